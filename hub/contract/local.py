@@ -1,0 +1,201 @@
+"""The hub's own HTTP API: pairing, renewal, sign-in to the status page, status.
+
+Paths (HTTPS on the web port unless said otherwise):
+
+- ``GET  /api/1/hello``                who this hub is (no sign-in)
+- ``POST /api/1/pair``                 :class:`PairRequest` → :class:`PairReply`
+- ``POST /api/1/renewals/nonce``       → :class:`RenewalNonce`
+- ``POST /api/1/renewals``             :class:`RenewalRequest` → :class:`PairReply`
+- ``POST /api/1/session``              :class:`TechnicianSignIn` → session cookie
+- ``DELETE /api/1/session``            sign out
+- ``GET  /api/1/status``               :class:`HubStatus` (signed in)
+- ``GET  /api/1/status/stream``        the same as server-sent events (signed in)
+- ``GET  /mqtt``                       WebSocket, subprotocol ``mqtt``
+- ``POST /api/1/{service}/{operation}`` admin operations (signed in, or the admin socket)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from hub.contract.admin import DeviceAuth, DeviceView
+from hub.contract.base import Incoming, Outgoing
+
+Pem = Field(max_length=16_384)
+
+
+class Hello(Outgoing):
+    """Who this hub is; enough for a device to decide whether to pair."""
+
+    store: str
+    name: str
+    version: str
+    contract: tuple[int, int]
+    ca_fingerprint: str
+    time_ms: int
+
+
+class PairRequest(Incoming):
+    """A device spends a pairing code.  ``csr`` (PEM) is needed for a client certificate."""
+
+    code: str = Field(min_length=4, max_length=32)
+    auth: DeviceAuth = DeviceAuth.MTLS
+    csr: str | None = Pem
+    model: str = Field(default="", max_length=64)
+    firmware: str = Field(default="", max_length=64)
+
+
+class MqttAddress(Outgoing):
+    """Where the broker listens."""
+
+    host: str
+    password_port: int
+    mtls_port: int
+    websocket_path: str = "/mqtt"
+
+
+class PairReply(Outgoing):
+    """Everything a device needs to connect."""
+
+    device_id: str
+    name: str
+    kind: str
+    store: str
+    auth: DeviceAuth
+    ca: str = Field(description="PEM bundle of the hub's CAs")
+    certificate: str | None = None
+    username: str | None = None
+    password: str | None = None
+    mqtt: MqttAddress
+    contract: tuple[int, int] = (1, 1)
+
+
+class RenewalNonce(Outgoing):
+    """A single-use nonce for a renewal."""
+
+    nonce: str
+    expires_in_s: int
+
+
+class RenewalRequest(Incoming):
+    """Renewal by proof of the old key, up to 12 months after the certificate expired.
+
+    ``signature`` (base64) is by the old key over
+    ``b"store-hub renewal v1\\0" + nonce (ASCII) + b"\\0" + CSR (DER)``.
+    """
+
+    nonce: str = Field(max_length=128)
+    certificate: str = Field(max_length=16_384)
+    csr: str = Field(max_length=16_384)
+    signature: str = Field(max_length=2048)
+
+
+class TechnicianSignIn(Incoming):
+    """Sign in to the status page with the technician's code."""
+
+    code: str = Field(min_length=4, max_length=64)
+
+
+class BrokerStatus(Outgoing):
+    """The MQTT broker: ``running``, ``starting``, ``backoff``, ``stopped`` or ``external``."""
+
+    mode: Literal["managed", "external"]
+    state: str
+    since_ms: int
+    restarts: int
+    connected: bool
+    detail: str = ""
+
+
+class OutboxStatus(Outgoing):
+    """What waits for the cloud."""
+
+    depth: int
+    oldest_at_ms: int | None
+    parked: int
+    streams: dict[str, int] = Field(default_factory=dict, description="stream → events waiting")
+
+
+class CloudStatus(Outgoing):
+    """The cloud link: ``unconfigured``, ``connecting``, ``up``, ``down``, ``refused`` or
+    ``superseded``."""
+
+    state: str
+    since_ms: int
+    detail: str = ""
+    last_success_at_ms: int | None = None
+    url: str | None = None
+    datasets: dict[str, str] = Field(default_factory=dict, description="dataset → generation")
+    importing: str | None = None
+    drift: int = 0
+
+
+class SalesStatus(Outgoing):
+    """Today's trade (business day of the store)."""
+
+    business_day: str
+    count: int
+    total_minor: int
+    voided: int
+    returned_minor: int
+    currency: str
+    last_at_ms: int | None = None
+    per_minute: float = 0.0
+
+
+class DiscoveryStatus(Outgoing):
+    """mDNS: ``off``, ``waiting``, ``announced`` or ``degraded``."""
+
+    state: str
+    detail: str = ""
+    name: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+class RecentError(Outgoing):
+    """One warning or error of the log."""
+
+    at_ms: int
+    level: str
+    source: str
+    text: str
+
+
+class StorageStatus(Outgoing):
+    """The database."""
+
+    state: str
+    queue_depth: int
+    database_bytes: int
+    wal_bytes: int
+    free_bytes: int
+    sqlite_version: str
+
+
+class HubStatus(Outgoing):
+    """All the status page shows."""
+
+    store: str
+    store_name: str
+    hub_id: str
+    version: str
+    mode: str
+    training: bool
+    started_at_ms: int
+    time_ms: int
+    incarnation: str
+    epoch: int
+    seq: int
+    safe_seq: int
+    clock_suspect: bool
+    sales: SalesStatus
+    devices: tuple[DeviceView, ...]
+    outbox: OutboxStatus
+    cloud: CloudStatus
+    broker: BrokerStatus
+    discovery: DiscoveryStatus
+    storage: StorageStatus
+    errors: tuple[RecentError, ...]
+    problems: tuple[str, ...] = Field(default=(), description="what needs a person, worst first")

@@ -1,0 +1,265 @@
+"""Sales, voids and returns."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from hub.contract.base import (
+    MAX_LINES,
+    AmountMinor,
+    Command,
+    FreeText,
+    Incoming,
+    LineNo,
+    MoneyMinor,
+    Outgoing,
+    Qty,
+    Query,
+    Reason,
+    UniqueId,
+    Version,
+)
+
+
+class TenderKind(StrEnum):
+    """How a part of the total is paid."""
+
+    CASH = "cash"
+    CARD = "card"
+
+
+class Tender(Incoming):
+    """A part of the payment.  A card tender was approved by its terminal already: ``payment_id`` is
+    unique in the shop for ever; a card number never comes here, its last four digits may."""
+
+    kind: TenderKind
+    amount_minor: AmountMinor
+    payment_id: UniqueId | None = None
+    last4: str | None = Field(default=None, pattern=r"^\d{4}$")
+    token: str | None = Field(default=None, max_length=200)
+    approval_code: str | None = Field(default=None, max_length=12)
+
+    @model_validator(mode="after")
+    def _card_is_identified(self) -> Self:
+        if self.kind is TenderKind.CARD and self.payment_id is None:
+            raise ValueError("a card tender needs the payment_id its terminal was asked with")
+        return self
+
+
+class SaleLine(Incoming):
+    """A line rung up at the till itself (a sale without a basket at the hub).
+
+    ``unit_price_minor`` is the till's idea of the hub's price and is checked.  ``override_price_minor``
+    sells at another price; ``discount_minor`` takes an amount off the line: each needs its
+    permission and the ``reason``.
+    """
+
+    code: str = Field(min_length=1, max_length=512)
+    qty: Qty
+    unit_price_minor: AmountMinor
+    override_price_minor: AmountMinor | None = None
+    discount_minor: AmountMinor = 0
+    reason: Reason | None = None
+    approval_id: UniqueId | None = None
+
+    @model_validator(mode="after")
+    def _deviation_has_a_reason(self) -> Self:
+        deviates = self.discount_minor > 0 or self.override_price_minor is not None
+        if deviates and self.reason is None:
+            raise ValueError("a discount or another price needs a reason")
+        return self
+
+
+class StockOverride(Incoming):
+    """Sell what the customer holds although the book says there is none (``stock.override``)."""
+
+    reason: Reason
+    approval_id: UniqueId | None = None
+
+
+class CommitSale(Command):
+    """Sell: from a basket at the hub (``basket_id`` and ``version``) or from ``lines``.
+
+    ``total_minor`` is what the customer was told; another total is ``price-changed``.  The tenders
+    cover it; change is given from cash only.
+    """
+
+    service: ClassVar[str] = "sale"
+    operation: ClassVar[str] = "commit"
+    sale_id: UniqueId
+    basket_id: UniqueId | None = None
+    version: Version | None = None
+    lines: tuple[SaleLine, ...] = Field(default=(), max_length=MAX_LINES)
+    total_minor: AmountMinor
+    tenders: tuple[Tender, ...] = Field(max_length=20)
+    stock_override: StockOverride | None = None
+    note: FreeText = ""
+    print_receipt: bool = False
+
+    @model_validator(mode="after")
+    def _one_source_of_lines(self) -> Self:
+        if (self.basket_id is None) == (not self.lines):
+            raise ValueError("give either basket_id and version, or lines")
+        if self.basket_id is not None and self.version is None:
+            raise ValueError("basket_id needs the basket's version")
+        return self
+
+
+class SaleDone(Outgoing):
+    """What was sold, as it is written down."""
+
+    sale_id: str
+    receipt_no: str
+    business_day: str
+    total_minor: int
+    tax_minor: int
+    rounding_minor: int
+    change_minor: int
+    currency: str
+    at_ms: int
+    receipt_printed: bool = False
+
+
+class VoidSale(Command):
+    """Undo a whole sale of the same business day (``sale.void``): goods back, tenders reversed."""
+
+    service: ClassVar[str] = "sale"
+    operation: ClassVar[str] = "void"
+    sale_id: UniqueId
+    reason: Reason
+    approval_id: UniqueId | None = None
+
+
+class SaleVoided(Outgoing):
+    """The void as it is written down."""
+
+    sale_id: str
+    voided_at_ms: int
+    refund: tuple[RefundView, ...] = ()
+
+
+class RefundView(Outgoing):
+    """Money to give back."""
+
+    kind: str
+    amount_minor: int
+    payment_id: str | None = None
+
+
+class GetSale(Query):
+    """One sale with its lines, tenders and what was returned."""
+
+    service: ClassVar[str] = "sale"
+    operation: ClassVar[str] = "get"
+    sale_id: UniqueId
+
+
+class ListSales(Query):
+    """The latest sales, newest first."""
+
+    service: ClassVar[str] = "sale"
+    operation: ClassVar[str] = "list"
+    limit: int = Field(default=20, ge=1, le=200)
+    before_seq: int | None = Field(default=None, ge=1)
+
+
+class SaleLineView(Outgoing):
+    """A line as sold."""
+
+    line_no: int
+    sku: str
+    gtin: str | None
+    name: str
+    qty: int
+    scale: int
+    unit_price_minor: int
+    gross_minor: int
+    discount_minor: int
+    net_minor: int
+    tax_code: str
+    tax_minor: int
+    reason: str | None = None
+    returned_qty: int = 0
+
+
+class TenderView(Outgoing):
+    """A tender as taken."""
+
+    kind: str
+    amount_minor: int
+    payment_id: str | None = None
+    last4: str | None = None
+
+
+class SaleView(Outgoing):
+    """A sale: state ``completed`` or ``voided``."""
+
+    sale_id: str
+    receipt_no: str
+    state: str
+    device_id: str
+    staff_id: str | None
+    business_day: str
+    at_ms: int
+    currency: str
+    total_minor: int
+    tax_minor: int
+    rounding_minor: int
+    change_minor: int
+    lines: tuple[SaleLineView, ...] = ()
+    tenders: tuple[TenderView, ...] = ()
+
+
+class Sales(Outgoing):
+    """A page of sales without their lines; ``next_before_seq`` continues it."""
+
+    sales: tuple[SaleView, ...]
+    next_before_seq: int | None = None
+
+
+class Disposition(StrEnum):
+    """Where returned goods go."""
+
+    RESELLABLE = "resellable"
+    REFURBISH = "refurbish"
+    QUARANTINE = "quarantine"
+    DAMAGED = "damaged"
+
+
+class ReturnLine(Incoming):
+    """What comes back of one line of the sale."""
+
+    line_no: LineNo
+    qty: Qty
+    disposition: Disposition
+    reason: Reason
+
+
+class CommitReturn(Command):
+    """Take goods of one of this shop's sales back (permission ``refund``).
+
+    The refund is computed from the sale (price paid and original tax); ``total_minor`` must equal
+    it.  It goes to the original tenders first.
+    """
+
+    service: ClassVar[str] = "return"
+    operation: ClassVar[str] = "commit"
+    return_id: UniqueId
+    sale_id: UniqueId
+    lines: tuple[ReturnLine, ...] = Field(min_length=1, max_length=MAX_LINES)
+    total_minor: MoneyMinor | None = None
+    approval_id: UniqueId | None = None
+
+
+class ReturnDone(Outgoing):
+    """The return as it is written down."""
+
+    return_id: str
+    sale_id: str
+    total_minor: int
+    tax_minor: int
+    refund: tuple[RefundView, ...]
+    at_ms: int
