@@ -1,0 +1,372 @@
+"""The facts a hub sends to the cloud: CloudEvents 1.0 envelopes and the data each type carries.
+
+An event type is ``com.storehub.<aggregate>.<fact>.v1``.  Data models ignore fields they don't
+know (additive changes within a version); a field that is missing or of the wrong type makes the
+event poison.  ``movements`` in the data of any event, known type or not, change stock levels.
+
+Money is integer minor units, quantities are integer base units, instants are UTC milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+
+from hub.contract.base import (
+    FreeText,
+    Gtin,
+    InstantMs,
+    LevelQty,
+    LineNo,
+    MoneyMinor,
+    Outgoing,
+    Qty,
+    SignedQty,
+    Sku,
+    StaffId,
+)
+
+PREFIX = "com.storehub."
+MAX_INTEGER = 2**53 - 1
+"""Integers stay within what every JSON reader keeps exactly (RFC 7493)."""
+
+Stream = Literal["payments", "orders", "sales", "stock", "telemetry"]
+STREAMS: tuple[Stream, ...] = ("payments", "orders", "sales", "stock", "telemetry")
+"""The ordered streams of a source, most urgent first."""
+
+PhysicalBucket = Literal["sellable", "staged", "quarantine", "refurbish", "damaged", "transit_in"]
+PHYSICAL_BUCKETS: tuple[PhysicalBucket, ...] = (
+    "sellable",
+    "staged",
+    "quarantine",
+    "refurbish",
+    "damaged",
+    "transit_in",
+)
+"""Buckets that hold goods; the order is the one the digests hash them in."""
+
+Place = Literal[
+    "sellable",
+    "staged",
+    "quarantine",
+    "refurbish",
+    "damaged",
+    "transit_in",
+    "supplier",
+    "customer",
+    "other_store",
+    "shrink",
+]
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
+Heads = dict[str, dict[Stream, Seq]]
+"""Source URI → stream → the last sequence known there (0 = nothing yet)."""
+
+_SOURCE_PATTERN = (
+    r"^/stores/([A-Za-z0-9][A-Za-z0-9_-]{0,31})/hubs/([A-Za-z0-9][A-Za-z0-9._\-]{0,63})"
+    r"/(0|[1-9][0-9]{0,8})(?:~([A-Za-z0-9]{1,32}))?$"
+)
+_SOURCE = re.compile(_SOURCE_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """Who wrote a row: ``/stores/{s}/hubs/{h}/{incarnation}`` with an optional ``~{fork}``.
+
+    The fork tag marks rows written by a restored hub before its HELLO was answered.
+    """
+
+    store: str
+    hub_id: str
+    incarnation: int
+    fork: str = ""
+
+    @property
+    def uri(self) -> str:
+        tail = f"~{self.fork}" if self.fork else ""
+        return f"/stores/{self.store}/hubs/{self.hub_id}/{self.incarnation}{tail}"
+
+    @classmethod
+    def parse(cls, uri: str) -> EventSource:
+        """Raises ValueError quoting the URI when it isn't of that form."""
+        found = _SOURCE.fullmatch(uri)
+        if found is None:
+            raise ValueError(
+                f"event source {uri[:200]!r} is not /stores/<store>/hubs/<hub>/<incarnation>[~fork]"
+            )
+        return cls(found[1], found[2], int(found[3]), found[4] or "")
+
+
+def sequence_text(seq: int) -> str:
+    """A sequence as it travels: 20 digits, so that text order is number order."""
+    if not 1 <= seq <= MAX_INTEGER:
+        raise ValueError(f"a sequence is 1..{MAX_INTEGER}, not {seq}")
+    return f"{seq:020d}"
+
+
+def rfc3339(at_ms: int) -> str:
+    """UTC milliseconds as the CloudEvents ``time`` attribute, e.g. 2026-11-22T05:37:54.120Z."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+class CloudEvent(Outgoing):
+    """One fact (CloudEvents 1.0, JSON format), with the sequence and partitioning extensions.
+
+    ``stream`` is an extension of this contract.  ``source``, ``stream`` and ``sequence`` are
+    frozen when the row is written; other extension attributes are allowed and ignored.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Id
+    source: Annotated[str, Field(pattern=_SOURCE_PATTERN, max_length=200)]
+    type: Annotated[str, Field(pattern=r"^com\.storehub\.[a-z_]{1,40}\.[a-z_]{1,40}\.v[1-9]\d?$")]
+    time: Annotated[str, Field(max_length=40)] | None = None
+    subject: Annotated[str, Field(max_length=200)] | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    stream: Stream
+    sequence: Annotated[str, Field(pattern=r"^0{4}\d{16}$")]
+    partitionkey: Annotated[str, Field(min_length=1, max_length=128)]
+    data: dict[str, JsonValue]
+
+    @property
+    def seq(self) -> int:
+        return int(self.sequence)
+
+
+class Fact(Outgoing):
+    """The data of an event; ``original_id`` names the parked event this one is sent in place of."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    original_id: Id | None = None
+
+
+class Part(Outgoing):
+    """A part of a fact."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+
+class Movement(Part):
+    """``qty`` base units of ``sku`` from one place to another; ``seq`` is the hub's ledger seq.
+
+    Serialise with ``by_alias=True``: the fields travel as ``from`` and ``to``.
+    """
+
+    seq: Seq
+    sku: Sku
+    qty: Qty
+    from_: Annotated[Place, Field(alias="from")]
+    to: Place
+    type: Word
+    ref_line: Annotated[str, Field(max_length=64)] | None = None
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Self:
+        if self.from_ == self.to:
+            raise ValueError(f"a movement goes from one place to another, not {self.to} to itself")
+        return self
+
+
+Movements = Annotated[tuple[Movement, ...], Field(max_length=2000)]
+
+
+class SaleLine(Part):
+    line_no: LineNo
+    sku: Sku
+    gtin: Gtin | None = None
+    qty: SignedQty
+    scale: Annotated[int, Field(strict=True, ge=0, le=6)]
+    unit_price_minor: MoneyMinor
+    gross_minor: MoneyMinor
+    discount_minor: MoneyMinor
+    net_minor: MoneyMinor
+    tax_code: Annotated[str, Field(max_length=32)]
+    tax_minor: MoneyMinor
+    reason: FreeText | None = None
+
+
+class Tender(Part):
+    """How (part of) the total was paid; in a return: paid out.  Never card data."""
+
+    kind: Word
+    amount_minor: MoneyMinor
+    payment_id: Id | None = None
+    last4: Annotated[str, Field(pattern=r"^\d{4}$")] | None = None
+
+
+class SaleCompleted(Fact):
+    sale_id: Id
+    receipt_no: Annotated[str, Field(min_length=1, max_length=64)]
+    device_id: Id
+    staff_id: StaffId | None = None
+    business_day: Day
+    occurred_at_ms: InstantMs
+    currency: Currency
+    lines: Annotated[tuple[SaleLine, ...], Field(min_length=1, max_length=1000)]
+    tenders: Annotated[tuple[Tender, ...], Field(max_length=50)]
+    total_minor: MoneyMinor
+    tax_minor: MoneyMinor
+    rounding_minor: MoneyMinor = 0
+    change_minor: MoneyMinor = 0
+    movements: Movements = ()
+
+
+class SaleVoided(Fact):
+    sale_id: Id
+    reason: FreeText
+    staff_id: StaffId | None = None
+    movements: Movements = ()
+
+
+class ReturnLine(Part):
+    line_no: LineNo
+    sku: Sku
+    qty: Qty
+    refund_minor: MoneyMinor
+    tax_minor: MoneyMinor
+    disposition: Word
+
+
+class ReturnCompleted(Fact):
+    """``sale_id`` is None for a return without a known sale."""
+
+    return_id: Id
+    sale_id: Id | None = None
+    lines: Annotated[tuple[ReturnLine, ...], Field(min_length=1, max_length=1000)]
+    tenders: Annotated[tuple[Tender, ...], Field(max_length=50)]
+    total_minor: MoneyMinor
+    movements: Movements = ()
+
+
+class StockMoved(Fact):
+    movements: Annotated[tuple[Movement, ...], Field(min_length=1, max_length=2000)]
+    reason: FreeText = ""
+
+
+class CountLine(Part):
+    """``variance_qty`` = counted less book at ledger sequence ``ledger_seq``."""
+
+    sku: Sku
+    bucket: PhysicalBucket
+    counted_qty: Seq
+    book_qty: LevelQty
+    variance_qty: LevelQty
+    ledger_seq: Seq
+
+
+class StockCounted(Fact):
+    count_id: Id
+    staff_id: StaffId | None = None
+    lines: Annotated[tuple[CountLine, ...], Field(max_length=1000)]
+    movements: Movements = ()
+
+
+class ShortClaim(Part):
+    kind: Literal["allotment", "hold", "order"]
+    ref: Annotated[str, Field(max_length=128)]
+    qty: Qty
+
+
+class StockClaimsShort(Fact):
+    """A sale took goods that were promised; ``victims`` in the order they were taken from."""
+
+    sku: Sku
+    short_qty: Qty
+    sale_id: Id | None = None
+    victims: Annotated[tuple[ShortClaim, ...], Field(max_length=1000)] = ()
+
+
+class AuditHead(Fact):
+    """The head of the hub's audit hash chain at the end of a business day."""
+
+    seq: Seq
+    head_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    business_day: Day
+
+
+class DeviceState(Fact):
+    device_id: Id
+    kind: Word
+    state: Literal["init", "ready", "sleeping", "disconnected", "lost"]
+    since_ms: InstantMs
+
+
+class DriftDetected(Fact):
+    """A comparison of digests found levels that differ."""
+
+    dataset: Word = "stock"
+    differing_skus: Seq
+    sample: Annotated[tuple[Sku, ...], Field(max_length=50)] = ()
+
+
+class OutboxParked(Fact):
+    """Takes the place (same stream and sequence) of an event the cloud refused as poison.
+
+    Here ``original_id`` is that event's id.  When it is mended it is sent again under a new
+    sequence, with ``original_id`` in its data.
+    """
+
+    original_id: Id
+    original_type: Annotated[str, Field(max_length=128)]
+    aggregate_id: Annotated[str, Field(max_length=128)]
+    code: Annotated[str, Field(max_length=64)]
+    detail: FreeText = ""
+
+
+SALE_COMPLETED = PREFIX + "sale.completed.v1"
+SALE_VOIDED = PREFIX + "sale.voided.v1"
+RETURN_COMPLETED = PREFIX + "return.completed.v1"
+STOCK_MOVED = PREFIX + "stock.moved.v1"
+STOCK_COUNTED = PREFIX + "stock.counted.v1"
+STOCK_CLAIMS_SHORT = PREFIX + "stock.claims_short.v1"
+AUDIT_HEAD = PREFIX + "audit.head.v1"
+DEVICE_STATE = PREFIX + "device.state.v1"
+DRIFT_DETECTED = PREFIX + "drift.detected.v1"
+OUTBOX_PARKED = PREFIX + "outbox.parked.v1"
+
+
+class OtherFact(Fact):
+    """A type this version has no model for: kept as it is; its movements count all the same."""
+
+    movements: Movements = ()
+
+
+EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
+    {
+        SALE_COMPLETED: SaleCompleted,
+        SALE_VOIDED: SaleVoided,
+        RETURN_COMPLETED: ReturnCompleted,
+        STOCK_MOVED: StockMoved,
+        STOCK_COUNTED: StockCounted,
+        STOCK_CLAIMS_SHORT: StockClaimsShort,
+        AUDIT_HEAD: AuditHead,
+        DEVICE_STATE: DeviceState,
+        DRIFT_DETECTED: DriftDetected,
+        OUTBOX_PARKED: OutboxParked,
+    }
+)
+"""The data model of each known event type; anything else is read as ``OtherFact``."""
+
+
+def parse_data(event: CloudEvent) -> Fact:
+    """The event's data as its model.  Raises ``pydantic.ValidationError`` for a poison event."""
+    return EVENT_DATA.get(event.type, OtherFact).model_validate(event.data)
+
+
+def movements_of(fact: Fact) -> tuple[Movement, ...]:
+    """The stock movements a fact carries (empty for facts that have none)."""
+    found = getattr(fact, "movements", ())
+    assert isinstance(found, tuple)
+    return found
