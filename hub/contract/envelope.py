@@ -33,7 +33,7 @@ class Reply(Outgoing):
 
 
 class Fact(Incoming):
-    """Something that happened at a device, on ``dev/{id}/evt/{type}``; journalled there until acked.
+    """Something that happened at a device, on ``dev/{id}/evt/{type}``; journalled until acked.
 
     Keyed (device, journal_id, evt_seq); ``journal_id`` is random per journal, so that a restored
     tablet can't reuse numbers.  The hub answers with a :class:`Reply` whose correlation is

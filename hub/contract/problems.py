@@ -125,7 +125,7 @@ def problem(
     )
 
 
-class Refusal(Exception):  # noqa: N818 - it is the answer "no", not a fault
+class Refusal(Exception):
     """Raised to end a request with a problem as its answer."""
 
     def __init__(self, answer: Problem) -> None:

@@ -52,9 +52,9 @@ class Tender(Incoming):
 class SaleLine(Incoming):
     """A line rung up at the till itself (a sale without a basket at the hub).
 
-    ``unit_price_minor`` is the till's idea of the hub's price and is checked.  ``override_price_minor``
-    sells at another price; ``discount_minor`` takes an amount off the line: each needs its
-    permission and the ``reason``.
+    ``unit_price_minor`` is the till's idea of the hub's price and is checked.
+    ``override_price_minor`` sells at another price; ``discount_minor`` takes an amount off the
+    line: each needs its permission and the ``reason``.
     """
 
     code: str = Field(min_length=1, max_length=512)

@@ -82,7 +82,7 @@ class CountOpened(Outgoing):
 
 
 class CloseCount(Command):
-    """End a count: variance = counted − book at the ledger's place of the beginning."""
+    """End a count: variance = counted - book at the ledger's place of the beginning."""
 
     service: ClassVar[str] = "stock"
     operation: ClassVar[str] = "close-count"

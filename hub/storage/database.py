@@ -1,0 +1,215 @@
+"""Opening the hub's database: settings, integrity, schema, migrations."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from hub.storage import sqlite
+from hub.storage.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
+from hub.storage.sqlite import Connection
+
+log = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x53485542  # "SHUB"
+QUICK_CHECK_LIMIT_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    version: int
+    name: str
+    sql: str
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All steps in order; numbers are contiguous from 1."""
+    found = []
+    for item in resources.files("hub.storage").joinpath("migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", item.name)
+        if match:
+            found.append(Migration(int(match[1]), match[2], item.read_text(encoding="utf-8")))
+    found.sort(key=lambda step: step.version)
+    assert [step.version for step in found] == list(range(1, len(found) + 1))
+    return tuple(found)
+
+
+def open_database(path: Path) -> Connection:
+    """The read-write connection to the database at ``path``, made or migrated as needed.
+
+    Errors: :class:`NewerDatabase`, :class:`DamagedDatabase`, :class:`ForeignDatabase`.
+    """
+    is_new = not path.exists() or path.stat().st_size == 0
+    conn = connect(path)
+    try:
+        if not is_new:
+            _check_owner(conn, path)
+            _check_integrity(conn, path)
+        _configure(conn, path)
+        _migrate(conn, path, is_new=is_new)
+        _check_schema(conn, path)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def connect(path: Path) -> Connection:
+    """A bare read-write connection in autocommit mode, usable from any one thread at a time."""
+    return sqlite.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5.0
+    )
+
+
+def connect_read_only(path: Path) -> Connection:
+    """A connection that can't change anything."""
+    conn = sqlite.connect(
+        f"file:{_uri_path(path)}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        timeout=5.0,
+    )
+    conn.execute("PRAGMA query_only = ON")
+    conn.execute("PRAGMA cache_size = -8000")
+    return conn
+
+
+def _uri_path(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _check_owner(conn: Connection, path: Path) -> None:
+    try:
+        owner = conn.execute("PRAGMA application_id").fetchone()[0]
+        version = conn.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite.Error as error:
+        raise _damaged(path, str(error)) from error
+    if owner != APPLICATION_ID:
+        raise ForeignDatabase(
+            f"{path} is a database, but not a Store Hub's (application id {owner}). "
+            "Point paths.state to the hub's own directory, or move the file aside."
+        )
+    if version > len(migrations()):
+        raise NewerDatabase(
+            f"{path} has schema {version}; this Store Hub knows schemas up to {len(migrations())}. "
+            "Install the newer Store Hub again, or restore a backup made by this version "
+            "(store-hub restore --help)."
+        )
+
+
+def _check_integrity(conn: Connection, path: Path) -> None:
+    if path.stat().st_size > QUICK_CHECK_LIMIT_BYTES:
+        log.warning("database too large to check at start; run 'store-hub stock verify' when quiet")
+        return
+    try:
+        findings = [row[0] for row in conn.execute("PRAGMA quick_check(5)")]
+    except sqlite.Error as error:
+        raise _damaged(path, str(error)) from error
+    if findings != ["ok"]:
+        raise _damaged(path, "; ".join(str(finding) for finding in findings))
+
+
+def _damaged(path: Path, finding: str) -> DamagedDatabase:
+    return DamagedDatabase(
+        f"{path} is damaged ({finding}). Nothing was changed. Keep a copy of the file, then restore "
+        "the latest backup (store-hub restore --help); sales that the cloud or the devices hold "
+        "are fetched again after a restore."
+    )
+
+
+def _configure(conn: Connection, path: Path) -> None:
+    mode = conn.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise DamagedDatabase(
+            f"{path} can't use write-ahead logging (journal mode {mode}). "
+            "Put paths.state on a local disk: network file systems can't keep a shop's sales."
+        )
+    for setting in (
+        "synchronous = FULL",
+        "wal_autocheckpoint = 1000",
+        "temp_store = MEMORY",
+        "cache_size = -16000",
+        "foreign_keys = ON",
+        "busy_timeout = 5000",
+        "mmap_size = 0",
+    ):
+        conn.execute(f"PRAGMA {setting}")
+    assert conn.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+def _migrate(conn: Connection, path: Path, *, is_new: bool) -> None:
+    have = conn.execute("PRAGMA user_version").fetchone()[0]
+    pending = migrations()[have:]
+    if not pending:
+        return
+    if not is_new:
+        keep = path.with_name(f"{path.name}.before-schema-{pending[-1].version}")
+        if not keep.exists():
+            conn.execute("VACUUM INTO ?", (str(keep),))
+    conn.execute("BEGIN EXCLUSIVE")
+    try:
+        for step in pending:
+            for statement in statements(step.sql):
+                conn.execute(statement)
+        conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        conn.execute(f"PRAGMA user_version = {pending[-1].version}")
+        broken = conn.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise DamagedDatabase(
+                f"{path}: rows without their parent after migrating: {broken[:3]}"
+            )
+        conn.execute("COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise
+    if not is_new:
+        log.info("database migrated from schema %d to %d", have, pending[-1].version)
+
+
+def statements(script: str) -> list[str]:
+    """The statements of an SQL script, one by one (``executescript`` would commit on its way)."""
+    found, buffer = [], ""
+    for line in script.splitlines(keepends=True):
+        buffer += line
+        if sqlite.complete_statement(buffer):
+            found.append(buffer)
+            buffer = ""
+    without_comments = re.sub(r"--.*", "", buffer)
+    assert not without_comments.strip(), f"unfinished statement: {buffer[:80]!r}"
+    return found
+
+
+def _check_schema(conn: Connection, path: Path) -> None:
+    found, expected = _schema_of(conn), _expected_schema()
+    if found != expected:
+        differing = sorted(
+            name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
+        )
+        raise _damaged(path, f"its schema differs in {', '.join(differing[:5])}")
+
+
+def _schema_of(conn: Connection) -> dict[str, str]:
+    query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    return {name: re.sub(r"\s+", " ", sql).strip() for name, sql in conn.execute(query)}
+
+
+@cache
+def _expected_schema() -> dict[str, str]:
+    memory = sqlite.connect(":memory:", isolation_level=None)
+    try:
+        for step in migrations():
+            for statement in statements(step.sql):
+                memory.execute(statement)
+        return _schema_of(memory)
+    finally:
+        memory.close()

@@ -1,0 +1,113 @@
+"""Reading beside the writer: point look-ups on the loop, longer reads in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+from hub.storage.database import connect_read_only
+from hub.storage.rows import Row
+
+T = TypeVar("T")
+READ_LIMIT_S = 5.0
+STEPS_BETWEEN_LOOKS = 20_000
+
+
+class LoopReader:
+    """A read-only connection for look-ups by key: one row, fetched at once, on the loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._conn = connect_read_only(path)
+
+    def one(self, sql: str, *params: Any) -> Row | None:
+        row: Row | None = self._conn.execute(sql, params).fetchone()
+        return row
+
+    def all(self, sql: str, *params: Any) -> list[Row]:
+        return self._conn.execute(sql, params).fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ThreadReaders:
+    """Read-only connections in aiosqlite's threads, for searches, reports and pages.
+
+    At most ``size`` reads run at once; each is ended after ``limit_s``, for a pinned read keeps the
+    write-ahead log from being reset and lets it grow without bound.
+    """
+
+    def __init__(self, path: Path, *, size: int = 2, limit_s: float = READ_LIMIT_S) -> None:
+        self._path = path
+        self._limit_s = limit_s
+        self._size = size
+        self._idle: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._all: list[aiosqlite.Connection] = []
+
+    async def open(self) -> None:
+        """Open the connections."""
+        for _ in range(self._size):
+            conn = aiosqlite.Connection(self._connect, 64)
+            await conn
+            self._all.append(conn)
+            self._idle.put_nowait(conn)
+
+    def _connect(self) -> Any:
+        return connect_read_only(self._path)
+
+    async def read(self, query: Callable[[RowsOf], T]) -> T:
+        """Run ``query`` in a reader's thread.
+
+        Errors: TimeoutError when no reader came free or the read took longer than its limit.
+        """
+        conn = await asyncio.wait_for(self._idle.get(), self._limit_s)
+        try:
+            execute: Any = conn._execute
+            work: asyncio.Future[T] = asyncio.ensure_future(execute(query, RowsOf(conn._conn)))
+            done, _ = await asyncio.wait({work}, timeout=self._limit_s)
+            if not done:
+                await conn.interrupt()
+                await asyncio.wait({work})
+                work.exception()
+                raise TimeoutError(f"a read took longer than {self._limit_s} s")
+            return work.result()
+        finally:
+            self._idle.put_nowait(conn)
+
+    async def close(self) -> None:
+        """Close the connections (an unclosed one would hang the interpreter's exit)."""
+        for conn in self._all:
+            await conn.close()
+        self._all.clear()
+
+
+class RowsOf:
+    """A connection as :class:`~hub.storage.rows.Rows`."""
+
+    def __init__(self, conn: Any) -> None:
+        self._conn = conn
+
+    def one(self, sql: str, *params: Any) -> Row | None:
+        row: Row | None = self._conn.execute(sql, params).fetchone()
+        return row
+
+    def all(self, sql: str, *params: Any) -> list[Row]:
+        rows: list[Row] = self._conn.execute(sql, params).fetchall()
+        return rows

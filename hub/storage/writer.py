@@ -1,0 +1,210 @@
+"""The one writer: many requests, one transaction, one fsync.
+
+:class:`WriterCore` is plain and synchronous: offer jobs, then ``run_once`` drains, commits and
+returns what to resolve.  :class:`WriterThread` runs it in a thread for an asyncio loop; a simulator
+calls it directly.
+
+A job's ``work`` runs inside its own savepoint.  If it raises, only its own changes are undone;
+``refused`` (when given) may then write what is to be remembered of the refusal.  Nobody is answered
+before COMMIT has returned.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hub.crashpoints import crashpoint
+from hub.storage import sqlite
+from hub.storage.errors import NotStored, OutcomeUnknown, QueueFull, StorageFull
+from hub.storage.rows import Tx
+from hub.storage.sqlite import Connection
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Tx], Any]
+BATCH_MAX = 256
+QUEUE_LIMIT = 1000
+BACKGROUND_LIMIT = 64
+BATCHES_BEFORE_BACKGROUND = 4
+
+
+class Instants(Protocol):
+    """What the writer asks of time, once per batch."""
+
+    def wall_ms(self) -> int:
+        """UTC milliseconds."""
+
+    def budget_ms(self) -> int:
+        """The hub's own monotonic milliseconds, going on across restarts."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Work for the writer; ``reply_to`` is whatever the caller resolves with the outcome."""
+
+    work: Work
+    reply_to: Any = None
+    refused: Callable[[Tx, Exception], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended: ``value`` of its work, or ``error``; ``notices`` only after a commit."""
+
+    job: Job
+    value: Any = None
+    error: Exception | None = None
+    notices: tuple[object, ...] = ()
+
+
+@dataclass(slots=True)
+class WriterCore:
+    """Queues and the drain-and-commit step, without threads."""
+
+    conn: Connection
+    instants: Instants
+    batch_max: int = BATCH_MAX
+    queue_limit: int = QUEUE_LIMIT
+    fatal: Exception | None = None
+    full: bool = False
+    batches: int = 0
+    committed: int = 0
+    _urgent: deque[Job] = field(default_factory=deque)
+    _background: deque[Job] = field(default_factory=deque)
+    _since_background: int = 0
+
+    def offer(self, job: Job, *, background: bool = False) -> None:
+        """Queue a job.  Errors: :class:`QueueFull` at the bound."""
+        queue = self._background if background else self._urgent
+        limit = BACKGROUND_LIMIT if background else self.queue_limit
+        if len(queue) >= limit:
+            raise QueueFull(f"{limit} jobs are waiting to be written")
+        queue.append(job)
+
+    @property
+    def depth(self) -> int:
+        """Jobs waiting, without background ones."""
+        return len(self._urgent)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing waits."""
+        return not self._urgent and not self._background
+
+    def run_once(self) -> list[Outcome]:
+        """Take the waiting jobs (one batch) through one transaction; what became of each."""
+        jobs = self._take()
+        return self._commit(jobs) if jobs else []
+
+    def abandon(self, error: Exception) -> list[Outcome]:
+        """Give up on everything that waits."""
+        jobs = [*self._urgent, *self._background]
+        self._urgent.clear()
+        self._background.clear()
+        return [Outcome(job, error=error) for job in jobs]
+
+    def _take(self) -> list[Job]:
+        urgent, background = self._urgent, self._background
+        turn = not urgent or self._since_background >= BATCHES_BEFORE_BACKGROUND
+        if background and turn:
+            self._since_background = 0
+            return [background.popleft()]
+        self._since_background += 1
+        return [urgent.popleft() for _ in range(min(len(urgent), self.batch_max))]
+
+    def _commit(self, jobs: list[Job]) -> list[Outcome]:
+        try:
+            outcomes = self._attempt(jobs)
+        except sqlite.Error as error:
+            return self._after_failure(jobs, error)
+        except Exception as error:
+            self._roll_back()
+            self.fatal = error
+            return [Outcome(job, error=error) for job in jobs]
+        self.full = False
+        self.batches += 1
+        self.committed += len(outcomes)
+        return outcomes
+
+    def _attempt(self, jobs: list[Job]) -> list[Outcome]:
+        conn = self.conn
+        now_ms, budget_ms = self.instants.wall_ms(), self.instants.budget_ms()
+        conn.execute("BEGIN IMMEDIATE")
+        outcomes = [self._run_job(job, Tx(conn, now_ms, budget_ms)) for job in jobs]
+        crashpoint("writer.before-commit")
+        conn.execute("COMMIT")
+        crashpoint("writer.after-commit")
+        return outcomes
+
+    def _run_job(self, job: Job, tx: Tx) -> Outcome:
+        conn = self.conn
+        conn.execute("SAVEPOINT request")
+        try:
+            value = job.work(tx)
+        except Exception as error:  # one bad request fails alone
+            if not conn.in_transaction or primary(error) in (sqlite.FULL, sqlite.IOERR):
+                raise _as_sqlite_error(error) from error
+            conn.execute("ROLLBACK TO request")
+            tx.notices.clear()
+            outcome = self._refuse(job, tx, error)
+            conn.execute("RELEASE request")
+            return outcome
+        conn.execute("RELEASE request")
+        return Outcome(job, value=value, notices=tuple(tx.notices))
+
+    def _refuse(self, job: Job, tx: Tx, error: Exception) -> Outcome:
+        if job.refused is None:
+            return Outcome(job, error=error)
+        try:
+            return Outcome(job, value=job.refused(tx, error), notices=tuple(tx.notices))
+        except sqlite.Error:
+            raise
+        except Exception as second:  # the refusal's own bug must not take the batch with it
+            self.conn.execute("ROLLBACK TO request")
+            return Outcome(job, error=second)
+
+    def _after_failure(self, jobs: list[Job], error: sqlite.Error) -> list[Outcome]:
+        code = primary(error)
+        self._roll_back()
+        if code == sqlite.FULL:
+            self.full = True
+            return self._retry_singly(jobs)
+        if code == sqlite.BUSY:
+            return [Outcome(job, error=NotStored("another process is writing")) for job in jobs]
+        self.fatal = OutcomeUnknown(f"the disk failed while writing: {error}")
+        log.critical("writing failed: %s; the hub stops and recovers at its next start", error)
+        return [Outcome(job, error=self.fatal) for job in jobs]
+
+    def _retry_singly(self, jobs: list[Job]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for job in jobs:
+            try:
+                outcomes += self._attempt([job])
+            except sqlite.Error as error:
+                self._roll_back()
+                if primary(error) != sqlite.FULL:
+                    self.fatal = OutcomeUnknown(f"the disk failed while writing: {error}")
+                    outcomes.append(Outcome(job, error=self.fatal))
+                    break
+                outcomes.append(Outcome(job, error=StorageFull("the disk is full")))
+        rest = jobs[len(outcomes) :]
+        return outcomes + [Outcome(job, error=NotStored("not tried")) for job in rest]
+
+    def _roll_back(self) -> None:
+        if self.conn.in_transaction:
+            self.conn.execute("ROLLBACK")
+
+
+def primary(error: BaseException) -> int:
+    """The SQLite result code behind an error."""
+    return sqlite.primary_code(error)
+
+
+def _as_sqlite_error(error: Exception) -> sqlite.Error:
+    if isinstance(error, sqlite.Error):
+        return error
+    return sqlite.OperationalError(f"the transaction was ended by: {error}")
