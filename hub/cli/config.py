@@ -1,0 +1,87 @@
+"""``store-hub config``: check, show and explain the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hub.cli.common import (
+    config_option,
+    global_options,
+    json_option,
+    load_settings,
+    print_json,
+    print_table,
+)
+
+
+@click.group(help="Check, show and explain the settings.")
+def command() -> None:
+    """Only a group."""
+
+
+@command.command()
+@click.argument(
+    "file", required=False, type=click.Path(dir_okay=False, allow_dash=False, path_type=Path)
+)
+@config_option
+@json_option
+def check(file: Path | None, *, as_json: bool) -> None:
+    """Check FILE (or the settings file in use) and explain every problem.
+
+    Exits with 1 when there is one. The environment, credentials and --set count too, as they
+    would for `store-hub run`.
+    """
+    from hub.config import ConfigError, load
+
+    options = global_options()
+    try:
+        loaded = load(file or options.config_file, overrides=options.overrides)
+    except ConfigError as error:
+        if as_json:
+            print_json({"ok": False, "problems": [one.to_json() for one in error.problems]})
+        else:
+            click.echo("\n\n".join(str(one) for one in error.problems))
+            count = len(error.problems)
+            click.echo(f"\n{count} problem{'s' if count > 1 else ''}. Nothing was changed.")
+        raise click.exceptions.Exit(1) from None
+    if as_json:
+        print_json({"ok": True, "problems": []})
+    else:
+        store = loaded.settings.store
+        click.echo(f"{loaded.file}: good. Store {store.id} ({store.name}), {store.currency}.")
+
+
+@command.command()
+@config_option
+@json_option
+def show(*, as_json: bool) -> None:
+    """Show every setting in force and where it came from; secrets are masked."""
+    loaded = load_settings()
+    rows = loaded.rows()
+    if as_json:
+        from pydantic_core import to_jsonable_python
+
+        print_json(
+            {
+                setting.key: {
+                    "value": to_jsonable_python(loaded.value(setting)),
+                    "from": str(origin),
+                }
+                for setting, _, origin in rows
+            }
+        )
+    else:
+        print_table(
+            ("setting", "value", "from"),
+            [(setting.key, shown, origin) for setting, shown, origin in rows],
+        )
+
+
+@command.command()
+def example() -> None:
+    """Print a complete settings file with every default and its meaning."""
+    from hub.config.example import example_toml
+
+    click.echo(example_toml(), nl=False)

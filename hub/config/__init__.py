@@ -1,0 +1,46 @@
+"""Settings: one TOML file, systemd credentials, environment and ``--set``, as frozen models."""
+
+from hub.config.base import Section
+from hub.config.loader import DEFAULT_FILE, FILE_VARIABLE, Loaded, load
+from hub.config.models import (
+    Broker,
+    Cash,
+    Cloud,
+    Discovery,
+    Log,
+    Pairing,
+    Paths,
+    Printing,
+    Settings,
+    Staff,
+    Stock,
+    Storage,
+    Store,
+    Web,
+)
+from hub.config.problems import ConfigError, Origin, Problem
+
+__all__ = [
+    "DEFAULT_FILE",
+    "FILE_VARIABLE",
+    "Broker",
+    "Cash",
+    "Cloud",
+    "ConfigError",
+    "Discovery",
+    "Loaded",
+    "Log",
+    "Origin",
+    "Pairing",
+    "Paths",
+    "Printing",
+    "Problem",
+    "Section",
+    "Settings",
+    "Staff",
+    "Stock",
+    "Storage",
+    "Store",
+    "Web",
+    "load",
+]
