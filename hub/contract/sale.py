@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,20 +21,14 @@ from hub.contract.base import (
     UniqueId,
     Version,
 )
-
-
-class TenderKind(StrEnum):
-    """How a part of the total is paid."""
-
-    CASH = "cash"
-    CARD = "card"
+from hub.domain.stock import Disposition
 
 
 class Tender(Incoming):
     """A part of the payment.  A card tender was approved by its terminal already: ``payment_id`` is
     unique in the shop for ever; a card number never comes here, its last four digits may."""
 
-    kind: TenderKind
+    kind: Literal["cash", "card"]
     amount_minor: AmountMinor
     payment_id: UniqueId | None = None
     last4: str | None = Field(default=None, pattern=r"^\d{4}$")
@@ -44,7 +37,7 @@ class Tender(Incoming):
 
     @model_validator(mode="after")
     def _card_is_identified(self) -> Self:
-        if self.kind is TenderKind.CARD and self.payment_id is None:
+        if self.kind == "card" and self.payment_id is None:
             raise ValueError("a card tender needs the payment_id its terminal was asked with")
         return self
 
@@ -218,15 +211,6 @@ class Sales(Outgoing):
 
     sales: tuple[SaleView, ...]
     next_before_seq: int | None = None
-
-
-class Disposition(StrEnum):
-    """Where returned goods go."""
-
-    RESELLABLE = "resellable"
-    REFURBISH = "refurbish"
-    QUARANTINE = "quarantine"
-    DAMAGED = "damaged"
 
 
 class ReturnLine(Incoming):

@@ -149,8 +149,7 @@ CREATE TABLE staff (
 CREATE TABLE lockouts (
     staff_id TEXT NOT NULL,
     device_id TEXT NOT NULL,
-    tries INTEGER NOT NULL,
-    level INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL,
     until_budget_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (staff_id, device_id)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,91 @@
+"""Turning results and errors into replies."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import ValidationError
+
+from hub.contract.base import Outgoing
+from hub.contract.problems import ApprovalNeeded, Code, Problem, problem
+from hub.domain.errors import ApprovalRequired, DomainError
+from hub.storage.errors import (
+    NotStored,
+    OutcomeUnknown,
+    QueueFull,
+    StorageError,
+    StorageFull,
+    WriterStopped,
+)
+
+MAX_FINDINGS = 5
+
+
+def success_json(result: Outgoing, seq: int) -> str:
+    """A reply that says yes."""
+    return f'{{"ok":true,"seq":{seq},"result":{result.model_dump_json(exclude_none=True)}}}'
+
+
+def failure_json(answer: Problem) -> str:
+    """A reply that says no."""
+    return f'{{"ok":false,"seq":0,"problem":{answer.model_dump_json(exclude_none=True)}}}'
+
+
+def from_validation(error: ValidationError) -> Problem:
+    """What is wrong with a message, field by field, without repeating any value of it."""
+    findings = [
+        f"{'.'.join(str(part) for part in found['loc']) or 'body'}: {found['msg']}"
+        for found in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    shown = "; ".join(findings[:MAX_FINDINGS])
+    more = len(findings) - MAX_FINDINGS
+    return problem(
+        Code.VALIDATION,
+        f"{shown}{f' (and {more} more)' if more > 0 else ''}. Correct the message; the contract "
+        "describes it.",
+    )
+
+
+def from_domain(error: DomainError) -> Problem:
+    """A rule's refusal."""
+    approval = None
+    if isinstance(error, ApprovalRequired):
+        approval = ApprovalNeeded(permission=error.permission, amount_minor=error.amount_minor)
+    return problem(
+        Code(error.code), error.detail, approval=approval, context=json.loads(_plain(error))
+    )
+
+
+def _plain(error: DomainError) -> str:
+    return json.dumps(dict(error.context))
+
+
+def from_storage(error: StorageError) -> Problem:
+    """The database's refusal."""
+    match error:
+        case QueueFull():
+            return problem(
+                Code.BUSY, "Too much is waiting to be written: repeat shortly.", retry_after_ms=250
+            )
+        case StorageFull():
+            return problem(
+                Code.STORAGE_FULL,
+                "The hub's disk is full; nothing of this is stored. Free space on the box.",
+                retry_after_ms=5000,
+            )
+        case OutcomeUnknown():
+            return problem(
+                Code.OUTCOME_UNKNOWN,
+                "The disk failed while this was written: repeat it with the same key.",
+                retry_after_ms=5000,
+            )
+        case WriterStopped():
+            return problem(
+                Code.UNAVAILABLE,
+                "The hub is stopping: repeat with the same key when it is back.",
+                retry_after_ms=2000,
+            )
+        case NotStored():
+            return problem(Code.BUSY, "Nothing of this is stored: repeat it.", retry_after_ms=1000)
+        case _:
+            return problem(Code.UNAVAILABLE, str(error), retry_after_ms=2000)

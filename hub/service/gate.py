@@ -1,0 +1,361 @@
+"""The gate: every change passes here, whichever side it comes from.
+
+A request is read into its typed command, screened for card data, then run in the writer's
+transaction: repetition check, fence, handler (permission, rule, rows), stored reply.  The answer
+leaves after COMMIT.  Queries are answered from a reader.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from hub.clock import Clock, Ids, uuid7_wall_ms
+from hub.contract.base import MAX_MESSAGE_BYTES, Command, Outgoing
+from hub.contract.problems import Code, Problem, Refusal, problem, refuse
+from hub.contract.registry import OPERATIONS, Door, Operation
+from hub.domain.errors import DomainError
+from hub.service import screening
+from hub.service.answers import (
+    failure_json,
+    from_domain,
+    from_storage,
+    from_validation,
+    success_json,
+)
+from hub.service.caller import Caller, CallerKind
+from hub.service.internal import InternalCommand
+from hub.service.shop import Shop
+from hub.service.unit import Unit
+from hub.storage import hubrow, requests
+from hub.storage.errors import QueueFull, StorageError
+from hub.storage.rows import Rows, Tx
+
+log = logging.getLogger(__name__)
+
+KEY_MAX_AGE_MS = requests.KEEP_DAYS * 86_400_000
+KEY_MAX_AHEAD_MS = 86_400_000
+WRITE_SHED_OPERATIONS = frozenset({"sign-out", "abandon", "suspend"})
+"""Operations that free something; they are let through while the disk is nearly full."""
+
+Handler = Callable[[Unit, Any], Outgoing]
+Reader = Callable[["ReadUnit", Any], Outgoing]
+
+
+class Writer(Protocol):
+    """What the gate needs of the writer."""
+
+    def submit(
+        self,
+        work: Callable[[Tx], Any],
+        *,
+        refused: Callable[[Tx, Exception], Any] | None = None,
+        background: bool = False,
+    ) -> Any:
+        """An awaitable of the work's value after COMMIT."""
+
+
+class SlowReads(Protocol):
+    """Reads in threads."""
+
+    async def read(self, query: Callable[[Any], Any]) -> Any:
+        """Run ``query`` on a read-only connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnit:
+    """What a query's handler works with."""
+
+    rows: Rows
+    caller: Caller
+    shop: Shop
+    now_ms: int
+    budget_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as a door hands it over.  ``body`` is JSON bytes; ``key`` the idempotency key;
+    ``deadline_s`` the monotonic instant after which it must not be executed any more."""
+
+    caller: Caller
+    service: str
+    operation: str
+    body: bytes
+    key: str | None = None
+    deadline_s: float | None = None
+
+
+class Budget(Protocol):
+    """The hub's own monotonic milliseconds."""
+
+    def budget_ms(self) -> int:
+        """Milliseconds that no wall clock can move."""
+
+
+@dataclass(slots=True)
+class Handlers:
+    """The tables of what runs for which command."""
+
+    writes: Mapping[type[Command], Handler]
+    reads: Mapping[type[Command], Reader]
+    slow_reads: Mapping[type[Command], Reader]
+    internal: Mapping[type[Any], Callable[[Unit, Any], Any]]
+    before: Mapping[type[Command], Callable[[Gate, Caller, Any], Any]]
+
+
+class Gate:
+    """See the module's text.  All methods are called on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        shop: Shop,
+        writer: Writer,
+        rows: Rows,
+        slow: SlowReads,
+        handlers: Handlers,
+        clock: Clock,
+        budget: Budget,
+        ids: Ids,
+    ) -> None:
+        self.shop = shop
+        self.clock = clock
+        self.budget = budget
+        self.ids = ids
+        self.rows = rows
+        self._writer = writer
+        self._slow = slow
+        self._handlers = handlers
+        self.storage_full = False
+
+    async def answer(self, request: Request) -> str:
+        """The reply (JSON of :class:`hub.contract.envelope.Reply`) to one request; never raises
+        for anything the request does."""
+        try:
+            return await self._answer(request)
+        except Refusal as refusal:
+            return failure_json(refusal.problem)
+        except DomainError as error:
+            return failure_json(from_domain(error))
+        except StorageError as error:
+            return failure_json(from_storage(error))
+        except TimeoutError:
+            return failure_json(
+                problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
+            )
+        except Exception as error:
+            return failure_json(self._fault(request, error))
+
+    async def run(self, caller: Caller, command: Command, key: str | None = None) -> Outgoing:
+        """A typed command from inside the process (web page, tests); its typed result.
+
+        Errors: :class:`Refusal`, :class:`DomainError`, :class:`StorageError`.
+        """
+        operation = OPERATIONS[(command.service, command.operation)]
+        key = key or self.ids.uuid7()
+        text = await self._dispatch(caller, operation, command, key, None)
+        reply = json.loads(text)
+        if not reply["ok"]:
+            raise Refusal(Problem.model_validate(reply["problem"]))
+        return operation.result.model_validate(reply["result"])
+
+    async def internal(self, caller: Caller, command: InternalCommand) -> Any:
+        """A command of the hub's own machinery (sync, housekeeping); the handler's value."""
+        handler = self._handlers.internal[type(command)]
+
+        def work(tx: Tx) -> Any:
+            return handler(self._unit(tx, caller), command)
+
+        return await self._writer.submit(work, background=command.background)
+
+    async def read(self, query: Callable[[Rows], Any]) -> Any:
+        """A longer read in a reader's thread."""
+        return await self._slow.read(query)
+
+    async def _answer(self, request: Request) -> str:
+        operation = self._operation(request)
+        command, key = self._parse(request, operation)
+        return await self._dispatch(request.caller, operation, command, key, request.deadline_s)
+
+    async def _dispatch(
+        self,
+        caller: Caller,
+        operation: Operation,
+        command: Command,
+        key: str | None,
+        deadline_s: float | None,
+    ) -> str:
+        kind = type(command)
+        if operation.is_query:
+            return await self._query(caller, command)
+        if key is None:
+            raise refuse(
+                Code.VALIDATION,
+                "A change needs an idempotency key: user property 'idk', or the field "
+                "idempotency_key.",
+            )
+        self._check_key_age(key)
+        if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
+            raise refuse(
+                Code.STORAGE_FULL,
+                "The hub's disk is nearly full, so nothing new is taken in. Free space on the box.",
+            )
+        before = self._handlers.before.get(kind)
+        if before is not None:
+            command = await before(self, caller, command)
+        return await self._write(caller, command, key, deadline_s)
+
+    async def _query(self, caller: Caller, command: Command) -> str:
+        kind = type(command)
+        handler = self._handlers.reads.get(kind)
+        if handler is not None:
+            return success_json(handler(self._read_unit(self.rows, caller), command), 0)
+        slow = self._handlers.slow_reads[kind]
+        result = await self._slow.read(lambda rows: slow(self._read_unit(rows, caller), command))
+        return success_json(result, 0)
+
+    async def _write(
+        self, caller: Caller, command: Command, key: str, deadline_s: float | None
+    ) -> str:
+        handler = self._handlers.writes[type(command)]
+        body_hash = command_hash(command)
+
+        def work(tx: Tx) -> str:
+            known = requests.find(tx, caller.key, key)
+            if known is not None:
+                return _replay(known, body_hash)
+            if deadline_s is not None and self.clock.monotonic_s() > deadline_s:
+                raise refuse(Code.EXPIRED, "The request's time was over before its turn came.")
+            unit = self._unit(tx, caller)
+            if hubrow.source_and_fence(tx)[1] == "superseded":
+                raise refuse(
+                    Code.SUPERSEDED,
+                    "Another box has taken this hub's place: nothing is taken in here any more.",
+                )
+            result = handler(unit, command)
+            text = success_json(result, unit.seq)
+            requests.store(tx, caller.key, key, body_hash, text)
+            return text
+
+        def refused(tx: Tx, error: Exception) -> str:
+            answer = self._refusal_of(error)
+            text = failure_json(answer)
+            if not answer.retryable and answer.code not in _NOT_REMEMBERED:
+                requests.store(tx, caller.key, key, body_hash, text)
+            return text
+
+        text: str = await self._writer.submit(work, refused=refused)
+        return text
+
+    def _refusal_of(self, error: Exception) -> Problem:
+        match error:
+            case Refusal():
+                return error.problem
+            case DomainError():
+                return from_domain(error)
+            case _:
+                raise error
+
+    def _operation(self, request: Request) -> Operation:
+        operation = OPERATIONS.get((request.service, request.operation))
+        if operation is None or not _door(request.caller) & operation.doors:
+            raise refuse(
+                Code.NOT_FOUND,
+                f"There is no operation {request.service}/{request.operation} here; the device "
+                "contract (contract/asyncapi.yaml) lists them all.",
+            )
+        return operation
+
+    def _parse(self, request: Request, operation: Operation) -> tuple[Command, str | None]:
+        if len(request.body) > MAX_MESSAGE_BYTES:
+            raise refuse(Code.TOO_LARGE, f"A message is at most {MAX_MESSAGE_BYTES} bytes long.")
+        key = request.key
+        try:
+            if b'"idempotency_key"' in request.body or b'"correlation"' in request.body:
+                fields = json.loads(request.body)
+                if isinstance(fields, dict):
+                    fields.pop("correlation", None)
+                    key = fields.pop("idempotency_key", key)
+                command = operation.command.model_validate_json(json.dumps(fields))
+            else:
+                command = operation.command.model_validate_json(request.body or b"{}")
+        except ValidationError as error:
+            raise Refusal(from_validation(error)) from None
+        except (ValueError, RecursionError):
+            raise refuse(Code.VALIDATION, "The body is not JSON in UTF-8.") from None
+        if key is not None and not _is_key(key):
+            raise refuse(Code.VALIDATION, "An idempotency key is 8 to 64 printable ASCII letters.")
+        screening.screen(command)
+        return command, key
+
+    def _check_key_age(self, key: str) -> None:
+        made_ms = uuid7_wall_ms(key)
+        if made_ms is None:
+            return
+        age_ms = self.clock.wall_ms() - made_ms
+        if age_ms > KEY_MAX_AGE_MS or age_ms < -KEY_MAX_AHEAD_MS:
+            raise refuse(
+                Code.IDEMPOTENCY_EXPIRED,
+                "By its time this key was made more than 30 days ago, or tomorrow: set the "
+                "device's clock (hub/state tells the time), then use a fresh key. If this is a "
+                "repeat of an old sale, ask for the sale by its id first.",
+            )
+
+    def _unit(self, tx: Tx, caller: Caller) -> Unit:
+        return Unit(tx, caller, self.shop, self.ids)
+
+    def _read_unit(self, rows: Rows, caller: Caller) -> ReadUnit:
+        return ReadUnit(rows, caller, self.shop, self.clock.wall_ms(), self.budget.budget_ms())
+
+    def _fault(self, request: Request, error: Exception) -> Problem:
+        instance = f"urn:uuid:{self.ids.uuid7()}"
+        log.error(
+            "request %s/%s of %s failed, %s",
+            request.service,
+            request.operation,
+            request.caller.key,
+            instance,
+            exc_info=error,
+        )
+        return problem(
+            Code.UNAVAILABLE,
+            "The hub failed on this request; nothing of it is stored. Its log names the cause.",
+            instance=instance,
+            retry_after_ms=2000,
+        )
+
+
+_NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED})
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and 8 <= len(key) <= 64 and key.isascii() and key.isprintable()
+
+
+def _door(caller: Caller) -> Door:
+    return Door.DEVICE if caller.kind is CallerKind.DEVICE else Door.ADMIN
+
+
+def _replay(known: tuple[bytes, str], body_hash: bytes) -> str:
+    if known[0] != body_hash:
+        raise refuse(
+            Code.IDEMPOTENCY_MISMATCH,
+            "This key was used for another request: make a fresh key for every new request.",
+        )
+    return known[1]
+
+
+def command_hash(command: Command) -> bytes:
+    """What tells two requests apart: their operation and content (never a secret's value)."""
+    text = f"{command.service}/{command.operation}\0{command.model_dump_json()}"
+    return sha256(text.encode()).digest()
+
+
+__all__ = ["Gate", "Handlers", "QueueFull", "ReadUnit", "Request"]

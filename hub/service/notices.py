@@ -1,0 +1,98 @@
+"""What is told after a commit.  A notice is a hint: whoever gets it reads the truth itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxGrew:
+    """New events wait."""
+
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelsChanged:
+    """Stock of these products changed."""
+
+    skus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A device was paired, renamed or re-keyed."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRevoked:
+    """A device was shut out: cut its connection now."""
+
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalChanged:
+    """An approval was asked for or decided."""
+
+    approval_id: str
+    state: str
+    permission: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BasketChanged:
+    """A basket was suspended, resumed or ended."""
+
+    basket_id: str
+    state: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSwapped:
+    """A dataset's new generation is in force, or changes were applied to it."""
+
+    dataset: str
+    label: str
+    snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HubChanged:
+    """Incarnation, epoch, fence or clock trust changed: publish the hub's state again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AckedMoved:
+    """The cloud has acked more (or less): ``safe_seq`` may have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaleMade:
+    """A sale, void or return was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintQueued:
+    """A print job waits."""
+
+    job_id: str
+
+
+Notice = (
+    OutboxGrew
+    | LevelsChanged
+    | DeviceChanged
+    | DeviceRevoked
+    | ApprovalChanged
+    | BasketChanged
+    | DatasetSwapped
+    | HubChanged
+    | AckedMoved
+    | SaleMade
+    | PrintQueued
+)

@@ -1,0 +1,34 @@
+"""The fixed facts of this shop that handlers need, taken from the settings once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Configuration of the rules; instants and amounts as their names say."""
+
+    store: str
+    name: str
+    hub_name: str
+    currency: str
+    zone: tzinfo
+    timezone: str
+    version: str
+    training: bool = False
+    day_cutover_hour: int = 0
+    hold_ttl_ms: int = 15 * 60_000
+    cash_rounding: CashRounding = NO_CASH_ROUNDING
+    sign_in_ttl_ms: int = 12 * 3_600_000
+    approval_ttl_ms: int = 10 * 60_000
+    pairing_ttl_ms: int = 10 * 60_000
+    pairing_tries: int = 5
+    pairings_open_max: int = 50
+    device_certificate_days: int = 397
+    print_receipts: bool = False
+    print_jobs_max: int = 500
+    web_url: str = ""

@@ -1,0 +1,116 @@
+"""One request's unit of work: its transaction, who asks, and the three ways out.
+
+A handler reads and writes through ``tx``, and leaves effects by ``emit`` (an event for the cloud),
+``note`` (the audit log) and ``tell`` (a notice after the commit).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from hub.clock import Ids
+from hub.contract.problems import Code, refuse
+from hub.service import auditlog
+from hub.service.caller import Caller
+from hub.service.notices import Notice, OutboxGrew
+from hub.service.shop import Shop
+from hub.storage import hubrow, outbox, staffrows
+from hub.storage.rows import Tx
+from hub.storage.staffrows import SignedInRow
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same value always gives the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def derived_id(*parts: str) -> str:
+    """An identifier that the same parts always give, shaped as a UUID (RFC 9562, version 8).
+
+    Events about something unique get theirs so: a sale offered again after the hub was restored
+    makes the same event, and the cloud knows it.
+    """
+    digest = bytearray(sha256("\0".join(parts).encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@dataclass(slots=True)
+class Unit:
+    """What a handler works with; it lives for one request inside the writer's transaction."""
+
+    tx: Tx
+    caller: Caller
+    shop: Shop
+    ids: Ids
+    seq: int = 0
+    _staff: SignedInRow | None = None
+    _staff_known: bool = False
+    _source: tuple[int, str] | None = None
+    _told: set[Notice] = field(default_factory=set)
+
+    @property
+    def now_ms(self) -> int:
+        """The batch's wall instant."""
+        return self.tx.now_ms
+
+    @property
+    def staff(self) -> SignedInRow | None:
+        """Who is signed in on the calling device, with their role's permissions."""
+        if not self._staff_known:
+            self._staff = staffrows.signed_in(self.tx, self.caller.id, self.tx.budget_ms)
+            self._staff_known = True
+        return self._staff
+
+    @property
+    def staff_id(self) -> str | None:
+        """The id of whoever is signed in."""
+        return self.staff.staff_id if self.staff else None
+
+    def emit(self, stream: str, type_: str, aggregate: str, data: dict[str, Any], *key: str) -> int:
+        """Write an event for the cloud; ``key`` names the fact it is about, for ever.
+
+        The work sequence of the event.  Errors: ``superseded`` when another box took over.
+        """
+        if self._source is None:
+            self._source = hubrow.source_and_fence(self.tx)
+        source, fence = self._source
+        if fence == "superseded":
+            raise refuse(
+                Code.SUPERSEDED,
+                "Another box has taken this hub's place: pair this device with the new one, or "
+                "have a technician look at this box.",
+            )
+        self.seq = outbox.append(
+            self.tx,
+            source=source,
+            stream=stream,
+            event_id=derived_id(self.shop.store, type_, *(key or (aggregate,))),
+            type_=type_,
+            aggregate=aggregate,
+            data=json.dumps(data, separators=(",", ":"), ensure_ascii=False),
+        )
+        self.tell(OutboxGrew(stream))
+        return self.seq
+
+    def note(self, action: str, subject: str, data: dict[str, Any] | None = None) -> None:
+        """Write an entry of the audit log."""
+        auditlog.append(
+            self.tx,
+            caller=self.caller.key,
+            staff_id=self.staff_id if self.caller.kind == "device" else None,
+            action=action,
+            subject=subject,
+            data=canonical(data or {}),
+        )
+
+    def tell(self, notice: Notice) -> None:
+        """Have a notice given after the commit, once."""
+        if notice not in self._told:
+            self._told.add(notice)
+            self.tx.notices.append(notice)

@@ -1,0 +1,55 @@
+"""What was asked under which key, and what was answered: the memory that makes repeats harmless."""
+
+from __future__ import annotations
+
+from hub.storage.rows import Rows, Tx
+
+KEEP_DAYS = 30
+PURGE_MAX = 1000
+
+
+def find(rows: Rows, caller: str, idk: str) -> tuple[bytes, str] | None:
+    """``(hash, reply)`` of the request this key was used for, or None."""
+    row = rows.one("SELECT hash, reply FROM requests WHERE caller = ? AND idk = ?", caller, idk)
+    return (row[0], row[1]) if row else None
+
+
+def store(tx: Tx, caller: str, idk: str, body_hash: bytes, reply: str) -> None:
+    """Remember the answer of a request."""
+    tx.run(
+        "INSERT INTO requests (caller, idk, hash, reply, at_ms) VALUES (?, ?, ?, ?, ?)",
+        caller,
+        idk,
+        body_hash,
+        reply,
+        tx.now_ms,
+    )
+
+
+def purge(tx: Tx, before_ms: int) -> int:
+    """Forget up to 1,000 answers older than ``before_ms``; how many were forgotten."""
+    return tx.run(
+        "DELETE FROM requests WHERE (caller, idk) IN"
+        " (SELECT caller, idk FROM requests WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
+        before_ms,
+        PURGE_MAX,
+    )
+
+
+def fact_taken(tx: Tx, device_id: str, journal_id: str) -> int:
+    """Up to which ``evt_seq`` the facts of a device's journal are taken in; 0 for a new journal."""
+    row = tx.one(
+        "SELECT evt_seq FROM journals WHERE device_id = ? AND journal_id = ?", device_id, journal_id
+    )
+    return int(row[0]) if row else 0
+
+
+def set_fact_taken(tx: Tx, device_id: str, journal_id: str, evt_seq: int) -> None:
+    """Advance a journal's watermark."""
+    tx.run(
+        "INSERT INTO journals (device_id, journal_id, evt_seq) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET evt_seq = excluded.evt_seq",
+        device_id,
+        journal_id,
+        evt_seq,
+    )
