@@ -1,0 +1,177 @@
+"""What no test may do: block the event loop, or leave a thread, a task or a child behind.
+
+``tests/conftest.py`` takes this module's hooks and fixtures over.  A test that has a good reason
+says so with ``@pytest.mark.may_block`` or ``@pytest.mark.may_leak``.
+
+Blocking is looked for in two ways that a busy machine can't confuse: calls that wait (sleep,
+locks, sockets, child processes, fsync) from a guarded package while a loop runs in the thread,
+and single steps of the loop by the processor time of their own thread.  Short reads of local
+files and of single rows by the loop's own SQLite connection are allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.runners
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import BlockBuster, BlockBusterFunction
+from blockbuster import blockbuster as blockbuster_module
+
+STEP_LIMIT_S = 1.0
+GRACE_S = 2.0
+_KEY = pytest.StashKey["Watch"]()
+
+
+@dataclass
+class Watch:
+    """What was there before the test, and what was seen during it."""
+
+    threads: set[threading.Thread]
+    children: set[int]
+    blocked: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        "guarded_packages",
+        "Packages whose calls must not block a running event loop.",
+        type="args",
+        default=["hub", "devices", "cloud_link"],
+    )
+
+
+@pytest.fixture(autouse=True)
+def _watched(request: pytest.FixtureRequest) -> Iterator[None]:
+    # Function scope: what fixtures of wider scopes have started by now is theirs to end.
+    watch = Watch(set(threading.enumerate()), _children())
+    request.node.stash[_KEY] = watch
+    packages = request.config.getini("guarded_packages")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_tasks_noted(watch))
+        if request.node.get_closest_marker("may_block") is None:
+            stack.enter_context(_waiting_refused(watch, packages))
+            stack.enter_context(_long_steps_noted(watch))
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        if (watch := item.stash.get(_KEY, None)) is not None:
+            # The runner closes its loop after our fixture has gone.
+            stack.enter_context(_tasks_noted(watch))
+        outcome = yield
+    if watch is None:
+        return outcome
+    faults = [f"blocked the event loop: {what}" for what in watch.blocked]
+    if item.get_closest_marker("may_leak") is None:
+        faults += [f"left a task behind: {name}" for name in watch.tasks]
+        faults += [f"left a thread behind: {name}" for name in _leaked_threads(watch)]
+        faults += [f"left a child process behind: {name}" for name in _leaked_children(watch)]
+    if faults:
+        pytest.fail("the test " + "; ".join(faults), pytrace=False)
+    return outcome
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+@contextlib.contextmanager
+def _waiting_refused(watch: Watch, packages: list[str]) -> Iterator[None]:
+    class Noted(blockbuster_module.BlockingError):
+        # Code that survives the error, by logging it for example, is still found out.
+        def __init__(self, func: str) -> None:
+            super().__init__(func)
+            watch.blocked.append(func)
+
+    buster = BlockBuster(packages)
+    for name in list(buster.functions):
+        if name.startswith(("os.", "io.")):
+            del buster.functions[name]
+    for owner, name in ((os, "fsync"), (os, "fdatasync"), (subprocess.Popen, "wait")):
+        buster.functions[name] = BlockBusterFunction(owner, name, scanned_modules=packages)
+    with _replaced(blockbuster_module, "BlockingError", Noted):
+        buster.activate()
+        try:
+            yield
+        finally:
+            buster.deactivate()
+
+
+@contextlib.contextmanager
+def _long_steps_noted(watch: Watch) -> Iterator[None]:
+    run: Callable[[asyncio.Handle], None] = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        before = time.thread_time()
+        run(handle)
+        used = time.thread_time() - before
+        if used > STEP_LIMIT_S:
+            watch.blocked.append(f"{used:.1f} s of processor time in one step of {handle!r}")
+
+    with _replaced(asyncio.Handle, "_run", timed):
+        yield
+
+
+@contextlib.contextmanager
+def _tasks_noted(watch: Watch) -> Iterator[None]:
+    runners: Any = asyncio.runners
+    cancel_all = runners._cancel_all_tasks
+
+    def noting(loop: asyncio.AbstractEventLoop) -> None:
+        names = [repr(task) for task in asyncio.all_tasks(loop) if not task.done()]
+        watch.tasks += [name for name in names if name not in watch.tasks]
+        cancel_all(loop)
+
+    with _replaced(runners, "_cancel_all_tasks", noting):
+        yield
+
+
+def _leaked_threads(watch: Watch) -> list[str]:
+    deadline = time.monotonic() + GRACE_S
+    leaked = [thread for thread in threading.enumerate() if thread not in watch.threads]
+    for thread in leaked:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread.name for thread in leaked if thread.is_alive()]
+
+
+def _leaked_children(watch: Watch) -> list[str]:
+    deadline = time.monotonic() + GRACE_S
+    while (leaked := _children() - watch.children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return [f"{pid} {_command(pid)}" for pid in sorted(leaked)]
+
+
+def _children() -> set[int]:
+    """Our direct children, zombies too (Linux: proc(5), /proc/pid/task/tid/children)."""
+    pids: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end while we look.
+        with contextlib.suppress(OSError):
+            pids |= {int(pid) for pid in (task / "children").read_text().split()}
+    return {pid for pid in pids if "resource_tracker" not in _command(pid)}
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip() or "(zombie)"
+    except OSError:
+        return "(gone)"
