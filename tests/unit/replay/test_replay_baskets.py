@@ -11,6 +11,8 @@ import pytest
 from hub.contract.base import MAX_LINES
 from hub.contract.oms_datasets import ROW_MODELS, row_key
 from hub.contract.sale import SaleLine
+from hub.domain.basket import Line, Tender, TenderKind, settle, totals
+from hub.domain.tax import TaxMode, TaxPolicy, TaxRate
 from scripts.replay_shop.baskets import (
     NotCentsError,
     RealBasket,
@@ -20,7 +22,13 @@ from scripts.replay_shop.baskets import (
     read_products,
     trading_days,
 )
-from scripts.replay_shop.datasets import cashiers, catalog_rows, staff_rows, write_datasets
+from scripts.replay_shop.datasets import (
+    TAX_RATE_PPM,
+    cashiers,
+    catalog_rows,
+    staff_rows,
+    write_datasets,
+)
 from scripts.replay_shop.mapping import (
     Product,
     build_catalogue,
@@ -176,3 +184,29 @@ def test_every_basket_of_the_year_is_a_sale_the_device_contract_allows(
             )
         assert len(sale.lines) <= MAX_LINES
         assert [tender.kind for tender in sale.tenders] == ["cash"] or sale.change_minor == 0
+
+
+def test_the_rules_of_the_shop_accept_every_basket_of_the_year(
+    year: list[RealBasket], catalogue: dict[int, Product]
+) -> None:
+    policy = TaxPolicy(TaxMode.INCLUSIVE)
+    rates = {"food": TaxRate("food", TAX_RATE_PPM)}
+    for basket in year:
+        sale = map_basket(basket, catalogue)
+        lines = [
+            Line(
+                line.sku,
+                line.qty,
+                line.scale,
+                line.unit_price_minor,
+                "food",
+                line.override_price_minor,
+                line.discount_minor,
+            )
+            for line in sale.lines
+        ]
+        sums = totals(lines, policy, rates)
+        assert sums.total_minor == sale.total_minor == basket.sales_minor
+        assert [amount.net_minor for amount in sums.lines] == [n.net_minor for n in sale.lines]
+        tenders = [Tender(TenderKind(one.kind), one.amount_minor) for one in sale.tenders]
+        assert settle(sale.total_minor, tenders).change_minor == sale.change_minor
