@@ -56,6 +56,7 @@ class OmsCode(StrEnum):
     SUPERSEDED = "superseded"
     HELLO_REQUIRED = "hello-required"
     SEQUENCE_GAP = "sequence-gap"
+    SEQUENCE_REUSED = "sequence-reused"
     NONCE_REUSED = "nonce-reused"
     CURSOR_GONE = "cursor-gone"
     CONFLICT = "conflict"
@@ -85,6 +86,7 @@ OMS_MEANINGS: Mapping[OmsCode, OmsMeaning] = MappingProxyType(
         OmsCode.SUPERSEDED: OmsMeaning(409, "Another box has taken this hub's place"),
         OmsCode.HELLO_REQUIRED: OmsMeaning(409, "This session is not known; say HELLO again"),
         OmsCode.SEQUENCE_GAP: OmsMeaning(409, "Events are missing before this one"),
+        OmsCode.SEQUENCE_REUSED: OmsMeaning(409, "This place holds another event; not acked"),
         OmsCode.NONCE_REUSED: OmsMeaning(422, "This nonce was used for another HELLO"),
         OmsCode.CURSOR_GONE: OmsMeaning(410, "The log no longer reaches back that far"),
         OmsCode.CONFLICT: OmsMeaning(409, "It contradicts what is known here"),
@@ -115,9 +117,12 @@ class EventResult(Outgoing):
 class OmsProblem(Outgoing):
     """RFC 9457 problem details.  ``detail`` says what to do next.
 
-    ``sequence-gap`` sets source, stream and expected.  ``poison-event`` sets event_id, source,
-    stream and expected (its own sequence).  Both set ``acked`` and ``results``: what of the batch
-    is durable all the same.  ``server_time_ms`` lets a hub with a wrong clock see that it is wrong.
+    ``sequence-gap`` sets source, stream and expected (the next sequence taken): send from there;
+    the batch's other streams were taken.  ``poison-event`` sets event_id, source, stream and
+    expected (its own sequence): nothing after it was taken.  ``sequence-reused`` sets the same: the
+    place holds an event of another id, which a copied or restored database does; HELLO with
+    ``restored``.  These three set ``acked`` and ``results``: what is durable all the same.
+    ``server_time_ms`` lets a hub with a wrong clock see that it is wrong.
     """
 
     type: str

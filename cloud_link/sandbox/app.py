@@ -1,0 +1,172 @@
+"""The sandbox's web application and its life."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hub.clock import Clock, Ids, Randomness
+from hub.contract.oms import HEADER_OMS_INCARNATION, OmsCode
+
+from .admin import add_admin_routes
+from .auth import Doorkeeper, Secrets, load_secrets
+from .context import CONTEXT, Context, Settings
+from .datasets import Snapshots
+from .problems import Refusal, refuse
+from .routes import add_routes
+from .seeding import fill_store
+from .store import Database
+from .tls import server_context
+from .wire import problem_response
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started sandbox: where it is and how to talk to it.  ``ca`` is empty over plain http."""
+
+    url: str
+    ca: str
+    secrets: Secrets
+    context: Context
+
+
+@asynccontextmanager
+async def running_sandbox(
+    settings: Settings, clock: Clock, ids: Ids, randomness: Randomness
+) -> AsyncIterator[Running]:
+    """Start a sandbox, serve until the block ends, stop cleanly."""
+    _check(settings)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    secrets = load_secrets(settings.state / "secrets.json", randomness)
+    database = Database(settings.state / "oms.db", randomness)
+    context = Context(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        randomness=randomness,
+        database=database,
+        doorkeeper=Doorkeeper(secrets, settings.stores, clock, signed=settings.signed),
+        snapshots=Snapshots(settings.state / "snapshots"),
+    )
+    await database.open()
+    try:
+        for store in settings.stores:
+            await _fill(context, store)
+        async with _served(context) as url:
+            ca = "" if settings.plain_http else str((settings.state / "tls/ca.pem").resolve())
+            yield Running(url, ca, secrets, context)
+    finally:
+        await database.close()
+
+
+def _check(settings: Settings) -> None:
+    if settings.plain_http and settings.bind not in ("127.0.0.1", "::1"):
+        raise ValueError(
+            f"plain http is for loopback only, not {settings.bind}; leave the flag away for TLS"
+        )
+
+
+async def _fill(context: Context, store: str) -> None:
+    settings = context.settings
+    if settings.seed_demo or settings.datasets is not None:
+        await context.database.write(
+            lambda db: fill_store(
+                db,
+                store,
+                settings.skus,
+                settings.datasets,
+                context.randomness,
+                with_demo=settings.seed_demo,
+            )
+        )
+
+
+@asynccontextmanager
+async def _served(context: Context) -> AsyncIterator[str]:
+    settings = context.settings
+    app = web.Application(middlewares=[_around])
+    app[CONTEXT] = context
+    add_routes(app)
+    add_admin_routes(app)
+    app.on_shutdown.append(_release_polls)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=75,
+        shutdown_timeout=5,
+        handler_cancellation=True,
+    )
+    await runner.setup()
+    try:
+        tls = None
+        if not settings.plain_http:
+            tls = await asyncio.to_thread(
+                server_context, settings.state / "tls", settings.hosts, context.clock.wall_ms()
+            )
+        site = web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls)
+        await site.start()
+        port = runner.addresses[0][1]
+        host = settings.hosts[0] if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
+        host = f"[{host}]" if ":" in host else host
+        yield f"{'http' if tls is None else 'https'}://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _release_polls(app: web.Application) -> None:
+    app[CONTEXT].closing = True
+    app[CONTEXT].bell.ring()
+
+
+@web.middleware
+async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Misbehaviour outside, errors as problems, the OMS's incarnation on every reply."""
+    context = request.app[CONTEXT]
+    try:
+        if request.path.startswith("/sandbox/"):
+            response = await handler(request)
+        else:
+            response = await context.misbehaviour.around(
+                request, lambda one: _answered(one, handler)
+            )
+    except Refusal as refusal:
+        response = _problem(context, refusal)
+    response.headers[HEADER_OMS_INCARNATION] = context.database.oms_incarnation
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    context = request.app[CONTEXT]
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return _problem(context, refusal)
+    except web.HTTPException as error:
+        code = OmsCode.NOT_FOUND if error.status in (404, 405) else OmsCode.VALIDATION
+        return _problem(context, refuse(code, f"{request.method} {request.path}: {error.reason}"))
+    except (asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        detail = "The sandbox failed; its log says why. Repeat the call."
+        return _problem(context, refuse(OmsCode.UNAVAILABLE, detail))
+
+
+def _problem(context: Context, refusal: Refusal) -> web.Response:
+    return problem_response(
+        refusal.problem.model_copy(
+            update={
+                "oms_incarnation": context.database.oms_incarnation,
+                "server_time_ms": context.clock.wall_ms(),
+            }
+        )
+    )

@@ -1,0 +1,74 @@
+"""The durable log of commands for a hub, and the orders they assign."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hub.contract.oms import MAX_COMMANDS, Command, CommandsReply
+
+from .cursors import cursor_text, resume_at
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+def append_command(
+    db: Connection, store: str, command_id: str, kind: str, data: dict[str, Any], now_ms: int
+) -> int:
+    """Add a command; an order it assigns or cancels is remembered.  Returns its number."""
+    done = db.execute(
+        "INSERT INTO commands (store, id, type, data, issued_at_ms) VALUES (?, ?, ?, ?, ?)",
+        (store, command_id, kind, json.dumps(data), now_ms),
+    )
+    order_id = data.get("order_id")
+    if isinstance(order_id, str) and kind in ("order.assigned", "order.changed"):
+        db.execute(
+            "INSERT INTO orders VALUES (?, ?, 'assigned', ?)"
+            " ON CONFLICT DO UPDATE SET data=excluded.data",
+            (store, order_id, json.dumps(data)),
+        )
+    elif isinstance(order_id, str) and kind == "order.cancelled":
+        set_order_state(db, store, order_id, "cancelled")
+    assert done.lastrowid is not None
+    return done.lastrowid
+
+
+def set_order_state(db: Connection, store: str, order_id: str, state: str) -> None:
+    """What the hub (or a cancellation) says has become of an order."""
+    db.execute("UPDATE orders SET state=? WHERE store=? AND order_id=?", (state, store, order_id))
+
+
+def commands_after(db: Connection, store: str, cursor: str, oms_incarnation: str) -> CommandsReply:
+    """The next page of the log; the reply's cursor follows its last command."""
+    start = resume_at(db, cursor, "commands", oms_incarnation)
+    rows = db.execute(
+        "SELECT n, id, type, data, issued_at_ms FROM commands WHERE store=? AND n>?"
+        " ORDER BY n LIMIT ?",
+        (store, start, MAX_COMMANDS),
+    ).fetchall()
+    commands = tuple(
+        Command(
+            cursor=cursor_text(oms_incarnation, n),
+            id=command_id,
+            type=kind,
+            data=json.loads(data),
+            issued_at_ms=issued_at_ms,
+        )
+        for n, command_id, kind, data, issued_at_ms in rows
+    )
+    last = rows[-1][0] if rows else start
+    return CommandsReply(
+        commands=commands,
+        cursor=cursor_text(oms_incarnation, last),
+        oms_incarnation=oms_incarnation,
+    )
+
+
+def confirm_commands(db: Connection, store: str, cursor: str, oms_incarnation: str) -> None:
+    """Remember how far the hub says it has come."""
+    n = resume_at(db, cursor, "commands", oms_incarnation)
+    db.execute(
+        "UPDATE stores SET commands_confirmed=? WHERE store=? AND commands_confirmed<?",
+        (n, store, n),
+    )
