@@ -7,6 +7,6 @@ imported inside commands.  A group's module ``hub/cli/<module>.py`` defines ``co
 
 from __future__ import annotations
 
-from hub.cli.root import COMMANDS, Entry, main, root
+from hub.cli.program import COMMANDS, Entry, main, root
 
 __all__ = ["COMMANDS", "Entry", "main", "root"]

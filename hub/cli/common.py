@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import click
 
@@ -96,20 +97,45 @@ def print_table(
     title: str = "",
     empty: str = "nothing",
 ) -> None:
-    """Print a table; ``empty`` when there are no rows.  Numbers go to the right."""
+    """Print a table; ``empty`` when there are no rows.  Numbers go to the right.
+
+    A terminal gets colours and folded cells; anything else gets plain, whole lines.
+    """
     if not rows:
         click.echo(empty)
+        return
+    if not sys.stdout.isatty():
+        click.echo(_plain_table(columns, rows))
         return
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, box=None, header_style="bold", pad_edge=False)
     for index, column in enumerate(columns):
-        numbers = all(isinstance(row[index], int) for row in rows)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if _all_numbers(rows, index) else "left"
+        table.add_column(column, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(_cell(cell)) for cell in row))
     console().print(table)
+
+
+def _plain_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    texts = [list(columns), *([_cell(cell) for cell in row] for row in rows)]
+    for index in range(len(columns)):
+        width = max(len(row[index]) for row in texts)
+        right = _all_numbers(rows, index)
+        for row in texts:
+            row[index] = row[index].rjust(width) if right else row[index].ljust(width)
+    return "\n".join("  ".join(row).rstrip() for row in texts)
+
+
+def _cell(cell: object) -> str:
+    # Texts from devices may hold anything; a line of a table stays one line.
+    return "" if cell is None else "".join(c if c.isprintable() else "\ufffd" for c in str(cell))
+
+
+def _all_numbers(rows: Sequence[Sequence[object]], index: int) -> bool:
+    return all(isinstance(row[index], int) for row in rows)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -28,7 +28,8 @@ def key_lines(text: str) -> dict[Path, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    lines = text.splitlines()
+    # Not splitlines(): TOML knows no other line ends.
+    lines = text.split("\n")
     start = 0
     while start < len(lines):
         first = lines[start].strip()

@@ -114,6 +114,7 @@ def test_a_wider_fixtures_thread(clerk):
 
 @pytest.fixture
 def shop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(_CONFTEST)
     pytester.makepyfile(shopcode=_SHOP)
