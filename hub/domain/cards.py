@@ -125,6 +125,7 @@ _TOKEN = re.compile(
 )
 _TWELVE = re.compile(r"\d{12}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+")
+_NO_DIGITS: Final = dict.fromkeys(range(48, 58))
 _SEPARATORS = frozenset(" \t\r\n-.·_/")
 _MAX_GAP = 3
 _TRACK_1 = re.compile(r"[Bb][0-9]{12,19}\^[^^]{2,26}\^[0-9]{4}")
@@ -143,7 +144,7 @@ def issuer(digits: str) -> str | None:
 
 def find_card_data(text: str) -> CardDataFinding | None:
     """The first card data in ``text``, or None.  The finding never holds the value."""
-    if len(text) < _MIN_PAN:
+    if len(text) < _MIN_PAN or (text.isascii() and _digit_count(text) < _MIN_PAN):
         return None
     plain = _normalise(text)
     if _TRACK_1.search(plain):
@@ -168,31 +169,36 @@ def screen(value: object, exempt_paths: Collection[str] = ()) -> CardDataFinding
     ``exempt_paths`` are pointers of fields that hold article numbers (``/lines/*/code``); ``*``
     stands for any one key or index, and what lies beneath an exempt place is exempt too.
     """
-    exempt = frozenset(tuple(path.strip("/").split("/")) for path in exempt_paths)
+    exempt: dict[int, list[list[str]]] = {}
+    for pattern in exempt_paths:
+        parts = pattern.strip("/").split("/")
+        exempt.setdefault(len(parts), []).append(parts)
     stack: list[tuple[tuple[str, ...], object]] = [((), value)]
     while stack:
         path, node = stack.pop()
         if len(path) > MAX_DEPTH:
             raise Invalid(f"The message is nested deeper than {MAX_DEPTH}: flatten it.")
-        if _is_exempt(path, exempt):
+        if any(_fits(parts, path) for parts in exempt.get(len(path), ())):
             continue
+        found: CardDataFinding | None = None
         match node:
             case str():
                 found = find_card_data(node)
-            case bool() | None:
-                continue
             case int() | float():
                 found = _in_number(node)
             case Mapping():
                 found = next(filter(None, (find_card_data(str(key)) for key in node)), None)
-                items = list(node.items())
-                stack.extend(((*path, str(key)), item) for key, item in reversed(items))
+                stack.extend(
+                    ((*path, str(key)), node[key]) for key in [*node][::-1] if _worth(node[key])
+                )
             case list() | tuple():
-                found = None
-                items = list(enumerate(node))
-                stack.extend(((*path, str(i)), item) for i, item in reversed(items))
+                stack.extend(
+                    ((*path, str(i)), node[i])
+                    for i in reversed(range(len(node)))
+                    if _worth(node[i])
+                )
             case _:
-                continue
+                pass
         if found is not None:
             return CardDataFinding(found.kind, found.network, _pointer(path))
     return None
@@ -208,6 +214,10 @@ def refuse_card_data(value: object, exempt_paths: Collection[str] = ()) -> None:
             " token and at most the last four digits.",
             context={"kind": str(found.kind), "path": found.path},
         )
+
+
+def _digit_count(text: str) -> int:
+    return len(text) - len(text.translate(_NO_DIGITS))
 
 
 def _in_number(number: float) -> CardDataFinding | None:
@@ -318,12 +328,17 @@ def _emv_network(text: str) -> str | None:
     return None
 
 
-def _is_exempt(path: tuple[str, ...], exempt: frozenset[tuple[str, ...]]) -> bool:
-    return any(
-        len(pattern) == len(path)
-        and all(want in ("*", have) for want, have in zip(pattern, path, strict=True))
-        for pattern in exempt
-    )
+def _worth(node: object) -> bool:
+    """False for what is too short to hold a number: most of a message, skipped cheaply."""
+    if type(node) is str:
+        return len(node) >= _MIN_PAN
+    if type(node) is int:
+        return not -(10**11) < node < 10**11
+    return node is not None and type(node) is not bool
+
+
+def _fits(pattern: list[str], path: tuple[str, ...]) -> bool:
+    return all(want in ("*", have) for want, have in zip(pattern, path, strict=True))
 
 
 def _pointer(path: tuple[str, ...]) -> str:
