@@ -91,7 +91,6 @@ def _envelope(intake: Intake, item: Any) -> CloudEvent | None:
     try:
         event = CloudEvent.model_validate(item)
         source = EventSource.parse(event.source)
-        event.seq  # noqa: B018 - a sequence of zero is refused below
     except (ValidationError, ValueError) as wrong:
         given = item.get("id") if isinstance(item, dict) else None
         intake.problem = intake.problem or oms_problem(

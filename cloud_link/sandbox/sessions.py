@@ -77,12 +77,11 @@ class Greeting:
 def greet(db: Connection, greeting: Greeting) -> HelloReply:
     """Answer a HELLO in a write transaction."""
     hello, store = greeting.hello, greeting.store
-    request = hello.model_dump_json()
     known = db.execute(
         "SELECT request, reply FROM hellos WHERE store=? AND nonce=?", (store, hello.nonce)
     ).fetchone()
     if known is not None:
-        if known[0] != request:
+        if _asked_by(Hello.model_validate_json(known[0])) != _asked_by(hello):
             raise refuse(OmsCode.NONCE_REUSED, "Use a fresh random nonce for every HELLO.")
         repeated = HelloReply.model_validate_json(known[1])
         return repeated.model_copy(update={"server_time_ms": greeting.now_ms})
@@ -102,7 +101,7 @@ def greet(db: Connection, greeting: Greeting) -> HelloReply:
     reply = _answer(db, greeting, holder)
     db.execute(
         "INSERT INTO hellos (store, nonce, request, reply) VALUES (?, ?, ?, ?)",
-        (store, hello.nonce, request, reply.model_dump_json()),
+        (store, hello.nonce, hello.model_dump_json(), reply.model_dump_json()),
     )
     db.execute(
         "DELETE FROM hellos WHERE store=? AND n NOT IN"
@@ -110,6 +109,11 @@ def greet(db: Connection, greeting: Greeting) -> HelloReply:
         (store, store, MAX_NONCES),
     )
     return reply
+
+
+def _asked_by(hello: Hello) -> tuple[str, str, int, str]:
+    """What makes two HELLOs of one nonce the same; a hub may have written more rows meanwhile."""
+    return hello.hub_id, hello.machine_id_hash, hello.incarnation, hello.reason
 
 
 def _check_contract(hello: Hello) -> None:

@@ -57,7 +57,7 @@ class Database:
 
     async def close(self) -> None:
         await self._in_writer(self._close)
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction of the writer thread; returns after the commit.

@@ -20,7 +20,7 @@ _BACKDATED = timedelta(hours=1)
 
 def server_context(folder: Path, hosts: tuple[str, ...], now_ms: int) -> ssl.SSLContext:
     """A TLS 1.2+ context; writes ``ca.pem`` once and renews ``server.pem`` before it expires."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(parents=True, exist_ok=True)
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     if not (folder / "ca.pem").exists():
         _make_ca(folder, now)

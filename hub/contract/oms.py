@@ -174,7 +174,7 @@ class Hello(Incoming):
     another machine raise both by one (never below the hub's own incarnation + 1), the command
     ``epoch.closed`` is issued, and the older session is superseded.  ``start``/``reconnect`` with a
     lower incarnation → 409 ``superseded``.  The same nonce gets the same answer (only
-    ``server_time_ms`` is fresh); the same nonce with another body → 422 ``nonce-reused``.
+    ``server_time_ms`` is fresh); another hub, machine, incarnation or reason → ``nonce-reused``.
     """
 
     hub_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$")]

@@ -73,7 +73,7 @@ class CatalogRow(Outgoing):
 
     sku: Sku
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    barcodes: tuple[Annotated[str, Field(pattern=r"^\d{14}$")], ...] = ()
+    barcodes: tuple[Annotated[str, Field(pattern=r"^[0-9]{14}$")], ...] = ()
     uom: Annotated[str, Field(max_length=16)]
     scale: Annotated[int, Field(ge=0, le=6)]
     tax_code: Annotated[str, Field(max_length=32)]

@@ -66,7 +66,7 @@ Place = Literal[
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:\-]{0,63}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER)]
 Heads = dict[str, dict[Stream, Seq]]
@@ -130,12 +130,14 @@ class CloudEvent(Outgoing):
     specversion: Literal["1.0"] = "1.0"
     id: Id
     source: Annotated[str, Field(pattern=_SOURCE_PATTERN, max_length=200)]
-    type: Annotated[str, Field(pattern=r"^com\.storehub\.[a-z_]{1,40}\.[a-z_]{1,40}\.v[1-9]\d?$")]
+    type: Annotated[
+        str, Field(pattern=r"^com\.storehub\.[a-z_]{1,40}\.[a-z_]{1,40}\.v[1-9][0-9]?$")
+    ]
     time: Annotated[str, Field(max_length=40)] | None = None
     subject: Annotated[str, Field(max_length=200)] | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     stream: Stream
-    sequence: Annotated[str, Field(pattern=r"^0{4}\d{16}$")]
+    sequence: Annotated[str, Field(pattern=r"^0{4}[0-9]{16}$")]
     partitionkey: Annotated[str, Field(min_length=1, max_length=128)]
     data: dict[str, JsonValue]
 
@@ -203,7 +205,7 @@ class Tender(Part):
     kind: Word
     amount_minor: MoneyMinor
     payment_id: Id | None = None
-    last4: Annotated[str, Field(pattern=r"^\d{4}$")] | None = None
+    last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
 
 
 class SaleCompleted(Fact):
