@@ -3,6 +3,8 @@
 Paths (HTTPS on the web port unless said otherwise):
 
 - ``GET  /api/1/hello``                who this hub is (no sign-in)
+- ``GET  /api/1/ca``                   the hub's CA certificate, PEM (no sign-in; check its
+  SHA-256 fingerprint, then connect again trusting it)
 - ``POST /api/1/pair``                 :class:`PairRequest` → :class:`PairReply`
 - ``POST /api/1/renewals/nonce``       → :class:`RenewalNonce`
 - ``POST /api/1/renewals``             :class:`RenewalRequest` → :class:`PairReply`
@@ -83,7 +85,8 @@ class RenewalRequest(Incoming):
     """Renewal by proof of the old key, up to 12 months after the certificate expired.
 
     ``signature`` (base64) is by the old key over
-    ``b"store-hub renewal v1\\0" + nonce (ASCII) + b"\\0" + CSR (DER)``.
+    ``b"store-hub certificate renewal v1\\0" + nonce (ASCII) + CSR (DER)``: ECDSA with SHA-256
+    (DER), RSA PKCS #1 v1.5 with SHA-256, or Ed25519.
     """
 
     nonce: str = Field(max_length=128)

@@ -29,6 +29,7 @@ from hub.service.answers import (
     from_validation,
     success_json,
 )
+from hub.service.books import Books
 from hub.service.caller import Caller, CallerKind
 from hub.service.internal import InternalCommand
 from hub.service.shop import Shop
@@ -75,6 +76,7 @@ class ReadUnit:
     rows: Rows
     caller: Caller
     shop: Shop
+    books: Books
     now_ms: int
     budget_ms: int
 
@@ -134,6 +136,9 @@ class Gate:
         self._slow = slow
         self._handlers = handlers
         self.storage_full = False
+        # One book each: the writer's thread and the loop may see different commits.
+        self._write_books = Books(shop.currency)
+        self._read_books = Books(shop.currency)
 
     async def answer(self, request: Request) -> str:
         """The reply (JSON of :class:`hub.contract.envelope.Reply`) to one request; never raises
@@ -218,7 +223,10 @@ class Gate:
         if handler is not None:
             return success_json(handler(self._read_unit(self.rows, caller), command), 0)
         slow = self._handlers.slow_reads[kind]
-        result = await self._slow.read(lambda rows: slow(self._read_unit(rows, caller), command))
+        currency = self.shop.currency
+        result = await self._slow.read(
+            lambda rows: slow(self._read_unit(rows, caller, Books(currency)), command)
+        )
         return success_json(result, 0)
 
     async def _write(
@@ -309,10 +317,17 @@ class Gate:
             )
 
     def _unit(self, tx: Tx, caller: Caller) -> Unit:
-        return Unit(tx, caller, self.shop, self.ids)
+        return Unit(tx, caller, self.shop, self._write_books, self.ids)
 
-    def _read_unit(self, rows: Rows, caller: Caller) -> ReadUnit:
-        return ReadUnit(rows, caller, self.shop, self.clock.wall_ms(), self.budget.budget_ms())
+    def _read_unit(self, rows: Rows, caller: Caller, books: Books | None = None) -> ReadUnit:
+        return ReadUnit(
+            rows,
+            caller,
+            self.shop,
+            books or self._read_books,
+            self.clock.wall_ms(),
+            self.budget.budget_ms(),
+        )
 
     def _fault(self, request: Request, error: Exception) -> Problem:
         instance = f"urn:uuid:{self.ids.uuid7()}"

@@ -14,6 +14,7 @@ from typing import Any
 from hub.clock import Ids
 from hub.contract.problems import Code, refuse
 from hub.service import auditlog
+from hub.service.books import Books
 from hub.service.caller import Caller
 from hub.service.notices import Notice, OutboxGrew
 from hub.service.shop import Shop
@@ -47,6 +48,7 @@ class Unit:
     tx: Tx
     caller: Caller
     shop: Shop
+    books: Books
     ids: Ids
     seq: int = 0
     _staff: SignedInRow | None = None

@@ -61,3 +61,15 @@ def walk(rows: Rows, *, page: int = 500) -> Iterator[AuditRow]:
         for row in found:
             yield AuditRow(*row)
         last = found[-1][0]
+
+
+def mark_head_sent(tx: Tx, business_day: str) -> bool:
+    """Note that the head of this day is being told to the cloud; False if it was already."""
+    return (
+        tx.run(
+            "UPDATE hub SET audit_head_day = ? WHERE audit_head_day <> ?",
+            business_day,
+            business_day,
+        )
+        > 0
+    )

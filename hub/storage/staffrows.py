@@ -67,6 +67,12 @@ def signed_in(rows: Rows, device_id: str, budget_ms: int) -> SignedInRow | None:
     return SignedInRow(row[0], row[1], row[2], json.loads(row[3]), row[4])
 
 
+def device_kind(rows: Rows, device_id: str) -> str | None:
+    """What a paired device is; None if it isn't paired (any more)."""
+    row = rows.one("SELECT kind FROM devices WHERE device_id = ? AND status = 'paired'", device_id)
+    return row[0] if row else None
+
+
 def sign_in(tx: Tx, device_id: str, staff_id: str, expires_budget_ms: int) -> None:
     """Sign somebody in, in place of whoever was."""
     tx.run(

@@ -16,6 +16,7 @@ CREATE TABLE hub (
     trusted_wall_ms INTEGER NOT NULL DEFAULT 0,  -- high-water mark of trusted wall time
     clock_suspect TEXT NOT NULL DEFAULT '',      -- why, or '' when the clock is trusted
     commands_cursor TEXT NOT NULL DEFAULT '',
+    audit_head_day TEXT NOT NULL DEFAULT '',     -- whose audit head the cloud was last told
     created_at_ms INTEGER NOT NULL
 ) STRICT;
 

@@ -1,0 +1,81 @@
+"""What runs for which command: one module a subject, put together in :func:`collect`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from hub.contract.registry import BY_COMMAND
+from hub.contract.staff import DecideApproval, SignIn
+from hub.service.gate import Handlers
+from hub.service.signin import PinDesk
+
+
+def _modules() -> tuple[ModuleType, ...]:
+    from hub.service.handlers import (
+        baskets,
+        catalog,
+        cloud,
+        datasets,
+        devices,
+        house,
+        recovery,
+        returns,
+        salequeries,
+        sales,
+        staff,
+        stock,
+        webaccess,
+    )
+
+    return (
+        baskets,
+        catalog,
+        cloud,
+        datasets,
+        devices,
+        house,
+        recovery,
+        returns,
+        salequeries,
+        sales,
+        staff,
+        stock,
+        webaccess,
+    )
+
+
+def collect(desk: PinDesk) -> Handlers:
+    """All handlers.  Every operation of the registry has exactly one."""
+    tables: dict[str, dict[type[Any], Callable[..., Any]]] = {
+        "WRITES": {},
+        "READS": {},
+        "SLOW_READS": {},
+        "INTERNAL": {},
+    }
+    for module in _modules():
+        for name, table in tables.items():
+            found = getattr(module, name, {})
+            assert not table.keys() & found.keys(), f"{module.__name__} handles {name} twice"
+            table.update(found)
+    handlers = Handlers(
+        writes=tables["WRITES"],
+        reads=tables["READS"],
+        slow_reads=tables["SLOW_READS"],
+        internal=tables["INTERNAL"],
+        before={SignIn: desk.sign_in, DecideApproval: desk.decide},
+    )
+    missing = [
+        command.__name__
+        for command in BY_COMMAND
+        if command not in handlers.writes
+        and command not in handlers.reads
+        and command not in handlers.slow_reads
+        and command not in handlers.before
+    ]
+    assert not missing, f"nobody handles {', '.join(missing)}"
+    return handlers
+
+
+__all__ = ["collect"]

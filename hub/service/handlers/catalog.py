@@ -1,0 +1,71 @@
+"""Looking a product up by what was scanned or typed."""
+
+from __future__ import annotations
+
+from hub.contract.base import Command
+from hub.contract.catalog import LevelView, LookUp, ProductView
+from hub.domain.stock import StockRow, available, counter_sellable
+from hub.service import pricing
+from hub.service.gate import Reader, ReadUnit
+from hub.storage import stockrows
+from hub.storage.rows import Rows
+
+NO_STOCK = StockRow()
+
+
+def level_view(sku: str, levels: StockRow, ledger_seq: int) -> LevelView:
+    """One product's stock as devices see it."""
+    return LevelView(
+        sku=sku,
+        sellable=levels.sellable,
+        available=available(levels),
+        counter_sellable=counter_sellable(levels),
+        staged=levels.staged,
+        quarantine=levels.quarantine,
+        refurbish=levels.refurbish,
+        damaged=levels.damaged,
+        transit_in=levels.transit_in,
+        reserved=levels.reserved,
+        held=levels.held,
+        allotted=levels.allotted,
+        safety=levels.safety,
+        ledger_seq=ledger_seq,
+    )
+
+
+def level_of(rows: Rows, sku: str) -> LevelView:
+    """The levels of a product; zeros if it never moved."""
+    row = stockrows.level(rows, sku)
+    return level_view(sku, row.levels, row.last_seq) if row else level_view(sku, NO_STOCK, 0)
+
+
+def look_up(unit: ReadUnit, query: LookUp) -> ProductView:
+    """See :class:`LookUp`."""
+    found = pricing.find(unit.rows, query.code, unit.now_ms, unit.books.code_rules(unit.rows))
+    product, scanned = found.product, found.scanned
+    qty = None
+    if scanned is not None and scanned.weight_g is not None and product.price_minor is not None:
+        qty = pricing.measure(found, None, product.price_minor).qty
+    return ProductView(
+        sku=product.sku,
+        name=product.name,
+        gtin=found.gtin,
+        price_minor=product.price_minor,
+        currency=unit.shop.currency,
+        uom=product.uom,
+        scale=product.scale,
+        tax_code=product.tax_code,
+        category=product.category,
+        age_min=product.age_min,
+        active=product.active,
+        generation=str(product.generation),
+        qty=qty,
+        code_price_minor=scanned.price_minor if scanned else None,
+        lot=scanned.lot if scanned else None,
+        serial=scanned.serial if scanned else None,
+        expiry_date=scanned.expiry_date.isoformat() if scanned and scanned.expiry_date else None,
+        level=level_of(unit.rows, product.sku),
+    )
+
+
+READS: dict[type[Command], Reader] = {LookUp: look_up}

@@ -1,0 +1,151 @@
+"""The hub's own housekeeping: time, expiry, purging, facts of devices, information."""
+
+from __future__ import annotations
+
+import json
+
+from hub.contract.admin import HubInfo, HubInfoView, TrustClock
+from hub.contract.base import CONTRACT_VERSION, Command, Nothing
+from hub.contract.oms_events import AUDIT_HEAD
+from hub.contract.problems import Code, refuse
+from hub.domain.dayparts import business_day
+from hub.domain.stock import claim
+from hub.service.gate import Handler, Reader, ReadUnit
+from hub.service.internal import Housekeep, KeepTime, TakeFact
+from hub.service.ledger import Ledger
+from hub.service.notices import HubChanged
+from hub.service.unit import Unit
+from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
+from hub.storage.hubrow import HubRow
+
+DAY_MS = 86_400_000
+EXPIRE_MAX = 200
+BASKETS_KEPT_DAYS = 7
+
+
+def keep_time(unit: Unit, command: KeepTime) -> None:
+    """Persist the clocks; a change of trust is told."""
+    before = hubrow.get(unit.tx).clock_suspect
+    hubrow.keep_time(unit.tx, trusted_wall_ms=command.trusted_wall_ms, suspect=command.suspect)
+    if before != command.suspect:
+        unit.note("clock.suspect" if command.suspect else "clock.trusted", command.suspect)
+        unit.tell(HubChanged())
+
+
+def trust_clock(unit: Unit, command: TrustClock) -> Nothing:
+    """A technician's word ends ``clock-suspect``; the high-water mark moves to the present."""
+    hubrow.keep_time(unit.tx, trusted_wall_ms=unit.now_ms, suspect="")
+    unit.note("clock.trusted", "technician", {"reason": command.reason})
+    unit.tell(HubChanged())
+    return Nothing()
+
+
+def housekeep(unit: Unit, command: Housekeep) -> int:
+    """Expire holds and forget what is old, a bounded amount per call; how much was done."""
+    done = _expire_holds(unit)
+    kept_ms = unit.now_ms - requests.KEEP_DAYS * DAY_MS
+    done += requests.purge(unit.tx, kept_ms)
+    done += outbox.purge(unit.tx, kept_ms)
+    done += staffrows.purge_approvals(unit.tx, kept_ms)
+    done += basketrows.purge(unit.tx, unit.now_ms - BASKETS_KEPT_DAYS * DAY_MS)
+    _send_audit_head(unit)
+    return done
+
+
+def _expire_holds(unit: Unit) -> int:
+    ledger = Ledger.of(unit, "basket")
+    expired = stockrows.expired_holds(unit.tx, unit.tx.budget_ms, EXPIRE_MAX)
+    for basket, sku_id, sku, qty in expired:
+        stockrows.set_hold(unit.tx, basket, sku_id, 0, 0)
+        ledger.claim(sku, claim(ledger.level(sku).levels, "held", -qty))
+    if expired:
+        ledger.finish()
+    return len(expired)
+
+
+def _send_audit_head(unit: Unit) -> None:
+    """Tell the cloud the head of the audit log once per business day, so that a log rewritten as a
+    whole shows."""
+    seq, digest = audit.head(unit.tx)
+    if seq == 0:
+        return
+    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
+    if not audit.mark_head_sent(unit.tx, day):
+        return
+    unit.emit(
+        "telemetry",
+        AUDIT_HEAD,
+        "audit",
+        {"seq": seq, "head_hash": digest.hex(), "business_day": day},
+        day,
+        digest.hex(),
+    )
+
+
+def take_fact(unit: Unit, command: TakeFact) -> bool:
+    """Take a device's fact in once.  Facts of one journal come without gaps; an older one is known.
+
+    Facts go to the cloud as they are, on the telemetry stream.  Errors: ``conflict`` with the
+    number expected when one is missing before this one.
+    """
+    taken = requests.fact_taken(unit.tx, command.device_id, command.journal_id)
+    if command.evt_seq <= taken:
+        return False
+    if command.evt_seq != taken + 1:
+        raise refuse(
+            Code.CONFLICT,
+            f"Fact {taken + 1} of this journal is missing: send it before this one.",
+            expected=taken + 1,
+        )
+    requests.set_fact_taken(unit.tx, command.device_id, command.journal_id, command.evt_seq)
+    unit.emit(
+        "telemetry",
+        "com.storehub.device.fact.v1",
+        command.device_id,
+        {
+            "device_id": command.device_id,
+            "fact": command.type,
+            "occurred_at_ms": command.occurred_at_ms,
+            "data": json.loads(command.data),
+        },
+        command.device_id,
+        command.journal_id,
+        str(command.evt_seq),
+    )
+    return True
+
+
+def mode_of(hub: HubRow, *, cloud_up: bool) -> str:
+    """The hub's mode as devices see it."""
+    if hub.fence == "superseded":
+        return "superseded"
+    if hub.fence == "restored":
+        return "recovery"
+    return "online" if cloud_up else "offline"
+
+
+def hub_info(unit: ReadUnit, query: HubInfo) -> HubInfoView:
+    """What a device needs to know about this hub."""
+    hub = hubrow.get(unit.rows)
+    return HubInfoView(
+        store=unit.shop.store,
+        store_name=unit.shop.name,
+        hub_id=hub.hub_id,
+        currency=unit.shop.currency,
+        timezone=unit.shop.timezone,
+        training=unit.shop.training,
+        mode=mode_of(hub, cloud_up=True),
+        incarnation=hub.label,
+        epoch=hub.epoch,
+        seq=outbox.last_id(unit.rows),
+        safe_seq=outbox.safe_id(unit.rows),
+        time_ms=unit.now_ms,
+        contract=(CONTRACT_VERSION, CONTRACT_VERSION),
+        version=unit.shop.version,
+        cash_rounding_step_minor=unit.shop.cash_rounding.step_minor,
+    )
+
+
+WRITES: dict[type[Command], Handler] = {TrustClock: trust_clock}
+READS: dict[type[Command], Reader] = {HubInfo: hub_info}
+INTERNAL = {KeepTime: keep_time, Housekeep: housekeep, TakeFact: take_fact}

@@ -1,0 +1,230 @@
+"""Taking goods of this shop's sales back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from hub.contract.base import Command
+from hub.contract.oms_events import RETURN_COMPLETED
+from hub.contract.problems import Code, refuse
+from hub.contract.sale import CommitReturn, RefundView, ReturnDone, ReturnLine
+from hub.contract.staff import ApprovalSubject
+from hub.domain.basket import check_price
+from hub.domain.dayparts import business_day
+from hub.domain.money import round_cash
+from hub.domain.staff import Asked, Permission
+from hub.domain.stock import return_movements
+from hub.domain.tax import refund_amount_minor, refund_tax_minor
+from hub.service import permits
+from hub.service.gate import Handler, command_hash
+from hub.service.items import line_due_minor
+from hub.service.ledger import Ledger
+from hub.service.notices import SaleMade
+from hub.service.unit import Unit
+from hub.storage import salerows
+from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What comes back of a sold line, with its money."""
+
+    asked: ReturnLine
+    sold: SaleLineRow
+    refund_minor: int
+    tax_minor: int
+
+
+def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
+    """See :class:`CommitReturn`.  A return id that is known answers with the return it names."""
+    body_hash = command_hash(command)
+    known = salerows.get_return(unit.tx, command.return_id)
+    if known is not None:
+        return _repeat(unit, known, body_hash)
+    sale = salerows.get(unit.tx, command.sale_id)
+    if sale is None:
+        raise refuse(Code.NOT_FOUND, "This shop has no such sale: check the number on the receipt.")
+    if sale.state == "voided":
+        raise refuse(Code.CONFLICT, "This sale was voided: its money is given back already.")
+    backs = _backs(unit, sale, command.lines)
+    total = sum(back.refund_minor for back in backs)
+    tax = sum(back.tax_minor for back in backs)
+    approver = permits.need(
+        unit,
+        Permission.REFUND,
+        Asked(amount_minor=total),
+        approval_id=command.approval_id,
+        subject=ApprovalSubject(sale_id=command.sale_id),
+    )
+    if command.total_minor is not None:
+        check_price(command.total_minor, total, "refund")
+    refunds = _refund(unit, sale, total)
+    done = _write(unit, command, sale, backs, (total, tax), refunds, body_hash)
+    unit.note(
+        "return.completed",
+        command.return_id,
+        {"sale_id": sale.sale_id, "total_minor": total, "approved_by": approver},
+    )
+    return done
+
+
+def _repeat(unit: Unit, known: ReturnRow, body_hash: bytes) -> ReturnDone:
+    if known.hash != body_hash:
+        raise refuse(
+            Code.CONFLICT,
+            "This return id belongs to another return: make a fresh id for every return.",
+        )
+    unit.seq = max(unit.seq, known.outbox_id)
+    return ReturnDone(
+        return_id=known.return_id,
+        sale_id=known.sale_id,
+        total_minor=known.total_minor,
+        tax_minor=known.tax_minor,
+        refund=tuple(RefundView.model_validate(one) for one in json.loads(known.refund)),
+        at_ms=known.at_ms,
+    )
+
+
+def _backs(unit: Unit, sale: SaleRow, asked: tuple[ReturnLine, ...]) -> list[_Back]:
+    """What each line gives back.  The same line may be named more than once (two conditions)."""
+    sold = {line.line_no: line for line in salerows.lines(unit.tx, sale.id)}
+    before = {line_no: line.returned_qty for line_no, line in sold.items()}
+    found = []
+    for line in asked:
+        row = sold.get(line.line_no)
+        if row is None:
+            raise refuse(Code.NOT_FOUND, f"The sale has no line {line.line_no}.")
+        left = row.qty - before[line.line_no]
+        if line.qty > left:
+            raise refuse(
+                Code.CONFLICT,
+                f"Of line {line.line_no} only {left} can still come back: correct the quantity.",
+                line_no=line.line_no,
+                left_qty=left,
+            )
+        due = line_due_minor(row.net_minor, row.tax_minor, sale.tax)
+        refund = refund_amount_minor(due, row.qty, before[line.line_no], line.qty)
+        tax = refund_tax_minor(row.tax_minor, row.qty, before[line.line_no], line.qty)
+        before[line.line_no] += line.qty
+        found.append(_Back(line, row, refund, tax))
+    return found
+
+
+def _refund(unit: Unit, sale: SaleRow, total_minor: int) -> tuple[RefundView, ...]:
+    """Give the money back to the original tenders: cards first, up to what each paid."""
+    left, refunds = total_minor, []
+    tenders = salerows.tenders(unit.tx, sale.id)
+    for tender in tenders:
+        amount = min(left, tender.amount_minor - tender.refunded_minor)
+        if tender.kind == "cash" or amount <= 0:
+            continue
+        salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + amount)
+        refunds.append(
+            RefundView(kind=tender.kind, amount_minor=amount, payment_id=tender.payment_id)
+        )
+        left -= amount
+    if left:
+        rounding = unit.shop.cash_rounding
+        cash = round_cash(left, rounding.step_minor, rounding.rounding)
+        refunds.append(RefundView(kind="cash", amount_minor=cash))
+        for tender in tenders:
+            if tender.kind == "cash":
+                salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + cash)
+                break
+    return tuple(refunds)
+
+
+def _write(
+    unit: Unit,
+    command: CommitReturn,
+    sale: SaleRow,
+    backs: list[_Back],
+    sums: tuple[int, int],
+    refunds: tuple[RefundView, ...],
+    body_hash: bytes,
+) -> ReturnDone:
+    total_minor, tax_minor = sums
+    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
+    rows = [
+        ReturnLineRow(
+            line_no=number,
+            sku=back.sold.sku,
+            qty=back.asked.qty,
+            refund_minor=back.refund_minor,
+            tax_minor=back.tax_minor,
+            disposition=back.asked.disposition,
+            reason=back.asked.reason,
+        )
+        for number, back in enumerate(backs, start=1)
+    ]
+    plain = [one.model_dump(exclude_none=True) for one in refunds]
+    row = ReturnRow(
+        id=0,
+        return_id=command.return_id,
+        hash=body_hash,
+        sale=sale.id,
+        sale_id=sale.sale_id,
+        total_minor=total_minor,
+        tax_minor=tax_minor,
+        refund=json.dumps(plain, separators=(",", ":")),
+        at_ms=unit.now_ms,
+        outbox_id=0,
+    )
+    number = salerows.add_return(
+        unit.tx,
+        row,
+        rows,
+        device_id=unit.caller.id,
+        staff_id=unit.staff_id,
+        business_day=day,
+    )
+    ledger = Ledger.of(unit, "return", number)
+    returned: dict[int, tuple[int, int]] = {}
+    for line_no, back in enumerate(backs, start=1):
+        for n, movement in enumerate(return_movements(back.asked.disposition, back.asked.qty)):
+            ledger.move(back.sold.sku, movement, line_no, n)
+        qty, minor = returned.get(
+            back.sold.line_no, (back.sold.returned_qty, back.sold.returned_minor)
+        )
+        returned[back.sold.line_no] = (qty + back.asked.qty, minor + back.refund_minor)
+    for line_no, (qty, minor) in returned.items():
+        salerows.set_returned(unit.tx, sale.id, line_no, qty, minor)
+    outbox_id = unit.emit(
+        "sales",
+        RETURN_COMPLETED,
+        sale.sale_id,
+        {
+            "return_id": command.return_id,
+            "sale_id": sale.sale_id,
+            "lines": [
+                {
+                    "line_no": back.sold.line_no,
+                    "sku": back.sold.sku,
+                    "qty": back.asked.qty,
+                    "refund_minor": back.refund_minor,
+                    "tax_minor": back.tax_minor,
+                    "disposition": back.asked.disposition,
+                }
+                for back in backs
+            ],
+            "tenders": plain,
+            "total_minor": total_minor,
+            "movements": ledger.finish(),
+        },
+        command.return_id,
+    )
+    salerows.set_return_outbox_id(unit.tx, number, outbox_id)
+    salerows.add_to_day(unit.tx, day, returned_minor=total_minor)
+    unit.tell(SaleMade())
+    return ReturnDone(
+        return_id=command.return_id,
+        sale_id=sale.sale_id,
+        total_minor=total_minor,
+        tax_minor=tax_minor,
+        refund=refunds,
+        at_ms=unit.now_ms,
+    )
+
+
+WRITES: dict[type[Command], Handler] = {CommitReturn: commit_return}

@@ -1,0 +1,452 @@
+"""Selling and voiding: the heart of the shop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hub.contract.base import Command
+from hub.contract.basket import BasketCommand
+from hub.contract.oms_events import SALE_COMPLETED, SALE_VOIDED, STOCK_CLAIMS_SHORT
+from hub.contract.problems import Code, refuse
+from hub.contract.sale import (
+    CommitSale,
+    RefundView,
+    SaleDone,
+    SaleLine,
+    SaleVoided,
+    Tender,
+    VoidSale,
+)
+from hub.contract.staff import ApprovalSubject
+from hub.domain import basket as rules
+from hub.domain.basket import BasketEvent, Settlement, TenderKind, check_price, settle
+from hub.domain.dayparts import business_day
+from hub.domain.staff import Permission
+from hub.domain.stock import (
+    Bucket,
+    Counterparty,
+    Movement,
+    MovementType,
+    OpenClaim,
+    Place,
+    check_sale,
+    claims_short,
+    counter_sellable,
+)
+from hub.service import permits, pricing, receipts
+from hub.service.gate import Handler, command_hash
+from hub.service.handlers import baskets
+from hub.service.items import Item, Priced, price
+from hub.service.ledger import Ledger
+from hub.service.notices import BasketChanged, SaleMade
+from hub.service.unit import Unit
+from hub.storage import basketrows, salerows, stockrows
+from hub.storage.salerows import SaleLineRow, SaleRow, TenderRow
+
+
+def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
+    """See :class:`CommitSale`.  A sale id that is known answers with the sale it names."""
+    body_hash = command_hash(command)
+    known = salerows.get(unit.tx, command.sale_id)
+    if known is not None:
+        return _repeat(unit, known, body_hash)
+    permits.need(unit, Permission.SALE_SELL)
+    items, basket = _items(unit, command)
+    priced = price(items)
+    check_price(command.total_minor, priced.total_minor, "total")
+    settlement = _settle(unit, command, priced.total_minor)
+    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
+    sale = SaleRow(
+        id=0,
+        sale_id=command.sale_id,
+        hash=body_hash,
+        state="completed",
+        receipt_no=salerows.next_receipt_no(unit.tx, unit.caller.id),
+        device_id=unit.caller.id,
+        staff_id=unit.staff_id,
+        business_day=day,
+        at_ms=unit.now_ms,
+        currency=unit.shop.currency,
+        total_minor=priced.total_minor,
+        tax_minor=priced.tax_minor,
+        rounding_minor=settlement.rounding_minor,
+        change_minor=settlement.change_minor,
+        tax=_stamp(items),
+        outbox_id=0,
+        note=command.note,
+    )
+    number = salerows.add(unit.tx, sale)
+    lines = _line_rows(priced)
+    salerows.add_lines(unit.tx, number, lines)
+    salerows.add_tenders(unit.tx, number, _tender_rows(command.tenders))
+    movements = _take_goods(unit, command, number, items, basket)
+    data = _event(sale, lines, command.tenders, movements)
+    outbox_id = unit.emit("sales", SALE_COMPLETED, sale.sale_id, data)
+    salerows.set_outbox_id(unit.tx, number, outbox_id)
+    salerows.add_to_day(unit.tx, day, sales=1, total_minor=sale.total_minor)
+    unit.tell(SaleMade())
+    printed = command.print_receipt and receipts.queue_sale(unit, sale, lines)
+    return _done(sale, printed=printed)
+
+
+def _repeat(unit: Unit, known: SaleRow, body_hash: bytes) -> SaleDone:
+    if known.hash != body_hash:
+        raise refuse(
+            Code.CONFLICT,
+            "This sale id belongs to another sale: make a fresh id for every sale.",
+            sale_id=known.sale_id,
+        )
+    unit.seq = max(unit.seq, known.outbox_id)
+    return _done(known, printed=False)
+
+
+def _done(sale: SaleRow, *, printed: bool) -> SaleDone:
+    return SaleDone(
+        sale_id=sale.sale_id,
+        receipt_no=sale.receipt_no,
+        business_day=sale.business_day,
+        total_minor=sale.total_minor,
+        tax_minor=sale.tax_minor,
+        rounding_minor=sale.rounding_minor,
+        change_minor=sale.change_minor,
+        currency=sale.currency,
+        at_ms=sale.at_ms,
+        receipt_printed=printed,
+    )
+
+
+# Lines -------------------------------------------------------------------------------------------
+
+
+def _items(unit: Unit, command: CommitSale) -> tuple[list[Item], int | None]:
+    """The lines to sell, and the number of the basket they come from."""
+    if command.basket_id is None:
+        return _rung_up(unit, command), None
+    assert command.version is not None
+    closing = BasketCommand(basket_id=command.basket_id, version=command.version)
+    basket = baskets.begin(unit, closing, BasketEvent.CLOSE)
+    lines = basketrows.lines(unit.tx, basket.id)
+    if not lines:
+        raise refuse(Code.CONFLICT, "The basket is empty: add a line or abandon it.")
+    basketrows.save_head(unit.tx, basket)
+    unit.tell(BasketChanged(basket.basket_id, basket.state, basket.owner))
+    return [baskets.item_of(line) for line in lines], basket.id
+
+
+def _rung_up(unit: Unit, command: CommitSale) -> list[Item]:
+    taxes = unit.books.taxes.taxes(unit.tx)
+    rules = unit.books.code_rules(unit.tx)
+    found = [pricing.find(unit.tx, line.code, unit.now_ms, rules) for line in command.lines]
+    stamp = taxes.stamp({one.product.tax_code for one in found})
+    deviations: list[dict[str, Any]] = []
+    items = []
+    for line_no, (line, one) in enumerate(zip(command.lines, found, strict=True), start=1):
+        listed_minor = pricing.sellable_price(one.product)
+        check_price(line.unit_price_minor, listed_minor, f"price of {one.product.sku}")
+        overridden = line.override_price_minor
+        item = Item(
+            line_no=line_no,
+            sku=one.product.sku,
+            gtin=one.gtin,
+            name=one.product.name,
+            qty=line.qty,
+            uom=one.product.uom,
+            scale=one.product.scale,
+            list_price_minor=listed_minor,
+            unit_price_minor=listed_minor if overridden is None else overridden,
+            discount_minor=line.discount_minor,
+            tax_code=one.product.tax_code,
+            tax=stamp,
+            generation=one.product.generation,
+            reason=line.reason,
+        )
+        items.append(item)
+        if line.discount_minor or overridden is not None:
+            deviations.append(_permit(unit, command, item, line))
+    if deviations:
+        unit.note("sale.deviations", command.sale_id, {"lines": deviations})
+    return items
+
+
+def _permit(unit: Unit, command: CommitSale, item: Item, line: SaleLine) -> dict[str, Any]:
+    """Check the permissions of a line that isn't sold at its listed price; its audit entry."""
+    subject = ApprovalSubject(sale_id=command.sale_id, line_no=item.line_no, sku=item.sku)
+    approvers = []
+    if line.override_price_minor is not None:
+        approvers.append(baskets.permit_override(unit, item, line.approval_id, subject))
+    if line.discount_minor:
+        approvers.append(baskets.permit_discount(unit, item, line.approval_id, subject))
+    return {
+        "line": item.line_no,
+        "sku": item.sku,
+        "list_minor": item.list_price_minor,
+        "unit_minor": item.unit_price_minor,
+        "discount_minor": item.discount_minor,
+        "reason": item.reason,
+        "approved_by": next((one for one in approvers if one), None),
+    }
+
+
+def _stamp(items: list[Item]) -> str:
+    """The taxes of the sale; of a basket that saw a change of taxes, those of its newest line."""
+    return items[-1].tax
+
+
+def _line_rows(priced: Priced) -> list[SaleLineRow]:
+    return [
+        SaleLineRow(
+            line_no=line.item.line_no,
+            sku=line.item.sku,
+            gtin=line.item.gtin,
+            name=line.item.name,
+            qty=line.item.qty,
+            scale=line.item.scale,
+            list_price_minor=line.item.list_price_minor,
+            unit_price_minor=line.item.unit_price_minor,
+            gross_minor=line.amounts.gross_minor,
+            discount_minor=line.amounts.discount_minor,
+            net_minor=line.amounts.net_minor,
+            tax_code=line.item.tax_code,
+            tax_minor=line.tax_minor,
+            reason=line.item.reason,
+        )
+        for line in priced.lines
+    ]
+
+
+# Tenders -----------------------------------------------------------------------------------------
+
+
+def _settle(unit: Unit, command: CommitSale, total_minor: int) -> Settlement:
+    for tender in command.tenders:
+        if tender.payment_id is None:
+            continue
+        other = salerows.sale_of_payment(unit.tx, tender.payment_id)
+        if other is not None:
+            raise refuse(
+                Code.CONFLICT,
+                "This payment belongs to another sale: take a new payment for this one.",
+                sale_id=other,
+            )
+    tenders = [rules.Tender(TenderKind(one.kind), one.amount_minor) for one in command.tenders]
+    return settle(total_minor, tenders, unit.shop.cash_rounding)
+
+
+def _tender_rows(tenders: tuple[Tender, ...]) -> list[TenderRow]:
+    return [
+        TenderRow(
+            n, one.kind, one.amount_minor, one.payment_id, one.last4, one.token, one.approval_code
+        )
+        for n, one in enumerate(tenders, start=1)
+    ]
+
+
+# Goods -------------------------------------------------------------------------------------------
+
+
+def _take_goods(
+    unit: Unit, command: CommitSale, number: int, items: list[Item], basket: int | None
+) -> list[dict[str, Any]]:
+    """Move the goods to the customer.  Errors: ``insufficient-stock``."""
+    ledger = Ledger.of(unit, "sale", number)
+    if basket is not None:
+        baskets.release_holds(unit, ledger, basket)
+    wanted: Counter[str] = Counter()
+    for item in items:
+        wanted[item.sku] += item.qty
+    short = _check_stock(unit, command, ledger, wanted)
+    for item in items:
+        kind = MovementType.SALE_OVERRIDE if item.sku in short else MovementType.SALE
+        movement = Movement(kind, Bucket.SELLABLE, Counterparty.CUSTOMER, item.qty)
+        ledger.move(item.sku, movement, item.line_no)
+    for sku in short:
+        _report_short(unit, command.sale_id, ledger, sku)
+    return ledger.finish()
+
+
+def _check_stock(unit: Unit, command: CommitSale, ledger: Ledger, wanted: Counter[str]) -> set[str]:
+    """Products that only an override can sell."""
+    short: set[str] = set()
+    for sku, qty in wanted.items():
+        levels = ledger.level(sku).levels
+        if qty <= counter_sellable(levels):
+            continue
+        if command.stock_override is None:
+            check_sale(levels, qty, 0, sku)
+        short.add(sku)
+    if short:
+        assert command.stock_override is not None
+        approver = permits.need(
+            unit,
+            Permission.STOCK_OVERRIDE,
+            approval_id=command.stock_override.approval_id,
+            subject=ApprovalSubject(sale_id=command.sale_id),
+        )
+        unit.note(
+            "stock.override",
+            command.sale_id,
+            {
+                "skus": sorted(short),
+                "reason": command.stock_override.reason,
+                "approved_by": approver,
+            },
+        )
+    return short
+
+
+_CLAIM_KINDS = {"allotted": "allotment", "held": "hold", "reserved": "order"}
+
+
+def _report_short(unit: Unit, sale_id: str, ledger: Ledger, sku: str) -> None:
+    """Tell whose claims an override broke, and have the product counted."""
+    row = ledger.level(sku)
+    stockrows.add_count_task(unit.tx, row.sku_id, f"sold by override in {sale_id}")
+    holds = [OpenClaim(*one) for one in stockrows.holds_of_sku(unit.tx, row.sku_id)]
+    orders = [OpenClaim(*one) for one in stockrows.reservations_of_sku(unit.tx, row.sku_id)]
+    victims = claims_short(row.levels, holds, orders)
+    short_qty = sum(victim.qty for victim in victims) or max(0, -row.levels.sellable)
+    if short_qty == 0:
+        return
+    unit.emit(
+        "stock",
+        STOCK_CLAIMS_SHORT,
+        sku,
+        {
+            "sku": sku,
+            "short_qty": short_qty,
+            "sale_id": sale_id,
+            "victims": [
+                {"kind": _CLAIM_KINDS[victim.kind], "ref": victim.ref, "qty": victim.qty}
+                for victim in victims
+            ],
+        },
+        sale_id,
+        sku,
+    )
+
+
+def _event(
+    sale: SaleRow,
+    lines: list[SaleLineRow],
+    tenders: tuple[Tender, ...],
+    movements: list[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "sale_id": sale.sale_id,
+        "receipt_no": sale.receipt_no,
+        "device_id": sale.device_id,
+        "staff_id": sale.staff_id,
+        "business_day": sale.business_day,
+        "occurred_at_ms": sale.at_ms,
+        "currency": sale.currency,
+        "lines": [
+            {
+                "line_no": line.line_no,
+                "sku": line.sku,
+                "gtin": line.gtin,
+                "qty": line.qty,
+                "scale": line.scale,
+                "unit_price_minor": line.unit_price_minor,
+                "gross_minor": line.gross_minor,
+                "discount_minor": line.discount_minor,
+                "net_minor": line.net_minor,
+                "tax_code": line.tax_code,
+                "tax_minor": line.tax_minor,
+                "reason": line.reason,
+            }
+            for line in lines
+        ],
+        "tenders": [
+            {
+                "kind": tender.kind,
+                "amount_minor": tender.amount_minor,
+                "payment_id": tender.payment_id,
+                "last4": tender.last4,
+            }
+            for tender in tenders
+        ],
+        "total_minor": sale.total_minor,
+        "tax_minor": sale.tax_minor,
+        "rounding_minor": sale.rounding_minor,
+        "change_minor": sale.change_minor,
+        "movements": movements,
+    }
+
+
+# Voiding -----------------------------------------------------------------------------------------
+
+
+def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
+    """See :class:`VoidSale`.  A repeat answers with the void as it was written."""
+    sale = salerows.get(unit.tx, command.sale_id)
+    if sale is None:
+        raise refuse(Code.NOT_FOUND, "There is no such sale in this shop.")
+    if sale.state == "voided":
+        raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
+    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
+    if sale.business_day != day:
+        raise refuse(
+            Code.CONFLICT,
+            f"The sale is of {sale.business_day}: only today's can be voided; take a return.",
+        )
+    if salerows.has_returns(unit.tx, sale.id):
+        raise refuse(Code.CONFLICT, "Goods of this sale came back already: take a return instead.")
+    approver = permits.need(
+        unit,
+        Permission.SALE_VOID,
+        approval_id=command.approval_id,
+        subject=ApprovalSubject(sale_id=command.sale_id),
+    )
+    ledger = Ledger.of(unit, "void", sale.id)
+    for movement in stockrows.movements_of(unit.tx, "sale", sale.id):
+        sold = Movement(
+            MovementType(movement.type), _place(movement.src), _place(movement.dst), movement.qty
+        )
+        ledger.move(movement.sku, sold.reversed(), movement.ref_line, movement.n)
+    salerows.mark_voided(unit.tx, sale.id, command_hash(command), command.reason)
+    refunds = _give_back_all(unit, sale)
+    unit.emit(
+        "sales",
+        SALE_VOIDED,
+        sale.sale_id,
+        {
+            "sale_id": sale.sale_id,
+            "reason": command.reason,
+            "staff_id": unit.staff_id,
+            "movements": ledger.finish(),
+        },
+    )
+    salerows.add_to_day(unit.tx, day, voided=1, voided_minor=sale.total_minor)
+    unit.note(
+        "sale.voided",
+        sale.sale_id,
+        {"reason": command.reason, "total_minor": sale.total_minor, "approved_by": approver},
+    )
+    unit.tell(SaleMade())
+    return SaleVoided(sale_id=sale.sale_id, voided_at_ms=unit.now_ms, refund=refunds)
+
+
+def _place(name: str) -> Place:
+    return Bucket(name) if name in set(Bucket) else Counterparty(name)
+
+
+def _give_back_all(unit: Unit, sale: SaleRow) -> tuple[RefundView, ...]:
+    """Every tender as it was taken; cash less the change that was given."""
+    refunds = []
+    change = sale.change_minor
+    for tender in salerows.tenders(unit.tx, sale.id):
+        amount = tender.amount_minor
+        if tender.kind == "cash":
+            given = min(change, amount)
+            amount, change = amount - given, change - given
+        if amount == 0:
+            continue
+        salerows.set_refunded(unit.tx, sale.id, tender.n, amount)
+        refunds.append(
+            RefundView(kind=tender.kind, amount_minor=amount, payment_id=tender.payment_id)
+        )
+    return tuple(refunds)
+
+
+WRITES: dict[type[Command], Handler] = {CommitSale: commit_sale, VoidSale: void_sale}

@@ -1,0 +1,181 @@
+"""Moving stock: the ledger row, its chain hash and the level, together in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.domain import hashchain
+from hub.domain.errors import Json
+from hub.domain.stock import Movement, StockRow, apply
+from hub.service.notices import LevelsChanged
+from hub.service.unit import Unit
+from hub.storage import stockrows
+from hub.storage.rows import Rows
+from hub.storage.stockrows import LevelRow, MovementRow
+
+LABEL = "stock"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The movements of one document, written as they are asked for.
+
+    ``levels`` holds what this request has read and changed; ``done`` the movements as the cloud is
+    told them.
+    """
+
+    unit: Unit
+    ref_type: str
+    ref_id: int
+    _levels: dict[str, LevelRow]
+    _done: list[dict[str, Any]]
+    _head: tuple[int, bytes] | None
+
+    @classmethod
+    def of(cls, unit: Unit, ref_type: str, ref_id: int = 0) -> Ledger:
+        """The ledger for the document ``ref_type`` number ``ref_id`` (which may be set later)."""
+        return cls(unit, ref_type, ref_id, {}, [], None)
+
+    def level(self, sku: str) -> LevelRow:
+        """A product's levels as this request sees them."""
+        found = self._levels.get(sku)
+        if found is None:
+            found = self._levels[sku] = stockrows.level_or_new(self.unit.tx, sku)
+        return found
+
+    def claim(self, sku: str, levels: StockRow) -> None:
+        """Write changed claims of a product."""
+        row = self.level(sku)
+        stockrows.save_level(self.unit.tx, row.sku_id, levels, row.last_seq)
+        self._levels[sku] = LevelRow(row.sku_id, row.sku, levels, row.last_seq)
+
+    def move(self, sku: str, movement: Movement, ref_line: int, n: int = 0) -> None:
+        """Write one movement and the level after it.
+
+        Errors: ``insufficient-stock`` when a bucket would go below 0.
+        """
+        row = self.level(sku)
+        levels = apply(row.levels, movement, sku)
+        if self._head is None:
+            self._head = stockrows.ledger_head(self.unit.tx)
+        seq = self._head[0] + 1
+        entry = MovementRow(
+            seq=seq,
+            sku_id=row.sku_id,
+            sku=sku,
+            qty=movement.qty,
+            src=movement.source.value,
+            dst=movement.target.value,
+            type=movement.type.value,
+            ref_type=self.ref_type,
+            ref_id=self.ref_id,
+            ref_line=ref_line,
+            n=n,
+            prev_seq=row.last_seq,
+            hash=b"",
+        )
+        digest = hashchain.chain_hash(LABEL, self._head[1], _payload(entry))
+        stockrows.append_movement(self.unit.tx, _with_hash(entry, digest))
+        self._head = (seq, digest)
+        stockrows.save_level(self.unit.tx, row.sku_id, levels, seq)
+        self._levels[sku] = LevelRow(row.sku_id, sku, levels, seq)
+        self._done.append(
+            {
+                "seq": seq,
+                "sku": sku,
+                "qty": movement.qty,
+                "from": entry.src,
+                "to": entry.dst,
+                "type": entry.type,
+                "ref_line": str(ref_line),
+            }
+        )
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Tell devices which levels changed; the movements for the cloud's event."""
+        if self._levels:
+            self.unit.tell(LevelsChanged(tuple(self._levels)))
+        return self._done
+
+
+def _payload(row: MovementRow) -> list[Json]:
+    return [
+        row.seq,
+        row.sku,
+        row.qty,
+        row.src,
+        row.dst,
+        row.type,
+        row.ref_type,
+        row.ref_id,
+        row.ref_line,
+        row.n,
+        row.prev_seq,
+    ]
+
+
+def _with_hash(row: MovementRow, digest: bytes) -> MovementRow:
+    return MovementRow(
+        row.seq,
+        row.sku_id,
+        row.sku,
+        row.qty,
+        row.src,
+        row.dst,
+        row.type,
+        row.ref_type,
+        row.ref_id,
+        row.ref_line,
+        row.n,
+        row.prev_seq,
+        digest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerVerdict:
+    """Result of verifying the ledger: movements read, the first broken one, and products whose
+    levels are not the sum of their movements."""
+
+    movements: int
+    products: int
+    broken_seq: int | None
+    differing_skus: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True when nothing is wrong."""
+        return self.broken_seq is None and not self.differing_skus
+
+
+BUCKETS = ("sellable", "staged", "quarantine", "refurbish", "damaged", "transit_in")
+MAX_NAMED = 50
+
+
+def verify(rows: Rows) -> LedgerVerdict:
+    """Recompute the chain and every level from the whole ledger."""
+    sums: dict[str, dict[str, int]] = {}
+    count = 0
+
+    def chained() -> Any:
+        nonlocal count
+        for row in stockrows.walk_movements(rows):
+            count += 1
+            product = sums.setdefault(row.sku, dict.fromkeys(BUCKETS, 0))
+            if row.src in product:
+                product[row.src] -= row.qty
+            if row.dst in product:
+                product[row.dst] += row.qty
+            yield hashchain.ChainRow(row.seq, _payload(row), row.hash)
+
+    broken = hashchain.verify(LABEL, chained())
+    differing: list[str] = []
+    products = 0
+    zeros = dict.fromkeys(BUCKETS, 0)
+    for level in stockrows.walk_levels(rows):
+        products += 1
+        stored = {bucket: getattr(level.levels, bucket) for bucket in BUCKETS}
+        if broken is None and stored != sums.get(level.sku, zeros) and len(differing) < MAX_NAMED:
+            differing.append(level.sku)
+    return LedgerVerdict(count, products, broken, tuple(differing))

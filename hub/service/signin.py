@@ -1,0 +1,57 @@
+"""Verifying a PIN before the writer is asked: slow on purpose, so it runs in a thread of its own.
+
+A try is counted first and forgiven when the PIN was right; otherwise many tries at once could all
+be verified before the first failure is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from hub.contract.problems import Code, refuse
+from hub.contract.staff import DecideApproval, SignIn
+from hub.security import pins
+from hub.service.caller import Caller
+from hub.service.gate import Gate
+from hub.service.handlers.staff import BeginTry, EndTry, VerifiedDecision, VerifiedSignIn
+
+MAX_WAITING = 16
+
+
+class PinDesk:
+    """Verifies PINs, one at a time; more than 16 waiting are answered ``busy``."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub-pin")
+        self._waiting = 0
+
+    async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> VerifiedSignIn:
+        """The command to run once the PIN is known to be right.  Errors: ``unauthenticated``."""
+        await self._verify(gate, caller, command.staff_id, command.pin.get_secret_value())
+        return VerifiedSignIn(staff_id=command.staff_id)
+
+    async def decide(self, gate: Gate, caller: Caller, command: DecideApproval) -> VerifiedDecision:
+        """The command to run once the manager's PIN is known to be right."""
+        await self._verify(gate, caller, command.staff_id, command.pin.get_secret_value())
+        return VerifiedDecision(
+            approval_id=command.approval_id, approve=command.approve, staff_id=command.staff_id
+        )
+
+    async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
+        if self._waiting >= MAX_WAITING:
+            raise refuse(Code.BUSY, "Many PINs are being verified: repeat shortly.")
+        self._waiting += 1
+        try:
+            stored = await gate.internal(caller, BeginTry(staff_id, caller.id))
+            loop = asyncio.get_running_loop()
+            right = await loop.run_in_executor(self._pool, pins.verify_pin, pin, stored)
+            if not right:
+                raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
+            await gate.internal(caller, EndTry(staff_id, caller.id))
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

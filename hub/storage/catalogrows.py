@@ -1,0 +1,104 @@
+"""Looking up products, prices, taxes and policies of the generations in force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hub.storage.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product with the price in force; ``price_minor`` is None when it has none now."""
+
+    sku: str
+    name: str
+    uom: str
+    scale: int
+    tax_code: str
+    category: str
+    age_min: int | None
+    active: bool
+    generation: int
+    price_minor: int | None
+
+
+_PRODUCT = """
+SELECT p.sku, p.name, p.uom, p.scale, p.tax_code, p.category, p.age_min, p.active, p.generation,
+       (SELECT r.price_minor FROM datasets e JOIN prices r ON r.generation = e.generation
+        WHERE e.dataset = 'prices' AND r.sku = p.sku AND r.valid_from_ms <= ?1
+          AND (r.valid_to_ms IS NULL OR r.valid_to_ms > ?1)
+        ORDER BY r.valid_from_ms DESC LIMIT 1)
+FROM datasets d
+"""
+
+
+def by_sku(rows: Rows, sku: str, now_ms: int) -> ProductRow | None:
+    """A product by its SKU."""
+    row = rows.one(
+        f"{_PRODUCT} JOIN products p ON p.generation = d.generation AND p.sku = ?2"
+        " WHERE d.dataset = 'catalog'",
+        now_ms,
+        sku,
+    )
+    return _product(row) if row else None
+
+
+def by_gtin(rows: Rows, gtin14: str, now_ms: int) -> ProductRow | None:
+    """A product by one of its barcodes, as 14 digits."""
+    row = rows.one(
+        f"{_PRODUCT} JOIN barcodes b ON b.generation = d.generation AND b.gtin = ?2"
+        " JOIN products p ON p.generation = d.generation AND p.sku = b.sku"
+        " WHERE d.dataset = 'catalog'",
+        now_ms,
+        gtin14,
+    )
+    return _product(row) if row else None
+
+
+def _product(row: tuple[Any, ...]) -> ProductRow:
+    return ProductRow(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9]
+    )
+
+
+def taxes(rows: Rows) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+    """``(policy row, rate rows by code)`` of the tax dataset; (None, {}) before the first sync."""
+    policy: dict[str, Any] | None = None
+    rates: dict[str, dict[str, Any]] = {}
+    for code, data in rows.all(
+        "SELECT t.code, t.data FROM datasets d JOIN taxes t ON t.generation = d.generation"
+        " WHERE d.dataset = 'taxes' LIMIT 1000"
+    ):
+        if code == "":
+            policy = json.loads(data)
+        else:
+            rates[code] = json.loads(data)
+    return policy, rates
+
+
+def tax_stamp(rows: Rows) -> tuple[int, int]:
+    """What changes whenever the tax dataset changes: (generation, changes applied)."""
+    return _stamp(rows, "taxes")
+
+
+def policy_stamp(rows: Rows) -> tuple[int, int]:
+    """The same of the policies."""
+    return _stamp(rows, "policies")
+
+
+def _stamp(rows: Rows, dataset: str) -> tuple[int, int]:
+    row = rows.one("SELECT generation, changes FROM datasets WHERE dataset = ?", dataset)
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def policy(rows: Rows, key: str) -> Any:
+    """The value of one policy; None if it isn't set."""
+    row = rows.one(
+        "SELECT p.value FROM datasets d JOIN policies p ON p.generation = d.generation"
+        " WHERE d.dataset = 'policies' AND p.key = ?",
+        key,
+    )
+    return json.loads(row[0]) if row else None
