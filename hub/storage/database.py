@@ -120,9 +120,9 @@ def _check_integrity(conn: Connection, path: Path) -> None:
 
 def _damaged(path: Path, finding: str) -> DamagedDatabase:
     return DamagedDatabase(
-        f"{path} is damaged ({finding}). Nothing was changed. Keep a copy of the file, then restore "
-        "the latest backup (store-hub restore --help); sales that the cloud or the devices hold "
-        "are fetched again after a restore."
+        f"{path} is damaged ({finding}). Nothing was changed. Keep a copy of the file, then restore"
+        " the latest backup (store-hub restore --help); sales that the cloud or the devices hold"
+        " are fetched again after a restore."
     )
 
 
