@@ -1,0 +1,241 @@
+"""Delivery of what is journalled: requests until answered and safe, facts until acknowledged.
+
+Two lanes carry requests, each one at a time and in the order of the journal, so that a void never
+overtakes its sale: new requests, and those that a restored hub has to be told again.  Offering
+again never makes a customer wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from devices.kit.backoff import Backoff
+from devices.kit.calls import Calls
+from devices.kit.errors import JournalError, LinkLost, Refused, TooMuch
+from devices.kit.journal import Journal
+from devices.kit.journal_state import Answer, Entry, PendingFact
+from devices.kit.session import Session
+from hub.clock import Clock, Randomness
+from hub.contract.envelope import Fact, HubMode, HubState, Reply
+from hub.contract.problems import Code, Problem
+
+_log = logging.getLogger(__name__)
+
+_FACTS_AT_ONCE = 32
+_FACT_PATIENCE_S = 5.0
+_STUBBORN = frozenset({Code.SUPERSEDED})
+"""An old box that was switched on by mistake refuses everything: the right one will not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A journalled request got its final answer.
+
+    ``result`` or ``problem`` is set.  ``offered_again``: another incarnation of the hub had said
+    yes before; with a ``problem`` this needs a person, and the request stays in the journal.
+    """
+
+    key: str
+    service: str
+    operation: str
+    body: str
+    result: dict[str, Any] | None = None
+    problem: Problem | None = None
+    offered_again: bool = False
+
+
+class Courier:
+    """Works through a journal for as long as :meth:`run` runs."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        calls: Calls,
+        session: Session,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        on_settled: Callable[[Settled], None],
+    ) -> None:
+        self._journal = journal
+        self._calls = calls
+        self._session = session
+        self._clock = clock
+        self._on_settled = on_settled
+        self._pause = Backoff(randomness, base_s=0.5, cap_s=10.0)
+        self._waiters: dict[str, asyncio.Future[Reply]] = {}
+        self._new = asyncio.Event()
+        self._again = asyncio.Event()
+        self._facts = asyncio.Event()
+        self._acks = asyncio.Event()
+        self._incarnation = ""
+        self.offered_again = 0
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._carry(self._journal.first_new, self._new))
+            lanes.create_task(self._carry(self._journal.first_again, self._again))
+            lanes.create_task(self._post_facts())
+
+    async def submit(self, key: str, service: str, operation: str, body: str) -> Reply:
+        """Journal, send until answered, and keep until safe.  Cancelling stops only the waiting.
+
+        The same ``key`` again joins the request already there.  Raises JournalFull, JournalBroken.
+        """
+        known = self._journal.entry(key)
+        if known is not None:
+            if (known.service, known.operation, known.body) != (service, operation, body):
+                raise ValueError(f"the key {key} belongs to another request in the journal")
+            if known.answer is not None:
+                return Reply(ok=True, seq=known.answer.seq, result=known.answer.result)
+        waiter = self._waiters.setdefault(key, asyncio.get_running_loop().create_future())
+        if known is None:
+            at_ms = self._clock.wall_ms()
+            entry = Entry(key=key, service=service, operation=operation, body=body, at_ms=at_ms)
+            try:
+                await self._journal.ask(entry)
+            except JournalError:
+                self._waiters.pop(key, None)
+                raise
+        self._new.set()
+        return await asyncio.shield(waiter)
+
+    async def fact(self, kind: str, data: dict[str, Any]) -> str:
+        """Journal something that happened; returns ``journal_id:evt_seq`` once it is on disk.
+
+        Raises JournalFull, JournalBroken.
+        """
+        journal_id, evt_seq = self._journal.next_fact_id()
+        fact = Fact(
+            journal_id=journal_id,
+            evt_seq=evt_seq,
+            occurred_at_ms=self._clock.wall_ms(),
+            data=data,
+        )
+        body = fact.model_dump_json()
+        await self._journal.add_fact(
+            PendingFact(journal_id=journal_id, evt_seq=evt_seq, kind=kind, body=body)
+        )
+        self._facts.set()
+        return f"{journal_id}:{evt_seq}"
+
+    def hub_changed(self, state: HubState) -> None:
+        """Forget what is safe; offer again what another incarnation had answered."""
+        if state.mode in (HubMode.AWAY, HubMode.SUPERSEDED):
+            return
+        self._incarnation = state.incarnation
+        self._journal.safe(state.incarnation, state.safe_seq)
+        stale = self._journal.stale_keys(state.incarnation)
+        if stale:
+            _log.warning(
+                "the hub is another incarnation (%s): %d requests are offered again",
+                state.incarnation,
+                len(stale),
+            )
+            self._journal.ask_again(stale)
+            self._again.set()
+
+    def fact_answered(self, correlation: str, reply: Reply) -> bool:
+        """Take the reply to a fact; False when ``correlation`` names none."""
+        journal_id, _, number = correlation.rpartition(":")
+        if not journal_id or not number.isascii() or not number.isdigit():
+            return False
+        if not reply.ok and reply.problem is not None:
+            if reply.problem.retryable:
+                return True  # posted again after its patience
+            _log.error("the hub refuses fact %s: %s", correlation, reply.problem.detail)
+        if self._journal.fact_acked((journal_id, int(number))):
+            self._acks.set()
+        return True
+
+    # -- lanes ---------------------------------------------------------------------------------
+
+    async def _carry(self, first: Callable[[], Entry | None], wake: asyncio.Event) -> None:
+        while True:
+            entry = first()
+            if entry is None:
+                wake.clear()
+                await wake.wait()
+                continue
+            reply = await self._calls.ask(
+                entry.service,
+                entry.operation,
+                entry.body.encode(),
+                entry.key,
+                timeout_s=None,
+                stubborn=_STUBBORN,
+            )
+            self._settle(entry.key, reply)
+
+    def _settle(self, key: str, reply: Reply) -> None:
+        entry = self._journal.entry(key)
+        if entry is None:
+            return
+        problem = None if reply.ok else reply.problem
+        if problem is None:
+            answer = Answer(self._incarnation, reply.seq, reply.result)
+            self._journal.answered(key, answer)
+        elif entry.offered_again:
+            _log.error("the hub refuses %s, which it had accepted before: %s", key, problem.detail)
+            self._journal.doubt(key, f"{problem.code}: {problem.detail}")
+        else:
+            self._journal.end(key)
+        self.offered_again += entry.offered_again
+        waiter = self._waiters.pop(key, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(reply)
+        self._on_settled(
+            Settled(
+                key=key,
+                service=entry.service,
+                operation=entry.operation,
+                body=entry.body,
+                result=reply.result,
+                problem=problem,
+                offered_again=entry.offered_again,
+            )
+        )
+
+    async def _post_facts(self) -> None:
+        while True:
+            batch = self._journal.facts(_FACTS_AT_ONCE)
+            if not batch:
+                self._facts.clear()
+                await self._facts.wait()
+                continue
+            link = await self._session.link()
+            device_id = self._session.identity.device_id
+            try:
+                for fact in batch:
+                    topic = self._session.topics.fact(device_id, fact.kind)
+                    correlation = f"{fact.journal_id}:{fact.evt_seq}"
+                    link.publish(topic, fact.body.encode(), correlation=correlation)
+            except (LinkLost, TooMuch) as error:
+                _log.info("facts have to wait: %s", error)
+            if await self._acknowledged(batch):
+                self._pause.reset()
+            else:
+                await asyncio.sleep(self._pause.next_s())
+
+    async def _acknowledged(self, batch: list[PendingFact]) -> bool:
+        """Whether all of the batch is, within its patience."""
+        try:
+            async with asyncio.timeout(_FACT_PATIENCE_S):
+                while any(self._journal.has_fact(fact.id) for fact in batch):
+                    self._acks.clear()
+                    await self._acks.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def refuse_if(reply: Reply) -> Reply:
+    """The reply if it is a yes; raises Refused."""
+    if not reply.ok and reply.problem is not None:
+        raise Refused(reply.problem)
+    return reply
