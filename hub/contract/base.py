@@ -13,7 +13,7 @@ MONEY_LIMIT_MINOR = 9_000_000_000_000_000
 QTY_LIMIT = 1_000_000_000
 
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/+-]+$")]
-Gtin = Annotated[str, Field(pattern=r"^\d{8,14}$")]
+Gtin = Annotated[str, Field(pattern=r"^[0-9]{8,14}$")]
 DeviceId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,39}$")]
 StoreId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 StaffId = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._-]+$")]

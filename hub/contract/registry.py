@@ -69,7 +69,6 @@ _OPERATIONS = (
     Operation(stock.AdjustStock, stock.StockBooked),
     Operation(stock.OpenCount, stock.CountOpened),
     Operation(stock.CloseCount, stock.CountClosed),
-    Operation(admin.OpenPairing, admin.PairingOpened, Door.ADMIN),
     Operation(admin.ListDevices, admin.Devices, Door.ADMIN),
     Operation(admin.RenameDevice, Nothing, Door.ADMIN),
     Operation(admin.RevokeDevice, Nothing, Door.ADMIN),

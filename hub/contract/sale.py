@@ -31,7 +31,7 @@ class Tender(Incoming):
     kind: Literal["cash", "card"]
     amount_minor: AmountMinor
     payment_id: UniqueId | None = None
-    last4: str | None = Field(default=None, pattern=r"^\d{4}$")
+    last4: str | None = Field(default=None, pattern=r"^[0-9]{4}$")
     token: str | None = Field(default=None, max_length=200)
     approval_code: str | None = Field(default=None, max_length=12)
 

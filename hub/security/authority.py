@@ -228,6 +228,11 @@ class Authority:
             self._renew_server(name, names, sane_ms(now_ms))
             return True
 
+    def server_expires_at_ms(self) -> int | None:
+        """When the server certificate ends; None before there is one."""
+        pair = self._server_pair()
+        return to_ms(pair[0].not_valid_after_utc) if pair is not None else None
+
     def _server_pair(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
         """The present certificate and key; None if missing, unreadable or not a pair."""
         try:

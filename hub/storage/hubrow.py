@@ -26,6 +26,7 @@ class HubRow:
     trusted_wall_ms: int
     clock_suspect: str
     commands_cursor: str
+    starts: int
 
     @property
     def label(self) -> str:
@@ -36,7 +37,7 @@ class HubRow:
 _SELECT = """
 SELECT h.store, h.hub_id, h.machine_hash, h.incarnation, s.fork, h.source, s.uri, h.epoch, h.fence,
        h.hello_nonce, h.oms_incarnation, h.budget_ms, h.trusted_wall_ms, h.clock_suspect,
-       h.commands_cursor
+       h.commands_cursor, h.starts
 FROM hub h JOIN sources s ON s.id = h.source
 """
 
@@ -107,6 +108,11 @@ def set_session(tx: Tx, *, incarnation: int, source: int, epoch: int, oms_incarn
 def set_fork(tx: Tx, source: int, fence: str, machine_hash: str) -> None:
     """Write under a fork from now on (a restored or copied database)."""
     tx.run("UPDATE hub SET source = ?, fence = ?, machine_hash = ?", source, fence, machine_hash)
+
+
+def count_start(tx: Tx, starts: int) -> None:
+    """Write how often the hub has been started."""
+    tx.run("UPDATE hub SET starts = ?", starts)
 
 
 def set_fence(tx: Tx, fence: str) -> None:

@@ -6,6 +6,7 @@ CREATE TABLE hub (
     store TEXT NOT NULL,
     hub_id TEXT NOT NULL,
     machine_hash TEXT NOT NULL,
+    starts INTEGER NOT NULL DEFAULT 0,           -- counted beside the database, too: a copy shows
     incarnation INTEGER NOT NULL DEFAULT 0,      -- issued by the OMS; 0 before the first HELLO
     source INTEGER NOT NULL,                     -- the source of new outbox rows
     epoch INTEGER NOT NULL DEFAULT 0,

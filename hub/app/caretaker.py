@@ -1,0 +1,163 @@
+"""What keeps a hub well while it runs: clocks, expiry, disk space, certificates."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Awaitable, Callable
+
+from hub.app.periodic import Periodic
+from hub.clock import Clock
+from hub.config import Settings
+from hub.security.authority import Authority
+from hub.security.certificates import RevocationReason, Revoked
+from hub.service.caller import HUB
+from hub.service.gate import Gate
+from hub.service.internal import Housekeep, KeepTime
+from hub.service.timekeeping import ClockGuard
+from hub.storage import devicerows
+from hub.storage.errors import StorageError
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+CLOCK_S = 10.0
+HOUSEKEEPING_S = 20.0
+HOUSEKEEPING_ROUNDS = 50
+DISK_S = 5.0
+CERTIFICATES_S = 6 * 3600.0
+MB = 1 << 20
+_REASONS = {"superseded": RevocationReason.SUPERSEDED}
+
+
+class Caretaker:
+    """Started after everything else, ended before the writer."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        gate: Gate,
+        clock: Clock,
+        guard: ClockGuard,
+        certificates: Certificates,
+    ) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._clock = clock
+        self._guard = guard
+        self._certificates = certificates
+        self._jobs = (
+            Periodic("clock-guard", CLOCK_S, self.keep_time),
+            Periodic("housekeeping", HOUSEKEEPING_S, self.housekeep),
+            Periodic("disk-guard", DISK_S, self.guard_disk),
+            Periodic("certificates", CERTIFICATES_S, certificates.keep),
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        for job in self._jobs:
+            job.start()
+
+    async def stop(self) -> None:
+        """End, and persist the budget clock."""
+        for job in self._jobs:
+            await job.stop()
+        try:
+            await self.keep_time()
+        except StorageError as error:
+            log.warning("the clocks are not persisted: %s", error)
+
+    async def keep_time(self) -> None:
+        """Look at the clock and persist what is trusted of it."""
+        suspect = self._guard.tick()
+        trusted = None if suspect else self._clock.wall_ms()
+        await self._gate.internal(HUB, KeepTime(trusted, suspect))
+
+    async def on_trusted_time(self, trusted_ms: int) -> None:
+        """The cloud told the time."""
+        self._guard.compare(trusted_ms)
+        await self.keep_time()
+
+    async def housekeep(self) -> None:
+        """Expire and purge, in small bites behind everything else."""
+        for _ in range(HOUSEKEEPING_ROUNDS):
+            if await self._gate.internal(HUB, Housekeep()) == 0:
+                return
+
+    async def guard_disk(self) -> None:
+        """Stop taking sales in before the disk is full, and go on when there is room again."""
+        free = shutil.disk_usage(self._settings.paths.state).free
+        least = self._settings.storage.reserve_mb * MB
+        full = free < least
+        if full != self._gate.storage_full:
+            if full:
+                log.error("only %d MB are free: nothing new is taken in", free // MB)
+            else:
+                log.warning("%d MB are free again: selling goes on", free // MB)
+            self._gate.storage_full = full
+
+
+async def _nobody(rolled_over: bool) -> None:
+    """Nobody has to be told yet."""
+
+
+class Certificates:
+    """Issues and renews the hub's own certificates and the revocation list."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        authority: Authority,
+        rows: Rows,
+        clock: Clock,
+        names: Callable[[], tuple[list[str], list[str]]],
+    ) -> None:
+        self._settings = settings
+        self.authority = authority
+        self._rows = rows
+        self._clock = clock
+        self._names = names
+        self._lock = asyncio.Lock()
+        self.on_change: Callable[[bool], Awaitable[None]] = _nobody
+        self.server_expires_at_ms: int | None = None
+
+    async def keep(self) -> None:
+        """Roll the CA over if due, renew the server's certificate, reissue the revocation list."""
+        async with self._lock:
+            revoked = self._revoked()
+            names, addresses = self._names()
+            now_ms = self._clock.wall_ms()
+            authority = self.authority
+
+            def work() -> tuple[bool, bool, int | None]:
+                rolled = authority.roll_over_if_due(revoked, now_ms)
+                renewed = authority.ensure_server(
+                    self._settings.store.hub_name, names, addresses, now_ms
+                )
+                authority.issue_crl(revoked, now_ms)
+                return rolled, renewed, authority.server_expires_at_ms()
+
+            rolled, renewed, expires_at_ms = await asyncio.to_thread(work)
+            self.server_expires_at_ms = expires_at_ms
+            if renewed:
+                log.info("the hub's certificate was issued anew")
+            await self.on_change(rolled)
+
+    async def revoke(self) -> None:
+        """Reissue the revocation list after a device was shut out."""
+        async with self._lock:
+            revoked = self._revoked()
+            now_ms = self._clock.wall_ms()
+            await asyncio.to_thread(self.authority.issue_crl, revoked, now_ms)
+            await self.on_change(False)
+
+    def _revoked(self) -> list[Revoked]:
+        return [
+            Revoked(
+                int(row.serial, 16),
+                row.revoked_at_ms or 0,
+                _REASONS.get(row.revoke_reason or "", RevocationReason.UNSPECIFIED),
+            )
+            for row in devicerows.revoked_certificates(self._rows, self._clock.wall_ms())
+        ]

@@ -1,0 +1,151 @@
+"""Opening a hub's state directory: lock, database, identity, and the check for copies.
+
+The witness is a small file beside the database that counts starts, too.  A database that counts
+less than its witness was put back from a copy; one without its witness, or on another machine, was
+moved.  Either way the hub is fenced until the cloud has given it a new epoch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from hub.clock import Clock, Ids, Randomness
+from hub.config import Settings
+from hub.security.files import SECRET_MODE, write_atomic
+from hub.storage import hubrow
+from hub.storage.database import open_database
+from hub.storage.hubrow import HubRow
+from hub.storage.rows import Tx
+from hub.storage.sqlite import Connection
+
+log = logging.getLogger(__name__)
+
+MACHINE_ID = Path("/etc/machine-id")
+
+
+class StateInUse(Exception):
+    """Another hub runs on this state directory."""
+
+
+class WrongStore(Exception):
+    """The state directory belongs to another store."""
+
+
+class StateLock:
+    """One hub per state directory, for as long as this lives."""
+
+    def __init__(self, state: Path) -> None:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = open(state / "hub.lock", "a+")  # noqa: SIM115 - held for the hub's life
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StateInUse(
+                f"another hub runs on {state}: stop it first (systemctl stop store-hub), or set"
+                " paths.state to another directory"
+            ) from None
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open state directory."""
+
+    conn: Connection
+    hub: HubRow
+    database: Path
+
+
+def open_state(settings: Settings, clock: Clock, ids: Ids, randomness: Randomness) -> Opened:
+    """Open (or found) the database and note this start.
+
+    Errors: :class:`~hub.storage.errors.DatabaseRefused`, :class:`WrongStore`.
+    """
+    path = settings.paths.state / "hub.db"
+    conn = open_database(path)
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            hub = _identify(settings, conn, clock, ids, randomness)
+            conn.execute("COMMIT")
+        except BaseException:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            raise
+        _write_witness(settings.paths.state, hub.starts)
+    except BaseException:
+        conn.close()
+        raise
+    return Opened(conn, hub, path)
+
+
+def _identify(
+    settings: Settings, conn: Connection, clock: Clock, ids: Ids, randomness: Randomness
+) -> HubRow:
+    state = settings.paths.state
+    tx = Tx(conn, clock.wall_ms(), 0)
+    known = hubrow.load(tx)
+    salt, starts = _read_witness(state)
+    if known is None:
+        salt = salt or randomness.token_bytes(16).hex()
+        fork = randomness.token_bytes(4).hex()
+        hub_id = f"hub-{ids.uuid7()[-12:]}"
+        hubrow.found(tx, settings.store.id, hub_id, machine_hash(salt), fork)
+        hubrow.count_start(tx, max(starts, 0) + 1)
+        _write_salt(state, salt)
+        return hubrow.get(tx)
+    if known.store != settings.store.id:
+        raise WrongStore(
+            f"{state} belongs to store {known.store}, the settings say {settings.store.id}:"
+            " correct store.id, or set paths.state to an empty directory"
+        )
+    here = machine_hash(salt) if salt else ""
+    if here != known.machine_hash or starts > known.starts:
+        why = "on another machine" if here != known.machine_hash else "older than this box"
+        log.warning("the database is %s: fenced until the cloud gives a new epoch", why)
+        salt = salt or randomness.token_bytes(16).hex()
+        _write_salt(state, salt)
+        fork = randomness.token_bytes(4).hex()
+        source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
+        hubrow.set_fork(tx, source, "restored", machine_hash(salt))
+    hubrow.count_start(tx, max(starts, known.starts) + 1)
+    return hubrow.get(tx)
+
+
+def machine_hash(salt: str) -> str:
+    """What tells this machine from any other, without telling which it is."""
+    machine = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
+    return sha256(f"{machine}\0{salt}".encode()).hexdigest()
+
+
+def _read_witness(state: Path) -> tuple[str, int]:
+    """``(salt, starts)``; ('', 0) when it is missing or unreadable."""
+    try:
+        found = json.loads((state / "witness.json").read_text())
+        return str(found["salt"]), int(found["starts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", 0
+
+
+def _write_salt(state: Path, salt: str) -> None:
+    _, starts = _read_witness(state)
+    write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
+
+
+def _write_witness(state: Path, starts: int) -> None:
+    salt, _ = _read_witness(state)
+    write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
+
+
+def _witness(salt: str, starts: int) -> bytes:
+    return json.dumps({"salt": salt, "starts": starts}).encode() + os.linesep.encode()

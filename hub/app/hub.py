@@ -1,0 +1,320 @@
+"""The whole hub: one object that starts in order, runs, and stops in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import sys
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from cloud_link.link import CloudLink
+
+import hub
+from hub.app.caretaker import Caretaker, Certificates
+from hub.app.founding import StateLock, open_state
+from hub.app.messaging import Messaging
+from hub.app.parts import Parts
+from hub.clock import Clock, Ids, Randomness
+from hub.config import Settings
+from hub.discovery import Advertisement, Advertiser, system_addresses
+from hub.domain.basket import CashRounding
+from hub.domain.money import Rounding
+from hub.health.status import StatusSource
+from hub.logs import Recent
+from hub.security.authority import Authority
+from hub.security.renewal import Nonces
+from hub.security.secrets_box import SecretsBox
+from hub.security.sessions import Sessions
+from hub.service.gate import Gate
+from hub.service.handlers import collect
+from hub.service.shop import Shop
+from hub.service.signin import PinDesk
+from hub.service.timekeeping import BudgetClock, ClockGuard
+from hub.storage import sqlite
+from hub.storage.readers import LoopReader, ThreadReaders
+from hub.storage.writer import WriterCore
+from hub.storage.writer_thread import WriterThread
+from hub.web.adminsocket import AdminSocket
+from hub.web.listener import Bounds
+from hub.web.server import WebConfig, WebServer
+
+log = logging.getLogger(__name__)
+
+HOST_LABEL_MAX = 60
+SWITCH_INTERVAL_S = 0.0005
+"""How long a busy loop keeps the writer's thread waiting; the default tripled the slowest sales."""
+
+
+class Hub:
+    """``failed`` is set when the hub can't go on and has to be started again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        ids: Ids,
+        randomness: Randomness,
+        recent: Recent,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._randomness = randomness
+        self._recent = recent
+        self._stops: list[tuple[str, object]] = []
+        self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+        self.started_at_ms = clock.wall_ms()
+
+    # -- start --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything, in order; what was started is stopped again if a step fails."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        try:
+            await asyncio.to_thread(self._open_storage)
+            await self._start_gate()
+            await self._open_identity()
+            self._make_messaging()
+            await self._start_cloud()
+            await self.messaging.start()
+            self._later("messaging", self.messaging.stop)
+            await self._start_web()
+            await self._start_discovery()
+            self._start_care()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order; a part that fails doesn't keep the others."""
+        while self._stops:
+            name, stop = self._stops.pop()
+            try:
+                result = stop()  # type: ignore[operator]
+                if asyncio.iscoroutine(result):
+                    await result
+            except Exception:
+                log.exception("stopping %s failed", name)
+
+    def _later(self, name: str, stop: object) -> None:
+        self._stops.append((name, stop))
+
+    def _open_storage(self) -> None:
+        lock = StateLock(self.settings.paths.state)
+        self._later("the state directory's lock", lock.release)
+        if sqlite.has_wal_reset_bug():
+            log.warning(
+                "SQLite %s can corrupt a database that two programs write at once: install the "
+                "pysqlite3 wheel, and don't run a replicator beside this hub",
+                sqlite.version(),
+            )
+        self.opened = open_state(self.settings, self._clock, self._ids, self._randomness)
+
+    async def _start_gate(self) -> None:
+        opened, storage = self.opened, self.settings.storage
+        self.budget = BudgetClock(self._clock, opened.hub.budget_ms)
+        core = WriterCore(
+            opened.conn,
+            self.budget,
+            batch_max=storage.batch_max,
+            queue_limit=storage.queue_limit,
+        )
+        self.writer = WriterThread(core, on_notices=self._on_notices, on_fatal=self._on_fatal)
+        self._later("the writer", self.writer.stop)
+        self.rows = LoopReader(opened.database)
+        self._later("the reader", self.rows.close)
+        self.slow = ThreadReaders(opened.database)
+        await self.slow.open()
+        self._later("the readers", self.slow.close)
+        desk = PinDesk()
+        self._later("the PIN desk", desk.close)
+        self.gate = Gate(
+            shop=shop_of(self.settings),
+            writer=self.writer,
+            rows=self.rows,
+            slow=self.slow,
+            handlers=collect(desk),
+            clock=self._clock,
+            budget=self.budget,
+            ids=self._ids,
+        )
+
+    async def _open_identity(self) -> None:
+        tls = self.settings.paths.state / "tls"
+        knows_devices = self.rows.one("SELECT 1 FROM devices LIMIT 1") is not None
+        self.authority = await asyncio.to_thread(
+            lambda: Authority.open(
+                tls,
+                store_name=self.settings.store.name,
+                now_ms=self._clock.wall_ms(),
+                create=not knows_devices,
+            )
+        )
+        self.certificates = Certificates(
+            self.settings, self.authority, self.rows, self._clock, self._names
+        )
+        await self.certificates.keep()
+
+    def _make_messaging(self) -> None:
+        self.guard = ClockGuard(
+            self._clock,
+            trusted_wall_ms=self.opened.hub.trusted_wall_ms,
+            suspect=self.opened.hub.clock_suspect,
+        )
+        self.messaging = Messaging(
+            self.settings,
+            self.gate,
+            self.authority,
+            self._clock,
+            self._randomness,
+            cloud_up=lambda: self.cloud.status().state == "up",
+        )
+        self.caretaker = Caretaker(
+            self.settings, self.gate, self._clock, self.guard, self.certificates
+        )
+
+    async def _start_cloud(self) -> None:
+        self.cloud = CloudLink(
+            self.settings.cloud,
+            self.gate,
+            clock=self._clock,
+            ids=self._ids,
+            randomness=self._randomness,
+        )
+
+    async def _start_web(self) -> None:
+        box = await asyncio.to_thread(
+            SecretsBox.open, self.settings.paths.state / "tls" / "box.key", self._randomness
+        )
+        self.parts = Parts(self, self._recent)
+        source = StatusSource(
+            self.gate,
+            self.parts,
+            started_at_ms=self.started_at_ms,
+            free_low_bytes=self.settings.storage.min_free_mb << 20,
+        )
+        web = self.settings.web
+        self.web = WebServer(
+            WebConfig(
+                bind=web.bind,
+                port=web.port,
+                idle_s=web.session_idle_s,
+                max_s=web.session_max_s,
+                max_body_bytes=web.max_body_bytes,
+                bounds=Bounds(connections=web.max_connections),
+            ),
+            gate=self.gate,
+            authority=self.authority,
+            status=source,
+            sessions=Sessions(box.derive("web sessions"), self._randomness),
+            nonces=Nonces(self._clock, self._randomness),
+            randomness=self._randomness,
+            host=self.parts.host,
+            mqtt_password_port=lambda: self.messaging.ports.password,
+            mqtt_mtls_port=lambda: self.messaging.ports.mtls,
+            bridge=self.messaging.bridge,
+        )
+        await self.web.start()
+        self._later("the web server", self.web.stop)
+        self.admin = AdminSocket(
+            self.settings.paths.run / "admin.sock",
+            gate=self.gate,
+            status=source,
+            desk=self.web.desk,
+            technician=self.web.technician,
+            url=lambda: f"https://{self.parts.host()}:{self.web.port}/",
+        )
+        await self.admin.start()
+        self._later("the admin socket", self.admin.stop)
+        self.certificates.on_change = self._on_certificates
+
+    async def _start_discovery(self) -> None:
+        self.advertiser: Advertiser | None = None
+        discovery = self.settings.discovery
+        if not discovery.enabled:
+            return
+        self.advertiser = Advertiser(
+            self._advertisement(),
+            randomness=self._randomness,
+            interfaces=tuple(discovery.interfaces),
+            retry_s=discovery.retry_s,
+        )
+        await self.advertiser.start()
+        self._later("discovery", self.advertiser.stop)
+
+    def _start_care(self) -> None:
+        self.caretaker.start()
+        self._later("the caretaker", self.caretaker.stop)
+
+    # -- wiring -------------------------------------------------------------------------------
+
+    def _advertisement(self) -> Advertisement:
+        store = self.settings.store
+        return Advertisement(
+            store=store.id,
+            name=store.name,
+            host_label=store.hub_name[:HOST_LABEL_MAX],
+            https_port=self.web.port,
+            mqtt_port=self.messaging.ports.password,
+            mtls_port=self.messaging.ports.mtls,
+            ca_fingerprint=self.authority.fingerprint,
+        )
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        store = self.settings.store
+        public = list(self.settings.web.public_names)
+        names = [f"{store.hub_name}.local", store.hub_name, "localhost"]
+        addresses = ["127.0.0.1", "::1", *(one.ip for one in system_addresses())]
+        for name in public:
+            (addresses if _is_address(name) else names).append(name)
+        return names, addresses
+
+    def _on_notices(self, told: Sequence[object]) -> None:
+        self.messaging.notify(told)
+        self.cloud.notify(told)
+        self.web.wake()
+
+    async def _on_certificates(self, rolled_over: bool) -> None:
+        await self.web.reload_tls()
+        self.messaging.certificates_changed(rolled_over)
+        if rolled_over and self.advertiser is not None:
+            self.advertiser.advertise(self._advertisement())
+
+    def _on_fatal(self, error: Exception) -> None:
+        if not self.failed.done():
+            self.failed.set_result(error)
+
+
+def shop_of(settings: Settings) -> Shop:
+    """The facts that handlers need."""
+    cash = settings.cash
+    return Shop(
+        store=settings.store.id,
+        name=settings.store.name,
+        hub_name=settings.store.hub_name,
+        currency=settings.store.currency,
+        zone=ZoneInfo(settings.store.timezone),
+        timezone=settings.store.timezone,
+        version=hub.__version__,
+        training=settings.store.training,
+        hold_ttl_ms=settings.stock.hold_ttl_s * 1000,
+        cash_rounding=CashRounding(
+            max(1, cash.rounding_step_minor), Rounding(cash.rounding.replace("-", "_"))
+        ),
+        sign_in_ttl_ms=settings.staff.sign_in_ttl_s * 1000,
+        pairing_ttl_ms=settings.pairing.code_ttl_s * 1000,
+        pairing_tries=settings.pairing.tries,
+        device_certificate_days=settings.pairing.device_cert_days,
+        print_receipts=settings.printing.receipts,
+    )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

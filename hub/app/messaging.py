@@ -1,0 +1,372 @@
+"""Everything MQTT: the broker, its accounts, the hub's session, the router and the announcer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.app.periodic import Periodic
+from hub.clock import Clock, Randomness
+from hub.config import Settings
+from hub.contract.local import BrokerStatus
+from hub.contract.topics import Topics
+from hub.mqtt.announcer import Announcer
+from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
+from hub.mqtt.config import BrokerLimits, BrokerPlan, TlsFiles, find_broker
+from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document, hash_password
+from hub.mqtt.dynsec_control import RESPONSE_TOPIC, ControlFailed, DynsecControl
+from hub.mqtt.endpoint import (
+    LastWill,
+    SessionConfig,
+    Subscription,
+    TcpEndpoint,
+    UnixEndpoint,
+    parse_endpoint,
+)
+from hub.mqtt.router import Router
+from hub.mqtt.session import HubSession, PublishRefused
+from hub.mqtt.supervisor import BrokerSupervisor
+from hub.security.authority import Authority
+from hub.service import notices
+from hub.service.caller import HUB
+from hub.service.gate import Gate
+from hub.service.handlers.devices import MarkSilentLost
+from hub.storage import devicerows
+from hub.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+RESTATE_S = 60.0
+HANG_S = 90.0
+WATCH_S = 10.0
+START_S = 20.0
+RELOAD_PAUSES_S = (1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the broker listens."""
+
+    password: int
+    mtls: int
+
+
+def choose_ports(settings: Settings) -> Ports:
+    """The configured ports; a 0 becomes any free one."""
+    bind = settings.broker.bind or "127.0.0.1"
+    return Ports(
+        settings.broker.password_port or free_port(bind),
+        settings.broker.mtls_port or free_port(bind),
+    )
+
+
+def free_port(bind: str) -> int:
+    """A port that nobody uses just now."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((bind, 0))
+        return int(probe.getsockname()[1])
+
+
+class Messaging:
+    """Made once per run of the hub; ``cloud_up`` is asked for the hub's mode."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        gate: Gate,
+        authority: Authority,
+        clock: Clock,
+        randomness: Randomness,
+        *,
+        cloud_up: Any,
+    ) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._authority = authority
+        self._clock = clock
+        self._randomness = randomness
+        self.ports = choose_ports(settings)
+        self.topics = Topics(settings.store.id)
+        self._password = randomness.token_bytes(24).hex()
+        self._since_ms = clock.wall_ms()
+        self._up_since_s: float | None = None
+        self._down_since_s = clock.monotonic_s()
+        self._restated = True
+        self.broker: BrokerSupervisor | None = None
+        if settings.broker.mode == "managed":
+            self.broker = self._supervisor()
+        self.announcer = Announcer(
+            gate,
+            self.topics,
+            clock,
+            self._publish,
+            session_id=randomness.token_bytes(6).hex(),
+            cloud_up=cloud_up,
+        )
+        self.session = HubSession(
+            self._session_config(), randomness, self._on_message, self._on_up, self._on_down
+        )
+        self.control = DynsecControl(self.topics, self.session) if self.broker else None
+        if self.control is not None:
+            self.session.route(RESPONSE_TOPIC, self.control.handle_response)
+        self.router = Router(gate, self.topics, clock, self._publish)
+        self.bridge = self._bridge()
+        self._watch = Periodic("mqtt-watch", WATCH_S, self._look_after)
+        self._chores: set[asyncio.Task[None]] = set()
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the broker and the session; returns when devices can connect (or after 20 s)."""
+        self._refresh_paired()
+        self.announcer.start()
+        self._watch.start()
+        try:
+            async with asyncio.timeout(START_S):
+                if self.broker is not None:
+                    self.broker.start()
+                    await self.broker.wait_running()
+                self.session.start()
+                await self.session.wait_up()
+        except TimeoutError:
+            self.session.start()
+            log.error("no session with the broker yet: %s", self.session.down_reason)
+
+    async def stop(self) -> None:
+        """Say goodbye and end, what is under way first."""
+        await self._watch.stop()
+        await self.router.stop()
+        await self.announcer.stop()
+        for chore in list(self._chores):
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        if self.bridge is not None:
+            await self.bridge.close()
+        await self.session.stop()
+        if self.broker is not None:
+            await self.broker.stop()
+
+    def notify(self, told: Sequence[object]) -> None:
+        """Take what committed requests left to be told."""
+        for notice in told:
+            match notice:
+                case notices.DeviceRevoked(device_id):
+                    self._refresh_paired()
+                    self._chore(self._shut_out(device_id))
+                case notices.DeviceChanged(device_id):
+                    self._refresh_paired()
+                    self._chore(self.admit(device_id))
+                case _:
+                    continue
+        self.announcer.notify(told)
+
+    async def admit(self, device_id: str, password: str | None = None) -> None:
+        """Make the running broker know a device.  A password device needs its password in clear
+        once; at the next start its hash is in the broker's file."""
+        row = devicerows.get(self._gate.rows, device_id)
+        if self.control is None or row is None or row.status != "paired":
+            return
+        if row.auth == "password" and password is None:
+            return
+        access = DeviceAccess(device_id, "mtls" if row.auth == "mtls" else "password")
+        if row.auth == "password":
+            access = DeviceAccess(device_id, "password", row.password_hash)
+        try:
+            await self.control.ensure_device(access, password)
+        except (ControlFailed, PublishRefused) as error:
+            log.warning("the broker doesn't know %s yet: %s", device_id, error)
+
+    def certificates_changed(self, rolled_over: bool) -> None:
+        """The files in ``tls/`` are new."""
+        if self.broker is None:
+            return
+        if rolled_over:
+            self.broker.restart("the certificate authority was rolled over")
+        else:
+            self._chore(self._reload())
+
+    async def _reload(self) -> None:
+        """Have the broker read its files again; twice, for it loses a signal that comes while it
+        is reading (seen with 2.0.11)."""
+        assert self.broker is not None
+        for pause_s in RELOAD_PAUSES_S:
+            self.broker.reload_certificates()
+            await asyncio.sleep(pause_s)
+
+    def status(self) -> BrokerStatus:
+        """For the status page."""
+        if self.broker is None:
+            return BrokerStatus(
+                mode="external",
+                state="running" if self.session.is_up else "backoff",
+                since_ms=self._since_ms,
+                restarts=max(0, self.session.connects - 1),
+                connected=self.session.is_up,
+                detail="" if self.session.is_up else self.session.down_reason,
+            )
+        state = self.broker.status
+        return BrokerStatus(
+            mode="managed",
+            state=state.state.value,
+            since_ms=state.since_ms,
+            restarts=state.restarts,
+            connected=self.session.is_up,
+            detail=state.reason,
+        )
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _supervisor(self) -> BrokerSupervisor:
+        broker, state = self._settings.broker, self._settings.paths.state
+        authority = self._authority
+        plan = BrokerPlan(
+            run_dir=self._settings.paths.run,
+            state_dir=state / "mqtt",
+            tls=TlsFiles(
+                ca=authority.bundle_path,
+                certificate=authority.server_certificate_path,
+                key=authority.server_key_path,
+                crl=authority.crl_path,
+            ),
+            password_port=self.ports.password,
+            mtls_port=self.ports.mtls,
+            bind=broker.bind,
+            limits=BrokerLimits(
+                packet_bytes=broker.max_packet_bytes,
+                inflight_messages=broker.max_inflight_messages,
+                queued_messages=broker.max_queued_messages,
+                queued_bytes=broker.max_queued_bytes,
+                memory_bytes=broker.memory_limit_mb << 20,
+                websocket_connections=broker.ws_max_connections,
+                password_connections=broker.max_connections,
+                mtls_connections=broker.max_connections,
+            ),
+        )
+        executable = None if broker.binary == "mosquitto" else Path(broker.binary)
+        return BrokerSupervisor(
+            plan,
+            find_broker(executable),
+            accounts=self._accounts,
+            clock=self._clock,
+            randomness=self._randomness,
+        )
+
+    def _accounts(self) -> str:
+        hub = HubAccess(hash_password(self._password, self._randomness))
+        devices = [
+            DeviceAccess(row.device_id, "mtls")
+            if row.auth == "mtls"
+            else DeviceAccess(row.device_id, "password", row.password_hash)
+            for row in devicerows.paired(self._gate.rows)
+        ]
+        return build_document(self.topics, hub, devices)
+
+    def _session_config(self) -> SessionConfig:
+        broker = self._settings.broker
+        endpoint: UnixEndpoint | TcpEndpoint
+        if broker.mode == "managed":
+            endpoint = UnixEndpoint(self._settings.paths.run / "hub.sock")
+            username, password = HUB_USERNAME, self._password
+        else:
+            assert broker.url is not None
+            tls = ssl.create_default_context(cafile=broker.ca_file) if broker.ca_file else None
+            endpoint = parse_endpoint(str(broker.url), tls)
+            username = broker.username or ""
+            password = broker.password.get_secret_value() if broker.password else ""
+        topics = self.topics
+        patterns = [
+            Subscription(topics.every_request, stored=False),
+            Subscription(topics.every_fact, stored=False),
+            Subscription(topics.every_state, stored=False),
+            Subscription(topics.every_meta),
+        ]
+        if broker.mode == "managed":
+            patterns.append(Subscription(RESPONSE_TOPIC))
+        return SessionConfig(
+            endpoint=endpoint,
+            client_id=HUB_USERNAME if broker.mode == "managed" else f"hub-{topics.store}",
+            username=username or None,
+            password=password or None,
+            will=LastWill(topics.hub_state, self.announcer.state_text(away=True)),
+            subscriptions=tuple(patterns),
+            packet_bytes=broker.max_packet_bytes,
+        )
+
+    def _publish(self, topic: str, payload: bytes, **options: Any) -> None:
+        self.session.publish(topic, payload, **options)
+
+    def _bridge(self) -> WebSocketBridge | None:
+        if self.broker is None:
+            return None
+        limits = BridgeLimits(connections=self._settings.broker.ws_max_connections)
+        return WebSocketBridge(self._settings.paths.run / "ws.sock", limits)
+
+    def _on_message(self, topic: str, payload: bytes, properties: Any) -> None:
+        self.router.on_message(topic, payload, properties)
+
+    def _on_up(self) -> None:
+        self._up_since_s = self._clock.monotonic_s()
+        self._since_ms = self._clock.wall_ms()
+        self._restated = False
+        self.announcer.wake()
+
+    def _on_down(self, reason: str) -> None:
+        self._up_since_s = None
+        self._down_since_s = self._clock.monotonic_s()
+        self._since_ms = self._clock.wall_ms()
+
+    async def _look_after(self) -> None:
+        """Mark devices lost that did not restate themselves; restart a broker that hangs."""
+        now_s = self._clock.monotonic_s()
+        if self._up_since_s is not None:
+            up_s = now_s - self._up_since_s
+            if not self._restated and up_s >= RESTATE_S:
+                self._restated = True
+                before_ms = self._clock.wall_ms() - int(up_s * 1000)
+                lost = await self._gate.internal(HUB, MarkSilentLost(before_ms))
+                if lost:
+                    log.warning("%d devices did not come back and are shown lost", lost)
+            return
+        if self.broker is not None and now_s - self._down_since_s >= HANG_S:
+            self._down_since_s = now_s
+            self.broker.restart("no session with it for a long time")
+
+    async def _shut_out(self, device_id: str) -> None:
+        """Cut a device's connection and forget what it left at the broker."""
+        if self.control is not None:
+            try:
+                await self.control.remove_device(device_id)
+            except (ControlFailed, PublishRefused) as error:
+                log.error("%s is not cut off yet: %s; the broker restarts", device_id, error)
+                assert self.broker is not None
+                self.broker.restart("a revoked device could not be cut off")
+        for topic in (self.topics.state(device_id), self.topics.meta(device_id)):
+            try:
+                self.session.publish(topic, b"", retain=True)
+            except PublishRefused as error:
+                log.info("what %s left is not cleared: %s", device_id, error)
+        row = devicerows.get(self._gate.rows, device_id)
+        if row is not None and row.status == "paired":  # re-keyed: welcome with its new key
+            await self.admit(device_id)
+
+    def _refresh_paired(self) -> None:
+        rows = devicerows.paired(self._gate.rows)
+        self.router.paired = frozenset(row.device_id for row in rows)
+
+    def _chore(self, work: Any) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except StorageError as error:
+                log.warning("a chore of the broker failed: %s", error)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)

@@ -1,0 +1,228 @@
+"""From the broker to the gate and back: requests, facts, and what devices say of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from hub.clock import Clock
+from hub.contract.base import CONTRACT_VERSION, MAX_MESSAGE_BYTES
+from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState, Fact
+from hub.contract.problems import Code, Problem, Refusal, problem
+from hub.contract.topics import FactTopic, MetaTopic, RequestTopic, StateTopic, Topics
+from hub.domain import cards
+from hub.domain.errors import DomainError
+from hub.mqtt.frames import InboundProperties
+from hub.mqtt.session import MessageTooLarge, PublishRefused
+from hub.service.answers import failure_json, from_domain, from_storage, from_validation
+from hub.service.caller import HUB, Caller, CallerKind
+from hub.service.gate import Gate, Request
+from hub.service.internal import InternalCommand, MarkMeta, MarkPresence, TakeFact
+from hub.storage.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+IN_FLIGHT_MAX = 2000
+LEFTOVERS_S = 10.0
+BUSY = failure_json(
+    problem(Code.BUSY, "Too many requests are under way: repeat shortly.", retry_after_ms=500)
+)
+TOO_LARGE = failure_json(
+    problem(Code.TOO_LARGE, "The answer is too large for one message: ask for less at a time.")
+)
+UNKNOWN_DEVICE = failure_json(
+    problem(Code.UNAUTHENTICATED, "This device is not paired with this hub (any more): pair it.")
+)
+OTHER_CONTRACT = failure_json(
+    problem(
+        Code.UNSUPPORTED_CONTRACT,
+        f"This hub speaks contract {CONTRACT_VERSION}; the device's meta names other versions. "
+        "Update the device or the hub.",
+    )
+)
+
+Publish = Callable[..., None]
+
+
+class Router:
+    """Takes messages of devices; each is answered on the topic of its authenticated sender.
+
+    ``paired`` is kept by the composition root: ids that may speak (the broker checks them too).
+    """
+
+    def __init__(self, gate: Gate, topics: Topics, clock: Clock, publish: Publish) -> None:
+        self._gate = gate
+        self._topics = topics
+        self._clock = clock
+        self._publish = publish
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._other_contract: set[str] = set()
+        self.paired: frozenset[str] = frozenset()
+        self.answered = 0
+
+    def on_message(self, topic: str, payload: bytes, properties: InboundProperties) -> None:
+        """Take one message; never blocks."""
+        where = self._topics.parse(topic)
+        match where:
+            case RequestTopic() if not properties.retain:
+                self._start(self._answer(where, payload, properties), where.device, properties)
+            case FactTopic() if not properties.retain:
+                self._start(self._take_fact(where, payload), where.device, properties)
+            case StateTopic() if not properties.retain:
+                self._start(self._take_state(where.device, payload), where.device, properties)
+            case MetaTopic():
+                self._start(self._take_meta(where.device, payload), where.device, properties)
+            case _:
+                return
+
+    async def stop(self) -> None:
+        """Let what is under way end."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LEFTOVERS_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Any, device: str, properties: InboundProperties) -> None:
+        if len(self._tasks) >= IN_FLIGHT_MAX:
+            work.close()
+            self._reply(device, BUSY, properties.correlation)
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(
+        self, where: RequestTopic, payload: bytes, properties: InboundProperties
+    ) -> None:
+        device = where.device
+        correlation = properties.correlation
+        echoed = _body_correlation(payload) if correlation is None else None
+        if device not in self.paired:
+            self._reply(device, UNKNOWN_DEVICE, correlation, echoed)
+            return
+        if device in self._other_contract:
+            self._reply(device, OTHER_CONTRACT, correlation, echoed)
+            return
+        deadline_s = None
+        if properties.expiry_s is not None:
+            deadline_s = self._clock.monotonic_s() + properties.expiry_s
+        text = await self._gate.answer(
+            Request(
+                caller=Caller(CallerKind.DEVICE, device),
+                service=where.service,
+                operation=where.operation,
+                body=payload,
+                key=properties.idk,
+                deadline_s=deadline_s,
+            )
+        )
+        self.answered += 1
+        self._reply(device, text, correlation, echoed)
+
+    def _reply(
+        self, device: str, text: str, correlation: bytes | None, echoed: str | None = None
+    ) -> None:
+        """Send an answer.  QoS 0: a device that missed it repeats its request."""
+        if echoed is not None:
+            text = f'{text[:-1]},"correlation":{json.dumps(echoed)}}}'
+        topic = self._topics.reply(device)
+        try:
+            self._publish(topic, text.encode(), correlation=correlation)
+        except MessageTooLarge:
+            self._publish(topic, TOO_LARGE.encode(), correlation=correlation)
+        except PublishRefused as error:
+            log.info("an answer to %s was not sent: %s", device, error)
+
+    async def _take_fact(self, where: FactTopic, payload: bytes) -> None:
+        device = where.device
+        if device not in self.paired:
+            self._reply(device, UNKNOWN_DEVICE, None)
+            return
+        correlation, text = None, '{"ok":true,"seq":0,"result":{}}'
+        try:
+            if len(payload) > MAX_MESSAGE_BYTES:
+                raise Refusal(problem(Code.TOO_LARGE, "A fact is at most 256 KiB long."))
+            fact = Fact.model_validate_json(payload)
+            correlation = f"{fact.journal_id}:{fact.evt_seq}".encode()
+            if cards.screen(fact.data):
+                raise Refusal(_card_refusal())
+            await self._gate.internal(
+                Caller(CallerKind.DEVICE, device),
+                TakeFact(
+                    device,
+                    where.kind,
+                    fact.journal_id,
+                    fact.evt_seq,
+                    fact.occurred_at_ms,
+                    json.dumps(fact.data, separators=(",", ":")),
+                ),
+            )
+        except ValidationError as error:
+            text = failure_json(from_validation(error))
+        except Refusal as refusal:
+            text = failure_json(refusal.problem)
+        except DomainError as error:
+            text = failure_json(from_domain(error))
+        except StorageError as error:
+            text = failure_json(from_storage(error))
+        echoed = correlation.decode() if correlation else None
+        self._reply(device, text, correlation, echoed)
+
+    async def _take_state(self, device: str, payload: bytes) -> None:
+        if device not in self.paired or not payload:
+            return
+        try:
+            state = DeviceState.model_validate_json(payload)
+        except ValidationError as error:
+            log.warning("%s wrote a state that is not one: %d faults", device, error.error_count())
+            state = DeviceState(state=DevicePresence.INIT, session="")
+        await self._note(device, MarkPresence(device, state.state.value, state.session))
+
+    async def _take_meta(self, device: str, payload: bytes) -> None:
+        if device not in self.paired or not payload:
+            return
+        try:
+            meta = DeviceMeta.model_validate_json(payload)
+        except ValidationError as error:
+            log.warning("%s wrote a meta that is not one: %d faults", device, error.error_count())
+            return
+        oldest, newest = meta.contract
+        if oldest <= CONTRACT_VERSION <= newest:
+            self._other_contract.discard(device)
+        else:
+            self._other_contract.add(device)
+        text = meta.model_dump_json()
+        if cards.screen(meta.model_dump(mode="json")):
+            log.warning("%s wrote card data into its meta; it is not kept", device)
+            return
+        await self._note(device, MarkMeta(device, meta.model, meta.firmware, text))
+
+    async def _note(self, device: str, command: InternalCommand) -> None:
+        try:
+            await self._gate.internal(HUB, command)
+        except (StorageError, Refusal) as error:
+            log.warning("what %s told of itself is not written: %s", device, error)
+
+
+def _body_correlation(payload: bytes) -> str | None:
+    """The correlation of a device without MQTT 5 properties, from its body."""
+    if b'"correlation"' not in payload[:MAX_MESSAGE_BYTES]:
+        return None
+    try:
+        found = json.loads(payload).get("correlation")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return found if isinstance(found, str) and len(found) <= 200 else None
+
+
+def _card_refusal() -> Problem:
+    return problem(
+        Code.CARD_DATA_REFUSED,
+        "The fact holds what looks like card data and is not kept. Never send a card number.",
+    )

@@ -1,0 +1,72 @@
+"""The hub's own time: a budget clock that nobody can set, and doubt about the wall clock.
+
+The budget clock is persisted and goes on across restarts; time-to-live, lockouts and deadlines
+count on it.  (While the hub is down it stands: a hold may live longer than its time, never
+shorter.)  The wall clock is for people and records; ordering never depends on it.
+"""
+
+from __future__ import annotations
+
+from hub.clock import Clock
+
+JUMP_MS = 5 * 60_000
+AGREE_MS = 60_000
+BACK_TOLERANCE_MS = 2_000
+
+
+class BudgetClock:
+    """Milliseconds since the hub was founded, not counting the time it was down."""
+
+    def __init__(self, clock: Clock, base_ms: int) -> None:
+        self._clock = clock
+        self._base_ms = base_ms
+        self._start_s = clock.monotonic_s()
+
+    def budget_ms(self) -> int:
+        """The budget clock's reading."""
+        return self._base_ms + int((self._clock.monotonic_s() - self._start_s) * 1000)
+
+    def wall_ms(self) -> int:
+        """The wall clock's reading; here so that the writer asks one object for both."""
+        return self._clock.wall_ms()
+
+
+class ClockGuard:
+    """Watches the wall clock against the monotonic one.
+
+    ``suspect`` says why the wall clock isn't trusted, or is empty.
+    """
+
+    def __init__(self, clock: Clock, *, trusted_wall_ms: int, suspect: str) -> None:
+        self._clock = clock
+        self.suspect = suspect
+        self._wall_ms = clock.wall_ms()
+        self._monotonic_s = clock.monotonic_s()
+        if not suspect and self._wall_ms < trusted_wall_ms - BACK_TOLERANCE_MS:
+            self.suspect = (
+                f"the clock is {(trusted_wall_ms - self._wall_ms) // 1000} s behind the last "
+                "trusted instant"
+            )
+
+    def tick(self) -> str:
+        """Compare; ``suspect`` after it.  Call it every few seconds."""
+        wall_ms, monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()
+        jump_ms = (wall_ms - self._wall_ms) - int((monotonic_s - self._monotonic_s) * 1000)
+        self._wall_ms, self._monotonic_s = wall_ms, monotonic_s
+        if abs(jump_ms) > JUMP_MS:
+            self.suspect = f"the clock jumped by {jump_ms // 1000} s"
+        return self.suspect
+
+    def compare(self, trusted_ms: int) -> str:
+        """Compare with an instant from the cloud or NTP; ``suspect`` after it."""
+        off_ms = self._clock.wall_ms() - trusted_ms
+        if abs(off_ms) <= AGREE_MS:
+            self.suspect = ""
+        elif abs(off_ms) > JUMP_MS:
+            self.suspect = f"the clock is {off_ms // 1000} s off the cloud's"
+        return self.suspect
+
+    def trust(self) -> None:
+        """A technician says that it is right."""
+        self.suspect = ""
+        self._wall_ms, self._monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()
