@@ -1,0 +1,1 @@
+"""How the hub is: one true picture for people, and what needs one of them."""

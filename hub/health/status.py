@@ -1,0 +1,185 @@
+"""The one picture of the hub that the status page, the command line and the watchdog share."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from hub.contract.local import (
+    BrokerStatus,
+    CloudStatus,
+    DiscoveryStatus,
+    HubStatus,
+    OutboxStatus,
+    RecentError,
+    SalesStatus,
+    StorageStatus,
+)
+from hub.domain.dayparts import business_day
+from hub.health.problems import FREE_LOW_BYTES, find_problems
+from hub.service.gate import Gate
+from hub.service.handlers.devices import view
+from hub.storage import sqlite, statusrows
+from hub.storage.statusrows import StatusRows
+
+CACHED_S: Final = 1.0
+RATE_MINUTES: Final = 5
+ERRORS_MAX: Final = 30
+
+
+class LiveParts(Protocol):
+    """What only running parts know; each call is quick and touches no network."""
+
+    def broker(self) -> BrokerStatus:
+        """The broker and the hub's own connection to it."""
+
+    def cloud(self) -> CloudStatus:
+        """The link; ``datasets`` and ``drift`` are filled in from the database."""
+
+    def discovery(self) -> DiscoveryStatus:
+        """How the hub is announced."""
+
+    def storage(self) -> StorageStatus:
+        """The writer and the disk (:func:`storage_status` makes it)."""
+
+    def errors(self) -> Sequence[RecentError]:
+        """Recent warnings and errors, newest first, already masked."""
+
+    def server_certificate_expires_at_ms(self) -> int | None:
+        """When the hub's own certificate ends."""
+
+
+class StatusSource:
+    """Builds the status; all who ask within a second share one."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        parts: LiveParts,
+        *,
+        started_at_ms: int,
+        free_low_bytes: int = FREE_LOW_BYTES,
+    ) -> None:
+        self._gate = gate
+        self._parts = parts
+        self._started_at_ms = started_at_ms
+        self._free_low_bytes = free_low_bytes
+        self._lock = asyncio.Lock()
+        self._last: HubStatus | None = None
+        self._made_at_s = 0.0
+
+    async def status(self) -> HubStatus:
+        """At most a second old.  Errors: TimeoutError when the database can't be read in time."""
+        async with self._lock:
+            now_s = self._gate.clock.monotonic_s()
+            if self._last is None or now_s - self._made_at_s >= CACHED_S:
+                self._last = await self._build()
+                self._made_at_s = now_s
+            return self._last
+
+    async def fresh(self) -> HubStatus:
+        """Made now."""
+        async with self._lock:
+            self._last = await self._build()
+            self._made_at_s = self._gate.clock.monotonic_s()
+            return self._last
+
+    async def _build(self) -> HubStatus:
+        gate, shop = self._gate, self._gate.shop
+        now_ms, budget_ms = gate.clock.wall_ms(), gate.budget.budget_ms()
+        day = business_day(now_ms, shop.zone, shop.day_cutover_hour).isoformat()
+        rows: StatusRows = await gate.read(
+            lambda reader: statusrows.read(
+                reader,
+                business_day=day,
+                recent_since_ms=now_ms - RATE_MINUTES * 60_000,
+                budget_ms=budget_ms,
+            )
+        )
+        cloud = self._parts.cloud().model_copy(
+            update={"datasets": rows.datasets, "drift": rows.drift}
+        )
+        status = HubStatus(
+            store=shop.store,
+            store_name=shop.name,
+            hub_id=rows.hub.hub_id,
+            version=shop.version,
+            mode=_mode(rows, cloud),
+            training=shop.training,
+            started_at_ms=self._started_at_ms,
+            time_ms=now_ms,
+            incarnation=rows.hub.label,
+            epoch=rows.hub.epoch,
+            seq=rows.seq,
+            safe_seq=rows.safe_seq,
+            clock_suspect=bool(rows.hub.clock_suspect),
+            sales=_sales(rows, shop.currency),
+            devices=tuple(view(row) for row in rows.devices),
+            outbox=_outbox(rows),
+            cloud=cloud,
+            broker=self._parts.broker(),
+            discovery=self._parts.discovery(),
+            storage=self._parts.storage(),
+            errors=tuple(self._parts.errors())[:ERRORS_MAX],
+        )
+        problems = find_problems(
+            status,
+            server_certificate_expires_at_ms=self._parts.server_certificate_expires_at_ms(),
+            free_low_bytes=self._free_low_bytes,
+        )
+        return status.model_copy(update={"problems": problems})
+
+
+def storage_status(database: Path, *, queue_depth: int, full: bool, alive: bool) -> StorageStatus:
+    """What the files and the disk say; a file that isn't there counts nothing."""
+    state = "stopped" if not alive else "full" if full else "ok"
+    return StorageStatus(
+        state=state,
+        queue_depth=queue_depth,
+        database_bytes=_size(database),
+        wal_bytes=_size(database.with_name(f"{database.name}-wal")),
+        free_bytes=shutil.disk_usage(database.parent).free,
+        sqlite_version=sqlite.version(),
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _mode(rows: StatusRows, cloud: CloudStatus) -> str:
+    match rows.hub.fence:
+        case "superseded":
+            return "superseded"
+        case "restored":
+            return "recovery"
+        case _:
+            return "online" if cloud.state == "up" else "offline"
+
+
+def _sales(rows: StatusRows, currency: str) -> SalesStatus:
+    """Count and total without what was voided; returns stand apart."""
+    day = rows.day
+    return SalesStatus(
+        business_day=day.business_day,
+        count=day.sales - day.voided,
+        total_minor=day.total_minor - day.voided_minor,
+        voided=day.voided,
+        returned_minor=day.returned_minor,
+        currency=currency,
+        last_at_ms=day.last_at_ms or None,
+        per_minute=round(rows.recent_sales / RATE_MINUTES, 1),
+    )
+
+
+def _outbox(rows: StatusRows) -> OutboxStatus:
+    waiting = {stream: count for stream, count in rows.depth.items() if count}
+    return OutboxStatus(
+        depth=sum(waiting.values()),
+        oldest_at_ms=rows.oldest_at_ms,
+        parked=rows.parked,
+        streams=waiting,
+    )

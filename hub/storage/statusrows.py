@@ -1,0 +1,66 @@
+"""What the status page asks of the database, in one short read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.storage import devicerows, hubrow, outbox, salerows
+from hub.storage.devicerows import ListedRow
+from hub.storage.hubrow import HubRow
+from hub.storage.rows import Rows
+from hub.storage.salerows import DayRow
+
+RECENT_SALES_MAX = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRows:
+    """One moment of the database; ``recent_sales`` are those since the instant asked for."""
+
+    hub: HubRow
+    seq: int
+    safe_seq: int
+    depth: dict[str, int]
+    oldest_at_ms: int | None
+    parked: int
+    day: DayRow
+    recent_sales: int
+    devices: tuple[ListedRow, ...]
+    datasets: dict[str, str]
+    drift: int
+
+
+def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int) -> StatusRows:
+    """Read it all; every query is by key or bounded."""
+    return StatusRows(
+        hub=hubrow.get(rows),
+        seq=outbox.last_id(rows),
+        safe_seq=outbox.safe_id(rows),
+        depth=outbox.depth(rows),
+        oldest_at_ms=outbox.oldest_waiting_ms(rows),
+        parked=outbox.count_parked(rows),
+        day=salerows.day(rows, business_day),
+        recent_sales=_sales_since(rows, recent_since_ms),
+        devices=tuple(devicerows.listed(rows, budget_ms)),
+        datasets={
+            row[0]: row[1]
+            for row in rows.all(
+                "SELECT dataset, label FROM datasets WHERE generation > 0 ORDER BY dataset LIMIT 50"
+            )
+        },
+        drift=_count(rows, "SELECT count(*) FROM drift"),
+    )
+
+
+def _sales_since(rows: Rows, since_ms: int) -> int:
+    return _count(
+        rows,
+        "SELECT count(*) FROM (SELECT at_ms FROM sales ORDER BY id DESC LIMIT ?) WHERE at_ms >= ?",
+        RECENT_SALES_MAX,
+        since_ms,
+    )
+
+
+def _count(rows: Rows, sql: str, *params: int) -> int:
+    row = rows.one(sql, *params)
+    return int(row[0]) if row else 0

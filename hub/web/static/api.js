@@ -1,0 +1,116 @@
+// Talking to the hub: one place for cookies' companion (the CSRF token), errors and the stream.
+
+export class Refused extends Error {
+  constructor(problem, status) {
+    super(problem.detail || problem.title || "The hub refused this.");
+    this.status = status;
+    this.code = problem.code || "";
+  }
+}
+
+let csrf = "";
+
+async function call(method, path, body, headers = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(csrf ? { "X-CSRF-Token": csrf } : {}),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "error",
+    });
+  } catch {
+    throw new Refused({ detail: "The hub can't be reached. Check the network, then try again." }, 0);
+  }
+  const json = (answer.headers.get("Content-Type") || "").includes("json");
+  const content = json ? await answer.json() : {};
+  if (!answer.ok) throw new Refused(content, answer.status);
+  return content;
+}
+
+// The session as the hub sees it, or null; asking counts as being here.
+export async function session() {
+  try {
+    const found = await call("GET", "/api/1/session");
+    csrf = found.csrf;
+    return found;
+  } catch (error) {
+    if (error.status === 401) return null;
+    throw error;
+  }
+}
+
+export async function signIn(code) {
+  csrf = (await call("POST", "/api/1/session", { code })).csrf;
+}
+
+export async function signOut() {
+  await call("DELETE", "/api/1/session");
+  csrf = "";
+}
+
+export const openPairing = (body) => call("POST", "/api/1/pairing/open", body);
+
+// A change with a key of its own: sent again after a lost answer it has one effect.
+export function change(service, operation, body) {
+  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) =>
+    one.toString(16).padStart(2, "0")).join("");
+  return call("POST", `/api/1/${service}/${operation}`, body, { "Idempotency-Key": key });
+}
+
+const SILENCE_MS = 25000;
+const AGAIN_MS = 2000;
+
+// Follow the status until stop(): on.status(picture), on.lost(), on.signedOut().
+export function follow(on) {
+  let source = null;
+  let silence = 0;
+  let again = 0;
+  let stopped = false;
+
+  const heard = () => {
+    clearTimeout(silence);
+    silence = setTimeout(broken, SILENCE_MS);
+  };
+  const broken = async () => {
+    if (stopped) return;
+    source?.close();
+    clearTimeout(silence);
+    clearTimeout(again);
+    on.lost();
+    let here = true;
+    try {
+      here = (await session()) !== null;
+    } catch {
+      here = true; // unreachable is not signed out
+    }
+    if (stopped) return;
+    if (!here) on.signedOut();
+    else again = setTimeout(connect, AGAIN_MS);
+  };
+  const connect = () => {
+    if (stopped) return;
+    source = new EventSource("/api/1/status/stream");
+    source.addEventListener("status", (event) => {
+      heard();
+      on.status(JSON.parse(event.data));
+    });
+    source.addEventListener("beat", heard);
+    source.addEventListener("signed-out", () => on.signedOut());
+    source.onerror = broken;
+    heard();
+  };
+  connect();
+  return () => {
+    stopped = true;
+    source?.close();
+    clearTimeout(silence);
+    clearTimeout(again);
+  };
+}

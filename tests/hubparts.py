@@ -1,0 +1,256 @@
+"""A hub without broker and cloud: real database, gate, authority and HTTPS, on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from hub.clock import Clock, Randomness, SystemClock, SystemIds, SystemRandomness
+from hub.contract.local import (
+    BrokerStatus,
+    CloudStatus,
+    DiscoveryStatus,
+    RecentError,
+    StorageStatus,
+)
+from hub.health.status import StatusSource, storage_status
+from hub.security.authority import Authority
+from hub.security.renewal import Nonces
+from hub.security.sessions import Sessions
+from hub.service.gate import Gate, Handlers
+from hub.service.handlers import devices, webaccess
+from hub.service.shop import Shop
+from hub.storage import hubrow
+from hub.storage.database import open_database
+from hub.storage.readers import LoopReader, ThreadReaders
+from hub.storage.rows import Tx
+from hub.storage.writer import WriterCore
+from hub.storage.writer_thread import WriterThread
+from hub.web.adminsocket import SOCKET_NAME, AdminSocket
+from hub.web.listener import Bounds
+from hub.web.server import WebConfig, WebServer
+
+SHOP = Shop(
+    store="367",
+    name="Corner Shop",
+    hub_name="store-hub",
+    currency="EUR",
+    zone=ZoneInfo("Europe/Berlin"),
+    timezone="Europe/Berlin",
+    version="0.1.0",
+)
+
+
+@dataclass
+class Instants:
+    """Wall and budget time from one clock."""
+
+    clock: Clock
+
+    def wall_ms(self) -> int:
+        return self.clock.wall_ms()
+
+    def budget_ms(self) -> int:
+        return int(self.clock.monotonic_s() * 1000)
+
+
+@dataclass
+class FakeParts:
+    """The live parts as a test wants them."""
+
+    clock: Clock
+    database: Path
+    broker_state: str = "running"
+    cloud_state: str = "up"
+    expires_at_ms: int | None = None
+    recent: list[RecentError] = field(default_factory=list)
+
+    def broker(self) -> BrokerStatus:
+        return BrokerStatus(
+            mode="managed",
+            state=self.broker_state,
+            since_ms=self.clock.wall_ms() - 3_600_000,
+            restarts=0,
+            connected=self.broker_state == "running",
+        )
+
+    def cloud(self) -> CloudStatus:
+        return CloudStatus(
+            state=self.cloud_state,
+            since_ms=self.clock.wall_ms() - 600_000,
+            last_success_at_ms=self.clock.wall_ms() - 2000,
+            url="https://oms.example",
+        )
+
+    def discovery(self) -> DiscoveryStatus:
+        return DiscoveryStatus(
+            state="announced", name="store-hub.local", addresses=("192.0.2.10", "2001:db8::10")
+        )
+
+    def storage(self) -> StorageStatus:
+        return storage_status(self.database, queue_depth=0, full=False, alive=True)
+
+    def errors(self) -> Sequence[RecentError]:
+        return self.recent
+
+    def server_certificate_expires_at_ms(self) -> int | None:
+        return self.expires_at_ms
+
+
+@dataclass
+class HubParts:
+    """What a test may touch."""
+
+    gate: Gate
+    writer: WriterThread
+    notices: list[object]
+    authority: Authority
+    parts: FakeParts
+    status: StatusSource
+    nonces: Nonces
+    state: Path
+    run: Path
+    web: WebServer
+    admin: AdminSocket
+
+    @property
+    def base(self) -> str:
+        return f"https://127.0.0.1:{self.web.port}"
+
+    async def write(self, work: Any) -> Any:
+        """Run ``work(tx)`` in the writer."""
+        return await self.writer.submit(work)
+
+    def trust(self) -> ssl.SSLContext:
+        """A client that trusts this hub's authority only."""
+        return ssl.create_default_context(cadata=self.authority.ca_pem())
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[aiohttp.ClientSession]:
+        connector = aiohttp.TCPConnector(ssl=self.trust())
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(
+            self.base, connector=connector, cookie_jar=jar, timeout=aiohttp.ClientTimeout(20)
+        ) as session:
+            yield session
+
+
+@asynccontextmanager
+async def hub_parts(
+    root: Path,
+    *,
+    clock: Clock | None = None,
+    randomness: Randomness | None = None,
+    shop: Shop = SHOP,
+    bounds: Bounds | None = None,
+    bridge: Any = None,
+    idle_s: int = 900,
+    on_notices: Any = None,
+) -> AsyncIterator[HubParts]:
+    """The parts, running; everything is closed afterwards."""
+    clock = clock or SystemClock()
+    randomness = randomness or SystemRandomness()
+    ids = SystemIds(clock, randomness)
+    state, run = root / "state", root / "run"
+    state.mkdir(mode=0o700, exist_ok=True)
+    run.mkdir(mode=0o700, exist_ok=True)
+    database = state / "hub.db"
+    notices: list[object] = []
+    web: WebServer | None = None
+
+    def told(found: Sequence[object]) -> None:
+        notices.extend(found)
+        if web is not None:
+            web.wake()
+        if on_notices is not None:
+            on_notices(found)
+
+    conn = await asyncio.to_thread(open_database, database)
+    writer = WriterThread(
+        WriterCore(conn, Instants(clock)), on_notices=told, on_fatal=lambda error: None
+    )
+    slow = ThreadReaders(database)
+    try:
+        await writer.submit(_found(shop.store))
+        await slow.open()
+        with LoopReader(database) as rows:
+            gate = Gate(
+                shop=shop,
+                writer=writer,
+                rows=rows,
+                slow=slow,
+                handlers=_handlers(),
+                clock=clock,
+                budget=Instants(clock),
+                ids=ids,
+            )
+            authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
+            parts = FakeParts(clock, database)
+            status = StatusSource(gate, parts, started_at_ms=clock.wall_ms())
+            nonces = Nonces(clock, randomness)
+            web = WebServer(
+                WebConfig(bind="127.0.0.1", port=0, idle_s=idle_s, bounds=bounds or Bounds()),
+                gate=gate,
+                authority=authority,
+                status=status,
+                sessions=Sessions(bytes(32), randomness),
+                nonces=nonces,
+                randomness=randomness,
+                host=lambda: "127.0.0.1",
+                mqtt_password_port=lambda: 8883,
+                mqtt_mtls_port=lambda: 8884,
+                bridge=bridge,
+            )
+            admin = AdminSocket(
+                run / SOCKET_NAME,
+                gate=gate,
+                status=status,
+                desk=web.desk,
+                technician=web.technician,
+                url=lambda: f"https://127.0.0.1:{web.port}/",
+            )
+            await web.start()
+            await admin.start()
+            try:
+                yield HubParts(
+                    gate, writer, notices, authority, parts, status, nonces, state, run, web, admin
+                )
+            finally:
+                await admin.stop()
+                await web.stop()
+    finally:
+        await slow.close()
+        await writer.stop()
+
+
+def _found(store: str) -> Any:
+    def work(tx: Tx) -> None:
+        if hubrow.load(tx) is None:
+            hubrow.found(tx, store, "hub-test", "machine", "fork1")
+
+    return work
+
+
+def _authority(directory: Path, now_ms: int) -> Authority:
+    authority = Authority.open(directory, store_name="Corner Shop", now_ms=now_ms)
+    authority.ensure_server("store-hub", [], [], now_ms)
+    authority.issue_crl([], now_ms)
+    return authority
+
+
+def _handlers() -> Handlers:
+    return Handlers(
+        writes={**devices.WRITES, **webaccess.WRITES},
+        reads={**devices.READS, **webaccess.READS},
+        slow_reads={**devices.SLOW_READS, **webaccess.SLOW_READS},
+        internal={**devices.INTERNAL, **webaccess.INTERNAL},
+        before={},
+    )
