@@ -1,0 +1,196 @@
+"""A virtual till's manners: what it does when the hub says no."""
+
+from __future__ import annotations
+
+from collections import deque
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.kit import Refused
+from devices.tills.assortment import Assortment, believable_qty
+from devices.tills.till import Person, VirtualTill
+from hub.contract.base import Command
+from hub.contract.basket import BasketLine, BasketView
+from hub.contract.problems import ApprovalNeeded, Code, problem
+from hub.contract.sale import CommitSale, SaleDone, SaleLine, SaleVoided, VoidSale
+from hub.contract.staff import Approval, ApprovalSubject, RequestApproval, SignedIn, SignIn
+from tests.fakes import FakeClock, seeded_ids_of
+
+SALE_ID = "0190b8e2-0000-7000-8000-000000000001"
+DONE = SaleDone(
+    sale_id=SALE_ID,
+    receipt_no="1",
+    business_day="2026-01-01",
+    total_minor=1,
+    tax_minor=0,
+    rounding_minor=0,
+    change_minor=0,
+    currency="EUR",
+    at_ms=1,
+)
+SIGNED_IN = SignedIn(staff_id="101", name="A", role="cashier", permissions=(), expires_in_s=9)
+APPROVAL = Approval(
+    approval_id=SALE_ID,
+    permission="sale.void",
+    subject=ApprovalSubject(),
+    reason="",
+    state="pending",
+    requested_by="101",
+    requested_on="till-1",
+)
+LINES = (SaleLine(code="A", qty=1, unit_price_minor=100),)
+
+
+class ScriptedHub:
+    """Stands in for the wire: gives the next answer of a list."""
+
+    device_id = "till-1"
+
+    def __init__(self, *answers: Any) -> None:
+        self.ids = seeded_ids_of(FakeClock())
+        self.asked: list[Command] = []
+        self._answers = deque(answers)
+
+    async def request(self, command: Command, _expected: Any, **_: Any) -> Any:
+        self.asked.append(command)
+        answer = self._answers.popleft()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    submit = request
+
+
+class Crew:
+    """Colleagues who say yes (or no)."""
+
+    def __init__(self, *, approves: bool = True) -> None:
+        self.approves = approves
+        self.delivered: list[dict[str, int]] = []
+
+    async def approve(self, _asking: VirtualTill, _approval_id: str) -> bool:
+        return self.approves
+
+    async def deliver(self, goods: dict[str, int]) -> None:
+        self.delivered.append(goods)
+
+
+def till(hub: ScriptedHub, crew: Crew | None = None) -> VirtualTill:
+    stand_in: Any = hub
+    return VirtualTill("till-1", stand_in, Person("101", "4711"), crew or Crew(), Random(1))
+
+
+def no(code: Code, **context: Any) -> Refused:
+    return Refused(problem(code, "No.", context=context))
+
+
+def needs(permission: str) -> Refused:
+    return Refused(
+        problem(Code.APPROVAL_REQUIRED, "Ask.", approval=ApprovalNeeded(permission=permission))
+    )
+
+
+async def test_a_new_total_is_taken_over_for_the_same_sale() -> None:
+    hub = ScriptedHub(no(Code.PRICE_CHANGED, expected_minor=119, given_minor=100), DONE)
+    await till(hub).sell_lines(LINES, 100)
+    first, second = hub.asked
+    assert isinstance(first, CommitSale)
+    assert isinstance(second, CommitSale)
+    assert (first.total_minor, second.total_minor) == (100, 119)
+    assert first.sale_id == second.sale_id
+    assert sum(one.amount_minor for one in second.tenders) >= 119
+
+
+async def test_goods_that_lack_are_fetched_once_more() -> None:
+    crew = Crew()
+    hub = ScriptedHub(no(Code.INSUFFICIENT_STOCK, sku="A", wanted_qty=2, free_qty=0), DONE)
+    await till(hub, crew).sell_lines(LINES, 100)
+    assert crew.delivered == [{"A": 20}]
+
+
+async def test_a_till_does_not_insist_for_ever() -> None:
+    hub = ScriptedHub(*[no(Code.INSUFFICIENT_STOCK, sku="A", wanted_qty=2) for _ in range(9)])
+    with pytest.raises(Refused):
+        await till(hub).sell_lines(LINES, 100)
+    assert len(hub.asked) == 4
+
+
+async def test_what_needs_a_manager_is_asked_again_with_the_approval() -> None:
+    voided = SaleVoided(sale_id=SALE_ID, voided_at_ms=1)
+    hub = ScriptedHub(needs("sale.void"), APPROVAL, voided)
+    assert await till(hub).void(SALE_ID, "wrong") == voided
+    first, request, again = hub.asked
+    assert isinstance(first, VoidSale)
+    assert first.approval_id is None
+    assert isinstance(request, RequestApproval)
+    assert (request.permission, request.subject.sale_id) == ("sale.void", SALE_ID)
+    assert isinstance(again, VoidSale)
+    assert again.approval_id == request.approval_id
+
+
+async def test_without_approval_the_refusal_stands() -> None:
+    hub = ScriptedHub(needs("sale.void"), APPROVAL)
+    with pytest.raises(Refused, match="approval-required"):
+        await till(hub, Crew(approves=False)).void(SALE_ID, "wrong")
+
+
+async def test_a_till_that_was_forgotten_signs_in_again() -> None:
+    hub = ScriptedHub(no(Code.UNAUTHENTICATED), SIGNED_IN, DONE)
+    await till(hub).sell_lines(LINES, 100)
+    assert [type(one) for one in hub.asked] == [CommitSale, SignIn, CommitSale]
+
+
+async def test_an_override_names_its_line_for_the_manager() -> None:
+    line = BasketLine(
+        line_no=2,
+        sku="A",
+        name="a",
+        qty=1,
+        uom="each",
+        scale=0,
+        unit_price_minor=900,
+        list_price_minor=900,
+        gross_minor=900,
+        discount_minor=0,
+        net_minor=900,
+        tax_code="t",
+    )
+    basket = BasketView(basket_id=SALE_ID, version=3, state="open", owner="till-1", lines=(line,))
+    hub = ScriptedHub(needs("price.override"), APPROVAL, basket)
+    await till(hub).override(basket, line, 100, "torn packing")
+    request = hub.asked[1]
+    assert isinstance(request, RequestApproval)
+    assert (request.subject.basket_id, request.subject.line_no, request.subject.sku) == (
+        SALE_ID,
+        2,
+        "A",
+    )
+
+
+@given(total_minor=st.integers(0, 10_000_000), seed=st.integers(0, 1000))
+def test_tenders_cover_the_total_and_only_cash_gives_change(total_minor: int, seed: int) -> None:
+    stand_in: Any = ScriptedHub()
+    tenders = VirtualTill("t", stand_in, Person("1", "1111"), Crew(), Random(seed)).tenders(
+        total_minor
+    )
+    assert sum(one.amount_minor for one in tenders) >= total_minor
+    card = sum(one.amount_minor for one in tenders if one.kind == "card")
+    assert card <= total_minor
+    assert all(one.payment_id for one in tenders if one.kind == "card")
+
+
+@given(seed=st.integers(0, 1000), scale=st.integers(0, 4))
+def test_quantities_are_at_least_one_base_unit(seed: int, scale: int) -> None:
+    assert believable_qty(Random(seed), scale) >= 1
+
+
+@given(count=st.integers(0, 20), known=st.integers(0, 10), seed=st.integers(0, 100))
+def test_some_products_are_different_ones(count: int, known: int, seed: int) -> None:
+    assortment = Assortment(Random(seed))
+    assortment._skus = {str(number): None for number in range(known)}
+    chosen = assortment.some(count)
+    assert len(set(chosen)) == len(chosen) == min(count, known)
