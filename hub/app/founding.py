@@ -97,12 +97,11 @@ def _identify(
     known = hubrow.load(tx)
     salt, starts = _read_witness(state)
     if known is None:
-        salt = salt or randomness.token_bytes(16).hex()
+        salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         hub_id = f"hub-{ids.uuid7()[-12:]}"
         hubrow.found(tx, settings.store.id, hub_id, machine_hash(salt), fork)
-        hubrow.count_start(tx, max(starts, 0) + 1)
-        _write_salt(state, salt)
+        hubrow.count_start(tx, starts + 1)
         return hubrow.get(tx)
     if known.store != settings.store.id:
         raise WrongStore(
@@ -110,11 +109,12 @@ def _identify(
             " correct store.id, or set paths.state to an empty directory"
         )
     here = machine_hash(salt) if salt else ""
-    if here != known.machine_hash or starts > known.starts:
-        why = "on another machine" if here != known.machine_hash else "older than this box"
+    if not known.machine_hash:  # put back by `store-hub restore`, which has fenced it
+        hubrow.set_machine(tx, machine_hash(salt or _new_salt(state, randomness)))
+    elif here != known.machine_hash or starts > known.starts:
+        why = "moved from another machine" if here != known.machine_hash else "an older copy"
         log.warning("the database is %s: fenced until the cloud gives a new epoch", why)
-        salt = salt or randomness.token_bytes(16).hex()
-        _write_salt(state, salt)
+        salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", machine_hash(salt))
@@ -137,9 +137,12 @@ def _read_witness(state: Path) -> tuple[str, int]:
         return "", 0
 
 
-def _write_salt(state: Path, salt: str) -> None:
+def _new_salt(state: Path, randomness: Randomness) -> str:
+    """A salt for the machine's hash, written beside the database at once."""
+    salt = randomness.token_bytes(16).hex()
     _, starts = _read_witness(state)
     write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
+    return salt
 
 
 def _write_witness(state: Path, starts: int) -> None:

@@ -46,9 +46,9 @@ def append(tx: Tx, row: AuditRow) -> None:
     )
 
 
-def walk(rows: Rows, *, page: int = 500) -> Iterator[AuditRow]:
-    """All entries in order, read in pages."""
-    last = 0
+def walk(rows: Rows, *, after: int = 0, page: int = 500) -> Iterator[AuditRow]:
+    """All entries behind ``after`` in order, read in pages."""
+    last = after
     while True:
         found = rows.all(
             "SELECT seq, at_ms, caller, staff_id, action, subject, data, hash FROM audit"

@@ -110,6 +110,11 @@ def set_fork(tx: Tx, source: int, fence: str, machine_hash: str) -> None:
     tx.run("UPDATE hub SET source = ?, fence = ?, machine_hash = ?", source, fence, machine_hash)
 
 
+def set_machine(tx: Tx, machine_hash: str) -> None:
+    """Write on which machine this database lives."""
+    tx.run("UPDATE hub SET machine_hash = ?", machine_hash)
+
+
 def count_start(tx: Tx, starts: int) -> None:
     """Write how often the hub has been started."""
     tx.run("UPDATE hub SET starts = ?", starts)

@@ -1,0 +1,135 @@
+"""Backup and restore in their simplest correct form: a copy of the stopped hub's state.
+
+A copy holds the database, the keys and certificates, and nothing that can be made again. Putting
+it back fences the hub: it sells over the counter, but promises nothing, until the cloud has given
+it a new epoch and told it what it had already been told; devices offer again what they were
+answered and the cloud doesn't have.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from hub.app.founding import StateLock
+from hub.clock import Clock, Randomness
+from hub.security.files import SECRET_MODE, write_atomic
+from hub.storage import hubrow
+from hub.storage.database import open_database
+from hub.storage.rows import Tx
+
+MANIFEST = "backup.json"
+FORMAT = 1
+
+
+class BackupRefused(Exception):
+    """The copy can't be made, or isn't whole; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupInfo:
+    """What a copy holds; ``files`` maps names to SHA-256."""
+
+    format: int
+    store: str
+    hub_id: str
+    incarnation: str
+    made_at_ms: int
+    files: dict[str, str]
+
+
+def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
+    """Copy the stopped hub's state to the new directory ``target``.
+
+    Errors: :class:`BackupRefused`, :class:`~hub.app.founding.StateInUse`,
+    :class:`~hub.storage.errors.DatabaseRefused`.
+    """
+    database = state / "hub.db"
+    if not database.exists():
+        raise BackupRefused(f"there is no hub's database in {state}: check paths.state")
+    if target.exists() and any(target.iterdir()):
+        raise BackupRefused(f"{target} is not empty: give a new directory")
+    lock = StateLock(state)
+    try:
+        conn = open_database(database)
+        try:
+            hub = hubrow.get(Tx(conn, clock.wall_ms(), 0))
+            target.mkdir(parents=True, exist_ok=True, mode=0o700)
+            conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
+        finally:
+            conn.close()
+        (target / "hub.db").chmod(SECRET_MODE)
+        if (state / "tls").is_dir():
+            shutil.copytree(state / "tls", target / "tls")
+        info = BackupInfo(
+            FORMAT, hub.store, hub.hub_id, hub.label, clock.wall_ms(), _digests(target)
+        )
+        write_atomic(target / MANIFEST, json.dumps(asdict(info), indent=1).encode(), SECRET_MODE)
+        return info
+    finally:
+        lock.release()
+
+
+def verify_backup(source: Path) -> BackupInfo:
+    """Check a copy against its manifest and its database's integrity.
+
+    Errors: :class:`BackupRefused`.
+    """
+    try:
+        info = BackupInfo(**json.loads((source / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise BackupRefused(f"{source} is not a backup of a hub ({error})") from None
+    if info.format != FORMAT:
+        raise BackupRefused(f"{source} is a backup of format {info.format}, not {FORMAT}")
+    found = _digests(source)
+    wrong = sorted(n for n in info.files.keys() | found.keys() if info.files.get(n) != found.get(n))
+    if wrong:
+        raise BackupRefused(f"{source} is damaged: {', '.join(wrong[:5])}; take another backup")
+    return info
+
+
+def restore_backup(
+    source: Path, state: Path, clock: Clock, randomness: Randomness
+) -> tuple[BackupInfo, Path | None]:
+    """Put a copy in the place of ``state``; the state that was there is kept beside it.
+
+    The value: what was restored, and where the former state went (None if there was none).
+    """
+    info = verify_backup(source)
+    aside = None
+    if state.exists() and any(state.iterdir()):
+        lock = StateLock(state)
+        lock.release()
+        aside = state.with_name(f"{state.name}.before-restore-{clock.wall_ms()}")
+        state.rename(aside)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in info.files:
+        (state / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy2(source / name, state / name)
+    _fence(state / "hub.db", clock, randomness)
+    return info, aside
+
+
+def _fence(database: Path, clock: Clock, randomness: Randomness) -> None:
+    conn = open_database(database)
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+        tx = Tx(conn, clock.wall_ms(), 0)
+        hub = hubrow.get(tx)
+        fork = randomness.token_bytes(4).hex()
+        source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
+        hubrow.set_fork(tx, source, "restored", "")
+        conn.execute("COMMIT")
+    finally:
+        conn.close()
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
