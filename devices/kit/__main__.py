@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,13 @@ from devices.kit import (
     pair,
     renew,
 )
+from devices.kit.client import JOURNAL_FILE
 from devices.kit.codec import holds_secrets
+from devices.kit.journal import Journal
 from hub.contract.base import Outgoing
 from hub.contract.registry import OPERATIONS, Door
+
+_FACTS_SHOWN = 1000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--seconds", type=float, default=30.0)
     request.add_argument("--durable", action="store_true", help="journal it first")
     request.set_defaults(run=_request)
+
+    journal = commands.add_parser("journal", help="what this device still owes its hub")
+    _folder(journal)
+    journal.add_argument("--again", metavar="KEY", help="offer a doubtful request again")
+    journal.add_argument("--give-up", metavar="KEY", help="forget a request for good")
+    journal.set_defaults(run=_journal)
     return parser
 
 
@@ -160,6 +171,34 @@ async def _request(options: argparse.Namespace) -> int:
                 command, row.result, key=options.key, timeout_s=options.seconds
             )
     _print(result.model_dump(mode="json"))
+    return 0
+
+
+async def _journal(options: argparse.Namespace) -> int:
+    store = IdentityStore(options.state)
+    identity = store.load()
+    journal = await Journal.open(
+        store.folder / JOURNAL_FILE,
+        owner=f"{identity.store}/{identity.device_id}",
+        journal_id="",
+    )
+    try:
+        for key in (options.again, options.give_up):
+            if key is not None and journal.entry(key) is None:
+                print(f"the journal holds no request {key!r}", file=sys.stderr)
+                return 2
+        if options.again is not None:
+            journal.ask_again([options.again])
+        if options.give_up is not None:
+            journal.end(options.give_up)
+        _print(
+            {
+                "requests": [asdict(entry) for entry in journal.entries],
+                "facts": [asdict(fact) for fact in journal.facts(_FACTS_SHOWN)],
+            }
+        )
+    finally:
+        await journal.close()
     return 0
 
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from devices.kit import HubClient, IdentityStore
 from devices.kit.identity import Identity, request_certificate
 from hub.contract.envelope import DeviceMeta
 from hub.contract.problems import Code, problem
+from hub.contract.sale import CommitSale, SaleLine, Tender
 from hub.contract.topics import Topics
 
 STORE = "367"
@@ -358,6 +360,15 @@ class FakeHub:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.CorrelationData = correlation
         self._client.publish(TOPICS.reply(device), json.dumps(body), qos=1, properties=properties)
+
+
+def sale() -> CommitSale:
+    return CommitSale(
+        sale_id=str(uuid.uuid4()),
+        lines=(SaleLine(code="A", qty=1, unit_price_minor=100),),
+        total_minor=100,
+        tenders=(Tender(kind="cash", amount_minor=100),),
+    )
 
 
 @dataclass

@@ -13,18 +13,9 @@ from hub.contract.base import Nothing, Outgoing
 from hub.contract.catalog import Search, SearchResult
 from hub.contract.envelope import Broadcast
 from hub.contract.problems import Code
-from hub.contract.sale import CommitSale, SaleDone, SaleLine, Tender
+from hub.contract.sale import SaleDone
 from hub.contract.staff import SignOut
-from tests.wire.kit.store_bench import Bench
-
-
-def sale() -> CommitSale:
-    return CommitSale(
-        sale_id=str(uuid.uuid4()),
-        lines=(SaleLine(code="A", qty=1, unit_price_minor=100),),
-        total_minor=100,
-        tenders=(Tender(kind="cash", amount_minor=100),),
-    )
+from tests.wire.kit.store_bench import Bench, sale
 
 
 async def test_a_request_is_answered(bench: Bench) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import json
 import sys
 
-from tests.wire.kit.store_bench import Bench
+from hub.contract.sale import SaleDone
+from tests.wire.kit.store_bench import Bench, sale
 
 
 async def kit(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
@@ -62,3 +63,28 @@ async def test_wrong_usage_is_explained(bench: Bench) -> None:
     status, _, err = await kit("request", "--state", state + "-new", "hub/info")
     assert status == 1
     assert "pair this device first" in err
+
+
+async def test_a_person_decides_about_a_doubtful_sale(bench: Bench) -> None:
+    async with bench.client() as hub:
+        done = await hub.submit(sale(), SaleDone)
+        bench.hub.replies.clear()
+        bench.hub.script.append("refuse")
+        bench.hub.incarnation = "2"
+        bench.hub.tell_state()
+        await bench.hub.until(lambda: hub.journal.entries[0].doubt is not None)
+        key = hub.journal.entries[0].key
+    state = str(bench.folder / "till-1")
+    status, out, _ = await kit("journal", "--state", state)
+    assert status == 0
+    shown = json.loads(out)["requests"][0]
+    assert json.loads(shown["body"])["sale_id"] == done.sale_id
+    assert shown["doubt"].startswith("forbidden")
+
+    assert (await kit("journal", "--state", state, "--again", key))[0] == 0
+    async with bench.client() as hub:
+        await bench.hub.until(lambda: hub.offered_again == 1)
+        assert hub.journal.entries[0].doubt is None
+    status, out, _ = await kit("journal", "--state", state, "--give-up", key)
+    assert json.loads(out)["requests"] == []
+    assert (await kit("journal", "--state", state, "--again", "nothing"))[0] == 2
