@@ -19,7 +19,7 @@ from hub.contract.topics import Topics
 _log = logging.getLogger(__name__)
 
 _PAUSE_BASE_S = 0.5
-_PAUSE_CAP_S = 15.0
+_PAUSE_CAP_S = 8.0
 _STABLE_S = 10.0
 _DIAL_S = 10.0
 _BYE_S = 2.0
