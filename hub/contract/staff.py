@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from hub.contract.base import (
     AmountMinor,
@@ -72,6 +72,13 @@ class RequestApproval(Command):
     permission: str = Field(max_length=40)
     subject: ApprovalSubject
     reason: Reason
+
+    @field_validator("subject", mode="before")
+    @classmethod
+    def _no_typo(cls, value: object) -> object:
+        if isinstance(value, dict) and value.keys() - ApprovalSubject.model_fields.keys():
+            raise ValueError("it has a field that is not known")
+        return value
 
 
 class DecideApproval(Command):

@@ -178,7 +178,15 @@ class Gate:
         def work(tx: Tx) -> Any:
             return handler(self._unit(tx, caller), command)
 
-        return await self._writer.submit(work, background=command.background)
+        try:
+            return await self._writer.submit(work, background=command.background)
+        except Exception:
+            self._forget_books()
+            raise
+
+    def _forget_books(self) -> None:
+        """What was read inside a transaction that is gone may never have been true."""
+        self._write_books = Books(self.shop.currency)
 
     async def read(self, query: Callable[[Rows], Any]) -> Any:
         """A longer read in a reader's thread."""
@@ -207,12 +215,15 @@ class Gate:
                 "idempotency_key.",
             )
         self._check_key_age(key)
+        before = self._handlers.before.get(kind)
         if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
+            known = requests.find(self.rows, caller.key, key)
+            if known is not None and before is None:
+                return _replay(known, command_hash(command))
             raise refuse(
                 Code.STORAGE_FULL,
                 "The hub's disk is nearly full, so nothing new is taken in. Free space on the box.",
             )
-        before = self._handlers.before.get(kind)
         if before is not None:
             command = await before(self, caller, command)
         return await self._write(caller, command, key, deadline_s)
@@ -242,11 +253,7 @@ class Gate:
             if deadline_s is not None and self.clock.monotonic_s() > deadline_s:
                 raise refuse(Code.EXPIRED, "The request's time was over before its turn came.")
             unit = self._unit(tx, caller)
-            if hubrow.source_and_fence(tx)[1] == "superseded":
-                raise refuse(
-                    Code.SUPERSEDED,
-                    "Another box has taken this hub's place: nothing is taken in here any more.",
-                )
+            unit.check_fence()
             result = handler(unit, command)
             text = success_json(result, unit.seq)
             requests.store(tx, caller.key, key, body_hash, text)
@@ -259,7 +266,11 @@ class Gate:
                 requests.store(tx, caller.key, key, body_hash, text)
             return text
 
-        text: str = await self._writer.submit(work, refused=refused)
+        try:
+            text: str = await self._writer.submit(work, refused=refused)
+        except StorageError:
+            self._forget_books()
+            raise
         return text
 
     def _refusal_of(self, error: Exception) -> Problem:
@@ -308,7 +319,9 @@ class Gate:
         if made_ms is None:
             return
         age_ms = self.clock.wall_ms() - made_ms
-        if age_ms > KEY_MAX_AGE_MS or age_ms < -KEY_MAX_AHEAD_MS:
+        fits = -KEY_MAX_AHEAD_MS <= age_ms <= KEY_MAX_AGE_MS
+        # A hub that doesn't trust its own clock can't judge by it; the shop goes on selling.
+        if not fits and not hubrow.get(self.rows).clock_suspect:
             raise refuse(
                 Code.IDEMPOTENCY_EXPIRED,
                 "By its time this key was made more than 30 days ago, or tomorrow: set the "
@@ -347,7 +360,8 @@ class Gate:
         )
 
 
-_NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED})
+_NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH})
+"""Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""
 
 
 def _is_key(key: object) -> bool:
@@ -368,9 +382,19 @@ def _replay(known: tuple[bytes, str], body_hash: bytes) -> str:
 
 
 def command_hash(command: Command) -> bytes:
-    """What tells two requests apart: their operation and content (never a secret's value)."""
-    text = f"{command.service}/{command.operation}\0{command.model_dump_json()}"
+    """What tells two requests apart: their operation and content (never a secret's value).
+
+    Fields at their defaults don't count, so that a field added later changes no older hash.
+    """
+    content = command.model_dump_json(exclude_defaults=True)
+    text = f"{command.service}/{command.operation}\0{content}"
     return sha256(text.encode()).digest()
+
+
+def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:
+    """Whether what is written down came of this very request.  What came back from the cloud has
+    no hash: its id alone tells."""
+    return not known_hash or known_hash == body_hash
 
 
 __all__ = ["Gate", "Handlers", "QueueFull", "ReadUnit", "Request"]

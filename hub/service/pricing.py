@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from hub.contract.problems import Code, refuse
@@ -102,13 +103,31 @@ def measure(found: Found, qty: int | None, price_minor: int) -> Measured:
     if scanned.weight_g is not None:
         return Measured(_weight_qty(product, scanned.weight_g))
     assert scanned.price_minor is not None
+    if price_minor == 0:
+        raise refuse(
+            Code.CONFLICT,
+            f"The label carries a price, but {product.sku} costs nothing here: send qty, or ask "
+            "the office to price it.",
+            sku=product.sku,
+        )
     label_minor = scanned.price_minor
-    derived = max(1, -(-label_minor * unit // max(1, price_minor)))
-    gross = line_gross_minor(price_minor, derived, product.scale)
-    while gross < label_minor:
-        derived += 1
-        gross = line_gross_minor(price_minor, derived, product.scale)
-    return Measured(derived, gross - label_minor)
+    derived = max(1, -(-label_minor * unit // price_minor))
+    off_minor = line_gross_minor(price_minor, derived, product.scale) - label_minor
+    assert off_minor >= 0
+    return Measured(derived, off_minor)
+
+
+def check_expiry(found: Found, today: date) -> None:
+    """Refuse a piece whose code says that it is past its expiry date."""
+    expiry = found.scanned.expiry_date if found.scanned else None
+    if expiry is not None and expiry < today:
+        raise refuse(
+            Code.CONFLICT,
+            f"This piece of {found.product.sku} expired on {expiry.isoformat()}: take it off the "
+            "shelf, it can't be sold.",
+            sku=found.product.sku,
+            expiry_date=expiry.isoformat(),
+        )
 
 
 def _weight_qty(product: ProductRow, weight_g: int) -> int:
@@ -194,6 +213,17 @@ def parse_rates(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, TaxRate]:
         code: TaxRate(code, int(row["rate_ppm"]), str(row.get("name", "")))
         for code, row in rows.items()
     }
+
+
+def merged(stamps: list[str]) -> str:
+    """One stamp of several: the newest (last) policy, and all rates, newer ones first."""
+    policy: Any = None
+    rates: dict[str, Any] = {}
+    for stamp in stamps:
+        frozen = json.loads(stamp)
+        policy = frozen["policy"]
+        rates |= frozen["rates"]
+    return json.dumps({"policy": policy, "rates": rates}, separators=(",", ":"))
 
 
 def unstamp(text: str) -> tuple[TaxPolicy, dict[str, TaxRate]]:

@@ -29,7 +29,6 @@ NOT_FREE_TEXT = frozenset(
         "pin",
         "csr",
         "certificate",
-        "staff_id",
         "device_id",
         "rekey_device_id",
         "basket_id",

@@ -74,11 +74,8 @@ class Unit:
         """The id of whoever is signed in."""
         return self.staff.staff_id if self.staff else None
 
-    def emit(self, stream: str, type_: str, aggregate: str, data: dict[str, Any], *key: str) -> int:
-        """Write an event for the cloud; ``key`` names the fact it is about, for ever.
-
-        The work sequence of the event.  Errors: ``superseded`` when another box took over.
-        """
+    def check_fence(self) -> int:
+        """The source of new events.  Errors: ``superseded`` when another box took over."""
         if self._source is None:
             self._source = hubrow.source_and_fence(self.tx)
         source, fence = self._source
@@ -88,6 +85,18 @@ class Unit:
                 "Another box has taken this hub's place: pair this device with the new one, or "
                 "have a technician look at this box.",
             )
+        return source
+
+    def cover_all(self) -> None:
+        """Answer a repeat whose first effects carry no number of their own: as of now."""
+        self.seq = outbox.last_id(self.tx)
+
+    def emit(self, stream: str, type_: str, aggregate: str, data: dict[str, Any], *key: str) -> int:
+        """Write an event for the cloud; ``key`` names the fact it is about, for ever.
+
+        The work sequence of the event.  Errors: ``superseded`` when another box took over.
+        """
+        source = self.check_fence()
         self.seq = outbox.append(
             self.tx,
             source=source,

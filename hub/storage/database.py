@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x53485542  # "SHUB"
 QUICK_CHECK_LIMIT_BYTES = 2 << 30
+NOT_OURS = ("sqlite_", "_litestream_")
+"""Tables of the library, and of the replicator that may run beside the hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ def open_database(path: Path) -> Connection:
 
     Errors: :class:`NewerDatabase`, :class:`DamagedDatabase`, :class:`ForeignDatabase`.
     """
-    is_new = not path.exists() or path.stat().st_size == 0
     conn = connect(path)
     try:
+        is_new = _is_empty(conn, path)
         if not is_new:
             _check_owner(conn, path)
             _check_integrity(conn, path)
@@ -59,6 +61,17 @@ def open_database(path: Path) -> Connection:
         conn.close()
         raise
     return conn
+
+
+def _is_empty(conn: Connection, path: Path) -> bool:
+    """True for a new file, and for one whose founding was cut short before its first commit."""
+    try:
+        return not conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] and not any(
+            conn.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version")
+        )
+    except sqlite.Error as error:
+        raise _damaged(path, str(error)) from error
 
 
 def connect(path: Path) -> Connection:
@@ -154,7 +167,10 @@ def _migrate(conn: Connection, path: Path, *, is_new: bool) -> None:
     if not is_new:
         keep = path.with_name(f"{path.name}.before-schema-{pending[-1].version}")
         if not keep.exists():
-            conn.execute("VACUUM INTO ?", (str(keep),))
+            part = keep.with_name(f"{keep.name}.part")
+            part.unlink(missing_ok=True)
+            conn.execute("VACUUM INTO ?", (str(part),))
+            part.replace(keep)
     conn.execute("BEGIN EXCLUSIVE")
     try:
         for step in pending:
@@ -199,8 +215,12 @@ def _check_schema(conn: Connection, path: Path) -> None:
 
 
 def _schema_of(conn: Connection) -> dict[str, str]:
-    query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
-    return {name: re.sub(r"\s+", " ", sql).strip() for name, sql in conn.execute(query)}
+    query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    return {
+        name: re.sub(r"\s+", " ", sql).strip()
+        for name, sql in conn.execute(query)
+        if not name.startswith(NOT_OURS)
+    }
 
 
 @cache

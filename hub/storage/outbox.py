@@ -132,7 +132,7 @@ def safe_id(rows: Rows) -> int:
     """Up to which work sequence everything that matters is acked by the cloud."""
     row = rows.one(
         "SELECT min((SELECT id FROM outbox o WHERE o.source = t.source AND o.stream = t.stream"
-        " AND o.seq = t.acked_seq + 1)) FROM streams t"
+        " AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1)) FROM streams t"
         " WHERE t.acked_seq < t.head_seq AND t.stream <> 'telemetry'"
     )
     first_unsafe = row[0] if row else None
@@ -149,20 +149,38 @@ def oldest_waiting_ms(rows: Rows) -> int | None:
     """When the oldest waiting event was written."""
     row = rows.one(
         "SELECT min((SELECT at_ms FROM outbox o WHERE o.source = t.source AND o.stream = t.stream"
-        " AND o.seq = t.acked_seq + 1)) FROM streams t WHERE t.acked_seq < t.head_seq"
+        " AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1)) FROM streams t"
+        " WHERE t.acked_seq < t.head_seq"
     )
     return row[0] if row else None
 
 
+_PURGEABLE = """
+SELECT source, stream FROM streams t
+WHERE (SELECT at_ms FROM outbox o WHERE o.source = t.source AND o.stream = t.stream
+       AND o.seq <= t.acked_seq ORDER BY o.seq LIMIT 1) < ?
+"""
+"""Streams whose oldest acked event is old enough: one look-up each, however much is kept."""
+
+
 def purge(tx: Tx, before_ms: int) -> int:
-    """Delete up to 1,000 acked events older than ``before_ms``; how many."""
-    return tx.run(
-        "DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN streams t"
-        " ON t.source = o.source AND t.stream = o.stream"
-        " WHERE o.at_ms < ? AND o.seq <= t.acked_seq ORDER BY o.id LIMIT ?)",
-        before_ms,
-        PURGE_MAX,
-    )
+    """Delete up to 1,000 acked events older than ``before_ms``; how many.
+
+    The newest event stays, for the next one's number follows from it.
+    """
+    done = 0
+    for source, stream in tx.all(_PURGEABLE, before_ms):
+        done += tx.run(
+            "DELETE FROM outbox WHERE id IN (SELECT o.id FROM outbox o JOIN streams t"
+            " ON t.source = o.source AND t.stream = o.stream WHERE o.source = ? AND o.stream = ?"
+            " AND o.seq <= t.acked_seq ORDER BY o.seq LIMIT ?)"
+            " AND at_ms < ? AND id < (SELECT max(id) FROM outbox)",
+            source,
+            stream,
+            PURGE_MAX - done,
+            before_ms,
+        )
+    return done
 
 
 # Parking -----------------------------------------------------------------------------------------

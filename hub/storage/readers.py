@@ -15,7 +15,6 @@ from hub.storage.rows import Row
 
 T = TypeVar("T")
 READ_LIMIT_S = 5.0
-STEPS_BETWEEN_LOOKS = 20_000
 
 
 class LoopReader:
@@ -78,18 +77,20 @@ class ThreadReaders:
         Errors: TimeoutError when no reader came free or the read took longer than its limit.
         """
         conn = await asyncio.wait_for(self._idle.get(), self._limit_s)
+        rows = RowsOf(conn._conn)
+        execute: Any = conn._execute
+        work: asyncio.Future[T] = asyncio.ensure_future(execute(query, rows))
         try:
-            execute: Any = conn._execute
-            work: asyncio.Future[T] = asyncio.ensure_future(execute(query, RowsOf(conn._conn)))
             done, _ = await asyncio.wait({work}, timeout=self._limit_s)
             if not done:
-                await conn.interrupt()
-                await asyncio.wait({work})
-                work.exception()
                 raise TimeoutError(f"a read took longer than {self._limit_s} s")
             return work.result()
         finally:
-            self._idle.put_nowait(conn)
+            if not work.done():
+                rows.end()
+                await conn.interrupt()
+            work.add_done_callback(lambda _: self._idle.put_nowait(conn))
+            work.add_done_callback(_looked_at)
 
     async def close(self) -> None:
         """Close the connections (an unclosed one would hang the interpreter's exit)."""
@@ -98,16 +99,32 @@ class ThreadReaders:
         self._all.clear()
 
 
+def _looked_at(work: asyncio.Future[Any]) -> None:
+    if not work.cancelled():
+        work.exception()
+
+
 class RowsOf:
-    """A connection as :class:`~hub.storage.rows.Rows`."""
+    """A connection as :class:`~hub.storage.rows.Rows`, until its time is up."""
 
     def __init__(self, conn: Any) -> None:
         self._conn = conn
+        self._ended = False
+
+    def end(self) -> None:
+        """Answer nothing more: a read in many steps can't be interrupted between them."""
+        self._ended = True
+
+    def _check(self) -> None:
+        if self._ended:
+            raise TimeoutError("the read's time is up")
 
     def one(self, sql: str, *params: Any) -> Row | None:
+        self._check()
         row: Row | None = self._conn.execute(sql, params).fetchone()
         return row
 
     def all(self, sql: str, *params: Any) -> list[Row]:
+        self._check()
         rows: list[Row] = self._conn.execute(sql, params).fetchall()
         return rows

@@ -261,20 +261,9 @@ def has_returns(rows: Rows, sale: int) -> bool:
     return rows.one("SELECT 1 FROM returns WHERE sale = ? LIMIT 1", sale) is not None
 
 
-def returned_tax_minor(rows: Rows, sale: int, line_no: int) -> int:
-    """The tax given back with a line so far."""
-    row = rows.one(
-        "SELECT coalesce(sum(l.tax_minor), 0) FROM returns r JOIN return_lines l"
-        " ON l.return = r.id WHERE r.sale = ? AND l.line_no = ?",
-        sale,
-        line_no,
-    )
-    return int(row[0]) if row else 0
-
-
 @dataclass(frozen=True, slots=True)
 class ReturnLineRow:
-    """What came back of one line."""
+    """What came back of the sale's line ``sale_line`` (0: not known)."""
 
     line_no: int
     sku: str
@@ -283,6 +272,7 @@ class ReturnLineRow:
     tax_minor: int
     disposition: str
     reason: str
+    sale_line: int = 0
 
 
 def add_return(
@@ -311,12 +301,13 @@ def add_return(
         row.outbox_id,
     )
     tx.many(
-        "INSERT INTO return_lines (return, line_no, sku, qty, refund_minor, tax_minor,"
-        " disposition, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO return_lines (return, line_no, sale_line, sku, qty, refund_minor, tax_minor,"
+        " disposition, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 number,
                 line.line_no,
+                line.sale_line,
                 line.sku,
                 line.qty,
                 line.refund_minor,

@@ -227,6 +227,11 @@ def set_hold(tx: Tx, basket: int, sku_id: int, qty: int, expires_budget_ms: int)
     )
 
 
+def prolong_holds(tx: Tx, basket: int, expires_budget_ms: int) -> None:
+    """Begin the time of all of a basket's holds anew."""
+    tx.run("UPDATE holds SET expires_budget_ms = ? WHERE basket = ?", expires_budget_ms, basket)
+
+
 def expired_holds(rows: Rows, budget_ms: int, limit: int) -> list[tuple[int, int, str, int]]:
     """``(basket, sku_id, sku, qty)`` of holds whose time is up, oldest first."""
     return [

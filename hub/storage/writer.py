@@ -19,7 +19,13 @@ from typing import Any, Protocol
 
 from hub.crashpoints import crashpoint
 from hub.storage import sqlite
-from hub.storage.errors import NotStored, OutcomeUnknown, QueueFull, StorageFull
+from hub.storage.errors import (
+    NotStored,
+    OutcomeUnknown,
+    QueueFull,
+    StorageError,
+    StorageFull,
+)
 from hub.storage.rows import Tx
 from hub.storage.sqlite import Connection
 
@@ -30,6 +36,8 @@ BATCH_MAX = 256
 QUEUE_LIMIT = 1000
 BACKGROUND_LIMIT = 64
 BATCHES_BEFORE_BACKGROUND = 4
+ENDS_THE_BATCH = frozenset({sqlite.FULL, sqlite.IOERR, sqlite.CORRUPT, sqlite.NOTADB})
+"""Result codes that are about the disk, not about one request."""
 
 
 class Instants(Protocol):
@@ -96,9 +104,29 @@ class WriterCore:
         return not self._urgent and not self._background
 
     def run_once(self) -> list[Outcome]:
-        """Take the waiting jobs (one batch) through one transaction; what became of each."""
+        """Take the waiting jobs (one batch) through one transaction; what became of each.
+
+        Never raises: after a failure that nothing here can mend, ``fatal`` is set.
+        """
         jobs = self._take()
-        return self._commit(jobs) if jobs else []
+        if not jobs:
+            return []
+        try:
+            return self._commit(jobs)
+        except Exception as error:
+            failure = self._fail(error)
+            return [Outcome(job, error=failure) for job in jobs]
+
+    def checkpoint(self) -> None:
+        """Move the log's pages into the file while nobody waits; never blocks readers."""
+        try:
+            self.conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite.Error as error:
+            if primary(error) not in (sqlite.FULL, sqlite.BUSY):
+                self._fail(error)
+            elif not self.full:
+                self.full = primary(error) == sqlite.FULL
+                log.warning("the log can't be moved into the database now: %s", error)
 
     def abandon(self, error: Exception) -> list[Outcome]:
         """Give up on everything that waits."""
@@ -121,13 +149,7 @@ class WriterCore:
             outcomes = self._attempt(jobs)
         except sqlite.Error as error:
             return self._after_failure(jobs, error)
-        except Exception as error:
-            self._roll_back()
-            self.fatal = error
-            return [Outcome(job, error=error) for job in jobs]
         self.full = False
-        self.batches += 1
-        self.committed += len(outcomes)
         return outcomes
 
     def _attempt(self, jobs: list[Job]) -> list[Outcome]:
@@ -138,6 +160,8 @@ class WriterCore:
         crashpoint("writer.before-commit")
         conn.execute("COMMIT")
         crashpoint("writer.after-commit")
+        self.batches += 1
+        self.committed += len(outcomes)
         return outcomes
 
     def _run_job(self, job: Job, tx: Tx) -> Outcome:
@@ -146,10 +170,7 @@ class WriterCore:
         try:
             value = job.work(tx)
         except Exception as error:  # one bad request fails alone
-            if not conn.in_transaction or primary(error) in (sqlite.FULL, sqlite.IOERR):
-                raise _as_sqlite_error(error) from error
-            conn.execute("ROLLBACK TO request")
-            tx.notices.clear()
+            self._undo(tx, error)
             outcome = self._refuse(job, tx, error)
             conn.execute("RELEASE request")
             return outcome
@@ -160,39 +181,54 @@ class WriterCore:
         if job.refused is None:
             return Outcome(job, error=error)
         try:
-            return Outcome(job, value=job.refused(tx, error), notices=tuple(tx.notices))
-        except sqlite.Error:
-            raise
-        except Exception as second:  # the refusal's own bug must not take the batch with it
-            self.conn.execute("ROLLBACK TO request")
+            value = job.refused(tx, error)
+        except Exception as second:  # what can't be remembered must not take the batch with it
+            self._undo(tx, second)
             return Outcome(job, error=second)
+        return Outcome(job, value=value, notices=tuple(tx.notices))
+
+    def _undo(self, tx: Tx, error: Exception) -> None:
+        """Take one request's changes back; what ends the whole batch is raised."""
+        if not self.conn.in_transaction or primary(error) in ENDS_THE_BATCH:
+            raise _as_sqlite_error(error) from error
+        self.conn.execute("ROLLBACK TO request")
+        tx.notices.clear()
 
     def _after_failure(self, jobs: list[Job], error: sqlite.Error) -> list[Outcome]:
-        code = primary(error)
         self._roll_back()
-        if code == sqlite.FULL:
-            self.full = True
+        failure = self._meaning(error)
+        if isinstance(failure, StorageFull):
             return self._retry_singly(jobs)
-        if code == sqlite.BUSY:
-            return [Outcome(job, error=NotStored("another process is writing")) for job in jobs]
-        self.fatal = OutcomeUnknown(f"the disk failed while writing: {error}")
-        log.critical("writing failed: %s; the hub stops and recovers at its next start", error)
-        return [Outcome(job, error=self.fatal) for job in jobs]
+        return [Outcome(job, error=failure) for job in jobs]
 
     def _retry_singly(self, jobs: list[Job]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for job in jobs:
+            if self.fatal is not None:
+                outcomes.append(Outcome(job, error=NotStored("not tried: the disk failed")))
+                continue
             try:
                 outcomes += self._attempt([job])
             except sqlite.Error as error:
                 self._roll_back()
-                if primary(error) != sqlite.FULL:
-                    self.fatal = OutcomeUnknown(f"the disk failed while writing: {error}")
-                    outcomes.append(Outcome(job, error=self.fatal))
-                    break
-                outcomes.append(Outcome(job, error=StorageFull("the disk is full")))
-        rest = jobs[len(outcomes) :]
-        return outcomes + [Outcome(job, error=NotStored("not tried")) for job in rest]
+                outcomes.append(Outcome(job, error=self._meaning(error)))
+        return outcomes
+
+    def _meaning(self, error: sqlite.Error) -> StorageError:
+        """What the failure of a whole batch means for those who wait."""
+        match primary(error):
+            case sqlite.FULL:
+                self.full = True
+                return StorageFull("the disk is full")
+            case sqlite.BUSY:
+                return NotStored("another process is writing")
+            case _:
+                return self._fail(error)
+
+    def _fail(self, error: Exception) -> OutcomeUnknown:
+        self.fatal = failure = OutcomeUnknown(f"writing failed: {error}")
+        log.critical("writing failed; the hub stops and recovers at its next start", exc_info=error)
+        return failure
 
     def _roll_back(self) -> None:
         if self.conn.in_transaction:

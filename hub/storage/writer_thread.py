@@ -66,13 +66,14 @@ class WriterThread:
     ) -> asyncio.Future[Any]:
         """A future for the work's value, resolved after COMMIT.
 
-        Errors: :class:`~hub.storage.errors.QueueFull` at once; the future raises what the work
+        Errors: :class:`~hub.storage.errors.QueueFull` and
+        :class:`~hub.storage.errors.WriterStopped` at once; the future raises what the work
         raised, or a :class:`~hub.storage.errors.StorageError`.
         """
-        if self._stopping or self._core.fatal is not None:
-            raise WriterStopped("the hub is stopping")
         future: asyncio.Future[Any] = self._loop.create_future()
         with self._wake:
+            if self._stopping or self._core.fatal is not None:
+                raise WriterStopped("the hub is stopping")
             self._core.offer(Job(work, future, refused), background=background)
             self._wake.notify()
         self._depth += 1
@@ -95,12 +96,14 @@ class WriterThread:
                     )
                     if core.idle and self._stopping:
                         return
+                outcomes: list[Outcome] = []
                 if idle:
-                    self._checkpoint()
-                    continue
-                outcomes = core.run_once()
+                    core.checkpoint()
+                else:
+                    outcomes = core.run_once()
                 if core.fatal is not None:
-                    outcomes += core.abandon(core.fatal)
+                    with self._wake:  # nothing is taken in between this and the thread's end
+                        outcomes += core.abandon(core.fatal)
                 if outcomes:
                     self._loop.call_soon_threadsafe(self._resolve, outcomes)
                 if core.fatal is not None:
@@ -108,10 +111,6 @@ class WriterThread:
                     return
         finally:
             core.conn.close()
-
-    def _checkpoint(self) -> None:
-        """Move the log's pages into the file while nobody waits; never blocks readers."""
-        self._core.conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _resolve(self, outcomes: list[Outcome]) -> None:
         self._depth -= len(outcomes)

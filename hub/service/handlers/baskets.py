@@ -34,6 +34,7 @@ from hub.domain.basket import (
     line_amounts,
     reduction_ppm,
 )
+from hub.domain.dayparts import local_time
 from hub.domain.staff import Asked, Permission
 from hub.domain.stock import claim, counter_sellable
 from hub.service import permits, pricing
@@ -73,6 +74,7 @@ def add_line(unit: Unit, command: AddLine) -> BasketView:
         raise refuse(Code.CONFLICT, f"A basket has at most {MAX_LINES} lines: sell this one first.")
     rules = unit.books.code_rules(unit.tx)
     found = pricing.find(unit.tx, command.code, unit.now_ms, rules)
+    pricing.check_expiry(found, local_time(unit.now_ms, unit.shop.zone).date())
     price_minor = pricing.sellable_price(found.product)
     if command.unit_price_minor is not None:
         check_price(command.unit_price_minor, price_minor, f"price of {found.product.sku}")
@@ -104,10 +106,30 @@ def add_line(unit: Unit, command: AddLine) -> BasketView:
 def change_line(unit: Unit, command: ChangeLine) -> BasketView:
     """Set a quantity."""
     basket = begin(unit, command, BasketEvent.CHANGE)
-    line = replace(_line(unit, basket, command.line_no), qty=command.qty)
-    line_amounts(item_of(line).as_line())
+    permits.need(unit, Permission.SALE_SELL)
+    before = _line(unit, basket, command.line_no)
+    line = replace(before, qty=command.qty)
+    if line.qty < before.qty:
+        permits.need(unit, Permission.SALE_VOID_LINE)
+        unit.note(
+            "basket.qty_reduced",
+            basket.basket_id,
+            {"line": line.line_no, "sku": line.sku, "from": before.qty, "to": line.qty},
+        )
+    _permit_again(unit, item_of(before), item_of(line))
     basketrows.save_line(unit.tx, basket.id, line)
     return _finish(unit, basket)
+
+
+def _permit_again(unit: Unit, before: Item, after: Item) -> None:
+    """Another quantity mustn't make a permitted discount or price into more than was permitted."""
+    for permission, asked_of in (
+        (Permission.SALE_DISCOUNT, _asked_discount),
+        (Permission.PRICE_OVERRIDE, _asked_override),
+    ):
+        had, asked = asked_of(before), asked_of(after)
+        if asked.amount_minor > had.amount_minor or asked.share_ppm > had.share_ppm:
+            permits.need(unit, permission, asked)
 
 
 def remove_line(unit: Unit, command: RemoveLine) -> BasketView:
@@ -181,27 +203,31 @@ def permit_discount(
     unit: Unit, item: Item, approval_id: str | None, subject: ApprovalSubject
 ) -> str | None:
     """May this discount be given?  Who approved it, if anybody."""
-    amounts = line_amounts(item.as_line())
-    asked = Asked(
-        amounts.discount_minor, reduction_ppm(amounts.gross_minor, amounts.discount_minor)
-    )
+    asked = _asked_discount(item)
     return permits.need(
         unit, Permission.SALE_DISCOUNT, asked, approval_id=approval_id, subject=subject
     )
+
+
+def _asked_discount(item: Item) -> Asked:
+    amounts = line_amounts(item.as_line())
+    return Asked(amounts.discount_minor, reduction_ppm(amounts.gross_minor, amounts.discount_minor))
 
 
 def permit_override(
     unit: Unit, item: Item, approval_id: str | None, subject: ApprovalSubject
 ) -> str | None:
     """May this price be charged?  A higher price counts with its difference, too."""
-    off_minor = line_amounts(item.as_line()).override_minor
-    listed_minor = line_amounts(
-        replace(item, unit_price_minor=item.list_price_minor, discount_minor=0).as_line()
-    ).gross_minor
-    asked = Asked(abs(off_minor), reduction_ppm(listed_minor, abs(off_minor)))
+    asked = _asked_override(item)
     return permits.need(
         unit, Permission.PRICE_OVERRIDE, asked, approval_id=approval_id, subject=subject
     )
+
+
+def _asked_override(item: Item) -> Asked:
+    amounts = line_amounts(item.as_line())
+    off_minor = abs(amounts.override_minor)
+    return Asked(off_minor, reduction_ppm(amounts.gross_minor + amounts.override_minor, off_minor))
 
 
 def suspend_basket(unit: Unit, command: SuspendBasket) -> BasketView:
@@ -254,13 +280,16 @@ def _hold_all(unit: Unit, basket: int, lines: list[BasketLineRow]) -> None:
         wanted[line.sku] += line.qty
     expires = unit.tx.budget_ms + unit.shop.hold_ttl_ms
     had = stockrows.holds_of_basket(unit.tx, basket)
-    for sku in wanted.keys() | had.keys():
-        row = ledger.level(sku)
+    for sku in dict.fromkeys([*wanted, *had]):
         own = had[sku][1] if sku in had else 0
+        if wanted[sku] == own:
+            continue
+        row = ledger.level(sku)
         qty = min(wanted[sku], counter_sellable(row.levels, own))
         if qty != own:
             ledger.claim(sku, claim(row.levels, "held", qty - own))
-        stockrows.set_hold(unit.tx, basket, row.sku_id, qty, expires)
+            stockrows.set_hold(unit.tx, basket, row.sku_id, qty, expires)
+    stockrows.prolong_holds(unit.tx, basket, expires)
     ledger.finish()
 
 

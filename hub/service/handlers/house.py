@@ -41,8 +41,13 @@ def trust_clock(unit: Unit, command: TrustClock) -> Nothing:
 
 
 def housekeep(unit: Unit, command: Housekeep) -> int:
-    """Expire holds and forget what is old, a bounded amount per call; how much was done."""
+    """Expire holds and forget what is old, a bounded amount per call; how much was done.
+
+    While the wall clock isn't trusted, nothing is forgotten and no day begins.
+    """
     done = _expire_holds(unit)
+    if hubrow.get(unit.tx).clock_suspect:
+        return done  # a clock that jumped ahead would have everything forgotten
     kept_ms = unit.now_ms - requests.KEEP_DAYS * DAY_MS
     done += requests.purge(unit.tx, kept_ms)
     done += outbox.purge(unit.tx, kept_ms)

@@ -17,13 +17,13 @@ from hub.domain.staff import Asked, Permission
 from hub.domain.stock import return_movements
 from hub.domain.tax import refund_amount_minor, refund_tax_minor
 from hub.service import permits
-from hub.service.gate import Handler, command_hash
+from hub.service.gate import Handler, command_hash, same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
 from hub.service.unit import Unit
 from hub.storage import salerows
-from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow
+from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
     body_hash = command_hash(command)
     known = salerows.get_return(unit.tx, command.return_id)
     if known is not None:
-        return _repeat(unit, known, body_hash)
+        return _repeat(unit, known, command, body_hash)
     sale = salerows.get(unit.tx, command.sale_id)
     if sale is None:
         raise refuse(Code.NOT_FOUND, "This shop has no such sale: check the number on the receipt.")
@@ -69,8 +69,8 @@ def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
     return done
 
 
-def _repeat(unit: Unit, known: ReturnRow, body_hash: bytes) -> ReturnDone:
-    if known.hash != body_hash:
+def _repeat(unit: Unit, known: ReturnRow, command: CommitReturn, body_hash: bytes) -> ReturnDone:
+    if not same_request(known.hash, body_hash) or known.sale_id != command.sale_id:
         raise refuse(
             Code.CONFLICT,
             "This return id belongs to another return: make a fresh id for every return.",
@@ -125,14 +125,26 @@ def _refund(unit: Unit, sale: SaleRow, total_minor: int) -> tuple[RefundView, ..
         )
         left -= amount
     if left:
-        rounding = unit.shop.cash_rounding
-        cash = round_cash(left, rounding.step_minor, rounding.rounding)
-        refunds.append(RefundView(kind="cash", amount_minor=cash))
-        for tender in tenders:
-            if tender.kind == "cash":
-                salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + cash)
-                break
+        refunds.append(_refund_cash(unit, sale, tenders, left))
     return tuple(refunds)
+
+
+def _refund_cash(
+    unit: Unit, sale: SaleRow, tenders: list[TenderRow], left_minor: int
+) -> RefundView:
+    """The cash part, rounded as a whole over all returns: parts never make more than the drawer
+    took in."""
+    back = sum(line.returned_minor for line in salerows.lines(unit.tx, sale.id))
+    by_card = sum(one.refunded_minor for one in tenders if one.kind != "cash")
+    paid_out = sum(one.refunded_minor for one in tenders if one.kind == "cash")
+    rounding = unit.shop.cash_rounding
+    due = round_cash(back - by_card + left_minor, rounding.step_minor, rounding.rounding)
+    cash = max(0, due - paid_out)
+    for tender in tenders:
+        if tender.kind == "cash":
+            salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + cash)
+            break
+    return RefundView(kind="cash", amount_minor=cash)
 
 
 def _write(
@@ -149,6 +161,7 @@ def _write(
     rows = [
         ReturnLineRow(
             line_no=number,
+            sale_line=back.sold.line_no,
             sku=back.sold.sku,
             qty=back.asked.qty,
             refund_minor=back.refund_minor,

@@ -21,7 +21,7 @@ from hub.contract.sale import (
 from hub.contract.staff import ApprovalSubject
 from hub.domain import basket as rules
 from hub.domain.basket import BasketEvent, Settlement, TenderKind, check_price, settle
-from hub.domain.dayparts import business_day
+from hub.domain.dayparts import business_day, local_time
 from hub.domain.staff import Permission
 from hub.domain.stock import (
     Bucket,
@@ -35,7 +35,7 @@ from hub.domain.stock import (
     counter_sellable,
 )
 from hub.service import permits, pricing, receipts
-from hub.service.gate import Handler, command_hash
+from hub.service.gate import Handler, command_hash, same_request
 from hub.service.handlers import baskets
 from hub.service.items import Item, Priced, price
 from hub.service.ledger import Ledger
@@ -50,7 +50,7 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     body_hash = command_hash(command)
     known = salerows.get(unit.tx, command.sale_id)
     if known is not None:
-        return _repeat(unit, known, body_hash)
+        return _repeat(unit, known, command, body_hash)
     permits.need(unit, Permission.SALE_SELL)
     items, basket = _items(unit, command)
     priced = price(items)
@@ -90,8 +90,8 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     return _done(sale, printed=printed)
 
 
-def _repeat(unit: Unit, known: SaleRow, body_hash: bytes) -> SaleDone:
-    if known.hash != body_hash:
+def _repeat(unit: Unit, known: SaleRow, command: CommitSale, body_hash: bytes) -> SaleDone:
+    if not same_request(known.hash, body_hash) or known.total_minor != command.total_minor:
         raise refuse(
             Code.CONFLICT,
             "This sale id belongs to another sale: make a fresh id for every sale.",
@@ -141,7 +141,9 @@ def _rung_up(unit: Unit, command: CommitSale) -> list[Item]:
     stamp = taxes.stamp({one.product.tax_code for one in found})
     deviations: list[dict[str, Any]] = []
     items = []
+    today = local_time(unit.now_ms, unit.shop.zone).date()
     for line_no, (line, one) in enumerate(zip(command.lines, found, strict=True), start=1):
+        pricing.check_expiry(one, today)
         listed_minor = pricing.sellable_price(one.product)
         check_price(line.unit_price_minor, listed_minor, f"price of {one.product.sku}")
         overridden = line.override_price_minor
@@ -189,8 +191,9 @@ def _permit(unit: Unit, command: CommitSale, item: Item, line: SaleLine) -> dict
 
 
 def _stamp(items: list[Item]) -> str:
-    """The taxes of the sale; of a basket that saw a change of taxes, those of its newest line."""
-    return items[-1].tax
+    """The taxes of the sale; of a basket that saw a change of taxes, those of its newest lines."""
+    stamps = list(dict.fromkeys(item.tax for item in items))
+    return stamps[0] if len(stamps) == 1 else pricing.merged(stamps)
 
 
 def _line_rows(priced: Priced) -> list[SaleLineRow]:
@@ -219,9 +222,13 @@ def _line_rows(priced: Priced) -> list[SaleLineRow]:
 
 
 def _settle(unit: Unit, command: CommitSale, total_minor: int) -> Settlement:
+    seen: set[str] = set()
     for tender in command.tenders:
         if tender.payment_id is None:
             continue
+        if tender.payment_id in seen:
+            raise refuse(Code.VALIDATION, "Two tenders have one payment_id: send each once.")
+        seen.add(tender.payment_id)
         other = salerows.sale_of_payment(unit.tx, tender.payment_id)
         if other is not None:
             raise refuse(
@@ -260,7 +267,7 @@ def _take_goods(
         kind = MovementType.SALE_OVERRIDE if item.sku in short else MovementType.SALE
         movement = Movement(kind, Bucket.SELLABLE, Counterparty.CUSTOMER, item.qty)
         ledger.move(item.sku, movement, item.line_no)
-    for sku in short:
+    for sku in sorted(short):
         _report_short(unit, command.sale_id, ledger, sku)
     return ledger.finish()
 
@@ -383,7 +390,7 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
     if sale is None:
         raise refuse(Code.NOT_FOUND, "There is no such sale in this shop.")
     if sale.state == "voided":
-        raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
+        return _void_again(unit, sale, command)
     day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
     if sale.business_day != day:
         raise refuse(
@@ -425,6 +432,19 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
     )
     unit.tell(SaleMade())
     return SaleVoided(sale_id=sale.sale_id, voided_at_ms=unit.now_ms, refund=refunds)
+
+
+def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
+    if not same_request(sale.void_hash, command_hash(command)):
+        raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
+    unit.cover_all()
+    assert sale.voided_at_ms is not None
+    refunds = tuple(
+        RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
+        for one in salerows.tenders(unit.tx, sale.id)
+        if one.refunded_minor
+    )
+    return SaleVoided(sale_id=sale.sale_id, voided_at_ms=sale.voided_at_ms, refund=refunds)
 
 
 def _place(name: str) -> Place:

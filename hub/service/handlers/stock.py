@@ -161,6 +161,7 @@ def _known(unit: Unit, command: Command, document_id: str, kind: str) -> bool:
     if known is None:
         return False
     _check_same(known, command, kind)
+    unit.cover_all()
     return True
 
 

@@ -445,6 +445,7 @@ CREATE INDEX returns_sale ON returns (sale);
 CREATE TABLE return_lines (
     return INTEGER NOT NULL REFERENCES returns (id),
     line_no INTEGER NOT NULL,
+    sale_line INTEGER NOT NULL,                  -- which line of the sale came back
     sku TEXT NOT NULL,
     qty INTEGER NOT NULL,
     refund_minor INTEGER NOT NULL,

@@ -1,0 +1,660 @@
+"""A whole shop in one file, run step by step: the real database, writer and gate, and a clock, ids
+and randomness that the test decides about.
+
+Everything happens inside the call that asks for it: the writer runs at once, in this thread, so a
+test reads like a till's day.  What needs threads or many requests in one batch uses the writer
+itself (``tests/storage``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from hub.contract.base import Command
+from hub.contract.oms_events import EVENT_DATA
+from hub.contract.problems import Code, refuse
+from hub.contract.staff import DecideApproval, SignIn
+from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
+from hub.security import pins
+from hub.service import auditlog, ledger
+from hub.service.caller import Caller, CallerKind
+from hub.service.gate import Gate, Handlers, Request
+from hub.service.handlers import baskets, catalog, house, returns, salequeries, sales, staff, stock
+from hub.service.handlers.staff import VerifiedDecision, VerifiedSignIn
+from hub.service.internal import Housekeep, InternalCommand
+from hub.service.shop import Shop as Rules
+from hub.storage import hubrow
+from hub.storage.database import open_database
+from hub.storage.readers import LoopReader
+from hub.storage.rows import Tx
+from hub.storage.writer import Job, WriterCore
+from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
+
+T = TypeVar("T")
+MODULES = (baskets, catalog, house, returns, salequeries, sales, staff, stock)
+PIN = "2468"
+STORE = "367"
+HUB_ID = "0198b0c0-0000-7000-8000-000000000001"
+
+CASHIER: dict[str, Any] = {
+    "sale.sell": None,
+    "sale.void_line": None,
+    "sale.discount": {"max_minor": 500, "max_ppm": 200_000},
+    "price.override": 300,
+    "refund": 5_000,
+    "stock.receive": None,
+    "stock.count": None,
+}
+MANAGER: dict[str, Any] = dict.fromkeys(
+    (
+        "sale.sell",
+        "sale.discount",
+        "sale.void_line",
+        "sale.void",
+        "price.override",
+        "refund",
+        "stock.override",
+        "stock.receive",
+        "stock.count",
+        "stock.adjust",
+        "hub.admin",
+    )
+)
+INCLUSIVE = {"mode": "inclusive", "rounding_scope": "line", "rounding": "half_up"}
+EXCLUSIVE = {"mode": "exclusive", "rounding_scope": "total", "rounding": "half_up"}
+
+
+@cache
+def pin_hash() -> str:
+    """The stored form of :data:`PIN` (made once: it is slow on purpose)."""
+    return pins.hash_pin(PIN, SeededRandomness(7))
+
+
+class FakeInstants:
+    """The writer's times from a fake clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def wall_ms(self) -> int:
+        return self._clock.wall_ms()
+
+    def budget_ms(self) -> int:
+        return round(self._clock.monotonic_s() * 1000)
+
+
+class Now:
+    """An awaitable that is done already."""
+
+    def __init__(self, value: Any, error: Exception | None) -> None:
+        self._value = value
+        self._error = error
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        yield from ()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class WriterNow:
+    """The writer without its thread: a job is committed before ``submit`` returns."""
+
+    def __init__(self, core: WriterCore) -> None:
+        self.core = core
+        self.notices: list[object] = []
+
+    def submit(
+        self,
+        work: Callable[[Tx], Any],
+        *,
+        refused: Callable[[Tx, Exception], Any] | None = None,
+        background: bool = False,
+    ) -> Now:
+        self.core.offer(Job(work, None, refused), background=background)
+        (outcome,) = self.core.run_once()
+        self.notices.extend(outcome.notices)
+        return Now(outcome.value, outcome.error)
+
+
+class ReadNow:
+    """Slow reads without threads."""
+
+    def __init__(self, rows: LoopReader) -> None:
+        self._rows = rows
+
+    async def read(self, query: Callable[[Any], T]) -> T:
+        return query(self._rows)
+
+
+class PlainDesk:
+    """Counts and forgives PIN tries as the real desk does, and compares against :data:`PIN`."""
+
+    async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
+        stored = await gate.internal(caller, staff.BeginTry(staff_id, caller.id))
+        if stored is None or pin != PIN:
+            raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
+        await gate.internal(caller, staff.EndTry(staff_id, caller.id))
+
+    async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> Command:
+        await self._verify(gate, caller, command.staff_id, command.pin.get_secret_value())
+        return VerifiedSignIn(staff_id=command.staff_id)
+
+    async def decide(self, gate: Gate, caller: Caller, command: DecideApproval) -> Command:
+        await self._verify(gate, caller, command.staff_id, command.pin.get_secret_value())
+        return VerifiedDecision(
+            approval_id=command.approval_id, approve=command.approve, staff_id=command.staff_id
+        )
+
+
+def handlers_of(desk: Any) -> Handlers:
+    """The tables of the counter's handlers, without those of the cloud and the machinery."""
+    tables: dict[str, dict[type[Any], Any]] = {}
+    for name in ("WRITES", "READS", "SLOW_READS", "INTERNAL"):
+        tables[name] = {}
+        for module in MODULES:
+            tables[name] |= getattr(module, name, {})
+    return Handlers(
+        writes=tables["WRITES"],
+        reads=tables["READS"],
+        slow_reads=tables["SLOW_READS"],
+        internal=tables["INTERNAL"],
+        before={SignIn: desk.sign_in, DecideApproval: desk.decide},
+    )
+
+
+def now(awaitable: Any) -> Any:
+    """The value of something that never has to wait."""
+
+    async def run() -> Any:
+        return await awaitable
+
+    coroutine = run()
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    coroutine.close()
+    raise AssertionError("it had to wait: use an event loop for this test")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as a device gets it."""
+
+    text: str
+    body: dict[str, Any] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.body["ok"])
+
+    @property
+    def seq(self) -> int:
+        return int(self.body["seq"])
+
+    @property
+    def result(self) -> dict[str, Any]:
+        assert self.ok, self.text
+        found: dict[str, Any] = self.body["result"]
+        return found
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        assert not self.ok, self.text
+        found: dict[str, Any] = self.body["problem"]
+        return found
+
+    @property
+    def code(self) -> str:
+        """``ok``, or the problem's code."""
+        return "ok" if self.ok else str(self.body["problem"]["code"])
+
+
+def rules(**changed: Any) -> Rules:
+    """The fixed facts of the test shop."""
+    base: dict[str, Any] = {
+        "store": STORE,
+        "name": "Corner Shop",
+        "hub_name": "hub",
+        "currency": "EUR",
+        "zone": ZoneInfo("Europe/Berlin"),
+        "timezone": "Europe/Berlin",
+        "version": "0",
+    }
+    return Rules(**(base | changed))
+
+
+def five_cents() -> CashRounding:
+    """Cash in steps of 5."""
+    return CashRounding(step_minor=5)
+
+
+class Shop:
+    """See the module's text.  ``key`` makes the idempotency keys, ``id`` any other identifier."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int = 0,
+        tax: Mapping[str, str] = INCLUSIVE,
+        cash_rounding: CashRounding = NO_CASH_ROUNDING,
+        desk: Any = None,
+        furnish: bool = True,
+        **changed: Any,
+    ) -> None:
+        self.path = directory / "hub.db"
+        self.clock = FakeClock()
+        self.ids = seeded_ids_of(self.clock, seed)
+        self.rules = rules(cash_rounding=cash_rounding, **changed)
+        self._desk = desk or PlainDesk()
+        self._tax = dict(tax)
+        self._open()
+        if furnish:
+            self.furnish()
+
+    def _open(self) -> None:
+        instants = FakeInstants(self.clock)
+        self.core = WriterCore(open_database(self.path), instants)
+        self.writer = WriterNow(self.core)
+        self.rows = LoopReader(self.path)
+        self.gate = Gate(
+            shop=self.rules,
+            writer=self.writer,
+            rows=self.rows,
+            slow=ReadNow(self.rows),
+            handlers=handlers_of(self._desk),
+            clock=self.clock,
+            budget=instants,
+            ids=self.ids,
+        )
+
+    def close(self) -> None:
+        """Close the database."""
+        self.rows.close()
+        self.core.conn.close()
+
+    def restart(self) -> None:
+        """Stop and start over the same file."""
+        self.close()
+        self._open()
+
+    # Furnishing --------------------------------------------------------------------------------
+
+    def furnish(self) -> None:
+        """A founded hub, three tills, a kiosk, taxes, two cashiers and a manager."""
+        self.tx(lambda tx: hubrow.found(tx, STORE, HUB_ID, "machine", "a1"))
+        for number, (device, kind) in enumerate(
+            (("till-1", "till"), ("till-2", "till"), ("till-3", "till"), ("kiosk-1", "kiosk")), 1
+        ):
+            self.pair(device, kind, number)
+        self.taxes(standard=190_000, reduced=70_000, zero=0)
+        self.staff({"cashier": CASHIER, "manager": MANAGER})
+        for dataset in ("catalog", "prices", "policies"):
+            self._dataset(dataset)
+
+    def _dataset(self, name: str) -> None:
+        self.run(
+            "INSERT INTO datasets (dataset, generation) VALUES (?, 1)"
+            " ON CONFLICT DO UPDATE SET changes = changes + 1",
+            name,
+        )
+
+    def pair(self, device: str, kind: str = "till", number: int = 9) -> None:
+        """A paired device."""
+        self.run(
+            "INSERT INTO devices (device_id, name, kind, auth, number, paired_at_ms)"
+            " VALUES (?, ?, ?, 'mtls', ?, ?)",
+            device,
+            device,
+            kind,
+            number,
+            self.clock.wall_ms(),
+        )
+
+    def taxes(self, **rates_ppm: int) -> None:
+        """The shop's policy, and a rate per tax code."""
+        self.run("DELETE FROM taxes")
+        rows = {"": self._tax} | {
+            code: {"tax_code": code, "name": code, "rate_ppm": ppm}
+            for code, ppm in rates_ppm.items()
+        }
+        for code, row in rows.items():
+            self.run("INSERT INTO taxes VALUES (1, ?, ?)", code, json.dumps(row))
+        self._dataset("taxes")
+
+    def policy(self, key: str, value: Any) -> None:
+        """Set one policy."""
+        self.run("INSERT OR REPLACE INTO policies VALUES (1, ?, ?)", key, json.dumps(value))
+        self._dataset("policies")
+
+    def staff(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
+        """The roles, and ``anna`` and ``ben`` (cashiers) and ``mia`` (manager)."""
+        for role, permissions in roles.items():
+            self.run("INSERT OR REPLACE INTO roles VALUES (1, ?, ?)", role, json.dumps(permissions))
+        for staff_id, role in (("anna", "cashier"), ("ben", "cashier"), ("mia", "manager")):
+            self.run(
+                "INSERT OR REPLACE INTO staff VALUES (1, ?, ?, ?, ?, 1)",
+                staff_id,
+                staff_id.title(),
+                role,
+                pin_hash(),
+            )
+        self._dataset("staff")
+
+    def product(
+        self,
+        sku: str,
+        price_minor: int | None,
+        *,
+        stock: int = 0,
+        tax_code: str = "standard",
+        uom: str = "each",
+        scale: int = 0,
+        gtin: str | None = None,
+        active: bool = True,
+        safety: int = 0,
+    ) -> None:
+        """A product (again: changed), its price, and goods on the shelf."""
+        self.run(
+            "INSERT OR REPLACE INTO products VALUES (1, ?, ?, ?, ?, ?, 'all', NULL, ?, ?)",
+            sku,
+            f"Product {sku}",
+            uom,
+            scale,
+            tax_code,
+            int(active),
+            safety,
+        )
+        self.run("DELETE FROM prices WHERE sku = ?", sku)
+        if price_minor is not None:
+            self.run("INSERT INTO prices VALUES (1, ?, 0, NULL, ?)", sku, price_minor)
+        if gtin:
+            self.run("INSERT OR REPLACE INTO barcodes VALUES (1, ?, ?)", gtin.zfill(14), sku)
+        self._dataset("catalog")
+        if stock:
+            self.stock_up(sku, stock)
+
+    def stock_up(self, sku: str, qty: int) -> None:
+        """Receive goods as a delivery would, by a clerk on till-3."""
+        who = self.signed_in("till-3")
+        self.sign_in("till-3", "mia")
+        self.ok(
+            "till-3",
+            "stock/receive",
+            {"receipt_id": self.id(), "lines": [{"sku": sku, "qty": qty}]},
+        )
+        if who is None:
+            self.run("DELETE FROM sign_ins WHERE device_id = 'till-3'")
+        else:
+            self.sign_in("till-3", who)
+
+    def sign_in(self, device: str, staff_id: str = "anna") -> None:
+        """Somebody is signed in on a device from now on."""
+        budget_ms = FakeInstants(self.clock).budget_ms()
+        self.run(
+            "INSERT OR REPLACE INTO sign_ins VALUES (?, ?, ?, ?)",
+            device,
+            staff_id,
+            self.clock.wall_ms(),
+            budget_ms + self.rules.sign_in_ttl_ms,
+        )
+
+    def signed_in(self, device: str) -> str | None:
+        """Who is signed in on a device."""
+        row = self.one("SELECT staff_id FROM sign_ins WHERE device_id = ?", device)
+        return str(row[0]) if row else None
+
+    def reserve(self, order_id: str, sku: str, qty: int) -> None:
+        """An order's reservation, as the cloud's commands make it."""
+        self.run(
+            "INSERT INTO reservations SELECT ?, id, ?, ? FROM skus WHERE sku = ?",
+            order_id,
+            qty,
+            self.clock.wall_ms(),
+            sku,
+        )
+        self.run(
+            "UPDATE stock SET reserved = reserved + ?"
+            " WHERE sku_id = (SELECT id FROM skus WHERE sku = ?)",
+            qty,
+            sku,
+        )
+
+    # Asking ------------------------------------------------------------------------------------
+
+    def id(self) -> str:
+        """A fresh identifier."""
+        return self.ids.uuid7()
+
+    def ask(
+        self,
+        device: str,
+        address: str,
+        body: Any = None,
+        *,
+        key: str | None = "",
+        deadline_s: float | None = None,
+    ) -> Reply:
+        """Ask as a device does.  ``body`` is a JSON value or bytes; without ``key`` a fresh one."""
+        raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        service, operation = address.split("/")
+        text: str = now(
+            self.gate.answer(
+                Request(
+                    Caller(CallerKind.DEVICE, device),
+                    service,
+                    operation,
+                    raw,
+                    self.id() if key == "" else key,
+                    deadline_s,
+                )
+            )
+        )
+        return Reply(text, json.loads(text))
+
+    def ok(self, device: str, address: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """The result of something that goes well."""
+        return self.ask(device, address, body, **how).result
+
+    def no(self, device: str, address: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """The problem of something that is refused."""
+        return self.ask(device, address, body, **how).problem
+
+    def internal(self, command: InternalCommand) -> Any:
+        """A command of the hub's own machinery."""
+        return now(self.gate.internal(Caller(CallerKind.HUB, "hub"), command))
+
+    def housekeep(self) -> Any:
+        """Expire and purge."""
+        return self.internal(Housekeep())
+
+    # Selling -----------------------------------------------------------------------------------
+
+    def sale(self, *lines: dict[str, Any], total_minor: int, **changed: Any) -> dict[str, Any]:
+        """The body of an inline sale paid exactly in cash."""
+        body: dict[str, Any] = {
+            "sale_id": self.id(),
+            "lines": list(lines),
+            "total_minor": total_minor,
+            "tenders": [{"kind": "cash", "amount_minor": total_minor}],
+        }
+        return body | changed
+
+    def sell(self, device: str, sku: str, qty: int, price_minor: int) -> dict[str, Any]:
+        """Sell one product at its price, and get the answer."""
+        line = {"code": sku, "qty": qty, "unit_price_minor": price_minor}
+        return self.ok(device, "sale/commit", self.sale(line, total_minor=qty * price_minor))
+
+    def card(self, amount_minor: int, payment_id: str | None = None) -> dict[str, Any]:
+        """A card tender."""
+        return {
+            "kind": "card",
+            "amount_minor": amount_minor,
+            "payment_id": payment_id or self.id(),
+            "last4": "4242",
+            "approval_code": "A1B2C3",
+        }
+
+    def basket(self, device: str, *codes: str) -> dict[str, Any]:
+        """An open basket with a line of each code."""
+        view = self.ok(device, "basket/open", {"basket_id": self.id()})
+        for code in codes:
+            view = self.change(device, view, "add-line", code=code)
+        return view
+
+    def change(
+        self, device: str, basket: Mapping[str, Any], operation: str, **body: Any
+    ) -> dict[str, Any]:
+        """The basket after a change."""
+        return self.ask_change(device, basket, operation, **body).result
+
+    def ask_change(
+        self, device: str, basket: Mapping[str, Any], operation: str, **body: Any
+    ) -> Reply:
+        """The answer to a change of a basket."""
+        head = {"basket_id": basket["basket_id"], "version": basket["version"]}
+        return self.ask(device, f"basket/{operation}", head | body)
+
+    def pay(self, basket: Mapping[str, Any], **changed: Any) -> dict[str, Any]:
+        """The body of a sale of a basket, paid exactly in cash."""
+        body: dict[str, Any] = {
+            "sale_id": self.id(),
+            "basket_id": basket["basket_id"],
+            "version": basket["version"],
+            "total_minor": basket["total_minor"],
+            "tenders": [{"kind": "cash", "amount_minor": basket["total_minor"]}],
+        }
+        return body | changed
+
+    # Looking -----------------------------------------------------------------------------------
+
+    def tx(self, work: Callable[[Tx], T]) -> T:
+        """Do something inside the writer's transaction."""
+        result: T = now(self.writer.submit(work))
+        return result
+
+    def run(self, sql: str, *params: Any) -> int:
+        """One statement inside the writer's transaction."""
+        return self.tx(lambda tx: tx.run(sql, *params))
+
+    def one(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        """The first row of a query."""
+        return self.rows.one(sql, *params)
+
+    def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self.rows.all(sql, *params)
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """The only value of a query."""
+        row = self.rows.one(sql, *params)
+        return row[0] if row else None
+
+    def level(self, sku: str) -> dict[str, Any]:
+        """A product's levels as devices see them."""
+        found: dict[str, Any] = self.ok("till-1", "stock/levels", {"skus": [sku]})["levels"][0]
+        return found
+
+    def events(self, type_: str | None = None) -> list[dict[str, Any]]:
+        """The data of the events for the cloud, oldest first."""
+        return [
+            json.loads(data)
+            for kind, data in self.all("SELECT type, data FROM outbox ORDER BY id")
+            if type_ is None or kind == type_
+        ]
+
+    def audited(self, action: str) -> list[dict[str, Any]]:
+        """The data of the audit log's entries of one kind, oldest first."""
+        rows = self.all("SELECT data FROM audit WHERE action = ? ORDER BY seq", action)
+        return [json.loads(row[0]) for row in rows]
+
+    def fingerprint(self, *, but: Iterable[str] = ("requests",)) -> str:
+        """A hash of every row of every table, except those of ``but``."""
+        left_out = set(but)
+        digest = sha256()
+        for (name,) in self.all(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+        ):
+            if name not in left_out:
+                for row in self.all(f"SELECT * FROM {name} ORDER BY 1, 2"):
+                    digest.update(repr((name, row)).encode())
+        return digest.hexdigest()
+
+    @contextmanager
+    def unchanged(self) -> Generator[None]:
+        """Nothing but remembered answers may be different afterwards."""
+        before = self.fingerprint()
+        yield
+        assert self.fingerprint() == before, "a refused request changed something"
+
+    # Laws --------------------------------------------------------------------------------------
+
+    def check_laws(self) -> None:
+        """What holds after every request, whatever was asked."""
+        assert ledger.verify(self.rows).whole
+        assert auditlog.verify(self.rows).broken_seq is None
+        assert not self.all("PRAGMA foreign_key_check")
+        self._check_claims()
+        self._check_money()
+        self._check_outbox()
+
+    def _check_claims(self) -> None:
+        held = "(SELECT coalesce(sum(qty), 0) FROM holds h WHERE h.sku_id = s.sku_id)"
+        wrong = self.all(f"SELECT sku_id, held, {held} FROM stock s WHERE held <> {held}")
+        assert not wrong, f"held is not the sum of the holds: {wrong}"
+        reserved = "(SELECT coalesce(sum(qty), 0) FROM reservations r WHERE r.sku_id = s.sku_id)"
+        assert not self.all(f"SELECT * FROM stock s WHERE reserved <> {reserved}")
+        assert not self.all(
+            "SELECT * FROM holds h JOIN baskets b ON b.id = h.basket"
+            " WHERE b.state NOT IN ('open', 'suspended')"
+        ), "a basket that ended still holds goods"
+        below = self.all(
+            "SELECT k.sku FROM stock s JOIN skus k ON k.id = s.sku_id WHERE s.sellable < 0"
+            " AND NOT EXISTS (SELECT 1 FROM movements m WHERE m.sku_id = s.sku_id"
+            " AND m.type = 'sale_override')"
+        )
+        assert not below, f"below 0 without an override: {below}"
+
+    def _check_money(self) -> None:
+        taken = "(SELECT coalesce(sum(amount_minor), 0) FROM tenders t WHERE t.sale = s.id)"
+        wrong = self.all(
+            "SELECT sale_id FROM sales s"
+            f" WHERE total_minor <> {taken} - change_minor - rounding_minor"
+        )
+        assert not wrong, f"tenders - change - rounding is not the total of {wrong}"
+        lines = self.all(
+            "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
+            " HAVING s.tax_minor <> sum(l.tax_minor) OR s.total_minor NOT IN"
+            " (sum(l.net_minor), sum(l.net_minor + l.tax_minor))"
+        )
+        assert not lines, f"the lines don't add up in {lines}"
+        back = self.all(
+            "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
+            " HAVING sum(l.returned_minor) > s.total_minor OR max(l.returned_qty - l.qty) > 0"
+        )
+        assert not back, f"more came back than was sold in {back}"
+        assert not self.all(
+            "SELECT 1 FROM tenders WHERE kind <> 'cash' AND refunded_minor > amount_minor"
+        )
+
+    def _check_outbox(self) -> None:
+        for source, stream, head in self.all("SELECT source, stream, head_seq FROM streams"):
+            found = self.all(
+                "SELECT seq FROM outbox WHERE source = ? AND stream = ? ORDER BY id", source, stream
+            )
+            assert [row[0] for row in found] == list(range(head - len(found) + 1, head + 1))
+        doubled = self.all("SELECT event_id FROM outbox GROUP BY event_id HAVING count(*) > 1")
+        assert not doubled, "one fact was told twice"
+        for kind, data in self.all("SELECT type, data FROM outbox"):
+            if kind in EVENT_DATA:
+                EVENT_DATA[kind].model_validate_json(data)
