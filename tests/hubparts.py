@@ -12,8 +12,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.clock import Clock, Randomness, SystemClock, SystemIds, SystemRandomness
+from hub.contract.admin import OpenPairing
 from hub.contract.local import (
     BrokerStatus,
     CloudStatus,
@@ -25,6 +29,7 @@ from hub.health.status import StatusSource, storage_status
 from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
+from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Handlers
 from hub.service.handlers import devices, webaccess
 from hub.service.shop import Shop
@@ -36,8 +41,10 @@ from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
 from hub.web.adminsocket import SOCKET_NAME, AdminSocket
 from hub.web.listener import Bounds
+from hub.web.pairing import PairingOpenedPage
 from hub.web.server import WebConfig, WebServer
 
+SHELL = Caller(CallerKind.CLI, "uid-0")
 SHOP = Shop(
     store="367",
     name="Corner Shop",
@@ -60,6 +67,28 @@ class Instants:
 
     def budget_ms(self) -> int:
         return int(self.clock.monotonic_s() * 1000)
+
+
+class ShiftedClock:
+    """The machine's clock, with monotonic time that a test can push on."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self.ahead_s = 0.0
+
+    def wall_ms(self) -> int:
+        return self._clock.wall_ms()
+
+    def monotonic_s(self) -> float:
+        return self._clock.monotonic_s() + self.ahead_s
+
+
+def new_csr(key: ec.EllipticCurvePrivateKey | None = None) -> str:
+    """A certificate request as a device makes it."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "whatever")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 @dataclass
@@ -132,6 +161,19 @@ class HubParts:
     def trust(self) -> ssl.SSLContext:
         """A client that trusts this hub's authority only."""
         return ssl.create_default_context(cadata=self.authority.ca_pem())
+
+    async def open_pairing(self, **fields: Any) -> PairingOpenedPage:
+        """A pairing code, as the command line gets one."""
+        return await self.web.desk.open(SHELL, OpenPairing(**fields))
+
+    @asynccontextmanager
+    async def technician(self) -> AsyncIterator[tuple[aiohttp.ClientSession, dict[str, str]]]:
+        """A client that is signed in, and the headers of its changes."""
+        async with self.client() as http:
+            code = self.web.technician.open()
+            async with http.post("/api/1/session", json={"code": code}) as answer:
+                assert answer.status == 200, await answer.text()
+                yield http, {"X-CSRF-Token": (await answer.json())["csrf"]}
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[aiohttp.ClientSession]:

@@ -34,6 +34,8 @@ class Bounds:
     request_s: float = 30.0
     idle_s: float = 30.0
     shutdown_s: float = 2.0
+    linger_s: float = 2.0
+    """For the rest of a body that nobody wants, so that its sender still hears why."""
 
 
 class Connection(asyncio.Protocol):

@@ -117,14 +117,19 @@ class WebServer:
     async def start(self) -> None:
         """Listen.  Raises OSError when the port is taken; the certificate files must be there."""
         app = await asyncio.to_thread(self._app)
+        # What fails in a handler is logged by `guarded`; what is left is strangers' bad HTTP, which
+        # must not fill the log.
+        quiet = logging.getLogger("hub.web.http")
+        quiet.setLevel(logging.CRITICAL)
         runner = web.AppRunner(
             app,
+            logger=quiet,
             access_log=None,
             handle_signals=False,
             keepalive_timeout=self._config.bounds.idle_s,
             shutdown_timeout=3.0,
             auto_decompress=False,
-            lingering_time=2.0,
+            lingering_time=self._config.bounds.linger_s,
         )
         await runner.setup()
         server = runner.server
