@@ -113,6 +113,7 @@ def _cloud(status: HubStatus) -> Iterator[Finding]:
     cloud = status.cloud
     age_ms = status.time_ms - cloud.since_ms
     why = f" ({cloud.detail})" if cloud.detail else ""
+    selling = " The shop goes on selling." if status.broker.connected else ""
     match cloud.state:
         case "refused":
             yield 10, f"The cloud refuses this hub{why}: check its credentials in the settings."
@@ -121,15 +122,12 @@ def _cloud(status: HubStatus) -> Iterator[Finding]:
         case "down" if age_ms > CLOUD_DOWN_AFTER_MS:
             yield (
                 40,
-                f"The cloud hasn't been reached for {ago(age_ms)}{why}. The shop goes on selling.",
+                f"The cloud hasn't been reached for {ago(age_ms)}{why}.{selling}",
             )
         case "connecting" if age_ms > CLOUD_DOWN_AFTER_MS:
             yield (
                 40,
-                (
-                    f"The hub has tried to reach the cloud for {ago(age_ms)}{why}. "
-                    "The shop goes on selling."
-                ),
+                f"The hub has tried to reach the cloud for {ago(age_ms)}{why}.{selling}",
             )
         case "unconfigured":
             yield 90, "No cloud is set up: sales are kept here and sent once cloud.url is set."
