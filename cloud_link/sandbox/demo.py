@@ -19,7 +19,10 @@ from .demo_products import CATEGORIES, COLOURS, FABRICS, GARMENTS, SEASONS, SIZE
 Row = dict[str, Any]
 
 CASHIER: dict[str, int | None] = {
+    "sale.sell": None,
+    "sale.discount": 1_000,
     "sale.void_line": None,
+    "stock.count": None,
     "drawer.no_sale": None,
     "offline.accept": None,
     "price.override": 500,
@@ -28,6 +31,7 @@ CASHIER: dict[str, int | None] = {
 }
 SUPERVISOR: dict[str, int | None] = {
     **CASHIER,
+    "sale.discount": 10_000,
     "sale.void": None,
     "price.override": 5_000,
     "refund": 50_000,

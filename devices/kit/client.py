@@ -271,6 +271,8 @@ class HubClient:
             self.clock.heard(state.time_ms, retained=message.retained)
             if known is None or (known.session, known.mode) != (state.session, state.mode):
                 self._calls.kick()
+            if known is None or known.session != state.session:
+                self.session.restate()
         self._courier.hub_changed(state)
         for listener in self._states:
             listener(state)

@@ -52,6 +52,7 @@ class Session:
         self._link: Link | None = None
         self._up = asyncio.Event()
         self._session = ""
+        self._presence = DevicePresence.READY
         self._load()
         self.topics = Topics(self.identity.store)
         self.connections = 0
@@ -101,7 +102,17 @@ class Session:
     async def announce(self, presence: DevicePresence) -> None:
         """Publish this device's retained state (``ready`` is said by itself on each connection)."""
         link = await self.link()
+        self._presence = presence
         await link.publish(self._state_topic, self._state(presence), retain=True)
+
+    def restate(self) -> None:
+        """Say again what this device is and how it is: the hub has a new session and may not have
+        heard it."""
+        link = self._link
+        if link is None:
+            return
+        with suppress(KitError):
+            self._say(link, self._presence)
 
     async def _connect_once(self) -> bool:
         """Open a link and stay until it is lost; False when it could not be opened."""
@@ -128,13 +139,17 @@ class Session:
         link = Link(sock, self._greeting(identity), self._on_message)
         await link.open()
         try:
-            link.publish(self._state_topic, self._state(DevicePresence.READY), retain=True)
-            meta = self._meta.model_dump_json().encode()
-            link.publish(self.topics.meta(identity.device_id), meta, retain=True)
+            self._presence = DevicePresence.READY
+            self._say(link, self._presence)
         except KitError:
             link.drop("the device could not say that it is ready")
             raise
         return link
+
+    def _say(self, link: Link, presence: DevicePresence) -> None:
+        link.publish(self._state_topic, self._state(presence), retain=True)
+        meta = self._meta.model_dump_json().encode()
+        link.publish(self.topics.meta(self.identity.device_id), meta, retain=True)
 
     def _load(self) -> None:
         self.identity = self._store.load()

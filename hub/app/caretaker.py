@@ -74,11 +74,6 @@ class Caretaker:
         trusted = None if suspect else self._clock.wall_ms()
         await self._gate.internal(HUB, KeepTime(trusted, suspect))
 
-    async def on_trusted_time(self, trusted_ms: int) -> None:
-        """The cloud told the time."""
-        self._guard.compare(trusted_ms)
-        await self.keep_time()
-
     async def housekeep(self) -> None:
         """Expire and purge, in small bites behind everything else."""
         for _ in range(HOUSEKEEPING_ROUNDS):

@@ -6,16 +6,16 @@ import asyncio
 import ipaddress
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from cloud_link.link import CloudLink
-
 import hub
+from cloud_link.link import CloudLink, World
 from hub.app.caretaker import Caretaker, Certificates
 from hub.app.founding import StateLock, open_state
 from hub.app.messaging import Messaging
-from hub.app.parts import Parts
+from hub.app.parts import Parts, Running
 from hub.clock import Clock, Ids, Randomness
 from hub.config import Settings
 from hub.discovery import Advertisement, Advertiser, system_addresses
@@ -64,9 +64,11 @@ class Hub:
         self._ids = ids
         self._randomness = randomness
         self._recent = recent
-        self._stops: list[tuple[str, object]] = []
+        self._stops: list[tuple[str, Callable[[], Any]]] = []
+        self._listeners: list[Callable[[Sequence[object]], None]] = []
         self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self.started_at_ms = clock.wall_ms()
+        self.advertiser: Advertiser | None = None
 
     # -- start --------------------------------------------------------------------------------
 
@@ -78,10 +80,13 @@ class Hub:
             await self._start_gate()
             await self._open_identity()
             self._make_messaging()
-            await self._start_cloud()
+            self._make_cloud()
             await self.messaging.start()
             self._later("messaging", self.messaging.stop)
+            self._listeners += [self.messaging.notify, self.cloud.notify]
             await self._start_web()
+            await self.cloud.start()
+            self._later("the link to the cloud", self.cloud.stop)
             await self._start_discovery()
             self._start_care()
         except BaseException:
@@ -93,13 +98,13 @@ class Hub:
         while self._stops:
             name, stop = self._stops.pop()
             try:
-                result = stop()  # type: ignore[operator]
+                result = stop()
                 if asyncio.iscoroutine(result):
                     await result
             except Exception:
                 log.exception("stopping %s failed", name)
 
-    def _later(self, name: str, stop: object) -> None:
+    def _later(self, name: str, stop: Callable[[], Any]) -> None:
         self._stops.append((name, stop))
 
     def _open_storage(self) -> None:
@@ -170,26 +175,37 @@ class Hub:
             self.authority,
             self._clock,
             self._randomness,
-            cloud_up=lambda: self.cloud.status().state == "up",
+            cloud_up=lambda: self.cloud.up,
         )
         self.caretaker = Caretaker(
             self.settings, self.gate, self._clock, self.guard, self.certificates
         )
 
-    async def _start_cloud(self) -> None:
+    def _make_cloud(self) -> None:
         self.cloud = CloudLink(
             self.settings.cloud,
             self.gate,
-            clock=self._clock,
-            ids=self._ids,
-            randomness=self._randomness,
+            World(self._clock, self._ids, self._randomness),
+            machine_hash=self.opened.hub.machine_hash,
+            on_trusted_time=self._on_trusted_time,
+            on_change=self._on_cloud_change,
         )
 
     async def _start_web(self) -> None:
         box = await asyncio.to_thread(
             SecretsBox.open, self.settings.paths.state / "tls" / "box.key", self._randomness
         )
-        self.parts = Parts(self, self._recent)
+        running = Running(
+            self.settings,
+            self.opened.database,
+            self.writer,
+            self.gate,
+            self.messaging,
+            self.certificates,
+            self.cloud,
+            lambda: self.advertiser,
+        )
+        self.parts = Parts(running, self._recent)
         source = StatusSource(
             self.gate,
             self.parts,
@@ -216,9 +232,11 @@ class Hub:
             mqtt_password_port=lambda: self.messaging.ports.password,
             mqtt_mtls_port=lambda: self.messaging.ports.mtls,
             bridge=self.messaging.bridge,
+            admit=self.messaging.admit,
         )
         await self.web.start()
         self._later("the web server", self.web.stop)
+        self._listeners.append(lambda _told: self.web.wake())
         self.admin = AdminSocket(
             self.settings.paths.run / "admin.sock",
             gate=self.gate,
@@ -232,7 +250,6 @@ class Hub:
         self.certificates.on_change = self._on_certificates
 
     async def _start_discovery(self) -> None:
-        self.advertiser: Advertiser | None = None
         discovery = self.settings.discovery
         if not discovery.enabled:
             return
@@ -273,8 +290,14 @@ class Hub:
         return names, addresses
 
     def _on_notices(self, told: Sequence[object]) -> None:
-        self.messaging.notify(told)
-        self.cloud.notify(told)
+        for listen in self._listeners:
+            listen(told)
+
+    def _on_trusted_time(self, trusted_ms: int) -> None:
+        self.guard.compare(trusted_ms)
+
+    def _on_cloud_change(self) -> None:
+        self.messaging.announcer.wake()
         self.web.wake()
 
     async def _on_certificates(self, rolled_over: bool) -> None:

@@ -315,7 +315,7 @@ class Messaging:
         self._up_since_s = self._clock.monotonic_s()
         self._since_ms = self._clock.wall_ms()
         self._restated = False
-        self.announcer.wake()
+        self.announcer.new_session()
 
     def _on_down(self, reason: str) -> None:
         self._up_since_s = None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
+from hub.app.caretaker import Certificates
+from hub.app.messaging import Messaging
+from hub.config import Settings
 from hub.contract.local import (
     BrokerStatus,
     CloudStatus,
@@ -12,12 +17,11 @@ from hub.contract.local import (
     RecentError,
     StorageStatus,
 )
-from hub.discovery import Status, system_addresses
+from hub.discovery import Advertiser, Status, system_addresses
 from hub.health.status import storage_status
 from hub.logs import Recent
-
-if TYPE_CHECKING:
-    from hub.app.hub import Hub
+from hub.service.gate import Gate
+from hub.storage.writer_thread import WriterThread
 
 ERRORS_SHOWN = 30
 _DISCOVERY = {
@@ -29,36 +33,57 @@ _DISCOVERY = {
 }
 
 
+class Cloud(Protocol):
+    """The link to the cloud."""
+
+    def status(self) -> CloudStatus:
+        """How it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The running parts that are looked at."""
+
+    settings: Settings
+    database: Path
+    writer: WriterThread
+    gate: Gate
+    messaging: Messaging
+    certificates: Certificates
+    cloud: Cloud
+    advertiser: Callable[[], Advertiser | None]
+
+
 class Parts:
     """Looks at a hub's parts; every call is quick."""
 
-    def __init__(self, hub: Hub, recent: Recent) -> None:
-        self._hub = hub
+    def __init__(self, running: Running, recent: Recent) -> None:
+        self._running = running
         self._recent = recent
 
     def host(self) -> str:
         """The address that devices are told: the first public name, else the first address of a
         network, else this machine alone."""
-        public = self._hub.settings.web.public_names
+        public = self._running.settings.web.public_names
         if public:
             return public[0]
         found = [one.ip for one in system_addresses() if not one.link_local]
-        bind = self._hub.settings.web.bind
+        bind = self._running.settings.web.bind
         if bind not in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
             return bind
         return next((ip for ip in found if ":" not in ip), found[0] if found else "127.0.0.1")
 
     def broker(self) -> BrokerStatus:
         """The broker and the hub's own connection to it."""
-        return self._hub.messaging.status()
+        return self._running.messaging.status()
 
     def cloud(self) -> CloudStatus:
         """The link to the cloud."""
-        return self._hub.cloud.status()
+        return self._running.cloud.status()
 
     def discovery(self) -> DiscoveryStatus:
         """How the hub is announced."""
-        advertiser = self._hub.advertiser
+        advertiser = self._running.advertiser()
         if advertiser is None:
             return DiscoveryStatus(state="off", detail="discovery.enabled is false")
         state = advertiser.state
@@ -71,9 +96,9 @@ class Parts:
 
     def storage(self) -> StorageStatus:
         """The writer and the disk."""
-        hub = self._hub
+        hub = self._running
         return storage_status(
-            hub.opened.database,
+            hub.database,
             queue_depth=hub.writer.depth,
             full=hub.writer.full or hub.gate.storage_full,
             alive=hub.writer.alive,
@@ -88,4 +113,4 @@ class Parts:
 
     def server_certificate_expires_at_ms(self) -> int | None:
         """When the hub's own certificate ends."""
-        return self._hub.certificates.server_expires_at_ms
+        return self._running.certificates.server_expires_at_ms

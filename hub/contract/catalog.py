@@ -39,7 +39,7 @@ class ProductView(Outgoing):
     sku: str
     name: str
     gtin: str | None = None
-    price_minor: int | None
+    price_minor: int | None = None
     currency: str
     uom: str
     scale: int
@@ -79,7 +79,7 @@ class SearchHit(Outgoing):
 
     sku: Sku
     name: str
-    price_minor: int | None
+    price_minor: int | None = None
     category: str = ""
 
 

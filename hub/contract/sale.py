@@ -164,7 +164,7 @@ class SaleLineView(Outgoing):
 
     line_no: int
     sku: str
-    gtin: str | None
+    gtin: str | None = None
     name: str
     qty: int
     scale: int
@@ -194,7 +194,7 @@ class SaleView(Outgoing):
     receipt_no: str
     state: str
     device_id: str
-    staff_id: str | None
+    staff_id: str | None = None
     business_day: str
     at_ms: int
     currency: str

@@ -47,6 +47,7 @@ class Announcer:
         self._clock = clock
         self._publish = publish
         self._session_id = session_id
+        self._connection = 0
         self._cloud_up = cloud_up
         self._wake = asyncio.Event()
         self._skus: dict[str, None] = {}
@@ -71,7 +72,7 @@ class Announcer:
         mode = HubMode.AWAY if away else HubMode(mode_of(hub, cloud_up=self._cloud_up()))
         state = HubState(
             mode=mode,
-            session=self._session_id,
+            session=f"{self._session_id}-{self._connection}",
             incarnation=hub.label,
             epoch=hub.epoch,
             seq=outbox.last_id(rows),
@@ -79,6 +80,12 @@ class Announcer:
             time_ms=self._clock.wall_ms(),
         )
         return state.model_dump_json().encode()
+
+    def new_session(self) -> None:
+        """The hub has a new connection: devices restate themselves when they see another session,
+        for what they said before it was there is not heard."""
+        self._connection += 1
+        self._wake.set()
 
     def wake(self) -> None:
         """Publish the hub's state soon."""
