@@ -1,0 +1,197 @@
+"""What an implementer of a store device has to know besides topics and schemas."""
+
+from __future__ import annotations
+
+from hub.contract.base import MAX_LINES, MAX_MESSAGE_BYTES
+from hub.contract.problems import MEANINGS
+
+_INTRODUCTION = """\
+What a store device (till, kiosk, scanner, printer, display) and a Store Hub say to each other:
+JSON over MQTT 5, with a fall-back for MQTT 3.1.1. The device is the application described here:
+it *sends* requests and facts, it *receives* replies, commands and notices.
+
+The words MUST, SHOULD and MAY are those of RFC 2119. `{store}` and `{deviceId}` are told at
+pairing. Money is in integer minor units of the shop's currency (`*_minor`), quantities in integer
+base units (`qty`; what a base unit is, the product's `uom` and `scale` say: kg at scale 3 is
+grams), instants in UTC milliseconds since 1970 (`*_ms`).
+
+Within version 1 of this contract there are additions only. Readers ignore fields they don't know
+in replies, notices and commands; the hub refuses fields it doesn't know in requests and facts.
+A field that has no value is left out by the hub; a device MAY leave it out or send null."""
+
+_PAIRING = """\
+## Becoming a device: pairing
+
+1. Find the hub by DNS-SD: `_store-hub._tcp.local.`. Its SRV port is HTTPS; its TXT record has
+   `txtvers=1`, `store`, `name`, `mqtt` (port for devices with a password), `mtls` (port for
+   devices with a certificate), `wss` (path of MQTT over WebSocket on the HTTPS port) and `fp`
+   (SHA-256 of the CA certificate's DER in hexadecimal digits). Or take the address from the QR
+   code. What mDNS says is a claim, not a proof.
+2. A technician opens pairing on the hub's page, or with `store-hub pair`. The hub shows a code of
+   8 characters, good once, for 10 minutes and 5 tries, and a QR code
+   `storehub://pair?host=…&port=…&fp=…&code=…`.
+3. `GET https://{host}:{port}/api/1/ca` without checking the certificate. Of the certificates that
+   come, keep the one whose SHA-256 fingerprint is `fp`; if there is none, stop. From here on, trust
+   that authority only, and check the host name.
+4. Make a key (EC P-256; Ed25519 and RSA of 2048 to 8192 bits are taken too) and a certificate
+   request (PKCS #10; its subject is ignored).
+5. `POST https://{host}:{port}/api/1/pair` with `{"code": …, "csr": …}` (the request as PEM), or
+   `{"code": …, "auth": "password", "csr": null}` where the device can't use client certificates.
+   The answer has `device_id`, `store`, `ca` (PEM, may hold several certificates:
+   trust them all), `certificate` or `username` and `password`, and `mqtt` with host and ports. If
+   the answer got lost, the same code with the same key is answered again until the device was seen.
+6. Renew the certificate in its last third: `POST /api/1/renewals/nonce`, then
+   `POST /api/1/renewals` with a signature by the old key; possible up to 12 months after the end.
+
+`contract/hub.openapi.yaml` has these calls in full; `docs/selling-by-hand.md` does all of this with
+curl, openssl and mosquitto_pub."""
+
+_CONNECTING = """\
+## Connecting
+
+- Port 8884 with the client certificate, or 8883 with user name and password, or `wss://…/mqtt`
+  (subprotocol `mqtt`) with user name and password. TLS 1.2 or newer. The ports may be others: use
+  those of the pairing.
+- Client id = user name = common name of the certificate = `{deviceId}`. The broker enforces it: a
+  second connection of the same device ends the first.
+- MQTT 5, clean start, keep-alive 10 to 30 s. Ask for MQTT 5: with 3.1.1 the broker can't say that
+  a message was denied or that nobody listened.
+- Last will: topic `…/dev/{deviceId}/state`, QoS 1, retained, payload `{"state": "lost",
+  "session": …}`, with a `session` made anew for every connection (a UUIDv7, say). A late will of an
+  old connection can then not mark a newer one lost.
+- Subscribe with QoS 1 to `…/dev/{deviceId}/rep`, `…/dev/{deviceId}/cmd/#`, `…/hub/#` and
+  `…/bcast/#`; when all are granted, publish `state` `ready` (retained, the same `session`) and
+  `meta` (retained). Leaving on purpose: publish `disconnected`, wait for the PUBACK, DISCONNECT.
+- After a break: reconnect with a pause drawn from 0 to min(15 s, 0.5 s · 2ⁿ). After a restart of
+  the broker all devices come at once; without that jitter they shut each other out. A device that
+  has not restated itself 60 s later is shown as lost.
+- A device may write only its own `state`, `meta`, `req`, `evt` and `cmd-rep`, and read only its own
+  `rep` and `cmd`, `hub` and `bcast`. A subscription to anything else may be granted and stays
+  silent."""
+
+_REQUESTS = """\
+## Requests and replies
+
+- Publish to `…/dev/{deviceId}/req/{service}/{operation}` with QoS 1, not retained. The body is one
+  JSON object (an empty body counts as `{}`).
+- **Correlation data** (MQTT 5): any bytes, unique per request under way, sent back on the reply.
+  With MQTT 3.1.1 put the text `correlation` (at most 200 characters) into the body; the reply's
+  body repeats it.
+- **Idempotency key** of a request that changes something: user property `idk` (MQTT 5) or field
+  `idempotency_key` (MQTT 3.1.1), 8 to 64 printable ASCII characters without spaces. A UUIDv7 is
+  recommended; its time is checked. Queries need none. Make a fresh key for every new request, keep
+  it for every repeat of the same request.
+- **Message expiry** (MQTT 5): 10 s on every request. A request whose time is over is answered
+  `expired` or not at all, and never executed.
+- The reply comes on `…/dev/{deviceId}/rep` and nowhere else: a response topic is not followed.
+  `{"ok": true, "seq": …, "result": {…}}`, or `{"ok": false, "seq": 0, "problem": {…}}`.
+- **The PUBACK is not the answer.** Only a reply says that something is stored; it is sent after the
+  hub's COMMIT. Reason code 0x10 of a PUBACK says that no hub listens, 0x80 and above that the
+  broker refuses the topic.
+
+### Repeating
+
+No reply within 5 s, a lost connection, a `retryable` problem, or `expired`: send the same body with
+the same key again, at the earliest after `retry_after_ms`, with growing pauses and jitter (100 ms
+to 10 s, say). Under the same key
+
+- the same request gets the same reply for 30 days, a refusal included (except retryable ones,
+  `expired` and `superseded`);
+- another request gets `idempotency-mismatch`;
+- a key made more than 30 days ago gets `idempotency-expired`: ask for the sale by its id first.
+
+`sale_id`, `return_id` and `payment_id` are unique in the shop for ever: the same sale from another
+device, or after 30 days, finds the original; another sale under a known id is `conflict`.
+
+### What the hub has is not yet what survives: seq and safe_seq
+
+`seq` of a reply names the place in the hub's work up to which the request's effects are written.
+`hub/state` tells `safe_seq`: up to there everything is also kept outside the box. A device MUST
+journal its sales, returns and voids on disk before it sends them, and keep them with key and body
+until `safe_seq` of the same `incarnation` ≥ the reply's `seq`. When `hub/state` shows another
+`incarnation`, the box was replaced or restored: send everything kept that is not covered again,
+oldest first, with the same keys. Nothing is sold twice, and what the box forgot is there again.
+A mode `superseded` means that this box is out of service; `away` is the hub's own last will."""
+
+_SELLING = """\
+## Selling
+
+- Sign in with `staff/sign-in` first (a kiosk may sell with nobody signed in).
+- Either keep the basket at the hub (`basket/open`, `basket/add-line`, …, then `sale/commit` with
+  `basket_id` and `version`), or ring up at the till and send `lines` with `sale/commit`. A basket
+  has one owner and a version: every change names the present version, and its answer has the next.
+- Prices are the hub's: `unit_price_minor` and `total_minor` say what the customer was told, and
+  `price-changed` refuses another amount. `catalog/look-up` tells the price.
+- The tenders cover the total. Change is given from cash only. A card tender was approved by its
+  terminal before and needs the `payment_id` that the terminal was asked with.
+- A discount or another price needs a `reason` and its permission; above a person's limit the answer
+  is `approval-required` with the permission to lend. Then `approval/request`, a manager's
+  `approval/decide` on any device, and the same action again with `approval_id`, under a fresh key.
+- `insufficient-stock`: a customer who holds the goods wins. Send `stock_override` with a reason.
+
+### Card data
+
+Never send a card number, track data, EMV tags 57 or 5A, or a PIN block, in no field and no fact:
+the hub looks at every free text and answers `card-data-refused`, and the value goes nowhere. The
+terminal's token and the last four digits are all that may come here."""
+
+_FACTS = """\
+## Facts
+
+What happened at a device (a scan, paper that runs low) goes to `…/dev/{deviceId}/evt/{type}` with
+QoS 1 and without expiry. Journal it on disk first, keyed by `journal_id` (a random UUID per
+journal) and `evt_seq` (1, 2, 3 … without gaps). The hub answers on `rep` with correlation
+`{journal_id}:{evt_seq}`, both as correlation data and in the body. Repeat until answered; a fact
+that is known is answered with yes again, and `conflict` with `context.expected` says that an
+earlier one is missing."""
+
+_COMMANDS = """\
+## Commands of the hub
+
+On `…/dev/{deviceId}/cmd/{operation}`, never retained. Answer each on `…/dev/{deviceId}/cmd-rep`
+with `command_id` as correlation, both as correlation data and in the body; do a `command_id` that
+was done before not again. Answer an operation you don't know with `not-found`."""
+
+
+def description() -> str:
+    """The document's text, in Markdown."""
+    parts = (
+        _INTRODUCTION,
+        _PAIRING,
+        _CONNECTING,
+        _REQUESTS,
+        _SELLING,
+        _FACTS,
+        _COMMANDS,
+        _limits(),
+        _errors(),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _limits() -> str:
+    return f"""\
+## Limits
+
+- {MAX_MESSAGE_BYTES} bytes per MQTT packet, topic and properties included: 1 KiB less for the body.
+  More closes the connection, or is answered `too-large`.
+- {MAX_LINES} lines per sale, return or delivery; 20 tenders per sale; 100 SKUs per `stock/levels`.
+- 20 requests under way per device; beyond what the hub can take it answers `busy` at once."""
+
+
+def _errors() -> str:
+    rows = "\n".join(
+        f"| `{code}` | {meaning.status} | {'yes' if meaning.retryable else 'no'} | "
+        f"{meaning.title} |"
+        for code, meaning in MEANINGS.items()
+    )
+    return f"""\
+## Problems
+
+RFC 9457 problem details; `type` is `urn:store-hub:problem:{{code}}`. `detail` says what to do next,
+`context` gives the facts, `approval.permission` what a manager has to lend. *Retryable*: the same
+request with the same key can succeed later. A code that you don't know: go by `retryable`.
+
+| code | status | retryable | meaning |
+|---|---|---|---|
+{rows}"""

@@ -1,0 +1,57 @@
+"""What a user of the hub's own HTTP API has to know besides paths and schemas."""
+
+from __future__ import annotations
+
+from hub.contract.problems import MEANINGS
+
+
+def description() -> str:
+    """The document's text, in Markdown."""
+    rows = "\n".join(
+        f"| `{code}` | {meaning.status} | {'yes' if meaning.retryable else 'no'} | "
+        f"{meaning.title} |"
+        for code, meaning in MEANINGS.items()
+    )
+    return f"""\
+The HTTPS server of one hub: pairing and renewal of devices, the status page's data, and the
+operations of technicians. Devices do their daily work over MQTT (asyncapi.yaml).
+
+Within version 1 there are additions only. Readers ignore fields they don't know in replies; unknown
+fields in requests are refused. A field without value is left out. Bodies are JSON
+(`Content-Type: application/json`), at most 262144 bytes.
+
+## Trust
+
+The server's certificate is from the hub's own authority. A device that pairs fetches
+`GET /api/1/ca` unchecked, keeps the certificate with the fingerprint from the pairing code, and
+uses checked connections from there on. `POST /api/1/pair` spends the one-time code: good for 10
+minutes and 5 wrong tries; too many tries from one address are answered `busy`.
+
+A renewal proves the old key: `signature` is over the bytes `store-hub certificate renewal v1`, a
+zero byte, the nonce (ASCII) and the new certificate request (DER), in base64.
+
+## Sessions
+
+`POST /api/1/session` spends the technician's code (shown by `store-hub run`, or by
+`store-hub pair --technician` on the box) and sets a cookie. Calls that change something, and all
+operations, also need the header `X-CSRF-Token`. A session ends after 15 minutes without use and
+after 8 hours in any case (configurable).
+
+On the box itself the same operations are served on the unix socket `admin.sock` in the hub's
+runtime directory, without session, to root and the hub's own user.
+
+## Operations
+
+`POST /api/1/{{service}}/{{operation}}` with the command as the body; the answer is the result, or a
+problem with its status. An operation that changes something needs an `Idempotency-Key`: the same
+request under the same key gets the same answer for 30 days.
+
+## Problems
+
+RFC 9457 problem details; `type` is `urn:store-hub:problem:{{code}}`. *Retryable*: the same request
+with the same key can succeed later.
+
+| code | status | retryable | meaning |
+|---|---|---|---|
+{rows}
+"""

@@ -1,0 +1,152 @@
+"""What an implementer of a cloud OMS has to know besides paths and schemas."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from hub.contract import oms
+from hub.contract.oms import OMS_MEANINGS
+from hub.contract.oms_datasets import MAX_CHUNK_BYTES, ROW_MODELS
+from hub.contract.oms_events import EVENT_DATA, STREAMS
+from hub.contract.publish.schemas import markdown, summary_of
+
+_INTRODUCTION = """\
+What a cloud order management system (OMS) offers the hub of a store. The hub is the client: it
+needs no open port. `store-hub oms-check URL` checks an OMS against this contract;
+`store-hub sandbox-oms` is a small OMS that keeps it.
+
+Within version 1 there are additions only. Readers ignore fields they don't know in replies, events
+and rows; unknown fields in requests are refused. Money is integer minor units, quantities are
+integer base units, instants UTC milliseconds; integers stay below 2⁵³ (RFC 7493)."""
+
+_SESSIONS = """\
+## Sessions, incarnations, epochs
+
+Before anything else the hub says HELLO (`POST /hub-sessions`) and gets an incarnation, an epoch and
+a session token; all other calls but `GET /health` carry `Store-Hub-Incarnation` and
+`Store-Hub-Session`. The OMS gives out incarnations and refuses lower ones with 409 `superseded`: an
+old box switched on again, or a cloned disk, can do no harm. 409 `hello-required`: say HELLO again.
+
+Every reply carries `Store-Oms-Incarnation`. A new value says that the OMS was restored from a
+backup, and that its watermarks may have gone back: the hub says HELLO and sends again what isn't
+acked."""
+
+_EVENTS = """\
+## Events
+
+CloudEvents 1.0 in JSON batches. The streams of a source, most urgent first: {streams}. Within a
+source and stream `sequence` counts 1, 2, 3 … as a text of 20 digits, without gaps; source and
+sequence of an event never change. The OMS
+
+- MUST make what it acks durable first;
+- MUST take a stream's events in order, and answer 409 `sequence-gap` with `expected` at a gap; the
+  batch's other streams are taken all the same;
+- MUST know an event by its `id`, whatever its source, and ack one it knows without effect
+  (`duplicate`); the same holds for sale, return and payment ids in the data;
+- MUST apply `movements` of any event to its stock levels, also of types it has no model for;
+- answers 422 `poison-event` for one it can't understand; nothing after it is taken. The hub then
+  puts an `outbox.parked` marker in its place and sends the mended event later under a new sequence,
+  with `original_id`.
+
+`partitionkey` is the aggregate: events of one aggregate come in order.
+
+| type | data |
+|---|---|
+{types}"""
+
+_DATASETS = """\
+## Data sets
+
+The OMS is the authority. `GET …/manifest` describes a frozen snapshot in chunks, `GET …/chunks/…`
+fetches them, `GET …/changes` follows from `as_of_cursor`; 410 `cursor-gone` says: take a new
+snapshot. A chunk is JSON Lines, at most {chunk} bytes; `sha256` and `bytes` are of the text after
+decompression. A cursor is opaque; the empty text is the beginning.
+
+| data set | rows |
+|---|---|
+{rows}"""
+
+_COMMANDS = """\
+## Commands
+
+A durable log, read by long poll: `GET /commands?cursor=…&wait=50` answers at once when there is
+something, or with nothing after `wait` seconds. Asking from a cursor confirms everything up to it.
+Delivery is at least once; `id` tells repeats. A command of an unknown type is passed over."""
+
+_DIGESTS = """\
+## Digests
+
+Both sides hash their stock levels and compare. The digest bucket of a SKU is the first byte of
+SHA-256(SKU in UTF-8). The hash of a bucket is SHA-256 over one line per SKU that has any level
+other than 0, sorted by the SKU's bytes: `sku|sellable|staged|quarantine|refurbish|damaged|`
+`transit_in` and a line feed. Drift is reported; the OMS never overwrites a shop's stock."""
+
+_AUTH = """\
+## Who may call
+
+TLS with a checked certificate. The hub shows an access token (OAuth 2.0 client credentials,
+`POST /oauth/token`, or one that was configured), or a client certificate. Bodies may be signed as
+well, by Standard Webhooks v1: HMAC-SHA256 over `webhook-id.webhook-timestamp.body`, the body as
+sent, in the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`; 5 minutes off is
+too much."""
+
+_RETRIES = """\
+## Repeats
+
+Every call may be repeated. The hub waits between attempts for a time drawn from 0 to
+min(60 s, 1 s · 2ⁿ), at least `Retry-After`, and gives up never."""
+
+
+def description() -> str:
+    """The document's text, in Markdown."""
+    types = "\n".join(
+        f"| `{name}` | {model.__name__}{_hint(model)} |" for name, model in EVENT_DATA.items()
+    )
+    rows = "\n".join(
+        f"| {name} | {', '.join(model.__name__ for model in models) or 'not laid down yet'} |"
+        for name, models in ROW_MODELS.items()
+    )
+    parts = (
+        _INTRODUCTION,
+        _AUTH,
+        _SESSIONS,
+        _EVENTS.format(streams=", ".join(STREAMS), types=types),
+        _COMMANDS,
+        _DATASETS.format(chunk=MAX_CHUNK_BYTES, rows=rows),
+        _DIGESTS,
+        _RETRIES,
+        _limits(),
+        _errors(),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _hint(model: type[BaseModel]) -> str:
+    return f": {summary_of(model)}" if model.__doc__ else ""
+
+
+def _limits() -> str:
+    return f"""\
+## Limits
+
+- {oms.MAX_BATCH_EVENTS} events and {oms.MAX_BATCH_BYTES} bytes per batch as sent (compressed);
+  {oms.MAX_BODY_BYTES} bytes per body after decompression. `Content-Encoding` zstd, gzip or none.
+- {oms.MAX_COMMANDS} commands, {oms.MAX_EVENTS_PAGE} events per page; `wait` at most
+  {oms.MAX_WAIT_S} s.
+- The hub keeps acked events for {oms.ACKED_ROWS_KEPT_DAYS} days."""
+
+
+def _errors() -> str:
+    rows = "\n".join(
+        f"| `{code}` | {meaning.status} | {'yes' if meaning.retryable else 'no'} | "
+        f"{markdown(meaning.title)} |"
+        for code, meaning in OMS_MEANINGS.items()
+    )
+    return f"""\
+## Problems
+
+RFC 9457 problem details; `type` is `urn:store-hub:oms-problem:{{code}}`.
+
+| code | status | retryable | meaning |
+|---|---|---|---|
+{rows}"""
