@@ -179,6 +179,8 @@ class Journal:
         """Wait until everything noted is on disk; raises JournalBroken."""
         if self._buffer or self._written is not None:
             await self._on_disk()
+        elif self._worker is not None:  # the last notes may be on their way
+            await asyncio.wait({self._worker})
 
     async def close(self) -> None:
         """Write what is noted, end the thread, free the file."""
