@@ -91,8 +91,10 @@ def begin_try(unit: Unit, command: BeginTry) -> str | None:
             remaining_s=-(-lockout.remaining_ms // 1000),
         )
     after = after_failure(lockout)
+    # 0, not now: after a crash the budget clock may stand a little earlier.
+    locked_until = now + after.remaining_ms if after.locked else 0
     staffrows.set_lockout(
-        unit.tx, command.staff_id, command.device_id, after.failures, now + after.remaining_ms
+        unit.tx, command.staff_id, command.device_id, after.failures, locked_until
     )
     if after.locked:
         unit.note("staff.locked", command.staff_id, {"device": command.device_id})
