@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from devices.kit import KitError
 from scripts.replay_shop.baskets import DatasetMissingError
 from scripts.replay_shop.plan import NothingToSell
 from scripts.replay_shop.progress import Voice
@@ -58,7 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("replay: interrupted; everything is stopped", file=sys.stderr)
         return _INTERRUPTED
-    except (Trouble, ChildDied, TimeoutError, NothingToSell, DatasetMissingError, OSError) as error:
+    except (
+        *(Trouble, ChildDied, TimeoutError, NothingToSell, DatasetMissingError),
+        *(KitError, OSError),
+    ) as error:
         print(f"replay: {error}", file=sys.stderr)
         return 2
     if args.json:
@@ -120,7 +124,17 @@ async def _interruptible(wanted: Wanted, base: Path, voice: Voice) -> Outcome:
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    return await replay(wanted, base, voice)
+    try:
+        return await replay(wanted, base, voice)
+    except BaseExceptionGroup as many:
+        raise _first(many) from many
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first error that something else followed from."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 if __name__ == "__main__":

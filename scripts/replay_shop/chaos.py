@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Literal
 
@@ -121,6 +122,7 @@ class Chaos:
         return self._progress.done >= one.after
 
     async def _strike(self, kind: Kind) -> None:
+        self._note(f"{kind} at {self._progress.done} baskets")
         match kind:
             case "hub":
                 await self._kill(kind, self._kill_hub, self._start_hub)
@@ -138,6 +140,12 @@ class Chaos:
                 self._later(kind, self._slow())
             case "rude":
                 self._later(kind, self._rude())
+
+    def _note(self, text: str) -> None:
+        """Into the rig's logs, to be read beside the others."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with (self._rig.base / "logs" / "chaos.log").open("a") as log:
+            log.write(f"{at} {text}\n")
 
     # -- killing -------------------------------------------------------------------------------
 
@@ -158,6 +166,7 @@ class Chaos:
             self._progress.allow(self._progress.begun + 1)
             await self._progress.until(self._is_target)
         self.tally.in_flight.append(len(self._progress.asking))
+        self._note(f"kills {what}, under way: {self._progress.asking}")
         await kill()
         self.tally.kills[what] += 1
         self._later(what, back())

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from hub.clock import SystemClock
 from scripts.replay_shop.selling import Progress
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ class Voice:
 
         self._console: Console = Console(stderr=True)
         self._is_live = sys.stderr.isatty()
+        self._clock = SystemClock()
+        self._since_s = self._clock.monotonic_s()
 
     def step(self, text: str) -> None:
-        """One step is done."""
-        self._console.print(f"[green]✓[/green] {text}", highlight=False)
+        """One step is done; says how long it took."""
+        now_s = self._clock.monotonic_s()
+        took_s, self._since_s = now_s - self._since_s, now_s
+        self._console.print(
+            f"[green]✓[/green] {text} [dim]({took_s:.1f} s)[/dim]", highlight=False, soft_wrap=True
+        )
 
     def warn(self, text: str) -> None:
         self._console.print(text, style="yellow", markup=False, highlight=False)

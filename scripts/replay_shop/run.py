@@ -111,6 +111,7 @@ class _Run:
                 async with asyncio.TaskGroup() as shifts:
                     for till, cashier in zip(tills, cashiers(plan.tills), strict=True):
                         shifts.create_task(till.shift(cashier, plan.share(till.number)))
+            self._voice.step(f"{progress.sold:,} baskets sold")
             if self._wires is not None:
                 self._kills = chaos.tally.kills_and_cuts(self._wires)
             self._repeats = sum(till.hub.repeats for till in tills)
