@@ -301,13 +301,13 @@ class Storage(Section):
         default=256, ge=1, le=4096, description="Requests that share one commit at most."
     )
     reserve_mb: int = Field(
-        default=16, ge=16, le=4096, description="Kept back to finish sales on a full disk."
+        default=16,
+        ge=16,
+        le=4096,
+        description="Below this nothing new is taken in; look-ups go on.",
     )
     min_free_mb: int = Field(
-        default=256, ge=32, le=1_048_576, description="Below this imports are refused, then sales."
-    )
-    keep_days: int = Field(
-        default=30, ge=30, le=3650, description="How long answered requests and sent events stay."
+        default=256, ge=32, le=1_048_576, description="Below this the status page warns."
     )
 
 
@@ -316,12 +316,6 @@ class Stock(Section):
 
     hold_ttl_s: int = Field(
         default=900, ge=30, le=86_400, description="How long a basket holds its goods untouched."
-    )
-    count_tolerance_qty: int = Field(
-        default=0,
-        ge=0,
-        le=1_000_000,
-        description="A count may differ by this many base units without approval.",
     )
 
 
@@ -346,12 +340,6 @@ class Pairing(Section):
     device_cert_days: int = Field(
         default=397, ge=1, le=3650, description="Life of a device's certificate."
     )
-    server_cert_days: int = Field(
-        default=397, ge=7, le=3650, description="Life of the hub's own certificate."
-    )
-    renew_grace_days: int = Field(
-        default=365, ge=0, le=3650, description="An expired, unrevoked device may renew until then."
-    )
 
 
 class Staff(Section):
@@ -360,13 +348,6 @@ class Staff(Section):
     sign_in_ttl_s: int = Field(
         default=43_200, ge=300, le=86_400, description="Longest life of one sign-in at a till."
     )
-    pin_tries: int = Field(
-        default=5, ge=1, le=20, description="Wrong PINs before the growing lockout begins."
-    )
-    lockout_s: int = Field(
-        default=30, ge=1, le=3600, description="First lockout; it doubles with each more wrong PIN."
-    )
-    lockout_max_s: int = Field(default=3600, ge=1, le=86_400, description="Longest lockout.")
 
 
 class Printing(Section):
