@@ -15,12 +15,13 @@ from hub.contract.publish.__main__ import ROOT, main
 
 Documents = dict[str, dict[str, Any]]
 DOCUMENTS = files.documents()
+TEXT = json.dumps(DOCUMENTS)
 BEFORE = outline.outline(DOCUMENTS)
 
 
 def after(change: Callable[[Documents], object]) -> list[str]:
     """What is broken by a change of the documents."""
-    changed = copy.deepcopy(DOCUMENTS)
+    changed: Documents = json.loads(TEXT)
     change(changed)
     return outline.breaches(BEFORE, outline.outline(changed))
 
