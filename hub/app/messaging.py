@@ -38,6 +38,7 @@ from hub.service.caller import HUB
 from hub.service.gate import Gate
 from hub.service.handlers.devices import MarkSilentLost
 from hub.storage import devicerows
+from hub.storage.devicerows import DeviceRow
 from hub.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -175,11 +176,8 @@ class Messaging:
             return
         if row.auth == "password" and password is None:
             return
-        access = DeviceAccess(device_id, "mtls" if row.auth == "mtls" else "password")
-        if row.auth == "password":
-            access = DeviceAccess(device_id, "password", row.password_hash)
         try:
-            await self.control.ensure_device(access, password)
+            await self.control.ensure_device(_access(row), password)
         except (ControlFailed, PublishRefused) as error:
             log.warning("the broker doesn't know %s yet: %s", device_id, error)
 
@@ -260,12 +258,7 @@ class Messaging:
 
     def _accounts(self) -> str:
         hub = HubAccess(hash_password(self._password, self._randomness))
-        devices = [
-            DeviceAccess(row.device_id, "mtls")
-            if row.auth == "mtls"
-            else DeviceAccess(row.device_id, "password", row.password_hash)
-            for row in devicerows.paired(self._gate.rows)
-        ]
+        devices = [_access(row) for row in devicerows.paired(self._gate.rows)]
         return build_document(self.topics, hub, devices)
 
     def _session_config(self) -> SessionConfig:
@@ -370,3 +363,9 @@ class Messaging:
         task = asyncio.get_running_loop().create_task(run())
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _access(row: DeviceRow) -> DeviceAccess:
+    if row.auth == "mtls":
+        return DeviceAccess(row.device_id, "mtls")
+    return DeviceAccess(row.device_id, "password", row.password_hash)

@@ -25,8 +25,6 @@ from pydantic import Field
 from hub.contract.admin import DeviceAuth, DeviceView
 from hub.contract.base import Incoming, Outgoing
 
-Pem = Field(max_length=16_384)
-
 
 class Hello(Outgoing):
     """Who this hub is; enough for a device to decide whether to pair."""
@@ -44,7 +42,7 @@ class PairRequest(Incoming):
 
     code: str = Field(min_length=4, max_length=32)
     auth: DeviceAuth = DeviceAuth.MTLS
-    csr: str | None = Pem
+    csr: str | None = Field(default=None, max_length=16_384)
     model: str = Field(default="", max_length=64)
     firmware: str = Field(default="", max_length=64)
 
@@ -116,7 +114,7 @@ class OutboxStatus(Outgoing):
     """What waits for the cloud."""
 
     depth: int
-    oldest_at_ms: int | None
+    oldest_at_ms: int | None = None
     parked: int
     streams: dict[str, int] = Field(default_factory=dict, description="stream → events waiting")
 

@@ -36,7 +36,7 @@ _PAIRING = """\
 4. Make a key (EC P-256; Ed25519 and RSA of 2048 to 8192 bits are taken too) and a certificate
    request (PKCS #10; its subject is ignored).
 5. `POST https://{host}:{port}/api/1/pair` with `{"code": …, "csr": …}` (the request as PEM), or
-   `{"code": …, "auth": "password", "csr": null}` where the device can't use client certificates.
+   `{"code": …, "auth": "password"}` where the device can't use client certificates.
    The answer has `device_id`, `store`, `ca` (PEM, may hold several certificates:
    trust them all), `certificate` or `username` and `password`, and `mqtt` with host and ports. If
    the answer got lost, the same code with the same key is answered again until the device was seen.
