@@ -16,7 +16,7 @@ from aiohttp import web
 
 from hub.contract.local import HubStatus
 from hub.contract.problems import Code, Refusal, problem
-from hub.health.status import StatusSource
+from hub.health.status import CACHED_S, StatusSource
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ class StatusFeed:
 
     async def run(self) -> None:
         """Build and hand out while there are viewers."""
+        loop = asyncio.get_running_loop()
         while not self._closing:
             await self._watched.wait()
             try:
@@ -60,13 +61,15 @@ class StatusFeed:
                 _log.warning("the status could not be read in time; trying again")
             except Exception:
                 _log.exception("the status could not be built; trying again")
+            built_s = loop.time()
             try:
                 async with asyncio.timeout(REFRESH_S):
                     await self._dirty.wait()
             except TimeoutError:
                 continue
             self._dirty.clear()
-            await asyncio.sleep(SETTLE_S)  # changes come in flocks
+            # Changes come in flocks; and the picture from just before them must have aged out.
+            await asyncio.sleep(max(SETTLE_S, built_s + CACHED_S - loop.time()))
 
     async def close(self) -> None:
         """Let all viewers go."""

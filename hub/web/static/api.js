@@ -57,9 +57,10 @@ export async function signOut() {
 
 export const openPairing = (body) => call("POST", "/api/1/pairing/open", body);
 
-// A change with a key of its own: sent again after a lost answer it has one effect.
+// A change with a key of its own: sent again after a lost answer it has one effect.  The prefix
+// keeps random digits from passing for a UUID with a time in it.
 export function change(service, operation, body) {
-  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) =>
+  const key = "page-" + Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) =>
     one.toString(16).padStart(2, "0")).join("");
   return call("POST", `/api/1/${service}/${operation}`, body, { "Idempotency-Key": key });
 }
