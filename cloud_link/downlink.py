@@ -1,0 +1,77 @@
+"""Fetching commands: a long poll of a durable log, applied together with the cursor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from cloud_link.errors import CursorGone, Permanent
+from cloud_link.http import OmsClient
+from cloud_link.pacing import Pacer, Sleep
+from hub.contract.oms import MAX_WAIT_S, CommandsReply
+from hub.service.caller import CLOUD
+from hub.service.gate import Gate
+from hub.service.handlers.cloud import Applied, ApplyCommands
+
+log = logging.getLogger(__name__)
+
+EMPTY_PAUSE_S = 1.0
+
+
+class Downlink:
+    """One session's receiver.  ``on_dataset`` is told which dataset the cloud says has changed."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        client: OmsClient,
+        pacer: Pacer,
+        wait_s: int,
+        *,
+        sleep: Sleep,
+        on_dataset: Callable[[str], None],
+    ) -> None:
+        self._gate = gate
+        self._client = client
+        self._pacer = pacer
+        self._wait_s = min(wait_s, MAX_WAIT_S)
+        self._sleep = sleep
+        self._on_dataset = on_dataset
+        self.counts: dict[str, int] = {}
+
+    async def run(self, cursor: str) -> None:
+        """Receive from ``cursor`` until cancelled.  Errors: what ends the session."""
+        while True:
+            try:
+                reply = await self._poll(cursor)
+            except (CursorGone, Permanent) as error:
+                if not cursor:
+                    raise
+                # Every command is harmless when repeated.
+                log.warning(
+                    "the cloud doesn't know the commands' cursor, beginning anew: %s", error
+                )
+                cursor = ""
+                continue
+            if reply.commands or reply.cursor != cursor:
+                await self._apply(reply)
+                cursor = reply.cursor
+            elif not self._wait_s:
+                await self._sleep(EMPTY_PAUSE_S)
+
+    async def _poll(self, cursor: str) -> CommandsReply:
+        def send(probing: bool):  # type: ignore[no-untyped-def]
+            wait_s = 0 if probing else self._wait_s  # a probe reports at once
+            query: dict[str, str | int] = {"cursor": cursor, "wait": wait_s}
+            return self._client.get("/commands", CommandsReply, query, wait_s=wait_s)
+
+        return await self._pacer.call(send)
+
+    async def _apply(self, reply: CommandsReply) -> None:
+        applied: Applied = await self._gate.internal(
+            CLOUD, ApplyCommands(reply.commands, reply.cursor)
+        )
+        for outcome, count in applied.counts.items():
+            self.counts[outcome] = self.counts.get(outcome, 0) + count
+        for name in applied.datasets:
+            self._on_dataset(name)

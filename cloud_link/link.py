@@ -1,0 +1,325 @@
+"""The link to the cloud: sessions one after another, and in each the parts that use it.
+
+Everything it needs of the world is passed in, so that a simulator can run it on virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from cloud_link.antientropy import AntiEntropy
+from cloud_link.datasets import DatasetSync
+from cloud_link.downlink import Downlink
+from cloud_link.errors import OmsError, Refused, SequenceReused, SessionOver, Superseded
+from cloud_link.http import OmsClient
+from cloud_link.pacing import Pacer, Sleep, cancelled
+from cloud_link.recovery import Recovery
+from cloud_link.session import Greeted, Greeter
+from cloud_link.transport import AiohttpTransport, TlsFiles, Transport
+from cloud_link.uplink import Uplink
+from hub.clock import Clock, Ids, Randomness
+from hub.config.models import Cloud
+from hub.contract.local import CloudStatus
+from hub.service.gate import Gate
+from hub.service.handlers.cloud import drift_count, hub_of
+from hub.service.handlers.datasets import dataset_rows
+from hub.service.notices import OutboxGrew
+from hub.service.outgoing import Limits
+
+log = logging.getLogger(__name__)
+
+SUPERSEDED_POLL_S = 600.0
+RESTART_MAX_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Time, ids, randomness, sleeping and HTTP."""
+
+    clock: Clock
+    ids: Ids
+    randomness: Randomness
+    sleep: Sleep = asyncio.sleep
+    transport: Transport | None = None
+    """None: the real one, made from the settings."""
+
+
+class CloudLink:
+    """``on_trusted_time`` is offered the OMS's wall clock (UTC ms) with every HELLO."""
+
+    def __init__(
+        self,
+        settings: Cloud,
+        gate: Gate,
+        world: World,
+        *,
+        machine_hash: str,
+        on_trusted_time: Callable[[int], None] = lambda _ms: None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._world = world
+        self._machine_hash = machine_hash
+        self._on_trusted_time = on_trusted_time
+        self._on_change = on_change
+        self._task: asyncio.Task[None] | None = None
+        self._parts: _Parts | None = None
+        self._since_ms = world.clock.wall_ms()
+        self._state = "unconfigured" if settings.url is None else "connecting"
+        self._detail = ""
+        self._last_success_ms: int | None = None
+
+    # Life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Fence a database of another box, then begin to connect.  Returns at once otherwise."""
+        assert self._task is None
+        if self._settings.url is None:
+            return
+        parts = self._parts = self._made()
+        await parts.greeter.check_machine()
+        self._task = asyncio.create_task(self._run(parts), name="cloud-link")
+
+    async def stop(self) -> None:
+        """End everything; what is on its way is known by its id when it is sent again."""
+        task, self._task = self._task, None
+        if task is not None:
+            await cancelled(task)
+        if self._parts is not None:
+            await self._parts.client.close()
+
+    def notify(self, notices: Iterable[object]) -> None:
+        """What was told after a commit."""
+        if self._parts is None:
+            return
+        for notice in notices:
+            if isinstance(notice, OutboxGrew):
+                self._parts.uplink.wake(notice.stream)
+
+    def check_drift(self) -> None:
+        """Compare stock with the cloud now."""
+        if self._parts is not None:
+            self._parts.antientropy.ask()
+
+    def sync_dataset(self, dataset: str) -> None:
+        """Look for changes of a data set now."""
+        if self._parts is not None:
+            self._parts.datasets.hint(dataset)
+
+    @property
+    def up(self) -> bool:
+        """True while there is a session and the last call was answered."""
+        return self._state == "up"
+
+    @property
+    def parts(self) -> _Parts | None:
+        """The parts, for tests and for numbers on the status page."""
+        return self._parts
+
+    def status(self) -> CloudStatus:
+        """For the status page."""
+        rows = dataset_rows(self._gate.rows)
+        parts = self._parts
+        detail = self._detail
+        if not detail and parts is not None:
+            detail = "; ".join(f"{name}: {why}" for name, why in parts.datasets.problems.items())
+        return CloudStatus(
+            state=self._state,
+            since_ms=self._since_ms,
+            detail=detail[:500],
+            last_success_at_ms=self._last_success_ms,
+            url=self._settings.url,
+            datasets={row.dataset: row.label for row in rows if row.generation},
+            importing=self._importing(),
+            drift=drift_count(self._gate.rows),
+        )
+
+    def _importing(self) -> str | None:
+        parts = self._parts
+        if parts is None:
+            return None
+        if parts.recovering:
+            return str(parts.recovery.progress)
+        return str(parts.datasets.progress) if parts.datasets.progress else None
+
+    # Running -------------------------------------------------------------------------------------
+
+    async def _run(self, parts: _Parts) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._session(parts)
+                failures = 0
+            except Superseded as error:
+                self._set("superseded", str(error))
+                await self._world.sleep(SUPERSEDED_POLL_S)
+            except OmsError as error:
+                self._set("refused", str(error))
+                log.error("the OMS refuses this hub: %s", error)
+                await self._pause(failures)
+                failures += 1
+            except Exception:
+                self._set("down", "the link failed; the log says why")
+                log.exception("the cloud link failed and is started again")
+                await self._pause(failures)
+                failures += 1
+
+    async def _pause(self, failures: int) -> None:
+        ceiling = min(RESTART_MAX_S, 2.0 ** min(failures, 10))
+        await self._world.sleep(self._world.randomness.uniform(ceiling / 2, ceiling))
+
+    async def _session(self, parts: _Parts) -> None:
+        """One HELLO and what follows, until it is over.  Errors: :class:`Superseded`, and what the
+        HELLO fails with."""
+        greeted = await parts.greeter.greet()
+        log.info("session with the cloud, incarnation %s", parts.client.session_name)
+        self._set("up", "")
+        try:
+            if greeted.recovering:
+                await self._recover(parts, greeted)
+            await self._together(parts, greeted)
+        except Superseded:
+            await parts.greeter.superseded()
+            raise
+        except SequenceReused as error:
+            await parts.greeter.fork_after_reuse(str(error))
+        except SessionOver as error:
+            log.info("HELLO again: %s", error)
+        finally:
+            parts.client.session = None
+
+    async def _recover(self, parts: _Parts, greeted: Greeted) -> None:
+        parts.recovering = True
+        try:
+            hub = hub_of(self._gate.rows)
+            prefix = f"/stores/{hub.store}/hubs/{hub.hub_id}/"
+            await parts.recovery.run(prefix, greeted.acked)
+            parts.greeter.recovered()
+        finally:
+            parts.recovering = False
+
+    async def _together(self, parts: _Parts, greeted: Greeted) -> None:
+        """Run all parts until the first ends; its error is raised."""
+        runs: dict[str, Callable[[], Awaitable[None]]] = {
+            "uplink": parts.uplink.run,
+            "downlink": lambda: parts.downlink.run(greeted.commands_cursor),
+            "datasets": parts.datasets.run,
+            "antientropy": parts.antientropy.run,
+        }
+        tasks = [
+            asyncio.create_task(self._kept(name, run), name=f"cloud-{name}")
+            for name, run in runs.items()
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancelled(*tasks)
+        ended = [None if task.cancelled() else task.exception() for task in tasks]
+        errors = [one for one in ended if isinstance(one, SessionOver)]
+        for kind in (Superseded, SequenceReused, SessionOver):
+            for error in errors:
+                if isinstance(error, kind):
+                    raise error
+
+    async def _kept(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """A part of its own: when it fails, the others go on and it is started again."""
+        failures = 0
+        while True:
+            try:
+                await run()
+            except SessionOver:
+                raise
+            except Exception as error:
+                log.warning("%s failed and is started again: %s", name, error, exc_info=error)
+            await self._pause(failures)
+            failures += 1
+
+    # State ---------------------------------------------------------------------------------------
+
+    def _answered(self, failure: OmsError | None) -> None:
+        if failure is None:
+            self._last_success_ms = self._world.clock.wall_ms()
+            if self._parts is not None and self._parts.client.session is not None:
+                self._set("up", "")
+        else:
+            self._set("refused" if isinstance(failure, Refused) else "down", str(failure))
+
+    def _set(self, state: str, detail: str) -> None:
+        changed = state != self._state
+        if changed:
+            self._since_ms = self._world.clock.wall_ms()
+        self._state, self._detail = state, detail
+        if changed:
+            self._on_change()
+
+    def _made(self) -> _Parts:
+        settings, world, gate = self._settings, self._world, self._gate
+        transport = world.transport or AiohttpTransport(
+            TlsFiles(settings.ca_file, settings.client_cert_file, settings.client_key_file),
+            settings.connect_timeout_s,
+        )
+        client = OmsClient(
+            settings,
+            gate.shop.store,
+            transport,
+            clock=world.clock,
+            ids=world.ids,
+            on_server_time=self._on_trusted_time,
+        )
+        pacer = Pacer(
+            clock=world.clock,
+            randomness=world.randomness,
+            sleep=world.sleep,
+            base_s=settings.retry_base_s,
+            cap_s=settings.retry_max_s,
+            on_answer=self._answered,
+        )
+        datasets = DatasetSync(gate, client, pacer, settings.dataset_every_s, sleep=world.sleep)
+        return _Parts(
+            client=client,
+            greeter=Greeter(
+                gate,
+                client,
+                pacer,
+                machine_hash=self._machine_hash,
+                ids=world.ids,
+                randomness=world.randomness,
+            ),
+            uplink=Uplink(
+                gate,
+                client,
+                pacer,
+                Limits(settings.batch_events, settings.batch_bytes),
+                settings.linger_ms / 1000,
+                sleep=world.sleep,
+            ),
+            downlink=Downlink(
+                gate,
+                client,
+                pacer,
+                settings.poll_wait_s,
+                sleep=world.sleep,
+                on_dataset=datasets.hint,
+            ),
+            datasets=datasets,
+            antientropy=AntiEntropy(
+                gate, client, pacer, settings.digest_every_s, sleep=world.sleep
+            ),
+            recovery=Recovery(gate, client, pacer),
+        )
+
+
+@dataclass(slots=True)
+class _Parts:
+    client: OmsClient
+    greeter: Greeter
+    uplink: Uplink
+    downlink: Downlink
+    datasets: DatasetSync
+    antientropy: AntiEntropy
+    recovery: Recovery
+    recovering: bool = False
