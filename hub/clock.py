@@ -98,7 +98,10 @@ def _with_version_and_variant(value: int) -> int:
 
 
 def uuid7_wall_ms(text: str) -> int | None:
-    """The UTC milliseconds inside a UUIDv7, or None if ``text`` is not one."""
+    """The UTC milliseconds inside a UUIDv7 in its form of 36 characters, or None if ``text`` is
+    not one.  (32 random hexadecimal digits are somebody's own key, not an ancient UUID.)"""
+    if len(text) != 36:
+        return None
     try:
         value = uuid.UUID(text)
     except ValueError:

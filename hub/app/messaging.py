@@ -19,7 +19,7 @@ from hub.contract.topics import Topics
 from hub.mqtt.announcer import Announcer
 from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
 from hub.mqtt.config import BrokerLimits, BrokerPlan, TlsFiles, find_broker
-from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document, hash_password
+from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document
 from hub.mqtt.dynsec_control import RESPONSE_TOPIC, ControlFailed, DynsecControl
 from hub.mqtt.endpoint import (
     LastWill,
@@ -33,6 +33,7 @@ from hub.mqtt.router import Router
 from hub.mqtt.session import HubSession, PublishRefused
 from hub.mqtt.supervisor import BrokerSupervisor
 from hub.security.authority import Authority
+from hub.security.passwords import hash_password
 from hub.service import notices
 from hub.service.caller import HUB
 from hub.service.gate import Gate
@@ -257,7 +258,7 @@ class Messaging:
         )
 
     def _accounts(self) -> str:
-        hub = HubAccess(hash_password(self._password, self._randomness))
+        hub = HubAccess(str(hash_password(self._password, self._randomness)))
         devices = [_access(row) for row in devicerows.paired(self._gate.rows)]
         return build_document(self.topics, hub, devices)
 

@@ -7,67 +7,23 @@ else is denied.  The document is written before each start of the broker; while 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from hub.clock import Randomness
 from hub.mqtt.topics import Topics, is_device_id
+from hub.security.passwords import PasswordHash
 
 HUB_USERNAME: Final = "$hub"
 """The hub's own account; no device id can start with ``$``, so no certificate names it."""
 
 HUB_ROLE: Final = "hub"
 
-_SALT_BYTES = 12  # fixed by the plugin, as is the length of the hash
-_HASH_BYTES = 64
-PASSWORD_ITERATIONS: Final = 1_000
-"""The broker hashes on its only thread at each login, and device passwords are 128 random bits:
-more rounds would only slow down a shop that reconnects."""
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordHash:
-    """PBKDF2-HMAC-SHA512 as the plugin stores it.  ``str()`` is ``$7$rounds$salt$hash``, the form
-    of mosquitto_passwd(1); it is safe to store."""
-
-    iterations: int
-    salt: bytes
-    digest: bytes
-
-    def __str__(self) -> str:
-        salt, digest = (base64.b64encode(part).decode() for part in (self.salt, self.digest))
-        return f"$7${self.iterations}${salt}${digest}"
-
-    @classmethod
-    def parse(cls, text: str) -> PasswordHash:
-        """Raises ``ValueError`` when ``text`` is not a ``$7$rounds$salt$hash``."""
-        match text.split("$"):
-            case ["", "7", rounds, salt_text, digest_text]:
-                salt = base64.b64decode(salt_text, validate=True)
-                digest = base64.b64decode(digest_text, validate=True)
-                if int(rounds) >= 1 and len(salt) == _SALT_BYTES and len(digest) == _HASH_BYTES:
-                    return cls(int(rounds), salt, digest)
-        raise ValueError("broker password hash: expected $7$rounds$salt$hash (PBKDF2-SHA512)")
-
-
-def hash_password(
-    password: str, randomness: Randomness, iterations: int = PASSWORD_ITERATIONS
-) -> str:
-    """A new salted hash of ``password``, in the text form of :class:`PasswordHash`."""
-    if not password:
-        raise ValueError("an empty password is no password")
-    salt = randomness.token_bytes(_SALT_BYTES)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations, _HASH_BYTES)
-    return str(PasswordHash(iterations, salt, digest))
-
 
 @dataclass(frozen=True, slots=True)
 class DeviceAccess:
-    """One paired device.  ``password_hash`` (see :func:`hash_password`) exactly with ``password``.
+    """One paired device.  ``password_hash`` (``str`` of a PasswordHash) exactly with ``password``.
 
     A device with a certificate has no password: the plugin then refuses it on the password
     listener and on the WebSocket bridge, whatever it sends.
@@ -163,8 +119,5 @@ def _client(username: str, auth: str, role: str, password_hash: str | None) -> d
     # The plugin can't be asked whether a client has a password: its text name keeps that.
     client: dict[str, Any] = {"username": username, "textname": auth, "roles": [{"rolename": role}]}
     if password_hash is not None:
-        parsed = PasswordHash.parse(password_hash)
-        client["password"] = base64.b64encode(parsed.digest).decode()
-        client["salt"] = base64.b64encode(parsed.salt).decode()
-        client["iterations"] = parsed.iterations
+        client |= PasswordHash.parse(password_hash).fields()
     return client

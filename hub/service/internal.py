@@ -61,17 +61,6 @@ class TakeFact(InternalCommand):
 
 
 @dataclass(frozen=True, slots=True)
-class SpendPairingCode(InternalCommand):
-    """A device offers a pairing code; the value is the :class:`~hub.contract.admin.Paired`."""
-
-    code: str
-    auth: str
-    model: str
-    firmware: str
-    password_hash: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class KeepCertificate(InternalCommand):
     """A certificate was issued to a device."""
 

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -31,7 +31,7 @@ from hub.security.errors import (
     RenewalRefused,
     RequestRefused,
 )
-from hub.security.passwords import broker_hash, new_password
+from hub.security.passwords import hash_password, new_password
 from hub.security.renewal import NONCE_LIFE_S, Nonces, RenewalAsked, check_renewal
 from hub.security.requests import read_request
 from hub.service import screening
@@ -66,6 +66,10 @@ class Addresses:
     mqtt_mtls_port: Callable[[], int]
 
 
+Admit = Callable[[str, str | None], Awaitable[None]]
+"""Makes the running broker know a device: its id, and its password in clear if it has one."""
+
+
 class PairingDesk:
     """At most four requests at a time; the others wait (a request's own bound ends the wait)."""
 
@@ -76,12 +80,14 @@ class PairingDesk:
         nonces: Nonces,
         randomness: Randomness,
         addresses: Addresses,
+        admit: Admit | None = None,
     ) -> None:
         self._gate = gate
         self._authority = authority
         self._nonces = nonces
         self._randomness = randomness
         self._addresses = addresses
+        self._admit = admit
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def open(self, caller: Caller, command: OpenPairing) -> PairingOpenedPage:
@@ -134,7 +140,9 @@ class PairingDesk:
                     key_hash=key_hash,
                     model=request.model,
                     firmware=request.firmware,
-                    password_hash=self._broker_form(password) if password else None,
+                    password_hash=(
+                        str(hash_password(password, self._randomness)) if password else None
+                    ),
                 ),
             )
             if outcome.paired is None:
@@ -150,6 +158,8 @@ class PairingDesk:
                         paired.device_id, f"{certificate.serial:x}", certificate.not_after_ms
                     ),
                 )
+            if self._admit is not None:
+                await self._admit(paired.device_id, password)
         return self._reply(paired, host, certificate, password)
 
     def nonce(self) -> RenewalNonce:
@@ -199,10 +209,6 @@ class PairingDesk:
             self._gate.clock.wall_ms(),
             self._gate.shop.device_certificate_days * DAY_MS,
         )
-
-    def _broker_form(self, password: str) -> str:
-        made = broker_hash(password, self._randomness)
-        return f"$7${made.iterations}${made.salt}${made.password}"
 
     def _reply(
         self,

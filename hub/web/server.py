@@ -28,7 +28,7 @@ from hub.web.feed import StatusFeed
 from hub.web.limits import RateLimit
 from hub.web.listener import Bounds, Listener
 from hub.web.page import FILES, Page
-from hub.web.pairing import Addresses, PairingDesk
+from hub.web.pairing import Addresses, Admit, PairingDesk
 from hub.web.technician import TechnicianCode
 
 _log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class WebServer:
         mqtt_mtls_port: Callable[[], int],
         bridge: Bridge | None = None,
         technician: TechnicianCode | None = None,
+        admit: Admit | None = None,
     ) -> None:
         self._config = config
         self._gate = gate
@@ -93,6 +94,7 @@ class WebServer:
             nonces,
             randomness,
             Addresses(host, lambda: self.port, mqtt_password_port, mqtt_mtls_port),
+            admit,
         )
         self.feed = StatusFeed(status)
         self._strangers = RateLimit(gate.clock, capacity=100, refill_s=60)

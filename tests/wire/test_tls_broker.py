@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hub.clock import SystemClock, SystemRandomness
 from hub.security.authority import Authority
 from hub.security.certificates import DAY_MS, Revoked
-from hub.security.passwords import broker_hash, new_password
+from hub.security.passwords import hash_password, new_password
 
 NOW_MS = SystemClock().wall_ms()
 PLUGIN = "mosquitto_dynamic_security.so"
@@ -110,7 +110,7 @@ class Broker:
         return ended.returncode == 0
 
     def _write_dynsec(self) -> None:
-        hashed = broker_hash(self.password, SystemRandomness()).fields()
+        hashed = hash_password(self.password, SystemRandomness()).fields()
         content = {
             "defaultACLAccess": ANYTHING,
             "clients": [

@@ -8,19 +8,19 @@ import pytest
 
 from hub.clock import Randomness
 from hub.security.alphabet import UNAMBIGUOUS, draw
-from hub.security.passwords import broker_hash, new_password, password_fits
+from hub.security.passwords import hash_password, new_password, password_fits
 
 
 def test_a_password_fits_only_its_own_hash(randomness: Randomness) -> None:
     password = new_password(randomness)
-    stored = broker_hash(password, randomness)
+    stored = hash_password(password, randomness)
     assert password_fits(password, stored)
     assert not password_fits(password + "x", stored)
-    assert broker_hash(password, randomness) != stored
+    assert hash_password(password, randomness) != stored
 
 
 def test_the_fields_are_what_the_dynamic_security_plugin_reads(randomness: Randomness) -> None:
-    fields = broker_hash("secret", randomness).fields()
+    fields = hash_password("secret", randomness).fields()
     assert set(fields) == {"password", "salt", "iterations"}
     assert fields["iterations"] == 101
     assert len(base64.b64decode(str(fields["password"]))) == 64

@@ -26,13 +26,14 @@ from paho.mqtt.properties import Properties
 
 from hub.clock import SystemClock, SystemRandomness
 from hub.mqtt.config import BrokerPlan, TlsFiles, find_broker
-from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document, hash_password
+from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document
 from hub.mqtt.dynsec_control import RESPONSE_TOPIC, DynsecControl
 from hub.mqtt.endpoint import LastWill, SessionConfig, Subscription, UnixEndpoint
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.session import HubSession
 from hub.mqtt.supervisor import BrokerStatus, BrokerSupervisor
 from hub.mqtt.topics import Topics
+from hub.security.passwords import hash_password
 
 HUB_PASSWORD = "hub-secret"
 CLOCK = SystemClock()
@@ -291,7 +292,9 @@ class Shop:
     control: DynsecControl = field(init=False, repr=False)
 
     def accounts(self) -> str:
-        return build_document(TOPICS, HubAccess(hash_password(HUB_PASSWORD, RANDOM)), self.devices)
+        return build_document(
+            TOPICS, HubAccess(str(hash_password(HUB_PASSWORD, RANDOM))), self.devices
+        )
 
     def add(self, device_id: str, password: str | None = None) -> DeviceAccess:
         access = device_access(device_id, password)
@@ -377,7 +380,7 @@ def make_supervisor(shop: Shop) -> BrokerSupervisor:
 def device_access(device_id: str, password: str | None = None) -> DeviceAccess:
     if password is None:
         return DeviceAccess(device_id, "mtls")
-    return DeviceAccess(device_id, "password", hash_password(password, RANDOM))
+    return DeviceAccess(device_id, "password", str(hash_password(password, RANDOM)))
 
 
 def make_shop(directory: Path, devices: Iterable[tuple[str, str | None]] = ()) -> Shop:
