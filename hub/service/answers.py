@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from hub.contract.base import Outgoing
 from hub.contract.problems import ApprovalNeeded, Code, Problem, problem
+from hub.domain.cards import find_card_data
 from hub.domain.errors import ApprovalRequired, DomainError
 from hub.storage.errors import (
     NotStored,
@@ -19,6 +20,7 @@ from hub.storage.errors import (
 )
 
 MAX_FINDINGS = 5
+MAX_NAME_CHARS = 40
 
 
 def success_json(result: Outgoing, seq: int) -> str:
@@ -34,7 +36,7 @@ def failure_json(answer: Problem) -> str:
 def from_validation(error: ValidationError) -> Problem:
     """What is wrong with a message, field by field, without repeating any value of it."""
     findings = [
-        f"{'.'.join(str(part) for part in found['loc']) or 'body'}: {found['msg']}"
+        f"{'.'.join(_named(part) for part in found['loc']) or 'body'}: {found['msg']}"
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     shown = "; ".join(findings[:MAX_FINDINGS])
@@ -44,6 +46,12 @@ def from_validation(error: ValidationError) -> Problem:
         f"{shown}{f' (and {more} more)' if more > 0 else ''}. Correct the message; the contract "
         "describes it.",
     )
+
+
+def _named(part: int | str) -> str:
+    """A field's name, which in a wrong message may be anything."""
+    name = str(part)
+    return name if len(name) <= MAX_NAME_CHARS and find_card_data(name) is None else "(a field)"
 
 
 def from_domain(error: DomainError) -> Problem:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from hub.contract.problems import Code, refuse
@@ -226,8 +227,9 @@ def merged(stamps: list[str]) -> str:
     return json.dumps({"policy": policy, "rates": rates}, separators=(",", ":"))
 
 
-def unstamp(text: str) -> tuple[TaxPolicy, dict[str, TaxRate]]:
-    """What :meth:`Taxes.stamp` froze."""
+@lru_cache(maxsize=256)
+def unstamp(text: str) -> tuple[TaxPolicy, Mapping[str, TaxRate]]:
+    """What :meth:`Taxes.stamp` froze; a shop has few different ones."""
     frozen = json.loads(text)
     rates = {code: row for code, row in frozen["rates"].items() if row is not None}
     return parse_policy(frozen["policy"]), parse_rates(rates)

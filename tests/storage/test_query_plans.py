@@ -1,0 +1,73 @@
+"""No statement of the shop's day reads a table that grows from its beginning to its end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.storage.freeze import trade
+from tests.support.shop import Shop
+
+GROWING = (
+    *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "journals"),
+    *("movements", "outbox", "prices", "products", "requests", "return_lines", "returns"),
+    *("sale_lines", "sales", "skus", "stock", "tenders"),
+)
+ORDERED_BY_KEY = re.compile(r"ORDER BY (?:m\.|k\.)?(?:seq|id)(?: DESC)? LIMIT", re.I)
+"""Reading along the primary key up to a limit is a scan in name only."""
+
+
+def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    seen: set[str] = set()
+    for conn in (shop.core.conn, shop.rows._conn):
+        conn.set_trace_callback(seen.add)
+    trade(shop)
+    body = {"sale_id": shop.value("SELECT sale_id FROM sales")}
+    shop.ok("till-1", "sale/get", body)
+    shop.ok("till-1", "sale/list")
+    shop.ok("till-1", "basket/list")
+    shop.ok("till-1", "approval/list")
+    shop.ok("till-1", "catalog/look-up", {"code": "4006381333931"})
+    shop.ok("till-1", "hub/info")
+    shop.sign_in("till-1", "mia")
+    tea = {"code": "tea", "qty": 50, "unit_price_minor": 499}
+    override = shop.sale(tea, total_minor=50 * 499) | {"stock_override": {"reason": "seen"}}
+    shop.ok("till-1", "sale/commit", override)
+    shop.run("UPDATE streams SET acked_seq = head_seq")
+    shop.clock.advance(40 * 86_400)
+    shop.housekeep()
+    for conn in (shop.core.conn, shop.rows._conn):
+        conn.set_trace_callback(None)
+
+    scans = {}
+    for sql in sorted(seen):
+        if not re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", sql) or _by_the_test(sql):
+            continue
+        for row in shop.core.conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
+            found = re.match(r"SCAN (\w+)", row[3])
+            if found and _table(sql, found[1]) in GROWING and not _bounded(sql, row[3]):
+                scans[sql] = row[3]
+    shop.close()
+    assert len(seen) > 100
+    assert not scans
+
+
+def _bounded(sql: str, plan: str) -> bool:
+    """Whether what is scanned stays small: live baskets, those ended within a week, a page."""
+    return (
+        plan.endswith("USING INDEX baskets_live")
+        or "FROM baskets WHERE state IN ('closed'" in sql
+        or ORDERED_BY_KEY.search(sql) is not None
+    )
+
+
+def _table(sql: str, name: str) -> str:
+    """The table behind an alias."""
+    found = re.search(rf"\b(\w+) (?:AS )?{name}\b", sql)
+    return found[1] if found and found[1].lower() in GROWING else name
+
+
+def _by_the_test(sql: str) -> bool:
+    """Statements of the test's own furnishing."""
+    return "DELETE FROM prices" in sql or "sqlite_schema" in sql or sql.endswith("FROM sales")
