@@ -211,6 +211,7 @@ class BrokerSupervisor:
 
     async def _spawn(self) -> Process:
         arguments = [sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid())]
+        arguments += [f"--data-bytes={self._plan.limits.memory_bytes}"]
         arguments += [str(self._program.executable), "-c", str(self._plan.config_file)]
         return await asyncio.create_subprocess_exec(
             *arguments,

@@ -247,3 +247,13 @@ async def test_a_refusal_of_the_broker_is_named(shop: Shop) -> None:
             [{"command": "createClient", "username": "till-7", "roles": [{"rolename": "none"}]}]
         )
     assert HUB_PASSWORD not in str(shop.states)
+
+
+async def test_a_broker_takes_many_new_devices_while_it_runs(shop: Shop) -> None:
+    # Mosquitto 2.0.11 with a memory limit turned everybody away after some ten of them.
+    assert shop.control is not None
+    for number in range(40):
+        await shop.control.ensure_device(shop.add(f"scanner-{number}"))
+    assert len(await shop.control.device_ids()) == 44
+    async with shop.password_peer("till-1") as till:
+        assert await till.publish(f"{TOPICS.device('till-1')}/state") == "Success"
