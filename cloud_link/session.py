@@ -42,7 +42,7 @@ class Greeted:
 
 
 class Greeter:
-    """Says HELLO.  ``machine_hash`` identifies this box (see :mod:`cloud_link.machine`)."""
+    """Says HELLO.  ``machine_hash`` identifies this box."""
 
     def __init__(
         self,

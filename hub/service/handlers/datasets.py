@@ -66,7 +66,9 @@ def _adapter(dataset: str) -> TypeAdapter[Any]:
             raise ValueError(f"{dataset} is not a data set this hub keeps")
 
 
-def read_lines(dataset: str, text: bytes, *, where: str) -> tuple[int, list[TableRow]]:
+def read_lines(
+    dataset: str, text: bytes, *, where: str, first_line: int = 1
+) -> tuple[int, list[TableRow]]:
     """JSON Lines as ``(rows, table rows)``.  Errors: :class:`BadRow` naming ``where`` and the line.
 
     Plain work of the processor: for a thread.
@@ -74,7 +76,7 @@ def read_lines(dataset: str, text: bytes, *, where: str) -> tuple[int, list[Tabl
     validate = _adapter(dataset).validate_json
     found: list[TableRow] = []
     count = 0
-    for number, line in enumerate(text.split(b"\n"), start=1):
+    for number, line in enumerate(text.split(b"\n"), start=first_line):
         if not line or line.isspace():
             continue
         try:

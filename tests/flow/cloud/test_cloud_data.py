@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from hub.contract.catalog import Search
 from hub.service.notices import DatasetSwapped, DeviceRevoked
@@ -97,18 +100,61 @@ async def test_after_the_cloud_was_restored_a_fresh_snapshot_is_taken(
     )
 
 
-async def test_a_snapshot_with_a_bad_row_leaves_the_old_one_in_force(
-    tmp_path: Path, oms: Oms, caplog: pytest.LogCaptureFixture
-) -> None:
-    from hub.service.handlers.datasets import BadRow, read_lines
+def tampered(oms: Oms, dataset: str, change: Any, *, honest: bool) -> None:
+    """Change the first chunk of the newest snapshot the cloud keeps; ``honest``: its hash, too."""
+    (folder,) = (oms.state / "snapshots" / "367" / dataset).iterdir()
+    chunk = folder / "0.jsonl.zst"
+    text = change(zstandard.decompress(chunk.read_bytes()))
+    chunk.write_bytes(zstandard.compress(text))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if honest:
+        manifest["chunks"][0] |= {
+            "sha256": hashlib.sha256(text).hexdigest(),
+            "bytes": len(text),
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(BadRow, match=r"catalog chunk 0, line 2: scale.*got 9"):
-        read_lines(
-            "catalog",
-            b'{"sku":"a","name":"A","uom":"piece","scale":0,"tax_code":"s"}\n'
-            b'{"sku":"b","name":"B","uom":"piece","scale":9,"tax_code":"s"}\n',
-            where="catalog chunk 0",
-        )
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_bad_snapshot_leaves_the_old_one_in_force_and_says_what_is_wrong(
+    hub: HubSide, oms: Oms, honest: bool
+) -> None:
+    before = datasetrows.get(hub.gate.rows, "catalog")
+    await asyncio.to_thread(
+        tampered,
+        oms,
+        "catalog",
+        lambda text: text.replace(b'"scale":0', b'"scale":9', 1),
+        honest=honest,
+    )
+    await hub.internal(
+        Run(lambda tx: tx.run("UPDATE datasets SET cursor = '' WHERE dataset = 'catalog'"))
+    )
+    hub.link.sync_dataset("catalog")
+    assert hub.link.parts is not None
+    problems = hub.link.parts.datasets.problems
+    why = await hub.until(lambda: problems.get("catalog"))
+    expected = r"catalog chunk 0, line \d+: scale: .* \(got 9\)" if honest else "sha256"
+    assert re.search(expected, why)
+    assert datasetrows.get(hub.gate.rows, "catalog").generation == before.generation
+    assert count(hub, "products") >= 60
+    assert "catalog" in hub.link.status().detail
+
+
+async def test_an_interrupted_import_goes_on_from_its_last_whole_chunk(tmp_path: Path) -> None:
+    await asyncio.to_thread(big_catalogue, tmp_path / "files", 15_000)
+    files = ("--datasets", str(tmp_path / "files"))
+    async with oms_process(tmp_path / "oms", *files) as oms:
+        async with hub_side(tmp_path / "hub", oms.settings()) as hub:
+            await hub.until(lambda: datasetrows.get(hub.gate.rows, "catalog").staging_chunk >= 1)
+        async with hub_side(tmp_path / "hub", oms.settings(), start=False) as hub:
+            begun = datasetrows.get(hub.gate.rows, "catalog")
+            assert begun.generation == 0
+            assert begun.staging_chunk >= 1
+            await hub.link.start()
+            await hub.synced("catalog")
+            assert datasetrows.get(hub.gate.rows, "catalog").generation == begun.staging
+            assert count(hub, "products") == 15_000
 
 
 async def test_commands_are_done_once_however_often_and_in_whatever_order_they_come(
