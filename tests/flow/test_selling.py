@@ -337,6 +337,8 @@ def test_what_is_not_there_is_not_sold(shop: Shop) -> None:
 
 def test_two_lines_of_one_product_are_taken_together(shop: Shop) -> None:
     one = RARE | {"qty": 1}
+    shop.stock_up("rare", 1)
+    shop.reserve("order-1", "rare", 1)
     with shop.unchanged():
         found = shop.no("till-1", "sale/commit", shop.sale(one, one, total_minor=2000))
     assert found["code"] == "insufficient-stock"

@@ -32,12 +32,11 @@ from hub.domain.basket import (
     advance,
     check_price,
     line_amounts,
-    reduction_ppm,
 )
 from hub.domain.dayparts import local_time
-from hub.domain.staff import Asked, Permission
+from hub.domain.staff import Permission
 from hub.domain.stock import claim, counter_sellable
-from hub.service import permits, pricing
+from hub.service import deviations, permits, pricing
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.items import Item, price
 from hub.service.ledger import Ledger
@@ -116,20 +115,9 @@ def change_line(unit: Unit, command: ChangeLine) -> BasketView:
             basket.basket_id,
             {"line": line.line_no, "sku": line.sku, "from": before.qty, "to": line.qty},
         )
-    _permit_again(unit, item_of(before), item_of(line))
+    deviations.permit_again(unit, item_of(before), item_of(line))
     basketrows.save_line(unit.tx, basket.id, line)
     return _finish(unit, basket)
-
-
-def _permit_again(unit: Unit, before: Item, after: Item) -> None:
-    """Another quantity mustn't make a permitted discount or price into more than was permitted."""
-    for permission, asked_of in (
-        (Permission.SALE_DISCOUNT, _asked_discount),
-        (Permission.PRICE_OVERRIDE, _asked_override),
-    ):
-        had, asked = asked_of(before), asked_of(after)
-        if asked.amount_minor > had.amount_minor or asked.share_ppm > had.share_ppm:
-            permits.need(unit, permission, asked)
 
 
 def remove_line(unit: Unit, command: RemoveLine) -> BasketView:
@@ -151,7 +139,7 @@ def discount_line(unit: Unit, command: DiscountLine) -> BasketView:
     basket = begin(unit, command, BasketEvent.CHANGE)
     line = _line(unit, basket, command.line_no)
     changed = replace(line, discount_minor=command.discount_minor, reason=command.reason)
-    approver = permit_discount(
+    approver = deviations.permit_discount(
         unit,
         item_of(changed),
         command.approval_id,
@@ -177,7 +165,7 @@ def override_price(unit: Unit, command: OverridePrice) -> BasketView:
     basket = begin(unit, command, BasketEvent.CHANGE)
     line = _line(unit, basket, command.line_no)
     changed = replace(line, unit_price_minor=command.unit_price_minor, reason=command.reason)
-    approver = permit_override(
+    approver = deviations.permit_override(
         unit,
         item_of(changed),
         command.approval_id,
@@ -197,37 +185,6 @@ def override_price(unit: Unit, command: OverridePrice) -> BasketView:
         },
     )
     return _finish(unit, basket)
-
-
-def permit_discount(
-    unit: Unit, item: Item, approval_id: str | None, subject: ApprovalSubject
-) -> str | None:
-    """May this discount be given?  Who approved it, if anybody."""
-    asked = _asked_discount(item)
-    return permits.need(
-        unit, Permission.SALE_DISCOUNT, asked, approval_id=approval_id, subject=subject
-    )
-
-
-def _asked_discount(item: Item) -> Asked:
-    amounts = line_amounts(item.as_line())
-    return Asked(amounts.discount_minor, reduction_ppm(amounts.gross_minor, amounts.discount_minor))
-
-
-def permit_override(
-    unit: Unit, item: Item, approval_id: str | None, subject: ApprovalSubject
-) -> str | None:
-    """May this price be charged?  A higher price counts with its difference, too."""
-    asked = _asked_override(item)
-    return permits.need(
-        unit, Permission.PRICE_OVERRIDE, asked, approval_id=approval_id, subject=subject
-    )
-
-
-def _asked_override(item: Item) -> Asked:
-    amounts = line_amounts(item.as_line())
-    off_minor = abs(amounts.override_minor)
-    return Asked(off_minor, reduction_ppm(amounts.gross_minor + amounts.override_minor, off_minor))
 
 
 def suspend_basket(unit: Unit, command: SuspendBasket) -> BasketView:

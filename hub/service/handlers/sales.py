@@ -1,4 +1,4 @@
-"""Selling and voiding: the heart of the shop."""
+"""Selling: the heart of the shop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 
 from hub.contract.base import Command
 from hub.contract.basket import BasketCommand
-from hub.contract.oms_events import SALE_COMPLETED, SALE_VOIDED, STOCK_CLAIMS_SHORT
+from hub.contract.oms_events import SALE_COMPLETED, STOCK_CLAIMS_SHORT
 from hub.contract.problems import Code, refuse
 from hub.contract.sale import (
     CommitSale,
-    RefundView,
     SaleDone,
     SaleLine,
-    SaleVoided,
     Tender,
     VoidSale,
 )
@@ -29,14 +27,14 @@ from hub.domain.stock import (
     Movement,
     MovementType,
     OpenClaim,
-    Place,
     check_sale,
     claims_short,
     counter_sellable,
 )
-from hub.service import permits, pricing, receipts
+from hub.service import deviations, permits, pricing, receipts
 from hub.service.gate import Handler, command_hash, same_request
 from hub.service.handlers import baskets
+from hub.service.handlers.voids import void_sale
 from hub.service.items import Item, Priced, price
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, SaleMade
@@ -176,9 +174,9 @@ def _permit(unit: Unit, command: CommitSale, item: Item, line: SaleLine) -> dict
     subject = ApprovalSubject(sale_id=command.sale_id, line_no=item.line_no, sku=item.sku)
     approvers = []
     if line.override_price_minor is not None:
-        approvers.append(baskets.permit_override(unit, item, line.approval_id, subject))
+        approvers.append(deviations.permit_override(unit, item, line.approval_id, subject))
     if line.discount_minor:
-        approvers.append(baskets.permit_discount(unit, item, line.approval_id, subject))
+        approvers.append(deviations.permit_discount(unit, item, line.approval_id, subject))
     return {
         "line": item.line_no,
         "sku": item.sku,
@@ -379,94 +377,6 @@ def _event(
         "change_minor": sale.change_minor,
         "movements": movements,
     }
-
-
-# Voiding -----------------------------------------------------------------------------------------
-
-
-def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
-    """See :class:`VoidSale`.  A repeat answers with the void as it was written."""
-    sale = salerows.get(unit.tx, command.sale_id)
-    if sale is None:
-        raise refuse(Code.NOT_FOUND, "There is no such sale in this shop.")
-    if sale.state == "voided":
-        return _void_again(unit, sale, command)
-    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
-    if sale.business_day != day:
-        raise refuse(
-            Code.CONFLICT,
-            f"The sale is of {sale.business_day}: only today's can be voided; take a return.",
-        )
-    if salerows.has_returns(unit.tx, sale.id):
-        raise refuse(Code.CONFLICT, "Goods of this sale came back already: take a return instead.")
-    approver = permits.need(
-        unit,
-        Permission.SALE_VOID,
-        approval_id=command.approval_id,
-        subject=ApprovalSubject(sale_id=command.sale_id),
-    )
-    ledger = Ledger.of(unit, "void", sale.id)
-    for movement in stockrows.movements_of(unit.tx, "sale", sale.id):
-        sold = Movement(
-            MovementType(movement.type), _place(movement.src), _place(movement.dst), movement.qty
-        )
-        ledger.move(movement.sku, sold.reversed(), movement.ref_line, movement.n)
-    salerows.mark_voided(unit.tx, sale.id, command_hash(command), command.reason)
-    refunds = _give_back_all(unit, sale)
-    unit.emit(
-        "sales",
-        SALE_VOIDED,
-        sale.sale_id,
-        {
-            "sale_id": sale.sale_id,
-            "reason": command.reason,
-            "staff_id": unit.staff_id,
-            "movements": ledger.finish(),
-        },
-    )
-    salerows.add_to_day(unit.tx, day, voided=1, voided_minor=sale.total_minor)
-    unit.note(
-        "sale.voided",
-        sale.sale_id,
-        {"reason": command.reason, "total_minor": sale.total_minor, "approved_by": approver},
-    )
-    unit.tell(SaleMade())
-    return SaleVoided(sale_id=sale.sale_id, voided_at_ms=unit.now_ms, refund=refunds)
-
-
-def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
-    if not same_request(sale.void_hash, command_hash(command)):
-        raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
-    unit.cover_all()
-    assert sale.voided_at_ms is not None
-    refunds = tuple(
-        RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
-        for one in salerows.tenders(unit.tx, sale.id)
-        if one.refunded_minor
-    )
-    return SaleVoided(sale_id=sale.sale_id, voided_at_ms=sale.voided_at_ms, refund=refunds)
-
-
-def _place(name: str) -> Place:
-    return Bucket(name) if name in set(Bucket) else Counterparty(name)
-
-
-def _give_back_all(unit: Unit, sale: SaleRow) -> tuple[RefundView, ...]:
-    """Every tender as it was taken; cash less the change that was given."""
-    refunds = []
-    change = sale.change_minor
-    for tender in salerows.tenders(unit.tx, sale.id):
-        amount = tender.amount_minor
-        if tender.kind == "cash":
-            given = min(change, amount)
-            amount, change = amount - given, change - given
-        if amount == 0:
-            continue
-        salerows.set_refunded(unit.tx, sale.id, tender.n, amount)
-        refunds.append(
-            RefundView(kind=tender.kind, amount_minor=amount, payment_id=tender.payment_id)
-        )
-    return tuple(refunds)
 
 
 WRITES: dict[type[Command], Handler] = {CommitSale: commit_sale, VoidSale: void_sale}
