@@ -7,7 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-RECENT = 8
+RECENT = 6
 _MINUTE_MS = 60_000
 
 

@@ -59,14 +59,16 @@ def plain_line(tally: Tally, seen: Seen) -> str:
 
 def screen(tally: Tally, seen: Seen, address: str) -> RenderableType:
     """The whole view."""
-    from rich.columns import Columns
     from rich.console import Group
     from rich.panel import Panel
+    from rich.table import Table
     from rich.text import Text
 
     problems = [str(text) for text in seen.status.get("problems", ())][:_PROBLEMS_SHOWN]
+    beside = Table.grid(padding=(0, 2))
+    beside.add_row(_shop(tally, seen), Group(_tills(tally), _recent(tally)))
     rows: list[RenderableType] = [
-        Columns([_shop(tally, seen), _tills(tally), _recent(tally)], padding=(0, 3)),
+        beside,
         *(Text(f"! {text}", style="yellow") for text in problems),
     ]
     return Panel(Group(*rows), title=f"Store Hub: {address}", subtitle="Ctrl-C closes the shop")

@@ -109,13 +109,21 @@ def _in_folder(wanted: Wanted, keep: Path | None, voice: Voice) -> Outcome:
         shutil.rmtree(base)
         raise
     except Exception:
-        voice.warn(f"databases and logs are kept in {base}")
+        _leave(base, voice)
         raise
     if outcome.exit_code:
-        voice.warn(f"databases and logs are kept in {base}")
+        _leave(base, voice)
     else:
         shutil.rmtree(base)
     return outcome
+
+
+def _leave(base: Path, voice: Voice) -> None:
+    """Say where everything is, if there is anything."""
+    if any(base.iterdir()):
+        voice.warn(f"databases and logs are kept in {base}")
+    else:
+        base.rmdir()
 
 
 async def _interruptible(wanted: Wanted, base: Path, voice: Voice) -> Outcome:
