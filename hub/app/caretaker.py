@@ -116,6 +116,7 @@ class Certificates:
         self._lock = asyncio.Lock()
         self.on_change: Callable[[bool], Awaitable[None]] = _nobody
         self.server_expires_at_ms: int | None = None
+        self._listed: list[Revoked] = []
 
     async def keep(self) -> None:
         """Roll the CA over if due, renew the server's certificate, reissue the revocation list."""
@@ -134,17 +135,21 @@ class Certificates:
                 return rolled, renewed, authority.server_expires_at_ms()
 
             rolled, renewed, expires_at_ms = await asyncio.to_thread(work)
+            self._listed = revoked
             self.server_expires_at_ms = expires_at_ms
             if renewed:
                 log.info("the hub's certificate was issued anew")
             await self.on_change(rolled)
 
-    async def revoke(self) -> None:
-        """Reissue the revocation list after a device was shut out."""
+    async def list_revoked(self) -> None:
+        """Reissue the revocation list if devices were shut out or have other keys since."""
         async with self._lock:
             revoked = self._revoked()
+            if revoked == self._listed:
+                return
             now_ms = self._clock.wall_ms()
             await asyncio.to_thread(self.authority.issue_crl, revoked, now_ms)
+            self._listed = revoked
             await self.on_change(False)
 
     def _revoked(self) -> list[Revoked]:

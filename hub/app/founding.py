@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from hub.clock import Clock, Ids, Randomness
+from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
@@ -66,7 +66,7 @@ class Opened:
     database: Path
 
 
-def open_state(settings: Settings, clock: Clock, ids: Ids, randomness: Randomness) -> Opened:
+def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Opened:
     """Open (or found) the database and note this start.
 
     Errors: :class:`~hub.storage.errors.DatabaseRefused`, :class:`WrongStore`.
@@ -76,7 +76,7 @@ def open_state(settings: Settings, clock: Clock, ids: Ids, randomness: Randomnes
     try:
         conn.execute("BEGIN IMMEDIATE")
         try:
-            hub = _identify(settings, conn, clock, ids, randomness)
+            hub = _identify(settings, conn, clock, randomness)
             conn.execute("COMMIT")
         except BaseException:
             if conn.in_transaction:
@@ -89,9 +89,7 @@ def open_state(settings: Settings, clock: Clock, ids: Ids, randomness: Randomnes
     return Opened(conn, hub, path)
 
 
-def _identify(
-    settings: Settings, conn: Connection, clock: Clock, ids: Ids, randomness: Randomness
-) -> HubRow:
+def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Randomness) -> HubRow:
     state = settings.paths.state
     tx = Tx(conn, clock.wall_ms(), 0)
     known = hubrow.load(tx)
@@ -99,8 +97,7 @@ def _identify(
     if known is None:
         salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
-        hub_id = f"hub-{ids.uuid7()[-12:]}"
-        hubrow.found(tx, settings.store.id, hub_id, machine_hash(salt), fork)
+        hubrow.found(tx, settings.store.id, settings.store.hub_name, machine_hash(salt), fork)
         hubrow.count_start(tx, starts + 1)
         return hubrow.get(tx)
     if known.store != settings.store.id:

@@ -29,11 +29,13 @@ from hub.security.secrets_box import SecretsBox
 from hub.security.sessions import Sessions
 from hub.service.gate import Gate
 from hub.service.handlers import collect
+from hub.service.notices import DatasetSwapped
 from hub.service.shop import Shop
 from hub.service.signin import PinDesk
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage import sqlite
 from hub.storage.readers import LoopReader, ThreadReaders
+from hub.storage.searchindex import SearchIndex
 from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
 from hub.web.adminsocket import AdminSocket
@@ -116,7 +118,7 @@ class Hub:
                 "pysqlite3 wheel, and don't run a replicator beside this hub",
                 sqlite.version(),
             )
-        self.opened = open_state(self.settings, self._clock, self._ids, self._randomness)
+        self.opened = open_state(self.settings, self._clock, self._randomness)
 
     async def _start_gate(self) -> None:
         opened, storage = self.opened, self.settings.storage
@@ -134,6 +136,10 @@ class Hub:
         self.slow = ThreadReaders(opened.database)
         await self.slow.open()
         self._later("the readers", self.slow.close)
+        self.search = SearchIndex(opened.database)
+        self.search.start()
+        self._later("the search index", self.search.stop)
+        self._listeners.append(self._index)
         desk = PinDesk()
         self._later("the PIN desk", desk.close)
         self.gate = Gate(
@@ -176,6 +182,7 @@ class Hub:
             self._clock,
             self._randomness,
             cloud_up=lambda: self.cloud.up,
+            list_revoked=self.certificates.list_revoked,
         )
         self.caretaker = Caretaker(
             self.settings, self.gate, self._clock, self.guard, self.certificates
@@ -292,6 +299,11 @@ class Hub:
     def _on_notices(self, told: Sequence[object]) -> None:
         for listen in self._listeners:
             listen(told)
+
+    def _index(self, told: Sequence[object]) -> None:
+        for notice in told:
+            if isinstance(notice, DatasetSwapped) and notice.dataset == "catalog":
+                self.search.poke(snapshot=notice.snapshot)
 
     def _on_trusted_time(self, trusted_ms: int) -> None:
         self.guard.compare(trusted_ms)

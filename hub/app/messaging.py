@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from hub.mqtt.router import Router
 from hub.mqtt.session import HubSession, PublishRefused
 from hub.mqtt.supervisor import BrokerSupervisor
 from hub.security.authority import Authority
+from hub.security.errors import SecurityError
 from hub.security.passwords import hash_password
 from hub.service import notices
 from hub.service.caller import HUB
@@ -48,7 +49,7 @@ RESTATE_S = 60.0
 HANG_S = 90.0
 WATCH_S = 10.0
 START_S = 20.0
-RELOAD_PAUSES_S = (1.0, 0.0)
+RELOAD_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def free_port(bind: str) -> int:
 
 
 class Messaging:
-    """Made once per run of the hub; ``cloud_up`` is asked for the hub's mode."""
+    """Made once per run of the hub; ``cloud_up`` is asked for the hub's mode, and
+    ``list_revoked`` writes the revocation list anew if it is out of date."""
 
     def __init__(
         self,
@@ -87,9 +89,11 @@ class Messaging:
         clock: Clock,
         randomness: Randomness,
         *,
-        cloud_up: Any,
+        cloud_up: Callable[[], bool],
+        list_revoked: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
+        self._list_revoked = list_revoked
         self._gate = gate
         self._authority = authority
         self._clock = clock
@@ -122,6 +126,7 @@ class Messaging:
         self.bridge = self._bridge()
         self._watch = Periodic("mqtt-watch", WATCH_S, self._look_after)
         self._chores: set[asyncio.Task[None]] = set()
+        self._one_account = asyncio.Lock()
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -164,7 +169,7 @@ class Messaging:
                     self._chore(self._shut_out(device_id))
                 case notices.DeviceChanged(device_id):
                     self._refresh_paired()
-                    self._chore(self.admit(device_id))
+                    self._chore(self._changed(device_id))
                 case _:
                     continue
         self.announcer.notify(told)
@@ -178,9 +183,10 @@ class Messaging:
         if row.auth == "password" and password is None:
             return
         try:
-            await self.control.ensure_device(_access(row), password)
+            async with self._one_account:
+                await self.control.ensure_device(_access(row), password)
         except (ControlFailed, PublishRefused) as error:
-            log.warning("the broker doesn't know %s yet: %s", device_id, error)
+            self._start_broker_again(f"it doesn't know {device_id} yet: {error}")
 
     def certificates_changed(self, rolled_over: bool) -> None:
         """The files in ``tls/`` are new."""
@@ -189,15 +195,14 @@ class Messaging:
         if rolled_over:
             self.broker.restart("the certificate authority was rolled over")
         else:
-            self._chore(self._reload())
-
-    async def _reload(self) -> None:
-        """Have the broker read its files again; twice, for it loses a signal that comes while it
-        is reading (seen with 2.0.11)."""
-        assert self.broker is not None
-        for pause_s in RELOAD_PAUSES_S:
             self.broker.reload_certificates()
-            await asyncio.sleep(pause_s)
+            self._chore(self._reload_again())
+
+    async def _reload_again(self) -> None:
+        """The broker loses a signal that comes while it is reading (seen with 2.0.11)."""
+        assert self.broker is not None
+        await asyncio.sleep(RELOAD_PAUSE_S)
+        self.broker.reload_certificates()
 
     def status(self) -> BrokerStatus:
         """For the status page."""
@@ -332,23 +337,44 @@ class Messaging:
             self._down_since_s = now_s
             self.broker.restart("no session with it for a long time")
 
+    async def _changed(self, device_id: str) -> None:
+        """A renewal may have replaced certificates; a new device may have to be let in."""
+        await self._keep_list()
+        await self.admit(device_id)
+
     async def _shut_out(self, device_id: str) -> None:
-        """Cut a device's connection and forget what it left at the broker."""
+        """Cut a device's connection; forget what it left at the broker, or welcome its new key."""
+        await self._keep_list()
+        row = devicerows.get(self._gate.rows, device_id)
+        welcome = row is not None and row.status == "paired"
+        if welcome and row is not None and row.auth == "password":
+            return  # its new password, which pairing brings to the broker, cuts the old key off
         if self.control is not None:
             try:
-                await self.control.remove_device(device_id)
+                async with self._one_account:
+                    await self.control.remove_device(device_id)
             except (ControlFailed, PublishRefused) as error:
-                log.error("%s is not cut off yet: %s; the broker restarts", device_id, error)
-                assert self.broker is not None
-                self.broker.restart("a revoked device could not be cut off")
+                self._start_broker_again(f"it has not cut {device_id} off yet: {error}")
+        if welcome:
+            await self.admit(device_id)
+            return
         for topic in (self.topics.state(device_id), self.topics.meta(device_id)):
             try:
                 self.session.publish(topic, b"", retain=True)
             except PublishRefused as error:
                 log.info("what %s left is not cleared: %s", device_id, error)
-        row = devicerows.get(self._gate.rows, device_id)
-        if row is not None and row.status == "paired":  # re-keyed: welcome with its new key
-            await self.admit(device_id)
+
+    async def _keep_list(self) -> None:
+        try:
+            await self._list_revoked()
+        except (OSError, SecurityError) as error:
+            log.error("the revocation list is not written: %s", error)
+
+    def _start_broker_again(self, why: str) -> None:
+        """Its accounts are written anew at each start."""
+        assert self.broker is not None
+        log.error("the broker is started again: %s", why)
+        self.broker.restart(why)
 
     def _refresh_paired(self) -> None:
         rows = devicerows.paired(self._gate.rows)
@@ -360,6 +386,8 @@ class Messaging:
                 await work
             except StorageError as error:
                 log.warning("a chore of the broker failed: %s", error)
+            except Exception:
+                log.exception("a chore of the broker failed")
 
         task = asyncio.get_running_loop().create_task(run())
         self._chores.add(task)

@@ -101,7 +101,7 @@ def _import(settings: Any, files: list[tuple[str, Path]], *, quiet: bool) -> lis
 
     clock, randomness = SystemClock(), SystemRandomness()
     ids = SystemIds(clock, randomness)
-    opened = open_state(settings, clock, ids, randomness)
+    opened = open_state(settings, clock, randomness)
     try:
         with progress() as bar:
             done = []

@@ -146,6 +146,19 @@ def remove_line(tx: Tx, basket: int, line_no: int) -> None:
     tx.run("DELETE FROM basket_lines WHERE basket = ? AND line_no = ?", basket, line_no)
 
 
+def abandon_old(tx: Tx, before_ms: int, limit: int = 200) -> list[tuple[int, str]]:
+    """End open and suspended baskets untouched since ``before_ms``; ``(number, basket_id)``."""
+    old = tx.all(
+        "UPDATE baskets SET state = 'abandoned', version = version + 1, changed_at_ms = ?"
+        " WHERE id IN (SELECT id FROM baskets WHERE state IN ('open', 'suspended')"
+        " AND changed_at_ms < ? ORDER BY changed_at_ms LIMIT ?) RETURNING id, basket_id",
+        tx.now_ms,
+        before_ms,
+        limit,
+    )
+    return [(row[0], row[1]) for row in old]
+
+
 def purge(tx: Tx, before_ms: int, limit: int = 200) -> int:
     """Delete baskets that ended before ``before_ms``; how many."""
     ended = tx.all(

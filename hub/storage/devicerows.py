@@ -352,8 +352,8 @@ def open_session(tx: Tx, token_hash: bytes, role: str, expires_budget_ms: int, m
     """Write a session; beyond ``most`` the oldest ends."""
     tx.run("DELETE FROM web_sessions WHERE expires_budget_ms <= ?", tx.budget_ms)
     tx.run(
-        "INSERT INTO web_sessions (token_hash, csrf, role, opened_at_ms, expires_budget_ms)"
-        " VALUES (?, '', ?, ?, ?)",  # the CSRF token is derived from the session's, never kept
+        "INSERT INTO web_sessions (token_hash, role, opened_at_ms, expires_budget_ms)"
+        " VALUES (?, ?, ?, ?)",
         token_hash,
         role,
         tx.now_ms,

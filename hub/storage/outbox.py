@@ -129,14 +129,18 @@ def last_id(rows: Rows) -> int:
 
 
 def safe_id(rows: Rows) -> int:
-    """Up to which work sequence everything that matters is acked by the cloud."""
+    """Up to which work sequence everything that matters is acked by the cloud; what is parked
+    isn't, whatever was acked in its place."""
+    parked = rows.one(
+        "SELECT min(outbox_id) FROM parked WHERE resent_at_ms IS NULL AND stream <> 'telemetry'"
+    )
     row = rows.one(
         "SELECT min((SELECT id FROM outbox o WHERE o.source = t.source AND o.stream = t.stream"
         " AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1)) FROM streams t"
         " WHERE t.acked_seq < t.head_seq AND t.stream <> 'telemetry'"
     )
-    first_unsafe = row[0] if row else None
-    return int(first_unsafe) - 1 if first_unsafe is not None else last_id(rows)
+    unsafe = [found[0] for found in (parked, row) if found and found[0] is not None]
+    return min(unsafe) - 1 if unsafe else last_id(rows)
 
 
 def depth(rows: Rows) -> dict[str, int]:

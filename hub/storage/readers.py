@@ -76,7 +76,8 @@ class ThreadReaders:
 
         Errors: TimeoutError when no reader came free or the read took longer than its limit.
         """
-        conn = await asyncio.wait_for(self._idle.get(), self._limit_s)
+        async with asyncio.timeout(self._limit_s):  # wait_for of 3.11 can swallow a cancellation
+            conn = await self._idle.get()
         rows = RowsOf(conn._conn)
         execute: Any = conn._execute
         work: asyncio.Future[T] = asyncio.ensure_future(execute(query, rows))

@@ -47,9 +47,23 @@ def fact_taken(tx: Tx, device_id: str, journal_id: str) -> int:
 def set_fact_taken(tx: Tx, device_id: str, journal_id: str, evt_seq: int) -> None:
     """Advance a journal's watermark."""
     tx.run(
-        "INSERT INTO journals (device_id, journal_id, evt_seq) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET evt_seq = excluded.evt_seq",
+        "INSERT INTO journals (device_id, journal_id, evt_seq, at_ms) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET evt_seq = excluded.evt_seq, at_ms = excluded.at_ms",
         device_id,
         journal_id,
         evt_seq,
+        tx.now_ms,
+    )
+
+
+def purge_journals(tx: Tx, before_ms: int) -> int:
+    """Forget up to 1,000 journals that were silent since ``before_ms``; how many.
+
+    A fact of such a journal that came again would make the event it made before.
+    """
+    return tx.run(
+        "DELETE FROM journals WHERE (device_id, journal_id) IN"
+        " (SELECT device_id, journal_id FROM journals WHERE at_ms < ? LIMIT ?)",
+        before_ms,
+        PURGE_MAX,
     )

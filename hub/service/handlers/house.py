@@ -11,9 +11,10 @@ from hub.contract.problems import Code, refuse
 from hub.domain.dayparts import business_day
 from hub.domain.stock import claim
 from hub.service.gate import Handler, Reader, ReadUnit
+from hub.service.handlers import baskets
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
-from hub.service.notices import HubChanged
+from hub.service.notices import BasketChanged, HubChanged
 from hub.service.unit import Unit
 from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
 from hub.storage.hubrow import HubRow
@@ -52,9 +53,25 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     done += requests.purge(unit.tx, kept_ms)
     done += outbox.purge(unit.tx, kept_ms)
     done += staffrows.purge_approvals(unit.tx, kept_ms)
+    done += requests.purge_journals(unit.tx, kept_ms)
+    done += _end_old_baskets(unit)
     done += basketrows.purge(unit.tx, unit.now_ms - BASKETS_KEPT_DAYS * DAY_MS)
-    _send_audit_head(unit)
+    if hubrow.source_and_fence(unit.tx)[1] != "superseded":
+        _send_audit_head(unit)
     return done
+
+
+def _end_old_baskets(unit: Unit) -> int:
+    """Give up baskets that nobody has touched for a day."""
+    old = basketrows.abandon_old(unit.tx, unit.now_ms - DAY_MS)
+    ledger = Ledger.of(unit, "basket")
+    for number, basket_id in old:
+        baskets.release_holds(unit, ledger, number)
+        unit.note("basket.abandoned", basket_id, {"reason": "untouched for a day"})
+        unit.tell(BasketChanged(basket_id, "abandoned", ""))
+    if old:
+        ledger.finish()
+    return len(old)
 
 
 def _expire_holds(unit: Unit) -> int:

@@ -90,6 +90,9 @@ def begin_try(unit: Unit, command: BeginTry) -> str | None:
             "clear it (staff/clear-lockout).",
             remaining_s=-(-lockout.remaining_ms // 1000),
         )
+    member = staffrows.member(unit.tx, command.staff_id)
+    if member is None:
+        return None  # made-up ids fill no table; they fail like a wrong PIN
     after = after_failure(lockout)
     # 0, not now: after a crash the budget clock may stand a little earlier.
     locked_until = now + after.remaining_ms if after.locked else 0
@@ -98,8 +101,7 @@ def begin_try(unit: Unit, command: BeginTry) -> str | None:
     )
     if after.locked:
         unit.note("staff.locked", command.staff_id, {"device": command.device_id})
-    member = staffrows.member(unit.tx, command.staff_id)
-    return member.pin_hash if member is not None and member.active else None
+    return member.pin_hash if member.active else None
 
 
 def end_try(unit: Unit, command: EndTry) -> None:

@@ -81,8 +81,10 @@ CREATE TABLE journals (
     device_id TEXT NOT NULL,
     journal_id TEXT NOT NULL,
     evt_seq INTEGER NOT NULL,                    -- facts up to here are taken in
+    at_ms INTEGER NOT NULL,                      -- of the last one
     PRIMARY KEY (device_id, journal_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX journals_age ON journals (at_ms);
 
 -- Devices -----------------------------------------------------------------------------------------
 CREATE TABLE devices (
@@ -191,7 +193,6 @@ CREATE TABLE audit (
 
 CREATE TABLE web_sessions (
     token_hash BLOB PRIMARY KEY,
-    csrf TEXT NOT NULL,
     role TEXT NOT NULL,
     opened_at_ms INTEGER NOT NULL,
     expires_budget_ms INTEGER NOT NULL

@@ -224,7 +224,7 @@ class FakeHub:
         """Go without a word: the broker tells the last will."""
         client, self._client = self._client, None
         if client is not None:
-            sock = client.socket()
+            sock: Any = client.socket()
             client._state = 0  # type: ignore[assignment]
             client.on_disconnect = None
             client._thread_terminate = True
@@ -309,7 +309,7 @@ class FakeHub:
             self._reply(device, correlation.encode(), reply)
 
     def _on_request(self, device: str, message: MQTTMessage) -> None:
-        properties = message.properties
+        properties: Any = message.properties
         assert properties is not None
         pairs = dict(getattr(properties, "UserProperty", []))
         assert properties.MessageExpiryInterval > 0

@@ -10,6 +10,7 @@ import pytest
 from cloud_link.check import run_checks
 from cloud_link.check.runner import as_json, as_table
 from cloud_link.sandbox import datasets, events, levels, routes, sessions
+from hub.contract.oms import EventResult
 from tests.wire.oms.cloud_room import Cloud, StartCloud
 
 
@@ -38,7 +39,7 @@ async def _failed(cloud: Cloud) -> set[str]:
 
 
 def _unmindful_repeat(db: Any, intake: Any, event: Any) -> bool:
-    intake.results.append(events.EventResult(id=event.id, status="duplicate"))
+    intake.results.append(EventResult(id=event.id, status="duplicate"))
     return True
 
 
