@@ -1,0 +1,74 @@
+"""Which figures there are, and who measures them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from scripts.benchmarks.bench import Bench
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Figures that share their preparation.  ``full_only``: too long for the quick form."""
+
+    about: str
+    module: str
+    names: tuple[str, ...]
+    function: str = "run"
+    full_only: bool = False
+
+    def load(self) -> Callable[[Bench], Awaitable[None]]:
+        """What measures it; imported only when it is needed."""
+        found: Callable[[Bench], Awaitable[None]] = getattr(
+            importlib.import_module(f"scripts.benchmarks.{self.module}"), self.function
+        )
+        return found
+
+
+FAMILIES = (
+    Family(
+        "durable sales through gate and writer",
+        "commits",
+        ("sale.1", "sale.10", "sale.50", "sale.200"),
+    ),
+    Family(
+        "the same on a slow disk",
+        "commits",
+        ("sale.1.slow", "sale.10.slow", "sale.50.slow", "sale.200.slow"),
+        "run_slow",
+    ),
+    Family(
+        "a sale from a till over MQTT", "sales", ("till.latency", "till.cpu", "till.throughput")
+    ),
+    Family("sixteen tills, slow disk", "sales", ("till.throughput.slow",), "run_slow", True),
+    Family("a scan in a large catalogue", "lookups", ("lookup.p99",)),
+    Family("years of sales, a long outage", "growth", ("growth.commit", "growth.outbox")),
+    Family("selling during an import", "imports", ("import.sale",)),
+    Family("events to the cloud", "uplink", ("uplink.cpu", "uplink.sale")),
+    Family("start and memory", "daemon", ("daemon.ready", "daemon.memory")),
+    Family("three hundred devices", "crowd", ("crowd.cpu", "crowd.p99"), full_only=True),
+    Family(
+        "what a shop would use instead",
+        "queues",
+        ("instead.persist-queue", "instead.huey", "instead.procrastinate"),
+    ),
+)
+ALL_NAMES = tuple(name for family in FAMILIES for name in family.names)
+
+
+def chosen(patterns: tuple[str, ...], *, quick: bool) -> frozenset[str]:
+    """The figures that ``patterns`` name, exactly or by their beginning up to a dot; without any,
+    all that the form of the run has.  Errors: ValueError naming what is unknown."""
+    if not patterns:
+        return frozenset(
+            name for one in FAMILIES if not (quick and one.full_only) for name in one.names
+        )
+    found: set[str] = set()
+    for pattern in patterns:
+        named = {name for name in ALL_NAMES if name == pattern or name.startswith(f"{pattern}.")}
+        if not named:
+            raise ValueError(f"there is no figure {pattern}; --list shows them all")
+        found |= named
+    return frozenset(found)
