@@ -84,8 +84,9 @@ class Session:
         self.reconnect(why)
 
     def reconnect(self, why: str) -> None:
-        """Drop the link so that it is opened anew."""
+        """Drop the link so that it is opened anew, soon: it didn't fail."""
         if self._link is not None:
+            self._pause.reset()
             self._link.drop(why)
 
     async def run(self) -> None:

@@ -355,6 +355,7 @@ async def test_a_websocket_without_the_subprotocol_is_told_to_ask_for_it(doors: 
         assert "mqtt" in await answer.text()
 
 
+@pytest.mark.may_leak  # the module's hub, started again
 async def test_a_retained_request_is_not_executed_again_when_the_hub_comes_back(
     doors: Doors,
 ) -> None:

@@ -15,7 +15,9 @@ import sqlite3
 import ssl
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +38,7 @@ STORE = "367"
 SKUS = 40
 DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
 UNTIL_S = 40.0
+THREADS = 4
 HUB = "import sys; from hub.cli import main; sys.exit(main())"
 CASHIER, SECOND, SUPERVISOR, MANAGER = ((row[0], row[3]) for row in demo.DEMO_STAFF)
 
@@ -181,6 +184,11 @@ class Box:
         """Read the hub's database from outside."""
         return read_rows(self.rig.hub_database, sql, *values)
 
+    def write(self, sql: str, *values: object) -> None:
+        """Tamper with the hub's database from outside."""
+        with contextlib.closing(sqlite3.connect(self.rig.hub_database, timeout=10)) as db, db:
+            db.execute(sql, values)
+
     def oms_rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return read_rows(self.rig.oms_database, sql, *values)
 
@@ -286,6 +294,7 @@ async def open_box(
     *, cloud: bool = True, settings: Sections | None = None, started: bool = True
 ) -> AsyncIterator[Box]:
     """A shop in a directory of its own; everything is stopped and removed afterwards."""
+    _threads_first()
     base = Path(tempfile.mkdtemp(prefix="shb-", dir="/tmp"))
     more: dict[str, dict[str, object]] = {
         "cloud": {"linger_ms": 20, "retry_max_s": 1, "dataset_every_s": 5},
@@ -308,6 +317,17 @@ async def open_box(
     finally:
         shutil.rmtree(base, ignore_errors=True)
         shutil.rmtree(rig.run_dir, ignore_errors=True)
+
+
+def _threads_first() -> None:
+    """Start the loop's own threads now: those of a module's loop outlive the test that was the
+    first to need one."""
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="asyncio")
+    barrier = threading.Barrier(THREADS + 1)
+    for _ in range(THREADS):
+        pool.submit(barrier.wait)
+    barrier.wait()
+    asyncio.get_running_loop().set_default_executor(pool)
 
 
 class LonelyRig(ShopRig):
