@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
+import shutil
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hub.app.periodic import Periodic
+from hub.app.ports import choose_ports
 from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.contract.local import BrokerStatus
@@ -45,36 +45,10 @@ from hub.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-RESTATE_S = 60.0
 HANG_S = 90.0
 WATCH_S = 10.0
 START_S = 20.0
 RELOAD_PAUSE_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the broker listens."""
-
-    password: int
-    mtls: int
-
-
-def choose_ports(settings: Settings) -> Ports:
-    """The configured ports; a 0 becomes any free one."""
-    bind = settings.broker.bind or "127.0.0.1"
-    return Ports(
-        settings.broker.password_port or free_port(bind),
-        settings.broker.mtls_port or free_port(bind),
-    )
-
-
-def free_port(bind: str) -> int:
-    """A port that nobody uses just now."""
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((bind, 0))
-        return int(probe.getsockname()[1])
 
 
 class Messaging:
@@ -124,7 +98,8 @@ class Messaging:
             self.session.route(RESPONSE_TOPIC, self.control.handle_response)
         self.router = Router(gate, self.topics, clock, self._publish)
         self.bridge = self._bridge()
-        self._watch = Periodic("mqtt-watch", WATCH_S, self._look_after)
+        watch_s = min(WATCH_S, settings.broker.restate_s / 2)
+        self._watch = Periodic("mqtt-watch", watch_s, self._look_after)
         self._chores: set[asyncio.Task[None]] = set()
         self._one_account = asyncio.Lock()
 
@@ -253,7 +228,9 @@ class Messaging:
                 mtls_connections=broker.max_connections,
             ),
         )
-        executable = None if broker.binary == "mosquitto" else Path(broker.binary)
+        executable = None
+        if broker.binary != "mosquitto":
+            executable = Path(shutil.which(broker.binary) or broker.binary)
         return BrokerSupervisor(
             plan,
             find_broker(executable),
@@ -326,7 +303,7 @@ class Messaging:
         now_s = self._clock.monotonic_s()
         if self._up_since_s is not None:
             up_s = now_s - self._up_since_s
-            if not self._restated and up_s >= RESTATE_S:
+            if not self._restated and up_s >= self._settings.broker.restate_s:
                 self._restated = True
                 before_ms = self._clock.wall_ms() - int(up_s * 1000)
                 lost = await self._gate.internal(HUB, MarkSilentLost(before_ms))

@@ -144,6 +144,12 @@ class Broker(Section):
     memory_limit_mb: int = Field(
         default=256, ge=32, le=4096, description="managed only: mosquitto's memory at most."
     )
+    restate_s: int = Field(
+        default=60,
+        ge=1,
+        le=600,
+        description="A device that is not back by then after a restart is shown lost.",
+    )
 
     @model_validator(mode="after")
     def _mode_is_complete(self) -> Self:

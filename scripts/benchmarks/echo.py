@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from hub.app.messaging import free_port
+from hub.app.ports import free_port
 from hub.clock import SystemClock, SystemRandomness
 from hub.contract.topics import RequestTopic, Topics
 from hub.mqtt.config import BrokerPlan, TlsFiles, find_broker

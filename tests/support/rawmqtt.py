@@ -26,7 +26,7 @@ class Login:
 
     device_id: str
     port: int
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None
     password: str | None = None
     websocket: bool = False
     old: bool = False
@@ -135,7 +135,8 @@ async def raw_device(login: Login, store: str, *, subscribe: bool = True) -> Asy
         client.ws_set_options("/mqtt")
     if login.password is not None:
         client.username_pw_set(login.device_id, login.password)
-    client.tls_set_context(login.tls)
+    if login.tls is not None:
+        client.tls_set_context(login.tls)
     it = Raw(login, f"sh/1/{store}", client, loop.create_future())
 
     def call(function: Any, *arguments: Any) -> None:
