@@ -76,7 +76,7 @@ class Ledger:
             hash=b"",
         )
         digest = hashchain.chain_hash(LABEL, self._head[1], _payload(entry))
-        stockrows.append_movement(self.unit.tx, _with_hash(entry, digest))
+        stockrows.append_movement(self.unit.tx, entry, digest)
         self._head = (seq, digest)
         stockrows.save_level(self.unit.tx, row.sku_id, levels, seq)
         self._levels[sku] = LevelRow(row.sku_id, sku, levels, seq)
@@ -113,24 +113,6 @@ def _payload(row: MovementRow) -> list[Json]:
         row.n,
         row.prev_seq,
     ]
-
-
-def _with_hash(row: MovementRow, digest: bytes) -> MovementRow:
-    return MovementRow(
-        row.seq,
-        row.sku_id,
-        row.sku,
-        row.qty,
-        row.src,
-        row.dst,
-        row.type,
-        row.ref_type,
-        row.ref_id,
-        row.ref_line,
-        row.n,
-        row.prev_seq,
-        digest,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,14 @@ from hub.storage import hubrow, outbox, staffrows
 from hub.storage.rows import Tx
 from hub.storage.staffrows import SignedInRow
 
+# json.dumps would make such an encoder anew each time.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: the same value always gives the same text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def derived_id(*parts: str) -> str:
@@ -104,7 +108,7 @@ class Unit:
             event_id=derived_id(self.shop.store, type_, *(key or (aggregate,))),
             type_=type_,
             aggregate=aggregate,
-            data=json.dumps(data, separators=(",", ":"), ensure_ascii=False),
+            data=_COMPACT.encode(data),
         )
         self.tell(OutboxGrew(stream))
         return self.seq

@@ -101,8 +101,8 @@ def ledger_head(rows: Rows) -> tuple[int, bytes]:
     return (row[0], row[1]) if row else (0, GENESIS)
 
 
-def append_movement(tx: Tx, row: MovementRow) -> None:
-    """Write the next movement."""
+def append_movement(tx: Tx, row: MovementRow, digest: bytes) -> None:
+    """Write the next movement under its hash (``row.hash`` is ignored)."""
     tx.run(
         "INSERT INTO movements (seq, sku_id, qty, src, dst, type, ref_type, ref_id, ref_line, n,"
         " prev_seq, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -117,7 +117,7 @@ def append_movement(tx: Tx, row: MovementRow) -> None:
         row.ref_line,
         row.n,
         row.prev_seq,
-        row.hash,
+        digest,
     )
 
 
