@@ -29,9 +29,9 @@ from hub.security.secrets_box import SecretsBox
 from hub.security.sessions import Sessions
 from hub.service.gate import Gate
 from hub.service.handlers import collect
+from hub.service.handlers.signin import PinDesk
 from hub.service.notices import DatasetSwapped
 from hub.service.shop import Shop
-from hub.service.signin import PinDesk
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage import sqlite
 from hub.storage.readers import LoopReader, ThreadReaders

@@ -53,6 +53,7 @@ class DynsecControl:
         self._timeout_s = timeout_s
         self._numbers = itertools.count(1)
         self._one_at_a_time = asyncio.Lock()
+        self._one_change_at_a_time = asyncio.Lock()
         self._waiting: tuple[str, asyncio.Future[list[dict[str, Any]]]] | None = None
 
     async def ensure_device(self, access: DeviceAccess, password: str | None = None) -> None:
@@ -63,6 +64,10 @@ class DynsecControl:
         change its password; the plugin takes no hash while it runs.  Raises
         :class:`ControlFailed`; ``ValueError`` when the password is missing.
         """
+        async with self._one_change_at_a_time:
+            await self._ensure(access, password)
+
+    async def _ensure(self, access: DeviceAccess, password: str | None) -> None:
         role = device_role(self._topics, access.device_id)
         client, known_role = await self._look(access.device_id)
         if client is not None and client.get("textname") != access.auth:
@@ -84,6 +89,10 @@ class DynsecControl:
         """Take a device's account away and cut its connection.  False if it had none."""
         if not is_device_id(device_id):
             raise ValueError(f"device id {device_id!r}: not a device of this shop")
+        async with self._one_change_at_a_time:
+            return await self._remove(device_id)
+
+    async def _remove(self, device_id: str) -> bool:
         client, role = await self._look(device_id)
         commands: list[dict[str, Any]] = []
         if client is not None:

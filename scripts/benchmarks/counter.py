@@ -16,7 +16,7 @@ from hub.config import Settings
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.handlers import collect
-from hub.service.signin import PinDesk
+from hub.service.handlers.signin import PinDesk
 from hub.service.timekeeping import BudgetClock
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.sqlite import Connection

@@ -12,8 +12,8 @@ import pytest
 from hub.service import auditlog
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
+from hub.service.handlers.signin import PinDesk
 from hub.service.notices import ApprovalChanged
-from hub.service.signin import PinDesk
 from tests.support.shop import PIN, Shop
 
 ANNA = {"staff_id": "anna", "pin": PIN}
@@ -135,6 +135,15 @@ async def test_a_right_pin_forgives_the_wrong_ones(
     for pin in ("0000", "1111", "2222", "3333", PIN, "0000", PIN):
         found = await ask(shop, "staff/sign-in", WRONG | {"pin": pin})
         assert found["ok"] is (pin == PIN)
+
+
+async def test_the_same_try_repeated_while_it_is_verified_counts_once(
+    make_shop: Callable[..., Shop], desk: PinDesk
+) -> None:
+    shop = make_shop(desk=desk)
+    found = codes(await asyncio.gather(*(ask(shop, "staff/sign-in", WRONG) for _ in range(12))))
+    assert found == ["unauthenticated"] * 12
+    assert codes([await ask(shop, "staff/sign-in", ANNA)]) == ["ok"]
 
 
 async def test_a_queue_of_pins_has_a_bound(make_shop: Callable[..., Shop], desk: PinDesk) -> None:

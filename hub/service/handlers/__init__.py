@@ -9,7 +9,7 @@ from typing import Any
 from hub.contract.registry import BY_COMMAND
 from hub.contract.staff import DecideApproval, SignIn
 from hub.service.gate import Handlers
-from hub.service.signin import PinDesk
+from hub.service.handlers.signin import PinDesk
 
 
 def _modules() -> tuple[ModuleType, ...]:

@@ -1,6 +1,6 @@
 """Signing in, and a manager's approval.
 
-A PIN is verified in a thread before the writer is asked (:mod:`hub.service.signin`); the handlers
+A PIN is verified in a thread before the writer is asked (:mod:`hub.service.handlers.signin`); the handlers
 here only act on a verified person.
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 from hub.contract.problems import Code, refuse
 from hub.contract.staff import DecideApproval, SignIn
@@ -24,7 +25,7 @@ class PinDesk:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub-pin")
-        self._waiting = 0
+        self._under_way: dict[bytes, asyncio.Task[None]] = {}
 
     async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> VerifiedSignIn:
         """The command to run once the PIN is known to be right.  Errors: ``unauthenticated``."""
@@ -39,18 +40,25 @@ class PinDesk:
         )
 
     async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
-        if self._waiting >= MAX_WAITING:
-            raise refuse(Code.BUSY, "Many PINs are being verified: repeat shortly.")
-        self._waiting += 1
-        try:
-            stored = await gate.internal(caller, BeginTry(staff_id, caller.id))
-            loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(self._pool, pins.verify_pin, pin, stored)
-            if not right:
-                raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
-            await gate.internal(caller, EndTry(staff_id, caller.id))
-        finally:
-            self._waiting -= 1
+        """One try.  The same try made again while it is verified (a message delivered twice, an
+        impatient device) shares its outcome: it must not count as another."""
+        same = sha256(f"{caller.key}\0{staff_id}\0{pin}".encode()).digest()
+        task = self._under_way.get(same)
+        if task is None:
+            if len(self._under_way) >= MAX_WAITING:
+                raise refuse(Code.BUSY, "Many PINs are being verified: repeat shortly.")
+            task = asyncio.create_task(self._try(gate, caller, staff_id, pin), name="pin-try")
+            self._under_way[same] = task
+            task.add_done_callback(lambda _: self._under_way.pop(same))
+        await asyncio.shield(task)
+
+    async def _try(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
+        stored = await gate.internal(caller, BeginTry(staff_id, caller.id))
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(self._pool, pins.verify_pin, pin, stored)
+        if not right:
+            raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
+        await gate.internal(caller, EndTry(staff_id, caller.id))
 
     def close(self) -> None:
         """End the thread."""
