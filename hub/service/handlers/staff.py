@@ -1,7 +1,7 @@
 """Signing in, and a manager's approval.
 
-A PIN is verified in a thread before the writer is asked (:mod:`hub.service.handlers.signin`); the handlers
-here only act on a verified person.
+A PIN is verified in a thread before the writer is asked (:mod:`hub.service.handlers.signin`); the
+handlers here only act on a verified person.
 """
 
 from __future__ import annotations
