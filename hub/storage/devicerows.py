@@ -82,8 +82,15 @@ def listed(rows: Rows, budget_ms: int, limit: int = OPEN_MAX) -> list[ListedRow]
 
 
 def next_number(tx: Tx) -> int:
-    """The next short number of a device; rows are never deleted, so none comes twice."""
-    row = tx.one("SELECT coalesce(max(number), 0) + 1 FROM devices")
+    """The next short number of a device; rows are never deleted, so none comes twice.
+
+    Nor does that of a device that a restored database knows nothing of, for each restore begins
+    another hundred: a new device must not get the name in a forgotten one's certificate.
+    """
+    row = tx.one(
+        "SELECT max(coalesce(max(number), 0), 100 * (SELECT max(count(*), 1) - 1 FROM sources"
+        " WHERE fork <> '')) + 1 FROM devices"
+    )
     assert row is not None
     return int(row[0])
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from hub.storage.rows import Rows, Tx
 
+RECEIPTS_FROM_MS = 1_577_836_800_000
+"""2020-01-01, from where receipt numbers after a restore are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class HubRow:
@@ -106,8 +109,22 @@ def set_session(tx: Tx, *, incarnation: int, source: int, epoch: int, oms_incarn
 
 
 def set_fork(tx: Tx, source: int, fence: str, machine_hash: str) -> None:
-    """Write under a fork from now on (a restored or copied database)."""
-    tx.run("UPDATE hub SET source = ?, fence = ?, machine_hash = ?", source, fence, machine_hash)
+    """Write under a fork from now on (a restored or copied database).
+
+    A HELLO under way is forgotten: it was another box's, or of another time.  Tills go on with
+    receipt numbers that none of them can have given in what this database has lost: tenths of
+    seconds since 2020, which no till catches up with.
+    """
+    tx.run(
+        "UPDATE hub SET source = ?, fence = ?, machine_hash = ?, hello_nonce = NULL",
+        source,
+        fence,
+        machine_hash,
+    )
+    tx.run(
+        "UPDATE devices SET receipt_count = max(receipt_count, ?)",
+        max(0, tx.now_ms - RECEIPTS_FROM_MS) // 100,
+    )
 
 
 def set_machine(tx: Tx, machine_hash: str) -> None:

@@ -171,14 +171,10 @@ def set_started(tx: Tx, hello: str) -> None:
 
 
 def set_fork(tx: Tx, *, fork: str, fence: str, machine_hash: str) -> int:
-    """Write under a fresh fork of the present incarnation from now on; the source's number.
-
-    A HELLO under way is forgotten: it was another box's, or of another time.
-    """
+    """Write under a fresh fork of the present incarnation from now on; the source's number."""
     hub = hubrow.get(tx)
     source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
     hubrow.set_fork(tx, source, fence, machine_hash)
-    tx.run("UPDATE hub SET hello_nonce = NULL")
     return source
 
 
