@@ -40,7 +40,7 @@ async def run(bench: Bench) -> None:
                 return await _sales_p99_ms(counter, _import(counter, staged, mine))
 
             async def idle_ms() -> float:
-                return await _sales_p99_ms(counter, asyncio.sleep(bench.size(1, 4)))
+                return await _sales_p99_ms(counter, asyncio.sleep(0.7 if bench.quick else 4.0))
 
             rounds = await interleaved(runs, importing_ms, idle_ms)
     bench.add(

@@ -63,7 +63,7 @@ async def run_slow(bench: Bench) -> None:
 
 
 async def _latency(bench: Bench, till: Till, echo: Till, probe: SyncProbe) -> None:
-    each = bench.size(40, 150)
+    each = bench.size(30, 150)
 
     async def sale_ms() -> float:
         return median([await till.sell(sale_body(number)) for number in range(each)]) * 1000
@@ -89,7 +89,7 @@ async def _latency(bench: Bench, till: Till, echo: Till, probe: SyncProbe) -> No
 async def _cpu(
     bench: Bench, hub: HubProcess, tills: list[Till], echo: HubProcess, echoes: list[Till]
 ) -> None:
-    each = bench.size(12, 40)
+    each = bench.size(8, 40)
 
     async def per_request_us(process: HubProcess, who: list[Till], *, sells: bool) -> float:
         before_s = process.cpu_s()
@@ -115,7 +115,7 @@ async def _cpu(
 
 async def _throughput(bench: Bench, folder: Path, name: str, preload: Path | None) -> None:
     bench.say("starting two hubs, one with a commit per sale")
-    each = bench.size(12, 40)
+    each = bench.size(8, 40)
     async with AsyncExitStack() as stack:
 
         async def shop(kind: str, **storage: int) -> list[Till]:
@@ -128,7 +128,7 @@ async def _throughput(bench: Bench, folder: Path, name: str, preload: Path | Non
         await all_at_once(grouped, 3)
         await all_at_once(single, 3)
         rounds = await interleaved(
-            bench.runs(5, 11), lambda: _per_s(grouped, each), lambda: _per_s(single, each)
+            bench.runs(3, 11), lambda: _per_s(grouped, each), lambda: _per_s(single, each)
         )
     sync_ms = bench.sync_ms + (SLOW_MS if preload else 0.0)
     bench.add(

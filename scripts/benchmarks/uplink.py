@@ -124,7 +124,7 @@ def _nothing_acked(tx: Tx) -> None:
 
 
 async def _cpu(bench: Bench, link: _Link, url: str) -> None:
-    events = bench.size(4_000, 20_000)
+    events = bench.size(3_000, 20_000)
     batch: Any = await link.counter.gate.read(lambda rows: next_batch(rows, STORE, {}, _LIMITS))
     assert isinstance(batch, Outgoing)
     body = packed(batch.body, BATCH_CONTENT_TYPE)
@@ -162,7 +162,7 @@ async def _cpu(bench: Bench, link: _Link, url: str) -> None:
 async def _sales(bench: Bench, link: _Link) -> None:
     async def selling_ms() -> float:
         spent = []
-        for number in range(bench.size(40, 200)):
+        for number in range(bench.size(25, 200)):
             sale = sale_body(number)
             start_s = perf_counter()
             await link.counter.sell(sale)
