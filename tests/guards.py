@@ -57,8 +57,8 @@ def _watched(request: pytest.FixtureRequest) -> Iterator[None]:
     watch = Watch(set(threading.enumerate()), _children())
     request.node.stash[_KEY] = watch
     packages = request.config.getini("guarded_packages")
+    _current[-1] = watch
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_tasks_noted(watch))
         if request.node.get_closest_marker("may_block") is None:
             stack.enter_context(_waiting_refused(watch, packages))
             stack.enter_context(_long_steps_noted(watch))
@@ -67,11 +67,11 @@ def _watched(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        if (watch := item.stash.get(_KEY, None)) is not None:
-            # The runner closes its loop after our fixture has gone.
-            stack.enter_context(_tasks_noted(watch))
-        outcome = yield
+    watch = item.stash.get(_KEY, None)
+    try:
+        outcome = yield  # the runner closes its loop after our fixture has gone
+    finally:
+        _current[-1] = None
     if watch is None:
         return outcome
     faults = [f"blocked the event loop: {what}" for what in watch.blocked]
@@ -131,18 +131,20 @@ def _long_steps_noted(watch: Watch) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _tasks_noted(watch: Watch) -> Iterator[None]:
-    runners: Any = asyncio.runners
-    cancel_all = runners._cancel_all_tasks
-
-    def noting(loop: asyncio.AbstractEventLoop) -> None:
+def _note_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """In the place of asyncio's own, once for the whole session: wrapping it anew for each test
+    would have to be undone in an order that fixtures and hooks don't keep."""
+    if (watch := _current[-1]) is not None:
         names = [repr(task) for task in asyncio.all_tasks(loop) if not task.done()]
         watch.tasks += [name for name in names if name not in watch.tasks]
-        cancel_all(loop)
+    _cancel_all_tasks(loop)
 
-    with _replaced(runners, "_cancel_all_tasks", noting):
-        yield
+
+_runners: Any = asyncio.runners
+_current: list[Watch | None] = [None]
+if getattr(_runners._cancel_all_tasks, "__module__", "") == "asyncio.runners":
+    _cancel_all_tasks: Callable[[asyncio.AbstractEventLoop], None] = _runners._cancel_all_tasks
+    _runners._cancel_all_tasks = _note_tasks
 
 
 def _leaked_threads(watch: Watch) -> list[str]:
