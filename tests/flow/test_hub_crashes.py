@@ -271,6 +271,7 @@ async def foreign_broker(folder: Path, port: int, users: dict[str, str]) -> Asyn
         await process.wait()
 
 
+@pytest.mark.usefixtures("box")
 async def test_a_shop_sells_through_the_sites_own_broker() -> None:
     async with open_box(cloud=False, started=False) as box:
         port = box.rig.ports.password

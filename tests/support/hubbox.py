@@ -322,12 +322,15 @@ async def open_box(
 def _threads_first() -> None:
     """Start the loop's own threads now: those of a module's loop outlive the test that was the
     first to need one."""
+    loop: Any = asyncio.get_running_loop()
+    if loop._default_executor is not None:
+        return
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="asyncio")
     barrier = threading.Barrier(THREADS + 1)
     for _ in range(THREADS):
         pool.submit(barrier.wait)
     barrier.wait()
-    asyncio.get_running_loop().set_default_executor(pool)
+    loop.set_default_executor(pool)
 
 
 class LonelyRig(ShopRig):
