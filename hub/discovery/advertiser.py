@@ -74,6 +74,11 @@ class Advertiser:
     def state(self) -> DiscoveryState:
         return self._state
 
+    @property
+    def advertisement(self) -> Advertisement:
+        """What is to be announced."""
+        return self._advertisement
+
     def advertise(self, advertisement: Advertisement) -> None:
         """Announce this from now on: a new name, other ports, another CA."""
         if advertisement != self._advertisement:
