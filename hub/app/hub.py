@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import logging
 import sys
@@ -91,6 +92,7 @@ class Hub:
             self._later("the link to the cloud", self.cloud.stop)
             await self._start_discovery()
             self._start_care()
+            _settle_memory()
         except BaseException:
             await self.stop()
             raise
@@ -321,6 +323,14 @@ class Hub:
     def _on_fatal(self, error: Exception) -> None:
         if not self.failed.done():
             self.failed.set_result(error)
+
+
+def _settle_memory() -> None:
+    """Leave what the start has made out of every later garbage collection, and collect less often:
+    collections in the middle of a request were a tenth of the hub's processor time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def shop_of(settings: Settings) -> Shop:

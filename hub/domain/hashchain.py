@@ -18,6 +18,8 @@ from hub.domain.errors import Invalid, Json
 GENESIS: Final = bytes(32)
 """The hash before the first row."""
 MAX_DEPTH: Final = 32
+_FLAT: Final = frozenset({int, str, bool, type(None)})
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: Json | Mapping[str, Json]) -> bytes:
@@ -25,9 +27,9 @@ def canonical(value: Json | Mapping[str, Json]) -> bytes:
 
     Floats, other key types, lone surrogates and nesting beyond 32 → ``validation``.
     """
-    _check(value)
-    plain = dict(value) if isinstance(value, Mapping) else value
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if not (type(value) is list and all(type(item) in _FLAT for item in value)):
+        _check(value)
+    text = _ENCODER.encode(dict(value) if isinstance(value, Mapping) else value)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

@@ -205,22 +205,32 @@ def apply(row: StockRow, movement: Movement, sku: str | None = None) -> StockRow
     A bucket never goes below 0, except ``sellable`` by ``sale_override``.  Goods may come into a
     ``sellable`` that is below 0 and leave it there.  Claims stay as they are.
     """
-    levels: dict[str, int] = {}
+    levels = {bucket: row.bucket(bucket) for bucket in Bucket}
     if isinstance(movement.source, Bucket):
-        left = row.bucket(movement.source) - movement.qty
+        left = levels[movement.source] - movement.qty
         if left < 0 and movement.type is not MovementType.SALE_OVERRIDE:
             raise InsufficientStock(
-                f"{movement.source} holds {row.bucket(movement.source)}, {movement.type} needs"
+                f"{movement.source} holds {levels[movement.source]}, {movement.type} needs"
                 f" {movement.qty}: {_remedy(movement.type)}",
                 sku=sku,
                 wanted_qty=movement.qty,
-                free_qty=max(0, row.bucket(movement.source)),
+                free_qty=max(0, levels[movement.source]),
             )
-        levels[movement.source.value] = check_qty(left, "level")
+        levels[movement.source] = check_qty(left, "level")
     if isinstance(movement.target, Bucket):
-        level = row.bucket(movement.target) + movement.qty
-        levels[movement.target.value] = check_qty(level, "level")
-    return replace(row, **levels)
+        levels[movement.target] = check_qty(levels[movement.target] + movement.qty, "level")
+    return StockRow(
+        levels[Bucket.SELLABLE],
+        levels[Bucket.STAGED],
+        levels[Bucket.QUARANTINE],
+        levels[Bucket.REFURBISH],
+        levels[Bucket.DAMAGED],
+        levels[Bucket.TRANSIT_IN],
+        row.reserved,
+        row.held,
+        row.allotted,
+        row.safety,
+    )
 
 
 Claim = Literal["reserved", "held", "allotted"]

@@ -17,7 +17,7 @@ from hub.contract.topics import Topics
 from hub.mqtt.session import PublishRefused
 from hub.service import notices
 from hub.service.gate import Gate
-from hub.service.handlers.catalog import level_of
+from hub.service.handlers.catalog import levels_of
 from hub.service.handlers.house import mode_of
 from hub.storage import hubrow, outbox, stockrows
 
@@ -145,7 +145,7 @@ class Announcer:
             self._broadcast("stock", {"resync": True})
         for start in range(0, len(skus), LEVELS_PER_MESSAGE):
             part = skus[start : start + LEVELS_PER_MESSAGE]
-            levels = [level_of(self._gate.rows, sku).model_dump() for sku in part]
+            levels = [one.model_dump() for one in levels_of(self._gate.rows, part)]
             self._broadcast("stock", {"levels": levels})
         for topic, data in other:
             self._broadcast(topic, data)

@@ -252,7 +252,7 @@ class Gate:
                 return _replay(known, body_hash)
             if deadline_s is not None and self.clock.monotonic_s() > deadline_s:
                 raise refuse(Code.EXPIRED, "The request's time was over before its turn came.")
-            unit = self._unit(tx, caller)
+            unit = self._unit(tx, caller, body_hash)
             unit.check_fence()
             result = handler(unit, command)
             text = success_json(result, unit.seq)
@@ -329,8 +329,8 @@ class Gate:
                 "repeat of an old sale, ask for the sale by its id first.",
             )
 
-    def _unit(self, tx: Tx, caller: Caller) -> Unit:
-        return Unit(tx, caller, self.shop, self._write_books, self.ids)
+    def _unit(self, tx: Tx, caller: Caller, body_hash: bytes = b"") -> Unit:
+        return Unit(tx, caller, self.shop, self._write_books, self.ids, body_hash)
 
     def _read_unit(self, rows: Rows, caller: Caller, books: Books | None = None) -> ReadUnit:
         return ReadUnit(

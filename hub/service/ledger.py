@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +42,14 @@ class Ledger:
         """A product's levels as this request sees them."""
         found = self._levels.get(sku)
         if found is None:
-            found = self._levels[sku] = stockrows.level_or_new(self.unit.tx, sku)
+            found = self._levels[sku] = stockrows.booked_level(self.unit.tx, sku)
         return found
+
+    def look_at(self, skus: Iterable[str]) -> None:
+        """Read the levels of several products at once."""
+        unseen = [sku for sku in skus if sku not in self._levels]
+        found = stockrows.booked_levels(self.unit.tx, unseen)
+        self._levels |= {sku: found[sku] for sku in unseen if sku in found}
 
     def claim(self, sku: str, levels: StockRow) -> None:
         """Write changed claims of a product."""

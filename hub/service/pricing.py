@@ -41,14 +41,15 @@ def find(rows: Rows, code: str, now_ms: int, rules: CodeRules = DEFAULT_RULES) -
     A SKU is tried first: it is one look-up, and a shop's own SKUs may look like anything.
     Errors: ``not-found``, ``validation``.
     """
-    product = catalogrows.by_sku(rows, code, now_ms)
-    if product is not None:
-        return Found(product)
     digits = _plain_gtin(code)
-    if digits is not None:
-        product = catalogrows.by_gtin(rows, digits, now_ms)
-        if product is not None:
-            return Found(product, ScannedCode(kind=barcode.CodeKind.GTIN, raw=code, gtin14=digits))
+    if digits is None:
+        product = catalogrows.by_sku(rows, code, now_ms)
+    else:
+        product = catalogrows.by_code(rows, code, digits, now_ms)
+    if product is not None and (digits is None or product.sku == code):
+        return Found(product)
+    if product is not None:
+        return Found(product, ScannedCode(kind=barcode.CodeKind.GTIN, raw=code, gtin14=digits))
     return _find_parsed(rows, code, now_ms, rules)
 
 

@@ -54,6 +54,7 @@ class Unit:
     shop: Shop
     books: Books
     ids: Ids
+    body_hash: bytes = b""
     seq: int = 0
     _staff: SignedInRow | None = None
     _staff_known: bool = False

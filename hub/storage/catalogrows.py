@@ -46,6 +46,20 @@ def by_sku(rows: Rows, sku: str, now_ms: int) -> ProductRow | None:
     return _product(row) if row else None
 
 
+def by_code(rows: Rows, code: str, gtin14: str, now_ms: int) -> ProductRow | None:
+    """A product by its SKU, else by a barcode, in one look-up; its ``sku`` tells which it was."""
+    row = rows.one(
+        f"{_PRODUCT} JOIN products p ON p.generation = d.generation AND p.sku = coalesce("
+        "(SELECT q.sku FROM products q WHERE q.generation = d.generation AND q.sku = ?2),"
+        " (SELECT b.sku FROM barcodes b WHERE b.generation = d.generation AND b.gtin = ?3))"
+        " WHERE d.dataset = 'catalog'",
+        now_ms,
+        code,
+        gtin14,
+    )
+    return _product(row) if row else None
+
+
 def by_gtin(rows: Rows, gtin14: str, now_ms: int) -> ProductRow | None:
     """A product by one of its barcodes, as 14 digits."""
     row = rows.one(

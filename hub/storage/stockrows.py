@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.domain.stock import StockRow
@@ -64,11 +65,29 @@ def level(rows: Rows, sku: str) -> LevelRow | None:
     return _level(row) if row else None
 
 
-def level_or_new(tx: Tx, sku: str) -> LevelRow:
-    """A product's levels, with zeros written for one that is new here."""
-    found = level(tx, sku)
-    if found is not None:
-        return found
+_BOOKED = _LEVEL.replace(_SAFETY, "0")
+"""Without the safety stock, which only remote promises ask for: what a booking needs."""
+
+
+def levels(rows: Rows, skus: Sequence[str]) -> dict[str, LevelRow]:
+    """The levels of several products, by SKU; those that never had any are not in it."""
+    wanted = json.dumps(list(skus))
+    found = rows.all(f"{_LEVEL} WHERE k.sku IN (SELECT value FROM json_each(?))", wanted)
+    return {row[1]: _level(row) for row in found}
+
+
+def booked_levels(tx: Tx, skus: Sequence[str]) -> dict[str, LevelRow]:
+    """The same for a booking: ``safety`` is left at 0."""
+    wanted = json.dumps(list(skus))
+    found = tx.all(f"{_BOOKED} WHERE k.sku IN (SELECT value FROM json_each(?))", wanted)
+    return {row[1]: _level(row) for row in found}
+
+
+def booked_level(tx: Tx, sku: str) -> LevelRow:
+    """A product's levels for a booking, with zeros written for one that is new here."""
+    row = tx.one(f"{_BOOKED} WHERE k.sku = ?", sku)
+    if row is not None:
+        return _level(row)
     sku_id = tx.insert("INSERT INTO skus (sku) VALUES (?)", sku)
     tx.run("INSERT INTO stock (sku_id) VALUES (?)", sku_id)
     made = level(tx, sku)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hub.contract.base import Command
 from hub.contract.catalog import LevelView, LookUp, ProductView
 from hub.domain.stock import StockRow, available, counter_sellable
@@ -37,6 +39,17 @@ def level_of(rows: Rows, sku: str) -> LevelView:
     """The levels of a product; zeros if it never moved."""
     row = stockrows.level(rows, sku)
     return level_view(sku, row.levels, row.last_seq) if row else level_view(sku, NO_STOCK, 0)
+
+
+def levels_of(rows: Rows, skus: Sequence[str]) -> list[LevelView]:
+    """The levels of several products in the order given."""
+    found = stockrows.levels(rows, skus)
+    return [
+        level_view(sku, found[sku].levels, found[sku].last_seq)
+        if sku in found
+        else level_view(sku, NO_STOCK, 0)
+        for sku in skus
+    ]
 
 
 def look_up(unit: ReadUnit, query: LookUp) -> ProductView:

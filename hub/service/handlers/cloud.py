@@ -298,7 +298,7 @@ def _count_requested(unit: Unit, data: dict[str, Any]) -> None:
     if not isinstance(skus, list) or not all(isinstance(sku, str) and sku for sku in skus):
         raise ValueError("count.requested needs sku or skus")
     for sku in skus[:SKUS_PER_COMMAND]:
-        level = stockrows.level_or_new(unit.tx, sku)
+        level = stockrows.booked_level(unit.tx, sku)
         stockrows.add_count_task(unit.tx, level.sku_id, "asked for by the cloud")
 
 

@@ -17,7 +17,7 @@ from hub.domain.staff import Asked, Permission
 from hub.domain.stock import return_movements
 from hub.domain.tax import refund_amount_minor, refund_tax_minor
 from hub.service import permits
-from hub.service.gate import Handler, command_hash, same_request
+from hub.service.gate import Handler, same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
@@ -38,7 +38,7 @@ class _Back:
 
 def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
     """See :class:`CommitReturn`.  A return id that is known answers with the return it names."""
-    body_hash = command_hash(command)
+    body_hash = unit.body_hash
     known = salerows.get_return(unit.tx, command.return_id)
     if known is not None:
         return _repeat(unit, known, command, body_hash)

@@ -32,7 +32,7 @@ from hub.domain.stock import (
     counter_sellable,
 )
 from hub.service import deviations, permits, pricing, receipts
-from hub.service.gate import Handler, command_hash, same_request
+from hub.service.gate import Handler, same_request
 from hub.service.handlers import baskets
 from hub.service.handlers.voids import void_sale
 from hub.service.items import Item, Priced, price
@@ -45,7 +45,7 @@ from hub.storage.salerows import SaleLineRow, SaleRow, TenderRow
 
 def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     """See :class:`CommitSale`.  A sale id that is known answers with the sale it names."""
-    body_hash = command_hash(command)
+    body_hash = unit.body_hash
     known = salerows.get(unit.tx, command.sale_id)
     if known is not None:
         return _repeat(unit, known, command, body_hash)
@@ -272,6 +272,7 @@ def _take_goods(
 
 def _check_stock(unit: Unit, command: CommitSale, ledger: Ledger, wanted: Counter[str]) -> set[str]:
     """Products that only an override can sell."""
+    ledger.look_at(wanted)
     short: set[str] = set()
     for sku, qty in wanted.items():
         levels = ledger.level(sku).levels

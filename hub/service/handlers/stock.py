@@ -28,8 +28,8 @@ from hub.domain.stock import (
     count_variance,
 )
 from hub.service import permits
-from hub.service.gate import Handler, Reader, ReadUnit, command_hash
-from hub.service.handlers.catalog import level_of
+from hub.service.gate import Handler, Reader, ReadUnit
+from hub.service.handlers.catalog import level_of, levels_of
 from hub.service.ledger import Ledger
 from hub.service.unit import Unit, canonical
 from hub.storage import catalogrows, stockrows
@@ -38,7 +38,7 @@ from hub.storage.stockrows import DocumentRow, LevelRow
 
 def get_levels(unit: ReadUnit, query: GetLevels) -> Levels:
     """Levels in the order asked."""
-    return Levels(levels=tuple(level_of(unit.rows, sku) for sku in query.skus))
+    return Levels(levels=tuple(levels_of(unit.rows, query.skus)))
 
 
 def receive_stock(unit: Unit, command: ReceiveStock) -> StockBooked:
@@ -92,7 +92,7 @@ def open_count(unit: Unit, command: OpenCount) -> CountOpened:
         data = canonical({"sku": command.sku, "ledger_seq": seq, "closed": False})
         _add_document(unit, command, command.count_id, "count", command.sku, data)
         return CountOpened(count_id=command.count_id, sku=command.sku, ledger_seq=seq)
-    _check_same(known, command, "count")
+    _check_same(unit, known, "count")
     begun = json.loads(known.data)
     return CountOpened(count_id=command.count_id, sku=begun["sku"], ledger_seq=begun["ledger_seq"])
 
@@ -160,13 +160,13 @@ def _known(unit: Unit, command: Command, document_id: str, kind: str) -> bool:
     known = stockrows.document(unit.tx, document_id)
     if known is None:
         return False
-    _check_same(known, command, kind)
+    _check_same(unit, known, kind)
     unit.cover_all()
     return True
 
 
-def _check_same(known: DocumentRow, command: Command, kind: str) -> None:
-    if known.kind != kind or known.hash != command_hash(command):
+def _check_same(unit: Unit, known: DocumentRow, kind: str) -> None:
+    if known.kind != kind or known.hash != unit.body_hash:
         raise refuse(Code.CONFLICT, "This id belongs to another document: make a fresh one.")
 
 
@@ -183,7 +183,7 @@ def _add_document(
         unit.tx,
         document_id=document_id,
         kind=kind,
-        body_hash=command_hash(command),
+        body_hash=unit.body_hash,
         device_id=unit.caller.key,
         staff_id=unit.staff_id,
         reference=reference,
@@ -199,7 +199,7 @@ def _emit_moved(unit: Unit, ledger: Ledger, document_id: str, reason: str) -> No
 
 
 def _booked(unit: Unit, skus: tuple[str, ...]) -> StockBooked:
-    return StockBooked(levels=tuple(level_of(unit.tx, sku) for sku in skus))
+    return StockBooked(levels=tuple(levels_of(unit.tx, skus)))
 
 
 WRITES: dict[type[Command], Handler] = {

@@ -10,7 +10,7 @@ from hub.domain.dayparts import business_day
 from hub.domain.staff import Permission
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType, Place
 from hub.service import permits
-from hub.service.gate import command_hash, same_request
+from hub.service.gate import same_request
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
 from hub.service.unit import Unit
@@ -45,7 +45,7 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
             MovementType(movement.type), _place(movement.src), _place(movement.dst), movement.qty
         )
         ledger.move(movement.sku, sold.reversed(), movement.ref_line, movement.n)
-    salerows.mark_voided(unit.tx, sale.id, command_hash(command), command.reason)
+    salerows.mark_voided(unit.tx, sale.id, unit.body_hash, command.reason)
     refunds = _give_back_all(unit, sale)
     unit.emit(
         "sales",
@@ -69,7 +69,7 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
 
 
 def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
-    if not same_request(sale.void_hash, command_hash(command)):
+    if not same_request(sale.void_hash, unit.body_hash):
         raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
     unit.cover_all()
     assert sale.voided_at_ms is not None
