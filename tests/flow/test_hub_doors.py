@@ -29,7 +29,7 @@ from tests.support.hubbox import (
     open_box,
     sale_of,
 )
-from tests.support.rawmqtt import Raw, new_key, raw_device
+from tests.support.rawmqtt import Raw, encoded, new_key, raw_device
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("hub-doors")]
 
@@ -355,20 +355,20 @@ async def test_a_websocket_without_the_subprotocol_is_told_to_ask_for_it(doors: 
         assert "mqtt" in await answer.text()
 
 
-@pytest.mark.may_leak  # the module's hub, started again
-async def test_a_retained_request_is_not_executed_again_when_the_hub_comes_back(
-    doors: Doors,
-) -> None:
-    """Last in this file: it starts the hub again."""
-    box = doors.box
-    sale = body_of()
-    topic = f"{doors.raw.own}/req/sale/commit"
-    await doors.raw.publish(topic, json.dumps(sale).encode(), retain=True)
-    await doors.raw.silent(0.5)
-    known = box.sales()
-    await box.stop_hub()
-    async with asyncio.timeout(30):
+@pytest.mark.usefixtures("doors")
+async def test_a_retained_request_is_not_executed_again_when_the_hub_comes_back() -> None:
+    async with open_box(cloud=False) as box:
+        kiosk = await box.pair(kind="kiosk")
+        opened = {"basket_id": str(uuid.uuid4())}
+        async with box.raw(kiosk) as raw:
+            await raw.subscribed.wait()
+            given: dict[str, Any] = {"UserProperty": [("idk", new_key())]}
+            given["CorrelationData"] = b"once"
+            topic = f"{raw.own}/req/basket/open"
+            await raw.publish(topic, encoded(opened), retain=True, **given)
+            assert (await raw.reply("once"))["ok"]
+        await box.stop_hub()
         await box.start_hub()
-    async with box.raw(doors.other) as asking:
-        await asking.ask("staff/who-am-i", {})
-    assert box.sales() == known
+        async with box.raw(kiosk) as raw:
+            assert (await raw.ask("basket/list", {}))["ok"]
+            assert await raw.silent(0.5) == []

@@ -7,6 +7,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -45,6 +46,15 @@ async def tills(box: Box) -> list[IdentityStore]:
     async with box.client(stores[0]) as hub:
         await box.stock_up(hub)
     return stores
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def good_copy(box: Box, tills: list[IdentityStore]) -> Path:
+    path = box.rig.base / "good-copy"
+    await box.stop_hub()
+    await box.cli("backup", "make", str(path))
+    await box.start_hub()
+    return path
 
 
 async def mode(box: Box) -> str:
@@ -131,10 +141,10 @@ async def test_restoring_the_same_copy_twice_gives_no_receipt_number_twice(
 
 
 @restarts
-async def test_a_damaged_copy_is_refused_and_nothing_changed(box: Box) -> None:
+async def test_a_damaged_copy_is_refused_and_nothing_changed(box: Box, good_copy: Path) -> None:
     await box.stop_hub()
     bad = box.rig.base / "bad"
-    shutil.copytree(box.rig.base / "copy", bad)
+    shutil.copytree(good_copy, bad)
     (bad / "hub.db").write_bytes((bad / "hub.db").read_bytes()[:-1] + b"x")
     before = box.picture()
     assert "damaged" in await box.cli("restore", str(bad), "--yes", code=1)
@@ -142,11 +152,10 @@ async def test_a_damaged_copy_is_refused_and_nothing_changed(box: Box) -> None:
     await box.start_hub()
 
 
-async def test_a_running_hub_is_neither_copied_nor_replaced(box: Box) -> None:
+async def test_a_running_hub_is_neither_copied_nor_replaced(box: Box, good_copy: Path) -> None:
     target = str(box.rig.base / "while-running")
     assert "stop it first" in await box.cli("backup", "make", target, code=1)
-    copy = str(box.rig.base / "copy")
-    assert "stop it first" in await box.cli("restore", copy, "--yes", code=1)
+    assert "stop it first" in await box.cli("restore", str(good_copy), "--yes", code=1)
     assert (await box.status())["broker"]["connected"]
 
 
