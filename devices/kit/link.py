@@ -70,6 +70,7 @@ class Link:
         self._greeting = greeting
         self._on_message = on_message
         self._handle = sock.fileno()
+        self._hooked = False
         self._acks: dict[int, asyncio.Future[int]] = {}
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[str] = self._loop.create_future()
@@ -79,6 +80,7 @@ class Link:
     async def open(self) -> None:
         """CONNECT, then SUBSCRIBE; raises LinkLost with what the broker said, or TimeoutError."""
         self._loop.add_reader(self._handle, self._read)
+        self._hooked = True
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
         ends: set[asyncio.Future[Any]] = {self._opened, self.closed}
         try:
@@ -201,9 +203,12 @@ class Link:
         self.drop(f"{doing}: {error!r}")
 
     def _unhook(self) -> None:
-        if not self._loop.is_closed():
+        """Once: afterwards the socket's number may be another link's (paho comes here again when
+        it is collected)."""
+        if self._hooked and not self._loop.is_closed():
             self._loop.remove_reader(self._handle)
             self._loop.remove_writer(self._handle)
+        self._hooked = False
 
     def _on_connect(
         self, paho: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Any
@@ -245,11 +250,11 @@ class Link:
         self._unhook()
 
     def _on_register_write(self, _paho: Client, _data: Any, _sock: SocketLike) -> None:
-        if not self.closed.done():
+        if self._hooked:
             self._loop.add_writer(self._handle, self._write)
 
     def _on_unregister_write(self, _paho: Client, _data: Any, _sock: SocketLike) -> None:
-        if not self._loop.is_closed():
+        if self._hooked and not self._loop.is_closed():
             self._loop.remove_writer(self._handle)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
 
 import pytest
@@ -276,3 +277,19 @@ async def test_a_hub_that_crashes_and_returns_is_asked_again_soon(bench: Bench) 
         bench.hub.session = "s2"
         await bench.hub.start()
         await asked
+
+
+async def test_an_old_links_end_leaves_the_new_link_its_ears(bench: Bench) -> None:
+    """The new socket has the old one's number: what cleans up after the old one must not know."""
+    async with bench.client() as hub:
+        old = await hub.session.link()
+        hub.session.reconnect("the test says so")
+        while hub.session.connections < 2:
+            await asyncio.sleep(0.01)
+        new = await hub.session.link()
+        assert new._handle == old._handle, "this test needs the number to be used again"
+        del old
+        gc.collect()
+        async with asyncio.timeout(5):
+            await hub.request(Search(text="milk"), SearchResult)
+        assert hub.repeats == 0
