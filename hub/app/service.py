@@ -14,6 +14,7 @@ from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config import Settings
 from hub.logs import Recent
 from hub.notify import Notifier, watchdog_interval_s
+from hub.storage.errors import StorageError
 from hub.storage.rows import Tx
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ async def _watchdog(hub: Hub, notifier: Notifier) -> None:
     if interval_s is None:
         return
     while True:
-        with contextlib.suppress(TimeoutError):
+        # A queue that is full for a moment, or a foreign lock, must not end the signs of life.
+        with contextlib.suppress(TimeoutError, StorageError):
             async with asyncio.timeout(min(WATCHDOG_ANSWER_S, interval_s)):
                 await hub.writer.submit(_nothing)
                 notifier.watchdog()
