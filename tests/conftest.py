@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from hub.clock import SystemIds
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["_watched", "pytest_addoption", "pytest_runtest_teardown"]
 
 pytest_plugins = ["pytester"]
+
+# Continuous integration tries the same examples each time; people and campaigns try new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture

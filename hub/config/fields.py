@@ -125,8 +125,24 @@ def sections() -> dict[str, type[BaseModel]]:
 def nearest(word: str, names: Sequence[str]) -> str | None:
     """The name most like ``word``, or None when nothing is close enough to suggest."""
     lowered = word.lower().replace("-", "_")
-    matches = difflib.get_close_matches(lowered, names, n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    matches = difflib.get_close_matches(lowered, names, n=5, cutoff=0.6)
+    return min(matches, key=lambda name: _slips(lowered, name), default=None)
+
+
+def _slips(word: str, name: str) -> int:
+    """Letters left out, added, changed or swapped with their neighbour between two words (the
+    distance of optimal string alignment)."""
+    before: list[int] = []
+    last = list(range(len(name) + 1))
+    for i, letter in enumerate(word, start=1):
+        row = [i]
+        for j, other in enumerate(name, start=1):
+            best = min(row[-1] + 1, last[j] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == name[j - 2] and word[i - 2] == other:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]
 
 
 def nearest_key(section: str, name: str) -> str | None:

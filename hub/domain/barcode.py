@@ -296,7 +296,7 @@ def _from_elements(
         gtin14=gtin14,
         weight_g=_weight(values),
         price_minor=_element_price(values, rules),
-        count=int(count) if count is not None else None,
+        count=_number("30", count) if count is not None else None,
         lot=values.get("10"),
         serial=values.get("21"),
         expiry_date=_date("17", values.get("17"), rules)
@@ -306,14 +306,20 @@ def _from_elements(
     )
 
 
+def _number(ai: str, digits: str) -> int:
+    if not _is_digits(digits):
+        raise InvalidCode(f"Expected a number behind AI ({ai}), got none: scan it again.")
+    return int(digits)
+
+
 def _weight(values: dict[str, str]) -> int | None:
     """Net weight in grams: AI 310n in kilograms, 320n in pounds; the last digit counts decimals."""
     for ai, value in values.items():
         if len(ai) == 4 and ai[:3] == "310":
-            return divide(int(value) * 1000, 10 ** int(ai[3]), Rounding.HALF_UP)
+            return divide(_number(ai, value) * 1000, 10 ** int(ai[3]), Rounding.HALF_UP)
         if len(ai) == 4 and ai[:3] == "320":
             grams, per = _GRAMS_PER_POUND
-            return divide(int(value) * grams, per * 10 ** int(ai[3]), Rounding.HALF_UP)
+            return divide(_number(ai, value) * grams, per * 10 ** int(ai[3]), Rounding.HALF_UP)
     return None
 
 
@@ -321,9 +327,9 @@ def _element_price(values: dict[str, str], rules: CodeRules) -> int | None:
     """Amount payable of a variable-measure article: AI 392n, and 393n behind a currency number."""
     for ai, value in values.items():
         if len(ai) == 4 and ai[:3] == "392":
-            return _price(int(value), int(ai[3]), rules)
+            return _price(_number(ai, value), int(ai[3]), rules)
         if len(ai) == 4 and ai[:3] == "393":
-            return _price(int(value[3:]), int(ai[3]), rules)
+            return _price(_number(ai, value[3:]), int(ai[3]), rules)
     return None
 
 

@@ -224,6 +224,10 @@ def test_one_slip_of_the_finger_is_always_understood(data: st.DataObject) -> Non
     assert guess == key or (guess is not None and guess.partition(".")[2] == slip)
 
 
+def test_swapped_letters_find_their_key_among_alike_ones() -> None:
+    assert nearest_key("cloud", "client_ecrt_file") == "cloud.client_cert_file"
+
+
 @pytest.mark.parametrize(
     ("section", "line", "expected"),
     [

@@ -265,3 +265,9 @@ def test_plain_numbers_need_no_parser_library() -> None:
         " sys.exit('biip' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_an_element_without_its_number_is_refused() -> None:
+    for code in ("\x1d30", "\x1d3100", "\x1d3922"):
+        with pytest.raises(InvalidCode):
+            parse(code)
