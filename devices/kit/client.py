@@ -102,6 +102,7 @@ class HubClient:
             self._calls,
             self.session,
             clock=self.clock,
+            ids=self.ids,
             randomness=self._randomness,
             on_settled=self._tell_settled,
         )

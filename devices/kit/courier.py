@@ -17,9 +17,9 @@ from devices.kit.backoff import Backoff
 from devices.kit.calls import Calls
 from devices.kit.errors import JournalError, LinkLost, Refused, TooMuch
 from devices.kit.journal import Journal
-from devices.kit.journal_state import Answer, Entry, PendingFact
+from devices.kit.journal_state import Answer, Entry, FactId, PendingFact
 from devices.kit.session import Session
-from hub.clock import Clock, Randomness
+from hub.clock import Clock, Ids, Randomness
 from hub.contract.envelope import Fact, HubMode, HubState, Reply
 from hub.contract.problems import Code, Problem
 
@@ -58,6 +58,7 @@ class Courier:
         session: Session,
         *,
         clock: Clock,
+        ids: Ids,
         randomness: Randomness,
         on_settled: Callable[[Settled], None],
     ) -> None:
@@ -65,6 +66,7 @@ class Courier:
         self._calls = calls
         self._session = session
         self._clock = clock
+        self._ids = ids
         self._on_settled = on_settled
         self._pause = Backoff(randomness, base_s=0.5, cap_s=10.0)
         self._waiters: dict[str, asyncio.Future[Reply]] = {}
@@ -148,10 +150,23 @@ class Courier:
         if not reply.ok and reply.problem is not None:
             if reply.problem.retryable:
                 return True  # posted again after its patience
+            expected = reply.problem.context.get("expected")
+            if reply.problem.code is Code.CONFLICT and isinstance(expected, int):
+                self._close_gap((journal_id, int(number)), (journal_id, expected))
+                return True
             _log.error("the hub refuses fact %s: %s", correlation, reply.problem.detail)
         if self._journal.fact_acked((journal_id, int(number))):
             self._acks.set()
         return True
+
+    def _close_gap(self, told: FactId, missing: FactId) -> None:
+        """The hub has to take ``missing`` in before ``told``, which comes again with it.  One that
+        is not here any more (refused, or taken in by a hub that was restored since) will never
+        come: those after it get numbers of their own."""
+        if self._journal.has_fact(missing) or not self._journal.has_fact(told):
+            return
+        moved = self._journal.renumber_facts(told[0], self._ids.uuid7())
+        _log.warning("the hub waits for fact %s:%d, which is gone: %d renumbered", *missing, moved)
 
     # -- lanes ---------------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ memory changes only after the disk has it, except where losing the record merely
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -169,6 +170,20 @@ class Journal:
             return False
         self._note([records.acked_record(fact_id)])
         return True
+
+    def renumber_facts(self, stale_id: str, journal_id: str) -> int:
+        """Number the facts of ``stale_id`` from 1 under a fresh ``journal_id``; how many."""
+        facts = [fact for fact in self._state.facts.values() if fact.journal_id == stale_id]
+        if stale_id == self.journal_id:
+            self.journal_id, self._evt_seq = journal_id, len(facts)
+        payloads = []
+        for number, old in enumerate(facts, start=1):
+            body = json.loads(old.body) | {"journal_id": journal_id, "evt_seq": number}
+            text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            fact = replace(old, journal_id=journal_id, evt_seq=number, body=text)
+            payloads += [records.fact_record(fact), records.acked_record(old.id)]
+        self._note(payloads)
+        return len(facts)
 
     def has_fact(self, fact_id: FactId) -> bool:
         return fact_id in self._state.facts

@@ -152,6 +152,8 @@ class Router:
             correlation = f"{fact.journal_id}:{fact.evt_seq}".encode()
             if cards.screen(fact.data):
                 raise Refusal(_card_refusal())
+            if self._gate.storage_full:  # the device's journal keeps it until there is room
+                raise Refusal(problem(Code.STORAGE_FULL, "The hub's disk is nearly full."))
             await self._gate.internal(
                 Caller(CallerKind.DEVICE, device),
                 TakeFact(
