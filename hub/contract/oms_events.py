@@ -305,6 +305,13 @@ class DeviceState(Fact):
     since_ms: InstantMs
 
 
+class DeviceRevoked(Fact):
+    """A device was shut out; a hub put back from a copy hears of it again."""
+
+    device_id: Id
+    reason: FreeText = ""
+
+
 class DriftDetected(Fact):
     """A comparison of digests found levels that differ."""
 
@@ -335,6 +342,7 @@ STOCK_COUNTED = PREFIX + "stock.counted.v1"
 STOCK_CLAIMS_SHORT = PREFIX + "stock.claims_short.v1"
 AUDIT_HEAD = PREFIX + "audit.head.v1"
 DEVICE_STATE = PREFIX + "device.state.v1"
+DEVICE_REVOKED = PREFIX + "device.revoked.v1"
 DRIFT_DETECTED = PREFIX + "drift.detected.v1"
 OUTBOX_PARKED = PREFIX + "outbox.parked.v1"
 
@@ -355,6 +363,7 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         STOCK_CLAIMS_SHORT: StockClaimsShort,
         AUDIT_HEAD: AuditHead,
         DEVICE_STATE: DeviceState,
+        DEVICE_REVOKED: DeviceRevoked,
         DRIFT_DETECTED: DriftDetected,
         OUTBOX_PARKED: OutboxParked,
     }

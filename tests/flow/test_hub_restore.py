@@ -78,12 +78,14 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
         front, back = [await stack.enter_async_context(box.client(store)) for store in tills]
         await papers.sell(front, 3)
         await papers.sell(back, 2)
+        stolen = (await box.pair(name="Stolen after the copy was made")).load().device_id
         await box.told_all()
         before = (await box.status())["incarnation"]
         await box.stop_hub()
         await box.cli("backup", "make", str(copy))
         await box.start_hub()
 
+        await box.cli("devices", "revoke", stolen, "--reason", "stolen", "--yes")
         forgotten = await box.pair(name="Paired after the copy was made")
         await papers.sell(front, 3)  # the cloud will know these,
         await box.told_all()
@@ -101,6 +103,8 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
         await box.until(lambda: not fenced(box))
         assert (await box.status())["incarnation"] != before
         await box.until(lambda: box.sales().keys() >= papers.sold.keys())
+        status = box.rows(f"SELECT status FROM devices WHERE device_id = '{stolen}'")
+        assert status == [("revoked",)], "a stolen device is welcome again"
         await papers.sell(front, 1)
         fresh = await box.pair(name="Paired after the restore")
         assert fresh.load().device_id != forgotten.load().device_id

@@ -160,6 +160,7 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
             "since_ms": samples.NOW_MS,
         },
     ),
+    events.DEVICE_REVOKED: ("orders", {"device_id": samples.DEVICE, "reason": "stolen"}),
     events.DRIFT_DETECTED: (
         "telemetry",
         {"dataset": "stock", "differing_skus": 1, "sample": ["A-100"]},

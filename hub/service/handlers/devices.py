@@ -21,7 +21,7 @@ from hub.contract.admin import (
     RevokeDevice,
 )
 from hub.contract.base import Command, Nothing
-from hub.contract.oms_events import DeviceState
+from hub.contract.oms_events import DEVICE_REVOKED, DeviceState
 from hub.contract.problems import Code, refuse
 from hub.security.codes import code_fits
 from hub.service.caller import Caller, CallerKind
@@ -187,12 +187,23 @@ def revoke_device(unit: Unit, command: RevokeDevice) -> Nothing:
     device = _known(unit, command.device_id)
     if device.status == "revoked":
         return Nothing()
-    devicerows.revoke(unit.tx, device.device_id, command.reason)
-    devicerows.revoke_certificates(unit.tx, device.device_id, "privilegeWithdrawn")
-    staffrows.sign_out(unit.tx, device.device_id)
-    unit.note("device.revoke", device.device_id, {"reason": command.reason})
-    unit.tell(DeviceRevoked(device.device_id))
+    shut_out(unit, device.device_id, command.reason)
+    unit.emit(
+        "orders",
+        DEVICE_REVOKED,
+        device.device_id,
+        {"device_id": device.device_id, "reason": command.reason},
+    )
     return Nothing()
+
+
+def shut_out(unit: Unit, device_id: str, reason: str) -> None:
+    """Write that a device is revoked, and have its connection cut after the commit."""
+    devicerows.revoke(unit.tx, device_id, reason)
+    devicerows.revoke_certificates(unit.tx, device_id, "privilegeWithdrawn")
+    staffrows.sign_out(unit.tx, device_id)
+    unit.note("device.revoke", device_id, {"reason": reason})
+    unit.tell(DeviceRevoked(device_id))
 
 
 def list_devices(unit: ReadUnit, _command: ListDevices) -> Devices:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from hub.contract.oms_events import (
     OUTBOX_PARKED,
     CloudEvent,
+    DeviceRevoked,
     EventSource,
     Fact,
     Heads,
@@ -32,11 +33,12 @@ from hub.contract.oms_events import (
 from hub.contract.problems import Refusal
 from hub.domain.dayparts import business_day
 from hub.domain.errors import DomainError
+from hub.service.handlers import devices
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged, SaleMade
 from hub.service.retelling import move_as_told
 from hub.service.unit import Unit
-from hub.storage import catalogrows, hubrow, relinkrows, salerows, stockrows
+from hub.storage import catalogrows, devicerows, hubrow, relinkrows, salerows, stockrows
 from hub.storage.outbox import OutboxRow
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
 
@@ -136,10 +138,21 @@ def _apply(unit: Unit, event: CloudEvent, fact: Fact, at_ms: int, outbox_id: int
             return _return(unit, fact, fact.sale_id, at_ms, outbox_id)
         case StockCounted():
             return _document(unit, event, fact, fact.count_id)
+        case DeviceRevoked():
+            return _revoked(unit, fact)
         case _ if event.type != OUTBOX_PARKED and movements_of(fact):
             return _document(unit, event, fact, event.partitionkey)
         case _:
             return "kept"
+
+
+def _revoked(unit: Unit, fact: DeviceRevoked) -> str:
+    """A device that was shut out stays out."""
+    device = devicerows.get(unit.tx, fact.device_id)
+    if device is None or device.status == "revoked":
+        return "known"
+    devices.shut_out(unit, fact.device_id, fact.reason)
+    return "applied"
 
 
 # Sales -------------------------------------------------------------------------------------------
