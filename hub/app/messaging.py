@@ -305,7 +305,7 @@ class Messaging:
             up_s = now_s - self._up_since_s
             if not self._restated and up_s >= self._settings.broker.restate_s:
                 self._restated = True
-                before_ms = self._clock.wall_ms() - int(up_s * 1000)
+                before_ms = unheard_before_ms(self._since_ms, self._clock.wall_ms(), up_s)
                 lost = await self._gate.internal(HUB, MarkSilentLost(before_ms))
                 if lost:
                     log.warning("%d devices did not come back and are shown lost", lost)
@@ -369,6 +369,12 @@ class Messaging:
         task = asyncio.get_running_loop().create_task(run())
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def unheard_before_ms(up_at_ms: int, now_ms: int, up_s: float) -> int:
+    """The wall instant of the session's start, on whichever side of a jump of the wall clock is
+    earlier: whoever was heard since must not count as silent."""
+    return min(up_at_ms, now_ms - int(up_s * 1000))
 
 
 def _access(row: DeviceRow) -> DeviceAccess:

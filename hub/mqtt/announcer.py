@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,7 +53,7 @@ class Announcer:
         self._wake = asyncio.Event()
         self._skus: dict[str, None] = {}
         self._resync = False
-        self._other: list[tuple[str, dict[str, Any]]] = []
+        self._other: deque[tuple[str, dict[str, Any]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -137,18 +138,23 @@ class Announcer:
                 log.exception("announcing failed; the next change tries again")
 
     def _send_all(self) -> None:
-        skus, self._skus = list(self._skus), {}
-        other, self._other = self._other, []
+        """Nothing is forgotten before the session takes messages again; what is refused in the
+        middle is made up for by ``resync``."""
         self._publish(self._topics.hub_state, self.state_text(), qos=1, retain=True)
         if self._resync:
-            self._resync = False
             self._broadcast("stock", {"resync": True})
-        for start in range(0, len(skus), LEVELS_PER_MESSAGE):
-            part = skus[start : start + LEVELS_PER_MESSAGE]
-            levels = [one.model_dump() for one in levels_of(self._gate.rows, part)]
-            self._broadcast("stock", {"levels": levels})
-        for topic, data in other:
-            self._broadcast(topic, data)
+            self._resync = False
+        skus, self._skus = list(self._skus), {}
+        try:
+            for start in range(0, len(skus), LEVELS_PER_MESSAGE):
+                part = skus[start : start + LEVELS_PER_MESSAGE]
+                levels = [one.model_dump() for one in levels_of(self._gate.rows, part)]
+                self._broadcast("stock", {"levels": levels})
+        except Exception:
+            self._resync = True
+            raise
+        while self._other:
+            self._broadcast(*self._other.popleft())
 
     def _broadcast(self, topic: str, data: dict[str, Any]) -> None:
         version = stockrows.ledger_head(self._gate.rows)[0]
