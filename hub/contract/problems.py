@@ -8,39 +8,23 @@ duplicate of a refused request stays refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from pydantic import Field
 
 from hub.contract.base import Outgoing
+from hub.domain.errors import Code
 
-
-class Code(StrEnum):
-    """What went wrong, for machines."""
-
-    VALIDATION = "validation"
-    UNAUTHENTICATED = "unauthenticated"
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not-found"
-    CONFLICT = "conflict"
-    INSUFFICIENT_STOCK = "insufficient-stock"
-    EXPOSURE_CAP = "exposure-cap"
-    APPROVAL_REQUIRED = "approval-required"
-    PRICE_CHANGED = "price-changed"
-    HUB_RECOVERY = "hub-recovery"
-    CLOCK_SUSPECT = "clock-suspect"
-    IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
-    IDEMPOTENCY_EXPIRED = "idempotency-expired"
-    OUTCOME_UNKNOWN = "outcome-unknown"
-    CARD_DATA_REFUSED = "card-data-refused"
-    SUPERSEDED = "superseded"
-    BUSY = "busy"
-    STORAGE_FULL = "storage-full"
-    UNAVAILABLE = "unavailable"
-    TOO_LARGE = "too-large"
-    UNSUPPORTED_CONTRACT = "unsupported-contract"
-    EXPIRED = "expired"
+__all__ = [
+    "MEANINGS",
+    "ApprovalNeeded",
+    "Code",
+    "Meaning",
+    "Problem",
+    "Refusal",
+    "problem",
+    "refuse",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ Json = _Scalar | list["Json"] | dict[str, "Json"]
 """A JSON value without floats: money and quantities are integers in this shop."""
 
 
-class ErrorCode(StrEnum):
-    """The codes a device may be answered with."""
+class Code(StrEnum):
+    """What went wrong, for machines: the codes a device may be answered with."""
 
     VALIDATION = "validation"
     UNAUTHENTICATED = "unauthenticated"
@@ -38,18 +38,21 @@ class ErrorCode(StrEnum):
     BUSY = "busy"
     STORAGE_FULL = "storage-full"
     UNAVAILABLE = "unavailable"
+    TOO_LARGE = "too-large"
+    UNSUPPORTED_CONTRACT = "unsupported-contract"
+    EXPIRED = "expired"
 
 
 class DomainError(Exception):
     """A rule says no.  ``detail`` ends with what to do next; ``context`` is JSON-able."""
 
-    code: ErrorCode = ErrorCode.VALIDATION
+    code: Code = Code.VALIDATION
 
     def __init__(
         self,
         detail: str,
         *,
-        code: ErrorCode | None = None,
+        code: Code | None = None,
         context: Mapping[str, Json] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -65,37 +68,37 @@ class DomainError(Exception):
 class Invalid(DomainError):
     """A value is out of its bounds or makes no sense."""
 
-    code = ErrorCode.VALIDATION
+    code = Code.VALIDATION
 
 
 class Unauthenticated(DomainError):
     """Nobody has proved who they are."""
 
-    code = ErrorCode.UNAUTHENTICATED
+    code = Code.UNAUTHENTICATED
 
 
 class Forbidden(DomainError):
     """Not permitted, and no manager's approval on the spot would change that."""
 
-    code = ErrorCode.FORBIDDEN
+    code = Code.FORBIDDEN
 
 
 class NotFound(DomainError):
     """There is no such thing here."""
 
-    code = ErrorCode.NOT_FOUND
+    code = Code.NOT_FOUND
 
 
 class Conflict(DomainError):
     """Somebody else was first, or the thing has changed since it was read."""
 
-    code = ErrorCode.CONFLICT
+    code = Code.CONFLICT
 
 
 class InsufficientStock(DomainError):
     """There is not enough uncommitted stock for this."""
 
-    code = ErrorCode.INSUFFICIENT_STOCK
+    code = Code.INSUFFICIENT_STOCK
 
     def __init__(self, detail: str, *, sku: str | None, wanted_qty: int, free_qty: int) -> None:
         context: dict[str, Json] = {"wanted_qty": wanted_qty, "free_qty": free_qty}
@@ -110,7 +113,7 @@ class InsufficientStock(DomainError):
 class ApprovalRequired(DomainError):
     """A person with the named permission can allow this on the spot."""
 
-    code = ErrorCode.APPROVAL_REQUIRED
+    code = Code.APPROVAL_REQUIRED
 
     def __init__(self, detail: str, *, permission: str, amount_minor: int | None = None) -> None:
         super().__init__(detail, context={"permission": permission, "amount_minor": amount_minor})
@@ -121,7 +124,7 @@ class ApprovalRequired(DomainError):
 class PriceChanged(DomainError):
     """The till's amount is not the hub's; the hub's is in the context."""
 
-    code = ErrorCode.PRICE_CHANGED
+    code = Code.PRICE_CHANGED
 
     def __init__(self, detail: str, *, expected_minor: int, given_minor: int) -> None:
         context: dict[str, Json] = {"expected_minor": expected_minor, "given_minor": given_minor}
@@ -133,4 +136,4 @@ class PriceChanged(DomainError):
 class CardDataRefused(DomainError):
     """The input holds card data; the value is never part of this error."""
 
-    code = ErrorCode.CARD_DATA_REFUSED
+    code = Code.CARD_DATA_REFUSED

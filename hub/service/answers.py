@@ -59,9 +59,7 @@ def from_domain(error: DomainError) -> Problem:
     approval = None
     if isinstance(error, ApprovalRequired):
         approval = ApprovalNeeded(permission=error.permission, amount_minor=error.amount_minor)
-    return problem(
-        Code(error.code), error.detail, approval=approval, context=json.loads(_plain(error))
-    )
+    return problem(error.code, error.detail, approval=approval, context=json.loads(_plain(error)))
 
 
 def _plain(error: DomainError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from hub.contract.base import Command
 from hub.contract.oms_events import RETURN_COMPLETED
@@ -156,21 +157,9 @@ def _write(
     refunds: tuple[RefundView, ...],
     body_hash: bytes,
 ) -> ReturnDone:
+    """Write the return, take the goods in, tell the cloud."""
     total_minor, tax_minor = sums
     day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
-    rows = [
-        ReturnLineRow(
-            line_no=number,
-            sale_line=back.sold.line_no,
-            sku=back.sold.sku,
-            qty=back.asked.qty,
-            refund_minor=back.refund_minor,
-            tax_minor=back.tax_minor,
-            disposition=back.asked.disposition,
-            reason=back.asked.reason,
-        )
-        for number, back in enumerate(backs, start=1)
-    ]
     plain = [one.model_dump(exclude_none=True) for one in refunds]
     row = ReturnRow(
         id=0,
@@ -187,46 +176,15 @@ def _write(
     number = salerows.add_return(
         unit.tx,
         row,
-        rows,
+        _line_rows(backs),
         device_id=unit.caller.id,
         staff_id=unit.staff_id,
         business_day=day,
     )
     ledger = Ledger.of(unit, "return", number)
-    returned: dict[int, tuple[int, int]] = {}
-    for line_no, back in enumerate(backs, start=1):
-        for n, movement in enumerate(return_movements(back.asked.disposition, back.asked.qty)):
-            ledger.move(back.sold.sku, movement, line_no, n)
-        qty, minor = returned.get(
-            back.sold.line_no, (back.sold.returned_qty, back.sold.returned_minor)
-        )
-        returned[back.sold.line_no] = (qty + back.asked.qty, minor + back.refund_minor)
-    for line_no, (qty, minor) in returned.items():
-        salerows.set_returned(unit.tx, sale.id, line_no, qty, minor)
-    outbox_id = unit.emit(
-        "sales",
-        RETURN_COMPLETED,
-        sale.sale_id,
-        {
-            "return_id": command.return_id,
-            "sale_id": sale.sale_id,
-            "lines": [
-                {
-                    "line_no": back.sold.line_no,
-                    "sku": back.sold.sku,
-                    "qty": back.asked.qty,
-                    "refund_minor": back.refund_minor,
-                    "tax_minor": back.tax_minor,
-                    "disposition": back.asked.disposition,
-                }
-                for back in backs
-            ],
-            "tenders": plain,
-            "total_minor": total_minor,
-            "movements": ledger.finish(),
-        },
-        command.return_id,
-    )
+    _take_goods(unit, sale, ledger, backs)
+    data = _event(command, backs, plain, total_minor, ledger.finish())
+    outbox_id = unit.emit("sales", RETURN_COMPLETED, sale.sale_id, data, command.return_id)
     salerows.set_return_outbox_id(unit.tx, number, outbox_id)
     salerows.add_to_day(unit.tx, day, returned_minor=total_minor)
     unit.tell(SaleMade())
@@ -238,6 +196,62 @@ def _write(
         refund=refunds,
         at_ms=unit.now_ms,
     )
+
+
+def _line_rows(backs: list[_Back]) -> list[ReturnLineRow]:
+    return [
+        ReturnLineRow(
+            line_no=number,
+            sale_line=back.sold.line_no,
+            sku=back.sold.sku,
+            qty=back.asked.qty,
+            refund_minor=back.refund_minor,
+            tax_minor=back.tax_minor,
+            disposition=back.asked.disposition,
+            reason=back.asked.reason,
+        )
+        for number, back in enumerate(backs, start=1)
+    ]
+
+
+def _take_goods(unit: Unit, sale: SaleRow, ledger: Ledger, backs: list[_Back]) -> None:
+    """Move the goods in and count them against the sale's lines."""
+    returned: dict[int, tuple[int, int]] = {}
+    for line_no, back in enumerate(backs, start=1):
+        for n, movement in enumerate(return_movements(back.asked.disposition, back.asked.qty)):
+            ledger.move(back.sold.sku, movement, line_no, n)
+        sold = back.sold
+        qty, minor = returned.get(sold.line_no, (sold.returned_qty, sold.returned_minor))
+        returned[sold.line_no] = (qty + back.asked.qty, minor + back.refund_minor)
+    for line_no, (qty, minor) in returned.items():
+        salerows.set_returned(unit.tx, sale.id, line_no, qty, minor)
+
+
+def _event(
+    command: CommitReturn,
+    backs: list[_Back],
+    tenders: list[dict[str, Any]],
+    total_minor: int,
+    movements: list[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "return_id": command.return_id,
+        "sale_id": command.sale_id,
+        "lines": [
+            {
+                "line_no": back.sold.line_no,
+                "sku": back.sold.sku,
+                "qty": back.asked.qty,
+                "refund_minor": back.refund_minor,
+                "tax_minor": back.tax_minor,
+                "disposition": back.asked.disposition,
+            }
+            for back in backs
+        ],
+        "tenders": tenders,
+        "total_minor": total_minor,
+        "movements": movements,
+    }
 
 
 WRITES: dict[type[Command], Handler] = {CommitReturn: commit_return}

@@ -28,7 +28,7 @@ from hub.domain.basket import (
     settle_refund,
     totals,
 )
-from hub.domain.errors import Conflict, DomainError, ErrorCode, Invalid
+from hub.domain.errors import Code, Conflict, DomainError, Invalid
 from hub.domain.money import Rounding
 from hub.domain.tax import TaxMode, TaxPolicy, TaxRate, TaxScope
 
@@ -116,7 +116,7 @@ def test_another_price_than_the_hubs_is_refused_with_the_hubs_price() -> None:
     check_price(100, 100, "total")
     with pytest.raises(DomainError) as refusal:
         check_price(99, 100, "total")
-    assert refusal.value.code is ErrorCode.PRICE_CHANGED
+    assert refusal.value.code is Code.PRICE_CHANGED
     assert refusal.value.context["expected_minor"] == 100
 
 

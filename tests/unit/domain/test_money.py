@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.domain.errors import DomainError, ErrorCode
+from hub.domain.errors import Code, DomainError
 from hub.domain.money import (
     CURRENCY_EXPONENTS,
     MAX_MONEY_MINOR,
@@ -83,7 +83,7 @@ def test_equal_remainders_go_to_the_earlier_part() -> None:
 def test_a_split_over_nothing_is_refused(total: int, weights: list[int]) -> None:
     with pytest.raises(DomainError) as refusal:
         allocate(total, weights)
-    assert refusal.value.code is ErrorCode.VALIDATION
+    assert refusal.value.code is Code.VALIDATION
 
 
 def test_a_total_that_its_parts_cannot_make_is_refused() -> None:
