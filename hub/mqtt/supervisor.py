@@ -125,10 +125,12 @@ class BrokerSupervisor:
             self._process.send_signal(signal.SIGHUP)
 
     def restart(self, reason: str) -> None:
-        """A planned restart: sessions and retained messages are kept, no backoff."""
+        """A planned restart: sessions and retained messages are kept, no backoff.  A broker that
+        hangs is killed after 5 s and keeps only what it saved before."""
         if self._process is not None and self._planned is None:
             self._planned = reason
             self._process.terminate()
+            asyncio.get_running_loop().call_later(_STOP_TIMEOUT_S, _kill, self._process)
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -267,10 +269,16 @@ async def _end(process: Process) -> None:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await process.wait()
     except TimeoutError:
+        _kill(process)
+        await process.wait()
+
+
+def _kill(process: Process) -> None:
+    """End a broker that did not end when it was asked to."""
+    if process.returncode is None:
         _log.warning("the broker did not end within %g s: killed", _STOP_TIMEOUT_S)
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
 
 
 async def _until_answering(path: Path) -> None:

@@ -67,6 +67,18 @@ async def test_a_killed_broker_comes_back_and_everybody_with_it(shop: Shop) -> N
     assert down.reason == "broker ended by SIGKILL"
 
 
+async def test_a_broker_that_hangs_is_restarted_too(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.mqtt.supervisor._STOP_TIMEOUT_S", 0.3)
+    pid = shop.supervisor.status.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    shop.supervisor.restart("it hangs")
+    await reach(shop, lambda: shop.session.connects == 2)
+    assert shop.supervisor.status.pid != pid
+
+
 async def test_its_files_and_sockets_are_for_the_hubs_user_only(shop: Shop) -> None:
     await shop.control.ensure_device(shop.add("till-8", "pw"), "pw")  # the plugin rewrites its file
     for path in (
