@@ -14,7 +14,8 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
 from hub.service.handlers.signin import PinDesk
 from hub.service.notices import ApprovalChanged
-from tests.support.shop import PIN, Shop
+from tests.support.gatebench import PIN
+from tests.support.shop import Shop
 
 ANNA = {"staff_id": "anna", "pin": PIN}
 WRONG = {"staff_id": "anna", "pin": "0000"}

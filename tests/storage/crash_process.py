@@ -17,7 +17,8 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.storage.readers import LoopReader
 from hub.storage.writer_thread import WriterThread
-from tests.support.shop import FakeInstants, PlainDesk, ReadNow, Shop, handlers_of
+from tests.support.gatebench import FakeInstants, PlainDesk, ReadNow, handlers_of
+from tests.support.shop import Shop
 
 SALES = 40
 

@@ -14,7 +14,7 @@ from hub.storage.errors import NotStored, OutcomeUnknown, QueueFull, StorageFull
 from hub.storage.rows import Tx
 from hub.storage.writer import BACKGROUND_LIMIT, BATCHES_BEFORE_BACKGROUND, Job, WriterCore
 from tests.fakes import FakeClock
-from tests.support.shop import FakeInstants
+from tests.support.gatebench import FakeInstants
 
 
 class Refused(Exception):

@@ -17,7 +17,7 @@ from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
 from tests.fakes import FakeClock
 from tests.storage.test_group_commit import failing
-from tests.support.shop import FakeInstants
+from tests.support.gatebench import FakeInstants
 
 
 class Desk:
