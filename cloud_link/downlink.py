@@ -52,12 +52,13 @@ class Downlink:
                     "the cloud doesn't know the commands' cursor, beginning anew: %s", error
                 )
                 cursor = ""
+                await self._sleep(EMPTY_PAUSE_S)
                 continue
             if reply.commands or reply.cursor != cursor:
                 await self._apply(reply)
-                cursor = reply.cursor
-            elif not self._wait_s:
+            if reply.cursor == cursor:  # whoever doesn't hold the poll isn't asked at full speed
                 await self._sleep(EMPTY_PAUSE_S)
+            cursor = reply.cursor
 
     async def _poll(self, cursor: str) -> CommandsReply:
         def send(probing: bool):  # type: ignore[no-untyped-def]

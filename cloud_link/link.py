@@ -154,6 +154,7 @@ class CloudLink:
             try:
                 await self._session(parts)
                 failures = 0
+                await self._pause(failures)  # sessions that end at once are not made at full speed
             except Superseded as error:
                 self._set("superseded", str(error))
                 await self._world.sleep(SUPERSEDED_POLL_S)
