@@ -9,6 +9,7 @@ answered and the cloud doesn't have.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -100,16 +101,26 @@ def restore_backup(
     """
     info = verify_backup(source)
     aside = None
-    if state.exists() and any(state.iterdir()):
-        lock = StateLock(state)
-        lock.release()
-        aside = state.with_name(f"{state.name}.before-restore-{clock.wall_ms()}")
-        state.rename(aside)
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = state.resolve()  # systemd's private state directories are links
+    fresh = state.with_name(f"{state.name}.being-restored-{clock.wall_ms()}")
+    fresh.mkdir(parents=True, mode=0o700)
     for name in info.files:
-        (state / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copy2(source / name, state / name)
-    _fence(state / "hub.db", clock, randomness)
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy2(source / name, fresh / name)
+    _fence(fresh / "hub.db", clock, randomness)
+    os.sync()  # whole on disk before it takes the former state's place
+    if state.exists():
+        lock = StateLock(state)
+        try:
+            if any(path.name != "hub.lock" for path in state.iterdir()):
+                aside = state.with_name(f"{state.name}.before-restore-{clock.wall_ms()}")
+                state.rename(aside)
+            else:
+                shutil.rmtree(state)
+        finally:
+            lock.release()
+    fresh.rename(state)
+    os.sync()
     return info, aside
 
 

@@ -149,8 +149,8 @@ class Certificates:
                 return
             now_ms = self._clock.wall_ms()
             await asyncio.to_thread(self.authority.issue_crl, revoked, now_ms)
-            self._listed = revoked
             await self.on_change(False)
+            self._listed = revoked
 
     def _revoked(self) -> list[Revoked]:
         return [

@@ -129,15 +129,17 @@ class Router:
         self, device: str, text: str, correlation: bytes | None, echoed: str | None = None
     ) -> None:
         """Send an answer.  QoS 0: a device that missed it repeats its request."""
-        if echoed is not None:
-            text = f'{text[:-1]},"correlation":{json.dumps(echoed)}}}'
         topic = self._topics.reply(device)
-        try:
-            self._publish(topic, text.encode(), correlation=correlation)
-        except MessageTooLarge:
-            self._publish(topic, TOO_LARGE.encode(), correlation=correlation)
-        except PublishRefused as error:
-            log.info("an answer to %s was not sent: %s", device, error)
+        for answer in (text, TOO_LARGE):
+            if echoed is not None:
+                answer = f'{answer[:-1]},"correlation":{json.dumps(echoed)}}}'  # noqa: PLW2901
+            try:
+                self._publish(topic, answer.encode(), correlation=correlation)
+            except MessageTooLarge:
+                continue
+            except PublishRefused as error:
+                log.info("an answer to %s was not sent: %s", device, error)
+            return
 
     async def _take_fact(self, where: FactTopic, payload: bytes) -> None:
         device = where.device
