@@ -141,10 +141,10 @@ async def test_stopping_writes_what_was_taken_in(desk: Desk) -> None:
 
 
 async def test_a_failing_disk_answers_everybody_and_calls_for_help(desk: Desk) -> None:
+    failing(desk.core, "COMMIT", sqlite.IOERR)
     holder = Gatekeeper()
     held = desk.writer.submit(holder.work)
     futures = [held, *(desk.keep(n) for n in range(300))]
-    failing(desk.core, "COMMIT", sqlite.IOERR)
 
     holder.go_on.set()
     found = await asyncio.gather(*futures, return_exceptions=True)

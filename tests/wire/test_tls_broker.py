@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,7 @@ class Broker:
         assert self._process
         self._process.send_signal(signal.SIGHUP)
         self.wait_for_log("Reloading config")
+        time.sleep(0.5)  # it loses a signal that comes while it is reading
 
     def stop(self) -> None:
         if self._process:

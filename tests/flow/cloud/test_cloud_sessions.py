@@ -50,7 +50,7 @@ async def test_a_copied_disk_takes_over_and_the_old_box_goes_read_only(
         async with hub_side(tmp_path / "copy", oms.settings(), machine="b" * 64) as copy:
             await copy.until(lambda: copy.hub.incarnation == 2)
             await old.until(lambda: old.hub.fence == "superseded")
-            assert old.link.status().state == "superseded"
+            await old.until(lambda: old.link.status().state == "superseded")
             with pytest.raises(Refusal, match="place"):
                 await old.sell(*goods[0])
             await copy.until(lambda: copy.hub.fence == "")
