@@ -24,7 +24,7 @@ from hub.contract.oms_events import OUTBOX_PARKED, Heads
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import MarkAcked
-from hub.service.handlers.parking import ParkPoison, Unpark
+from hub.service.handlers.parking import ParkPoison, Unpark, parked_among
 from hub.service.outgoing import (
     URGENT_STREAMS,
     Lane,
@@ -133,11 +133,13 @@ class Uplink:
             reused = isinstance(error, SequenceReused)
             if error.problem is not None and error.problem.acked is not None and not reused:
                 self._take(batch, error.problem.acked, error.problem.results or ())
+                await self._unpark_taken(batch)
             await self._after_refusal(batch, error)
             return
         self._now = self._limits
         self._stuck = 0
         self._take(batch, reply.acked, reply.results)
+        await self._unpark_taken(batch)
 
     async def _posted(self, body: Body, batch: Outgoing) -> EventsReply:
         if len(body.content) > MAX_BATCH_BYTES and len(batch.sent) > 1:
@@ -169,6 +171,19 @@ class Uplink:
                 self.rejected += 1
                 detail = result.problem.detail if result.problem else ""
                 log.error("the cloud keeps event %s but contradicts it: %s", result.id, detail)
+
+    async def _unpark_taken(self, batch: Outgoing) -> None:
+        """An event that was parked while it was on its way has arrived after all: it must not be
+        sent again as another one."""
+        taken = (
+            one.outbox_id
+            for one in batch.sent
+            if one.outbox_id
+            and one.type != OUTBOX_PARKED
+            and one.seq <= self._acked.get(one.lane, 0)
+        )
+        for number in parked_among(self._gate.rows, taken):
+            await self._gate.internal(CLOUD, Unpark(number))
 
     def _set(self, lane: Lane, seq: int) -> None:
         self._acked[lane] = seq

@@ -153,6 +153,8 @@ async def test_a_manager_approves_on_another_till(box: Box, tills: list[Identity
 async def test_the_audit_log_is_whole_and_names_who_did_what(
     box: Box, tills: list[IdentityStore]
 ) -> None:
+    async with box.client(tills[0]) as hub:
+        await sign_in(hub, MANAGER)
     verdict = await box.cli_json("audit", "verify")
     assert verdict["whole"]
     listed = await box.cli_json("audit", "list", "--limit", "500")

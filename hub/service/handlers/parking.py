@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from hub.service.notices import OutboxGrew
 from hub.service.unit import Unit, derived_id
 from hub.storage import hubrow, outbox, relinkrows
 from hub.storage.outbox import OutboxRow
+from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,14 @@ def unpark(unit: Unit, command: Unpark) -> bool:
     if back:
         unit.note("outbox.unparked", str(command.outbox_id))
     return back
+
+
+def parked_among(rows: Rows, outbox_ids: Iterable[int]) -> list[int]:
+    """Which of these events are parked now.  Nearly always none is, which costs one look."""
+    if outbox.count_parked(rows) == 0:
+        return []
+    found = ((number, outbox.parked_row(rows, number)) for number in outbox_ids)
+    return [number for number, row in found if row is not None and row.resent_at_ms is None]
 
 
 def park_event(unit: Unit, command: ParkEvent) -> Nothing:

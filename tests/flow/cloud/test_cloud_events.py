@@ -9,6 +9,7 @@ import pytest
 
 from hub.contract.admin import ParkEvent, RetryParked
 from hub.storage import outbox
+from hub.storage.outbox import count_parked
 from tests.flow.cloud.cloudshop import SHELL, Emit, HubSide, Oms, Run, hub_side
 
 
@@ -169,16 +170,36 @@ async def test_an_event_parked_by_hand_waits_until_it_is_sent_again(
     async with hub_side(tmp_path / "hub", oms.settings()) as hub:
         await hub.synced()
         await hub.drained()
-        await oms.misbehave(down=True)
+        await hub.link.stop()
         number = await hub.internal(Emit("stock", "com.storehub.stock.note.v1", "x", {"n": 1}))
         await hub.run(SHELL, ParkEvent(outbox_id=number, reason="looks wrong"))
-        await oms.misbehave()
+        await hub.link.start()
         await hub.drained()
         assert (await oms.stats())["parked"] == 1
         assert "com.storehub.stock.note.v1" not in (await oms.stats())["types"]
         await hub.run(SHELL, RetryParked(outbox_id=number))
         await hub.drained()
         assert (await oms.stats())["types"]["com.storehub.stock.note.v1"] == 1
+
+
+async def test_an_event_parked_while_it_is_on_its_way_is_not_sent_twice(
+    tmp_path: Path, oms: Oms
+) -> None:
+    async with hub_side(tmp_path / "hub", oms.settings()) as hub:
+        await hub.synced()
+        await hub.drained()
+        await oms.misbehave(latency_ms=1500)
+        parts = hub.link.parts
+        assert parts is not None
+        requests = parts.uplink.requests
+        number = await hub.internal(Emit("stock", "com.storehub.stock.note.v1", "x", {"n": 1}))
+        await hub.until(lambda: parts.uplink.requests > requests)  # it is on its way
+        await hub.run(SHELL, ParkEvent(outbox_id=number, reason="too late"))
+        await hub.drained()
+        await hub.until(lambda: count_parked(hub.gate.rows) == 0)
+        await oms.misbehave()
+        assert (await oms.stats())["types"]["com.storehub.stock.note.v1"] == 1
+        assert (await oms.stats())["parked"] == 0
 
 
 async def test_an_event_taken_before_it_was_parked_is_unparked_not_doubled(
