@@ -38,6 +38,7 @@ from hub.contract.staff import (
     SignedIn,
     SignIn,
 )
+from hub.discovery import Status
 from hub.logs import Recent
 from hub.service.caller import Caller, CallerKind
 from tests.support.hubbox import (
@@ -289,6 +290,8 @@ async def test_the_hub_announces_the_ports_it_really_listens_on(
         for port in (told.https_port, told.mqtt_port, told.mtls_port):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
+        async with asyncio.timeout(30):
+            await hub.advertiser.wait_for(lambda state: state.status is not Status.STOPPED)
         assert hub.parts.discovery().state == "waiting"
 
 
