@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,6 +29,11 @@ from hub.storage.errors import StorageError
 log = logging.getLogger(__name__)
 
 IN_FLIGHT_MAX = 2000
+IN_FLIGHT_PER_DEVICE = 64
+"""Beyond either, requests and facts are answered ``busy`` at once; no device takes the places of
+the others."""
+SPARE = 8
+"""What a device says of itself still finds a place behind its own requests; beyond, it is lost."""
 LEFTOVERS_S = 10.0
 BUSY = failure_json(
     problem(Code.BUSY, "Too many requests are under way: repeat shortly.", retry_after_ms=500)
@@ -61,6 +67,7 @@ class Router:
         self._clock = clock
         self._publish = publish
         self._tasks: set[asyncio.Task[None]] = set()
+        self._per_device: Counter[str] = Counter()
         self._other_contract: set[str] = set()
         self.paired: frozenset[str] = frozenset()
         self.answered = 0
@@ -70,13 +77,16 @@ class Router:
         where = self._topics.parse(topic)
         match where:
             case RequestTopic() if not properties.retain:
-                self._start(self._answer(where, payload, properties), where.device, properties)
+                if not self._start(self._answer(where, payload, properties), where.device):
+                    echoed = _body_correlation(payload) if properties.correlation is None else None
+                    self._reply(where.device, BUSY, properties.correlation, echoed)
             case FactTopic() if not properties.retain:
-                self._start(self._take_fact(where, payload), where.device, properties)
+                if not self._start(self._take_fact(where, payload), where.device):
+                    self._reply(where.device, BUSY, properties.correlation)
             case StateTopic() if not properties.retain:
-                self._start(self._take_state(where.device, payload), where.device, properties)
+                self._start(self._take_state(where.device, payload), where.device, SPARE)
             case MetaTopic():
-                self._start(self._take_meta(where.device, payload), where.device, properties)
+                self._start(self._take_meta(where.device, payload), where.device, SPARE)
             case _:
                 return
 
@@ -88,14 +98,23 @@ class Router:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, work: Any, device: str, properties: InboundProperties) -> None:
-        if len(self._tasks) >= IN_FLIGHT_MAX:
+    def _start(self, work: Coroutine[Any, Any, None], device: str, spare: int = 0) -> bool:
+        """False at a bound: nothing was started."""
+        mine = self._per_device[device]
+        if mine >= IN_FLIGHT_PER_DEVICE + spare or len(self._tasks) >= IN_FLIGHT_MAX:
             work.close()
-            self._reply(device, BUSY, properties.correlation)
-            return
+            return False
+        self._per_device[device] = mine + 1
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._ended(done, device))
+        return True
+
+    def _ended(self, task: asyncio.Task[None], device: str) -> None:
+        self._tasks.discard(task)
+        self._per_device[device] -= 1
+        if not self._per_device[device]:
+            del self._per_device[device]
 
     async def _answer(
         self, where: RequestTopic, payload: bytes, properties: InboundProperties

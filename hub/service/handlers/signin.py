@@ -7,10 +7,11 @@ be verified before the first failure is counted.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
-from hub.contract.problems import Code, refuse
+from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.contract.staff import DecideApproval, SignIn
 from hub.security import pins
 from hub.service.caller import Caller
@@ -18,14 +19,18 @@ from hub.service.gate import Gate
 from hub.service.handlers.staff import BeginTry, EndTry, VerifiedDecision, VerifiedSignIn
 
 MAX_WAITING = 16
+MAX_PER_CALLER = 2
+RETRY_MS = 1000
 
 
 class PinDesk:
-    """Verifies PINs, one at a time; more than 16 waiting are answered ``busy``."""
+    """Verifies PINs, one at a time; more than 16 waiting, or two of one device, are answered
+    ``busy``."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub-pin")
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
+        self._per_caller: Counter[str] = Counter()
 
     async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> VerifiedSignIn:
         """The command to run once the PIN is known to be right.  Errors: ``unauthenticated``."""
@@ -46,11 +51,20 @@ class PinDesk:
         task = self._under_way.get(same)
         if task is None:
             if len(self._under_way) >= MAX_WAITING:
-                raise refuse(Code.BUSY, "Many PINs are being verified: repeat shortly.")
+                raise _busy("Many PINs are being verified: repeat shortly.")
+            if self._per_caller[caller.key] >= MAX_PER_CALLER:
+                raise _busy("PINs typed here are still being verified: repeat shortly.")
             task = asyncio.create_task(self._try(gate, caller, staff_id, pin), name="pin-try")
             self._under_way[same] = task
-            task.add_done_callback(lambda _: self._under_way.pop(same))
+            self._per_caller[caller.key] += 1
+            task.add_done_callback(lambda _: self._ended(same, caller.key))
         await asyncio.shield(task)
+
+    def _ended(self, same: bytes, caller_key: str) -> None:
+        del self._under_way[same]
+        self._per_caller[caller_key] -= 1
+        if not self._per_caller[caller_key]:
+            del self._per_caller[caller_key]
 
     async def _try(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
         stored = await gate.internal(caller, BeginTry(staff_id, caller.id))
@@ -63,3 +77,7 @@ class PinDesk:
     def close(self) -> None:
         """End the thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _busy(detail: str) -> Refusal:
+    return Refusal(problem(Code.BUSY, detail, retry_after_ms=RETRY_MS))
