@@ -1,0 +1,67 @@
+"""What the tills asked and what they were told: outside of every machine, so nothing erases it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.kernel import World
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request, by its device and idempotency key; ``answers`` in order of arrival."""
+
+    device: str
+    key: str
+    operation: str
+    body: dict[str, Any]
+    at_s: float
+    answers: list[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The result, when it was answered with one."""
+        for text in self.answers:
+            answer = json.loads(text)
+            if answer["ok"]:
+                found: dict[str, Any] = answer["result"]
+                return found
+        return None
+
+
+class History:
+    """``forgotten`` is told when a hub was restored from an older copy: answers before it may be
+    given anew, and differ in what is not the sale's own."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.asked: dict[tuple[str, str], Asked] = {}
+        self.restored = 0
+
+    def ask(self, device: str, key: str, operation: str, body: dict[str, Any]) -> None:
+        """A request is sent, for the first time or again."""
+        now_s = self._world.loop.time()
+        known = self.asked.setdefault((device, key), Asked(device, key, operation, body, now_s))
+        if known.body != body:
+            self._world.violated(f"the test itself asks two things under one key: {known}, {body}")
+
+    def answer(self, device: str, key: str, text: str) -> None:
+        """An answer arrived.  Two results under one key have to be the same."""
+        asked = self.asked[(device, key)]
+        answer = json.loads(text)
+        final = answer["ok"] or not answer["problem"]["retryable"]
+        if not final:
+            self._world.count(f"answer {answer['problem']['code']}")
+            return
+        if not self.restored and asked.answers and asked.answers[0] != text:
+            self._world.violated(
+                f"{device} was told two things for one request {asked.operation} {key}:"
+                f" {asked.answers[0]} and {text}"
+            )
+        if text not in asked.answers:
+            asked.answers.append(text)
+        else:
+            self._world.count("same answer again")
+        self._world.count("answered" if answer["ok"] else f"refused {answer['problem']['code']}")
