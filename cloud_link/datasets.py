@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 CHANGES_PER_PAGE = 250
 PAGES_PER_ROUND = 400
+FULL_ROUND_PAUSE_S = 1.0
 BAD_SHOWN = 5
 
 
@@ -43,6 +44,10 @@ class SnapshotRefused(Exception):
 
 class ChunkDamaged(SnapshotRefused):
     """A chunk isn't what its hash says, twice; what is staged stays, to go on from."""
+
+
+class ChangesRefused(Exception):
+    """The cloud's pages of changes contradict each other; asked again at the usual interval."""
 
 
 class SnapshotMoved(Exception):
@@ -102,7 +107,7 @@ class DatasetSync:
             self.problems.pop(name, None)
         except SessionOver:
             raise
-        except (SnapshotRefused, OmsError) as error:
+        except (SnapshotRefused, ChangesRefused, OmsError) as error:
             if self.problems.get(name) != str(error):
                 log.error("the data set %s is not up to date: %s", name, error)
             self.problems[name] = str(error)
@@ -210,6 +215,10 @@ class DatasetSync:
     # Changes -------------------------------------------------------------------------------------
 
     async def _changes(self, name: DatasetName) -> None:
+        """Page by page; what follows a full round waits, so that no cloud is asked without pause.
+
+        Errors: :class:`ChangesRefused`."""
+        seen: set[str] = set()
         for _ in range(PAGES_PER_ROUND):
             now = await self._gate.read(lambda rows: dataset_row(rows, name))
             cursor, generation = now.cursor, now.generation
@@ -220,11 +229,18 @@ class DatasetSync:
                     {"cursor": cursor, "limit": CHANGES_PER_PAGE},
                 )
             )
+            seen.add(cursor)
+            if page.more and page.cursor in seen:
+                raise ChangesRefused(
+                    f"the cloud says that more changes follow, but its cursor {page.cursor[:40]!r}"
+                    " was there before: correct it there"
+                )
             if page.changes or page.cursor != cursor:
                 await self._room()
                 await self._apply(name, generation, page)
             if not page.more:
                 return
+        await self._sleep(FULL_ROUND_PAUSE_S)
         self.hint(name)
 
     async def _apply(self, name: DatasetName, generation: int, page: Changes) -> None:
