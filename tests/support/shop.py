@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from hub.contract.oms_events import EVENT_DATA
 from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
 from hub.security import pins
-from hub.service import auditlog, ledger
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.internal import Housekeep, InternalCommand
@@ -31,6 +29,7 @@ from hub.storage.readers import LoopReader
 from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
+from tests.support import laws
 from tests.support.gatebench import (
     PIN,
     FakeInstants,
@@ -463,60 +462,4 @@ class Shop:
 
     def check_laws(self) -> None:
         """What holds after every request, whatever was asked."""
-        assert ledger.verify(self.rows).whole
-        assert auditlog.verify(self.rows).broken_seq is None
-        assert not self.all("PRAGMA foreign_key_check")
-        self._check_claims()
-        self._check_money()
-        self._check_outbox()
-
-    def _check_claims(self) -> None:
-        held = "(SELECT coalesce(sum(qty), 0) FROM holds h WHERE h.sku_id = s.sku_id)"
-        wrong = self.all(f"SELECT sku_id, held, {held} FROM stock s WHERE held <> {held}")
-        assert not wrong, f"held is not the sum of the holds: {wrong}"
-        reserved = "(SELECT coalesce(sum(qty), 0) FROM reservations r WHERE r.sku_id = s.sku_id)"
-        assert not self.all(f"SELECT * FROM stock s WHERE reserved <> {reserved}")
-        assert not self.all(
-            "SELECT * FROM holds h JOIN baskets b ON b.id = h.basket"
-            " WHERE b.state NOT IN ('open', 'suspended')"
-        ), "a basket that ended still holds goods"
-        below = self.all(
-            "SELECT k.sku FROM stock s JOIN skus k ON k.id = s.sku_id WHERE s.sellable < 0"
-            " AND NOT EXISTS (SELECT 1 FROM movements m WHERE m.sku_id = s.sku_id"
-            " AND m.type = 'sale_override')"
-        )
-        assert not below, f"below 0 without an override: {below}"
-
-    def _check_money(self) -> None:
-        taken = "(SELECT coalesce(sum(amount_minor), 0) FROM tenders t WHERE t.sale = s.id)"
-        wrong = self.all(
-            "SELECT sale_id FROM sales s"
-            f" WHERE total_minor <> {taken} - change_minor - rounding_minor"
-        )
-        assert not wrong, f"tenders - change - rounding is not the total of {wrong}"
-        lines = self.all(
-            "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
-            " HAVING s.tax_minor <> sum(l.tax_minor) OR s.total_minor NOT IN"
-            " (sum(l.net_minor), sum(l.net_minor + l.tax_minor))"
-        )
-        assert not lines, f"the lines don't add up in {lines}"
-        back = self.all(
-            "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
-            " HAVING sum(l.returned_minor) > s.total_minor OR max(l.returned_qty - l.qty) > 0"
-        )
-        assert not back, f"more came back than was sold in {back}"
-        assert not self.all(
-            "SELECT 1 FROM tenders WHERE kind <> 'cash' AND refunded_minor > amount_minor"
-        )
-
-    def _check_outbox(self) -> None:
-        for source, stream, head in self.all("SELECT source, stream, head_seq FROM streams"):
-            found = self.all(
-                "SELECT seq FROM outbox WHERE source = ? AND stream = ? ORDER BY id", source, stream
-            )
-            assert [row[0] for row in found] == list(range(head - len(found) + 1, head + 1))
-        doubled = self.all("SELECT event_id FROM outbox GROUP BY event_id HAVING count(*) > 1")
-        assert not doubled, "one fact was told twice"
-        for kind, data in self.all("SELECT type, data FROM outbox"):
-            if kind in EVENT_DATA:
-                EVENT_DATA[kind].model_validate_json(data)
+        assert not (found := laws.broken(self.rows)), "; ".join(found)

@@ -1,0 +1,188 @@
+"""What holds in every hub's database at every instant, whatever was asked and whatever failed.
+
+Each law is a function of a reader that gives what breaks it, as sentences; nothing: it holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from hub.contract.oms_events import EVENT_DATA
+from hub.service import auditlog, ledger
+from hub.storage.rows import Rows
+
+Law = Callable[[Rows], Iterator[str]]
+
+
+def broken(rows: Rows, *, quick: bool = False) -> list[str]:
+    """All sentences; ``quick``: without those laws that read every row's hash or event."""
+    laws = QUICK if quick else QUICK + WHOLE
+    return [sentence for law in laws for sentence in law(rows)]
+
+
+def levels_are_the_sum_of_the_ledger(rows: Rows) -> Iterator[str]:
+    """Every bucket of every product, and the ledger's hash chain."""
+    found = ledger.verify(rows)
+    if not found.whole:
+        yield f"the stock ledger is not whole: {found}"
+
+
+def the_audit_log_is_unbroken(rows: Rows) -> Iterator[str]:
+    """Its hash chain."""
+    seq = auditlog.verify(rows).broken_seq
+    if seq is not None:
+        yield f"the audit log is broken at {seq}"
+
+
+def every_row_has_its_parent(rows: Rows) -> Iterator[str]:
+    """Foreign keys."""
+    for row in rows.all("PRAGMA foreign_key_check"):
+        yield f"a row without its parent: {row}"
+
+
+def claims_are_what_is_claimed(rows: Rows) -> Iterator[str]:
+    """Holds of baskets and reservations of orders."""
+    for column, table in (("held", "holds"), ("reserved", "reservations")):
+        total = f"(SELECT coalesce(sum(qty), 0) FROM {table} c WHERE c.sku_id = s.sku_id)"
+        for row in rows.all(
+            f"SELECT sku_id, {column}, {total} FROM stock s WHERE {column} <> {total}"
+        ):
+            yield f"{column} is not the sum of the {table}: {row}"
+    for row in rows.all(
+        "SELECT h.* FROM holds h JOIN baskets b ON b.id = h.basket"
+        " WHERE b.state NOT IN ('open', 'suspended')"
+    ):
+        yield f"a basket that ended still holds goods: {row}"
+
+
+def nothing_is_oversold(rows: Rows) -> Iterator[str]:
+    """Below nought only where somebody with the permission said so."""
+    for row in rows.all(
+        "SELECT k.sku, s.sellable FROM stock s JOIN skus k ON k.id = s.sku_id WHERE s.sellable < 0"
+        " AND NOT EXISTS (SELECT 1 FROM movements m WHERE m.sku_id = s.sku_id"
+        " AND m.type = 'sale_override')"
+    ):
+        yield f"below 0 without an override: {row}"
+
+
+def goods_of_sales_left_the_shelf_once(rows: Rows) -> Iterator[str]:
+    """Each line of each sale and return, against its movements to and from the customer."""
+    for document, lines, ref, side in (
+        ("sales", "SELECT sale, sum(qty) FROM sale_lines GROUP BY sale", "sale", "dst"),
+        ("returns", 'SELECT "return", sum(qty) FROM return_lines GROUP BY 1', "return", "src"),
+    ):
+        for row in rows.all(
+            f"SELECT d.id, l.qty, m.qty FROM {document} d"
+            f" JOIN (SELECT 0 AS id, 0 AS qty WHERE 0 UNION ALL {lines}) l ON l.id = d.id"
+            " LEFT JOIN (SELECT ref_id, sum(qty) AS qty FROM movements"
+            f" WHERE ref_type = '{ref}' AND {side} = 'customer' GROUP BY ref_id) m ON m.ref_id = d.id"
+            " WHERE m.qty IS NOT l.qty"
+        ):
+            yield f"goods moved are not the goods of one of the {document}: {row}"
+
+
+def money_of_sales_is_the_tenders(rows: Rows) -> Iterator[str]:
+    """Tenders - change - rounding = total = lines; refunds within what was paid."""
+    taken = "(SELECT coalesce(sum(amount_minor), 0) FROM tenders t WHERE t.sale = s.id)"
+    for row in rows.all(
+        f"SELECT sale_id FROM sales s WHERE total_minor <> {taken} - change_minor - rounding_minor"
+    ):
+        yield f"tenders - change - rounding is not the total of {row[0]}"
+    for row in rows.all(
+        "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
+        " HAVING s.tax_minor <> sum(l.tax_minor) OR s.total_minor NOT IN"
+        " (sum(l.net_minor), sum(l.net_minor + l.tax_minor))"
+    ):
+        yield f"the lines don't add up in {row[0]}"
+    for row in rows.all(
+        "SELECT s.sale_id FROM sales s JOIN sale_lines l ON l.sale = s.id GROUP BY s.id"
+        " HAVING sum(l.returned_minor) > s.total_minor OR max(l.returned_qty - l.qty) > 0"
+    ):
+        yield f"more came back than was sold in {row[0]}"
+    for row in rows.all(
+        "SELECT sale FROM tenders WHERE kind <> 'cash' AND refunded_minor > amount_minor"
+    ):
+        yield f"more was paid back than was taken: {row}"
+
+
+def the_day_counts_its_sales(rows: Rows) -> Iterator[str]:
+    """The totals that the status page shows."""
+    found = rows.all(
+        "SELECT business_day, count(*), sum(total_minor), sum(state = 'voided') FROM sales"
+        " GROUP BY business_day ORDER BY business_day"
+    )
+    kept = rows.all(
+        "SELECT business_day, sales, total_minor, voided FROM day_totals WHERE sales > 0"
+        " ORDER BY business_day"
+    )
+    if found != kept:
+        yield f"the day's totals are {kept}, its sales {found}"
+
+
+def events_stand_in_unbroken_order(rows: Rows) -> Iterator[str]:
+    """Each stream's numbers, and each fact told once."""
+    for source, stream, head in rows.all("SELECT source, stream, head_seq FROM streams"):
+        found = rows.all(
+            "SELECT seq FROM outbox WHERE source = ? AND stream = ? ORDER BY id", source, stream
+        )
+        if [row[0] for row in found] != list(range(head - len(found) + 1, head + 1)):
+            yield f"stream {stream} of source {source} has gaps before {head}"
+    for row in rows.all("SELECT event_id FROM outbox GROUP BY event_id HAVING count(*) > 1"):
+        yield f"one fact was told twice: {row[0]}"
+
+
+def every_document_has_its_event(rows: Rows) -> Iterator[str]:
+    """A sale or return whose event for the cloud is missing, or is another's.
+
+    Rows that came back from the cloud (without hash) have their event there.
+    """
+    for table, name, where in (
+        ("sales", "sale_id", "o.type LIKE '%sale.completed%' AND o.aggregate = d.sale_id"),
+        ("returns", "return_id", "json_extract(o.data, '$.return_id') = d.return_id"),
+    ):
+        for row in rows.all(
+            f"SELECT d.{name}, o.type FROM {table} d LEFT JOIN outbox o ON o.id = d.outbox_id"
+            " WHERE length(d.hash) > 0 AND CASE WHEN o.id IS NULL"
+            f" THEN d.outbox_id >= (SELECT min(id) FROM outbox) ELSE NOT ({where}) END"
+        ):
+            yield f"{table}: {row[0]} has no event of its own: {row[1]}"
+
+
+def events_are_as_the_contract_says(rows: Rows) -> Iterator[str]:
+    """Each event's data."""
+    for kind, data in rows.all("SELECT type, data FROM outbox"):
+        if kind in EVENT_DATA:
+            try:
+                EVENT_DATA[kind].model_validate_json(data)
+            except ValueError as error:
+                yield f"an event {kind} is not one: {error}"
+        elif not isinstance(json.loads(data), dict):
+            yield f"an event {kind} has no object in it"
+
+
+def a_sale_is_printed_once(rows: Rows) -> Iterator[str]:
+    """At most one receipt job for one sale."""
+    for row in rows.all(
+        "SELECT kind, json_extract(document, '$.sale_id') AS sale, count(*) FROM print_jobs"
+        " WHERE kind = 'receipt' AND sale IS NOT NULL GROUP BY kind, sale HAVING count(*) > 1"
+    ):
+        yield f"a receipt is printed more than once: {row}"
+
+
+QUICK: tuple[Law, ...] = (
+    claims_are_what_is_claimed,
+    nothing_is_oversold,
+    money_of_sales_is_the_tenders,
+    goods_of_sales_left_the_shelf_once,
+    the_day_counts_its_sales,
+    a_sale_is_printed_once,
+)
+WHOLE: tuple[Law, ...] = (
+    levels_are_the_sum_of_the_ledger,
+    the_audit_log_is_unbroken,
+    every_row_has_its_parent,
+    events_stand_in_unbroken_order,
+    every_document_has_its_event,
+    events_are_as_the_contract_says,
+)
