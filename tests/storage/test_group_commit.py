@@ -12,7 +12,13 @@ from hub.storage import sqlite
 from hub.storage.database import connect, connect_read_only
 from hub.storage.errors import NotStored, OutcomeUnknown, QueueFull, StorageFull
 from hub.storage.rows import Tx
-from hub.storage.writer import BACKGROUND_LIMIT, BATCHES_BEFORE_BACKGROUND, Job, WriterCore
+from hub.storage.writer import (
+    BACKGROUND_LIMIT,
+    BATCHES_BEFORE_BACKGROUND,
+    CAREFUL_BATCHES,
+    Job,
+    WriterCore,
+)
 from tests.fakes import FakeClock
 from tests.support.gatebench import FakeInstants
 
@@ -140,6 +146,54 @@ def test_a_refusal_that_passes_the_error_on_takes_nothing_with_it(core: WriterCo
     assert isinstance(found[1], sqlite.IntegrityError)
     assert kept(core) == ["a", "c"]
     assert core.fatal is None
+
+
+def statements_of(core: WriterCore, *jobs: Job) -> tuple[list[Any], list[str]]:
+    """What became of the jobs, and the first word of every statement that ran."""
+    words: list[str] = []
+    core.conn.set_trace_callback(lambda sql: words.append(sql.split()[0]))
+    found = run(core, *jobs)
+    core.conn.set_trace_callback(None)
+    return found, words
+
+
+def test_who_fails_before_writing_costs_the_batch_no_savepoints(core: WriterCore) -> None:
+    error = Refused("no")
+
+    def work(tx: Tx) -> None:
+        tx.notices.append("never told")
+        raise error
+
+    def remember(tx: Tx, error: Exception) -> str:
+        tx.run("INSERT INTO kept VALUES ('refusal', NULL)")
+        return "answered"
+
+    found, words = statements_of(core, keep("a"), Job(work), Job(work, None, remember), keep("b"))
+
+    assert found == ["a", error, "answered", "b"]
+    assert words == ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]
+    assert kept(core) == ["a", "b", "refusal"]
+
+
+def test_who_fails_after_writing_has_the_batch_run_again_with_savepoints(core: WriterCore) -> None:
+    error = Refused("no")
+
+    found, words = statements_of(core, keep("a"), fail("b", error), keep("c"))
+
+    assert found == ["a", error, "c"]
+    assert words[:4] == ["BEGIN", "INSERT", "INSERT", "ROLLBACK"]
+    assert words.count("SAVEPOINT") == words.count("RELEASE") == 3
+    assert kept(core) == ["a", "c"]
+
+
+def test_savepoints_are_kept_for_a_while_and_then_left_out_again(core: WriterCore) -> None:
+    run(core, fail("a", Refused("no")))
+
+    seen = [statements_of(core, keep(f"b{n}"))[1] for n in range(CAREFUL_BATCHES + 1)]
+
+    assert [("SAVEPOINT" in words) for words in seen] == [True] * (CAREFUL_BATCHES - 1) + [
+        False
+    ] * 2
 
 
 def test_notices_come_with_commits_only(core: WriterCore) -> None:
