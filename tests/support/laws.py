@@ -76,8 +76,8 @@ def goods_of_sales_left_the_shelf_once(rows: Rows) -> Iterator[str]:
             f"SELECT d.id, l.qty, m.qty FROM {document} d"
             f" JOIN (SELECT 0 AS id, 0 AS qty WHERE 0 UNION ALL {lines}) l ON l.id = d.id"
             " LEFT JOIN (SELECT ref_id, sum(qty) AS qty FROM movements"
-            f" WHERE ref_type = '{ref}' AND {side} = 'customer' GROUP BY ref_id) m ON m.ref_id = d.id"
-            " WHERE m.qty IS NOT l.qty"
+            f" WHERE ref_type = '{ref}' AND {side} = 'customer' GROUP BY ref_id) m"
+            " ON m.ref_id = d.id WHERE m.qty IS NOT l.qty"
         ):
             yield f"goods moved are not the goods of one of the {document}: {row}"
 

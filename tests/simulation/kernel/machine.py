@@ -160,6 +160,7 @@ class Machine:
             self.before_copy(self.directory)
         self.adopt(self.directory)
         self.world.bury(process)
+        self.world.died(self)
         if inside:
             raise Killed(why)
 
@@ -175,6 +176,7 @@ class Machine:
             self.process = None
             process.alive = False
             self.world.bury(process)
+            self.world.died(self)
 
     def adopt(self, source: Path) -> None:
         """Go on with a copy of the files in ``source`` from the next boot on."""

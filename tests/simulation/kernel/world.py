@@ -38,6 +38,7 @@ class World:
         self.network = Network(self)
         self.machines: dict[str, Machine] = {}
         self.on_start_failed: Callable[[Machine, Exception], None] | None = None
+        self.on_death: Callable[[Machine], None] | None = None
         self._graves: list[Any] = []
 
     def random(self, name: str) -> Random:
@@ -69,6 +70,11 @@ class World:
             self.on_start_failed(machine, error)
         else:
             self.violated(f"{machine.name} does not start: {error!r}")
+
+    def died(self, machine: Machine) -> None:
+        """A process ended, one way or another."""
+        if self.on_death is not None:
+            self.loop.call_soon(self.on_death, machine, context=self.context)
 
     def bury(self, process: Process) -> None:
         """Keep what a dead process was doing from being woken, even by the garbage collector."""
