@@ -139,7 +139,7 @@ async def cancelled(*tasks: asyncio.Task[None]) -> None:
     Asked more than once: on Python 3.11 a ``wait_for`` that is done at the very moment swallows a
     cancellation.
     """
-    pending = set(tasks)
+    pending = list(tasks)  # ended in order: a set of objects has none
     interrupted = False
     while pending:
         for task in pending:
@@ -148,6 +148,6 @@ async def cancelled(*tasks: asyncio.Task[None]) -> None:
             await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         except asyncio.CancelledError:
             interrupted = True  # we are being ended too, but not before these have
-        pending = {task for task in pending if not task.done()}
+        pending = [task for task in pending if not task.done()]
     if interrupted:
         raise asyncio.CancelledError

@@ -80,9 +80,13 @@ class Caretaker:
             if await self._gate.internal(HUB, Housekeep()) == 0:
                 return
 
+    def free_bytes(self) -> int:
+        """What is free where the state lives."""
+        return shutil.disk_usage(self._settings.paths.state).free
+
     async def guard_disk(self) -> None:
         """Stop taking sales in before the disk is full, and go on when there is room again."""
-        free = shutil.disk_usage(self._settings.paths.state).free
+        free = self.free_bytes()
         least = self._settings.storage.reserve_mb * MB
         full = free < least
         if full != self._gate.storage_full:

@@ -100,7 +100,7 @@ class Messaging:
         self.bridge = self._bridge()
         watch_s = min(WATCH_S, settings.broker.restate_s / 2)
         self._watch = Periodic("mqtt-watch", watch_s, self._look_after)
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores: dict[asyncio.Task[None], None] = {}  # in order, unlike a set
         self._one_account = asyncio.Lock()
 
     # -- life ---------------------------------------------------------------------------------
@@ -367,8 +367,8 @@ class Messaging:
                 log.exception("a chore of the broker failed")
 
         task = asyncio.get_running_loop().create_task(run())
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        self._chores[task] = None
+        task.add_done_callback(lambda done: self._chores.pop(done, None))
 
 
 def unheard_before_ms(up_at_ms: int, now_ms: int, up_s: float) -> int:

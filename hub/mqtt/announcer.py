@@ -42,6 +42,7 @@ class Announcer:
         *,
         session_id: str,
         cloud_up: Callable[[], bool],
+        refresh_s: float = STATE_REFRESH_S,
     ) -> None:
         self._gate = gate
         self._topics = topics
@@ -50,6 +51,7 @@ class Announcer:
         self._session_id = session_id
         self._connection = 0
         self._cloud_up = cloud_up
+        self._refresh_s = refresh_s
         self._wake = asyncio.Event()
         self._skus: dict[str, None] = {}
         self._resync = False
@@ -124,7 +126,7 @@ class Announcer:
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(STATE_REFRESH_S):
+                async with asyncio.timeout(self._refresh_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass

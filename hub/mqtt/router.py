@@ -66,7 +66,7 @@ class Router:
         self._topics = topics
         self._clock = clock
         self._publish = publish
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, unlike a set
         self._per_device: Counter[str] = Counter()
         self._other_contract: set[str] = set()
         self.paired: frozenset[str] = frozenset()
@@ -106,12 +106,12 @@ class Router:
             return False
         self._per_device[device] = mine + 1
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(lambda done: self._ended(done, device))
         return True
 
     def _ended(self, task: asyncio.Task[None], device: str) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         self._per_device[device] -= 1
         if not self._per_device[device]:
             del self._per_device[device]
