@@ -22,7 +22,7 @@ from devices.kit.identity import IdentityStore
 from devices.kit.journal import Journal, JournalBounds
 from devices.kit.link import Message
 from devices.kit.pairing import renew
-from devices.kit.session import Session
+from devices.kit.session import Connect, Session
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
 from hub.contract.base import Command, Outgoing
 from hub.contract.envelope import Broadcast, DeviceMeta, HubMode, HubState
@@ -53,7 +53,8 @@ class HubClient:
             done = await hub.submit(CommitSale(...), SaleDone)
 
     Everything happens on the event loop it was entered on.  ``hub`` is the hub's last known state
-    (None until it was heard), ``ids`` makes UUIDv7s in the hub's time.
+    (None until it was heard), ``ids`` makes UUIDv7s in the hub's time.  ``connect`` takes the place
+    of MQTT over TLS.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class HubClient:
         clock: Clock | None = None,
         randomness: Randomness | None = None,
         bounds: ClientBounds | None = None,
+        connect: Connect | None = None,
     ) -> None:
+        self._connect = connect
         self._store = store
         self._meta = meta
         self._bounds = bounds or ClientBounds()
@@ -89,6 +92,7 @@ class HubClient:
             clock=self.clock,
             ids=self.ids,
             randomness=self._randomness,
+            connect=self._connect,
         )
         self.journal = await Journal.open(
             self.journal_path,

@@ -11,7 +11,7 @@ import logging
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -57,6 +57,33 @@ class Greeting:
     will_topic: str
     will: bytes
     topics: Sequence[str]
+
+
+class Connection(Protocol):
+    """What a device's session needs of a connection to the broker; see :class:`Link`."""
+
+    @property
+    def closed(self) -> asyncio.Future[str]:
+        """Resolves to the reason when the connection is over."""
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        correlation: str | None = None,
+        key: str | None = None,
+        expiry_s: int | None = None,
+    ) -> asyncio.Future[int]:
+        """Send; the broker's reason code."""
+
+    async def bye(self) -> None:
+        """Say goodbye and close."""
+
+    def drop(self, why: str) -> None:
+        """Cut the connection."""
 
 
 class Link:

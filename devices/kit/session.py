@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from devices.kit.backoff import Backoff
 from devices.kit.dial import dial
 from devices.kit.errors import KitError, LinkLost
 from devices.kit.identity import Identity, IdentityStore
-from devices.kit.link import Greeting, Link, Message
+from devices.kit.link import Connection, Greeting, Link, Message
 from hub.clock import Clock, Ids, Randomness
 from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState
 from hub.contract.topics import Topics
@@ -24,13 +24,17 @@ _STABLE_S = 10.0
 _DIAL_S = 10.0
 _BYE_S = 2.0
 
+Connect = Callable[[Identity, Greeting, Callable[[Message], None]], Awaitable[Connection]]
+"""Opens a connection; raises OSError, TimeoutError or KitError."""
+
 
 class Session:
     """A device's standing connection to the broker.
 
     Each connection has its own session number (a UUIDv7, so later ones sort later): a last will
     that arrives late can't be taken for the newer connection's.  ``failures`` counts attempts that
-    failed in a row, ``last_error`` says why the last one did.
+    failed in a row, ``last_error`` says why the last one did.  ``connect`` takes the place of MQTT
+    over TLS.
     """
 
     def __init__(
@@ -42,14 +46,16 @@ class Session:
         clock: Clock,
         ids: Ids,
         randomness: Randomness,
+        connect: Connect | None = None,
     ) -> None:
+        self._connect = connect or self._dial
         self._store = store
         self._meta = meta
         self._on_message = on_message
         self._clock = clock
         self._ids = ids
         self._pause = Backoff(randomness, base_s=_PAUSE_BASE_S, cap_s=_PAUSE_CAP_S)
-        self._link: Link | None = None
+        self._link: Connection | None = None
         self._up = asyncio.Event()
         self._session = ""
         self._presence = DevicePresence.READY
@@ -66,7 +72,7 @@ class Session:
     def failures(self) -> int:
         return self._pause.tries
 
-    async def link(self) -> Link:
+    async def link(self) -> Connection:
         """The link, as soon as there is one."""
         while self._link is None:
             await self._up.wait()
@@ -133,12 +139,18 @@ class Session:
         _log.info("the connection to the hub's broker is lost: %s", why)
         return True
 
-    async def _open(self) -> Link:
-        identity = self.identity
+    async def _dial(
+        self, identity: Identity, greeting: Greeting, on_message: Callable[[Message], None]
+    ) -> Link:
         sock = await dial(identity.mqtt_host, identity.mqtt_port, self._context, _DIAL_S)
-        self._session = self._ids.uuid7()
-        link = Link(sock, self._greeting(identity), self._on_message)
+        link = Link(sock, greeting, on_message)
         await link.open()
+        return link
+
+    async def _open(self) -> Connection:
+        identity = self.identity
+        self._session = self._ids.uuid7()
+        link = await self._connect(identity, self._greeting(identity), self._on_message)
         try:
             self._presence = DevicePresence.READY
             self._say(link, self._presence)
@@ -147,7 +159,7 @@ class Session:
             raise
         return link
 
-    def _say(self, link: Link, presence: DevicePresence) -> None:
+    def _say(self, link: Connection, presence: DevicePresence) -> None:
         link.publish(self._state_topic, self._state(presence), retain=True)
         meta = self._meta.model_dump_json().encode()
         link.publish(self.topics.meta(self.identity.device_id), meta, retain=True)
