@@ -46,12 +46,24 @@ def chain_hash(label: str, previous: bytes, payload: Json | Mapping[str, Json]) 
 
     ``label`` names the chain (``audit``, ``stock``): a row of one never fits another.
     """
+    return link(label, previous, canonical(payload))
+
+
+def link(label: str, previous: bytes, payload: bytes) -> bytes:
+    """The same of a payload whose canonical bytes are at hand."""
     assert len(previous) == 32
-    state = sha256()
-    for part in (label.encode(), previous, canonical(payload)):
-        state.update(len(part).to_bytes(8, "big"))
-        state.update(part)
-    return state.digest()
+    return sha256(
+        b"".join(
+            (
+                len(label).to_bytes(8, "big"),
+                label.encode("ascii"),
+                b"\0\0\0\0\0\0\0\x20",
+                previous,
+                len(payload).to_bytes(8, "big"),
+                payload,
+            )
+        )
+    ).digest()
 
 
 @dataclass(frozen=True, slots=True)

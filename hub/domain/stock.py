@@ -205,32 +205,46 @@ def apply(row: StockRow, movement: Movement, sku: str | None = None) -> StockRow
     A bucket never goes below 0, except ``sellable`` by ``sale_override``.  Goods may come into a
     ``sellable`` that is below 0 and leave it there.  Claims stay as they are.
     """
-    levels = {bucket: row.bucket(bucket) for bucket in Bucket}
-    if isinstance(movement.source, Bucket):
-        left = levels[movement.source] - movement.qty
+    source, target = movement.source, movement.target
+    levels = [
+        row.sellable,
+        row.staged,
+        row.quarantine,
+        row.refurbish,
+        row.damaged,
+        row.transit_in,
+    ]
+    if isinstance(source, Bucket):
+        place = _PLACES[source]
+        left = levels[place] - movement.qty
         if left < 0 and movement.type is not MovementType.SALE_OVERRIDE:
             raise InsufficientStock(
-                f"{movement.source} holds {levels[movement.source]}, {movement.type} needs"
-                f" {movement.qty}: {_remedy(movement.type)}",
+                f"{source} holds {levels[place]}, {movement.type} needs {movement.qty}:"
+                f" {_remedy(movement.type)}",
                 sku=sku,
                 wanted_qty=movement.qty,
-                free_qty=max(0, levels[movement.source]),
+                free_qty=max(0, levels[place]),
             )
-        levels[movement.source] = check_qty(left, "level")
-    if isinstance(movement.target, Bucket):
-        levels[movement.target] = check_qty(levels[movement.target] + movement.qty, "level")
-    return StockRow(
-        levels[Bucket.SELLABLE],
-        levels[Bucket.STAGED],
-        levels[Bucket.QUARANTINE],
-        levels[Bucket.REFURBISH],
-        levels[Bucket.DAMAGED],
-        levels[Bucket.TRANSIT_IN],
-        row.reserved,
-        row.held,
-        row.allotted,
-        row.safety,
+        levels[place] = check_qty(left, "level")
+    if isinstance(target, Bucket):
+        place = _PLACES[target]
+        levels[place] = check_qty(levels[place] + movement.qty, "level")
+    return StockRow(*levels, row.reserved, row.held, row.allotted, row.safety)
+
+
+_PLACES: Final = {
+    bucket: place
+    for place, bucket in enumerate(
+        (
+            Bucket.SELLABLE,
+            Bucket.STAGED,
+            Bucket.QUARANTINE,
+            Bucket.REFURBISH,
+            Bucket.DAMAGED,
+            Bucket.TRANSIT_IN,
+        )
     )
+}
 
 
 Claim = Literal["reserved", "held", "allotted"]

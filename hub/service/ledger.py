@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
+
 from hub.domain import hashchain
 from hub.domain.errors import Json
-from hub.domain.stock import Movement, StockRow, apply
+from hub.domain.stock import Bucket, Counterparty, Movement, MovementType, StockRow, apply
 from hub.service.notices import LevelsChanged
 from hub.service.unit import Unit
 from hub.storage import stockrows
@@ -20,22 +22,23 @@ LABEL = "stock"
 
 @dataclass(slots=True)
 class Ledger:
-    """The movements of one document, written as they are asked for.
+    """The movements of one document; :meth:`finish` writes them.
 
-    ``levels`` holds what this request has read and changed; ``done`` the movements as the cloud is
-    told them.
+    ``_levels`` holds what this request has read and changed; ``_entries`` the movements with their
+    hashes, not written yet.
     """
 
     unit: Unit
     ref_type: str
     ref_id: int
     _levels: dict[str, LevelRow]
-    _done: list[dict[str, Any]]
+    _entries: list[MovementRow]
     _head: tuple[int, bytes] | None
 
     @classmethod
     def of(cls, unit: Unit, ref_type: str, ref_id: int = 0) -> Ledger:
-        """The ledger for the document ``ref_type`` number ``ref_id`` (which may be set later)."""
+        """The ledger for the document ``ref_type`` number ``ref_id`` (which may be set before the
+        first movement)."""
         return cls(unit, ref_type, ref_id, {}, [], None)
 
     def level(self, sku: str) -> LevelRow:
@@ -53,12 +56,11 @@ class Ledger:
 
     def claim(self, sku: str, levels: StockRow) -> None:
         """Write changed claims of a product."""
-        row = self.level(sku)
-        stockrows.save_level(self.unit.tx, row.sku_id, levels, row.last_seq)
-        self._levels[sku] = LevelRow(row.sku_id, row.sku, levels, row.last_seq)
+        row = self._levels[sku] = self.level(sku)._replace(levels=levels)
+        stockrows.save_level(self.unit.tx, row)
 
     def move(self, sku: str, movement: Movement, ref_line: int, n: int = 0) -> None:
-        """Write one movement and the level after it.
+        """Note one movement and the level after it.
 
         Errors: ``insufficient-stock`` when a bucket would go below 0.
         """
@@ -66,44 +68,56 @@ class Ledger:
         levels = apply(row.levels, movement, sku)
         if self._head is None:
             self._head = stockrows.ledger_head(self.unit.tx)
-        seq = self._head[0] + 1
-        entry = MovementRow(
-            seq=seq,
-            sku_id=row.sku_id,
-            sku=sku,
-            qty=movement.qty,
-            src=movement.source.value,
-            dst=movement.target.value,
-            type=movement.type.value,
-            ref_type=self.ref_type,
-            ref_id=self.ref_id,
-            ref_line=ref_line,
-            n=n,
-            prev_seq=row.last_seq,
-            hash=b"",
+        last, before = self._head
+        seq = last + 1
+        bare = MovementRow(
+            seq,
+            row.sku_id,
+            sku,
+            movement.qty,
+            _NAMES[movement.source],
+            _NAMES[movement.target],
+            _NAMES[movement.type],
+            self.ref_type,
+            self.ref_id,
+            ref_line,
+            n,
+            row.last_seq,
+            b"",
         )
-        digest = hashchain.chain_hash(LABEL, self._head[1], _payload(entry))
-        stockrows.append_movement(self.unit.tx, entry, digest)
+        digest = hashchain.link(LABEL, before, to_json(_payload(bare)))
+        self._entries.append(bare._replace(hash=digest))
         self._head = (seq, digest)
-        stockrows.save_level(self.unit.tx, row.sku_id, levels, seq)
         self._levels[sku] = LevelRow(row.sku_id, sku, levels, seq)
-        self._done.append(
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Write the movements and the levels after them, and tell devices which levels changed;
+        the movements for the cloud's event."""
+        entries, self._entries = self._entries, []
+        if entries:
+            stockrows.append_movements(self.unit.tx, entries)
+            moved = dict.fromkeys(entry.sku for entry in entries)
+            stockrows.save_levels(self.unit.tx, [self._levels[sku] for sku in moved])
+        if self._levels:
+            self.unit.tell(LevelsChanged(tuple(self._levels)))
+        return [
             {
-                "seq": seq,
-                "sku": sku,
-                "qty": movement.qty,
+                "seq": entry.seq,
+                "sku": entry.sku,
+                "qty": entry.qty,
                 "from": entry.src,
                 "to": entry.dst,
                 "type": entry.type,
-                "ref_line": str(ref_line),
+                "ref_line": str(entry.ref_line),
             }
-        )
+            for entry in entries
+        ]
 
-    def finish(self) -> list[dict[str, Any]]:
-        """Tell devices which levels changed; the movements for the cloud's event."""
-        if self._levels:
-            self.unit.tell(LevelsChanged(tuple(self._levels)))
-        return self._done
+
+_NAMES: dict[str, str] = {
+    name: name.value for names in (Bucket, Counterparty, MovementType) for name in names
+}
+"""Plain texts, which SQLite binds without asking for an adapter."""
 
 
 def _payload(row: MovementRow) -> list[Json]:

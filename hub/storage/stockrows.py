@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.domain.stock import StockRow
 from hub.storage.rows import Rows, Tx
@@ -15,8 +16,7 @@ LEVEL_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LevelRow:
+class LevelRow(NamedTuple):
     """One product's levels as stored; ``safety`` comes from the catalogue."""
 
     sku_id: int
@@ -25,8 +25,7 @@ class LevelRow:
     last_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class MovementRow:
+class MovementRow(NamedTuple):
     """One row of the ledger. ``prev_seq`` is the same product's movement before."""
 
     seq: int
@@ -95,11 +94,15 @@ def booked_level(tx: Tx, sku: str) -> LevelRow:
     return made
 
 
-def save_level(tx: Tx, sku_id: int, levels: StockRow, last_seq: int) -> None:
-    """Write a product's levels."""
-    tx.run(
-        "UPDATE stock SET sellable = ?, staged = ?, quarantine = ?, refurbish = ?, damaged = ?,"
-        " transit_in = ?, reserved = ?, held = ?, allotted = ?, last_seq = ? WHERE sku_id = ?",
+_SAVE_LEVEL = (
+    "UPDATE stock SET sellable = ?, staged = ?, quarantine = ?, refurbish = ?, damaged = ?,"
+    " transit_in = ?, reserved = ?, held = ?, allotted = ?, last_seq = ? WHERE sku_id = ?"
+)
+
+
+def _saved(row: LevelRow) -> tuple[int, ...]:
+    levels = row.levels
+    return (
         levels.sellable,
         levels.staged,
         levels.quarantine,
@@ -109,9 +112,19 @@ def save_level(tx: Tx, sku_id: int, levels: StockRow, last_seq: int) -> None:
         levels.reserved,
         levels.held,
         levels.allotted,
-        last_seq,
-        sku_id,
+        row.last_seq,
+        row.sku_id,
     )
+
+
+def save_level(tx: Tx, row: LevelRow) -> None:
+    """Write a product's levels."""
+    tx.run(_SAVE_LEVEL, *_saved(row))
+
+
+def save_levels(tx: Tx, rows: Iterable[LevelRow]) -> None:
+    """Write several products' levels."""
+    tx.many(_SAVE_LEVEL, [_saved(row) for row in rows])
 
 
 def ledger_head(rows: Rows) -> tuple[int, bytes]:
@@ -120,23 +133,12 @@ def ledger_head(rows: Rows) -> tuple[int, bytes]:
     return (row[0], row[1]) if row else (0, GENESIS)
 
 
-def append_movement(tx: Tx, row: MovementRow, digest: bytes) -> None:
-    """Write the next movement under its hash (``row.hash`` is ignored)."""
-    tx.run(
+def append_movements(tx: Tx, rows: Sequence[MovementRow]) -> None:
+    """Write the next movements, under the hashes they carry."""
+    tx.many(
         "INSERT INTO movements (seq, sku_id, qty, src, dst, type, ref_type, ref_id, ref_line, n,"
-        " prev_seq, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        row.seq,
-        row.sku_id,
-        row.qty,
-        row.src,
-        row.dst,
-        row.type,
-        row.ref_type,
-        row.ref_id,
-        row.ref_line,
-        row.n,
-        row.prev_seq,
-        digest,
+        " prev_seq, hash) VALUES (?1, ?2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        rows,
     )
 
 
