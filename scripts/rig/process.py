@@ -61,6 +61,11 @@ class Child:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def announced(self) -> bool:
+        """Whether its latest start has printed its first JSON object, or ended without one."""
+        return self._first is not None and self._first.done()
+
+    @property
     def exit_code(self) -> int | None:
         return None if self._process is None else self._process.returncode
 

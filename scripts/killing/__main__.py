@@ -1,0 +1,171 @@
+"""``python -m scripts.killing``: kill -9 of hub, broker and cloud while the shop sells."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from scripts.killing.plan import KINDS, Kind
+from scripts.killing.trial import Score, Wanted, run
+
+_ABOUT = """\
+Kill the hub, its broker and the sandbox cloud with SIGKILL, again and again, while real tills sell,
+void, take back and receive over MQTT and TLS; then prove that every answer was true.
+
+After each kill some answered sales are asked for again; every 100 kills, and at the end, every
+answer is compared with the hub's database and the cloud's.
+"""
+_MORE = """\
+Prints JSON lines: progress every second, the verdict as the last ("done": true).
+--against thingsboard also kills the event storages of thingsboard-gateway as often, in an
+environment of its own below var/, and reports what they lost of what they had accepted.
+
+exit status: 0 nothing was lost or doubled; 1 a violation, or a control that was not seen;
+130 interrupted.
+"""
+_EVERY_S = 1.0
+_MANY = 60
+_INTERRUPTED = 130
+_SURE = ("hub-in-commit", "hub-founding", "leftover-broker")
+_LIKELY = ("hub-in-committed", "oms-in-commit", "stored-but-unanswered", "not-yet-stored")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status as told by ``--help``."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if (args.seconds is None) == (args.trials is None):
+        parser.error("give either --seconds or --trials")
+    targets = tuple(kind for kind in KINDS if kind in args.target.split(","))
+    if not targets or len(targets) != len(set(args.target.split(","))):
+        parser.error(f"--target is some of {','.join(KINDS)}")
+    share = 0.5 if args.against else 1.0
+    wanted = Wanted(
+        targets=targets,
+        seed=args.seed,
+        tills=args.tills,
+        seconds=None if args.seconds is None else args.seconds * share,
+        kills=args.trials,
+    )
+    base = Path(tempfile.mkdtemp(prefix="shk-", dir="/tmp"))
+    score = Score()
+    try:
+        asyncio.run(_shown(wanted, base, score))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        shutil.rmtree(base, ignore_errors=True)
+        return _INTERRUPTED
+    if score.sound:
+        shutil.rmtree(base)
+    else:
+        print(f"killing: databases and logs are kept in {base}", file=sys.stderr)
+    figures = dict(score.figures)
+    if args.against:
+        figures["thingsboard"] = _against(score, wanted)
+    _print(_line(wanted, score) | _verdict(wanted, score, figures))
+    return 0 if score.sound else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.killing",
+        description=_ABOUT,
+        epilog=_MORE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=float, help="go on for about so long")
+    parser.add_argument("--trials", "--kills", type=int, help="kill each target so often")
+    parser.add_argument("--target", default=",".join(KINDS), help="some of hub,broker,oms (all)")
+    parser.add_argument("--seed", default="1", help="same seed, same strikes and baskets (1)")
+    parser.add_argument("--tills", type=int, default=6, help="how many tills sell (6)")
+    parser.add_argument(
+        "--against", choices=["thingsboard"], help="do the same to another gateway's storage"
+    )
+    return parser
+
+
+async def _shown(wanted: Wanted, base: Path, score: Score) -> None:
+    """Run, with a line of progress every second; Ctrl-C and SIGTERM stop everything in order."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    ticker = asyncio.create_task(_tick(wanted, score))
+    try:
+        await run(wanted, base, score)
+    finally:
+        ticker.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticker
+
+
+async def _tick(wanted: Wanted, score: Score) -> None:
+    while True:
+        _print(_line(wanted, score) | {"done": False})
+        await asyncio.sleep(_EVERY_S)
+
+
+def _against(score: Score, wanted: Wanted) -> dict[str, Any]:
+    """The other gateway's storages, killed as often as the hub was."""
+    from scripts.killing.thingsboard import kill_storages
+
+    def show(note: str) -> None:
+        score.note = note
+        _print(_line(wanted, score) | {"done": False})
+
+    return kill_storages(
+        score.kills["hub"] or score.kills.total(), wanted.seed, show, wanted.seconds
+    )
+
+
+def _line(wanted: Wanted, score: Score) -> dict[str, Any]:
+    return {
+        "kind": "kill-9",
+        "trials": score.kills.total(),
+        "unit": "kills",
+        "faults": {**{kind: score.kills[kind] for kind in wanted.targets}, **score.seen},
+        "violations": score.books.violations,
+        "note": f"{score.note}, {len(score.books.sales):,} sales answered",
+    }
+
+
+def _verdict(wanted: Wanted, score: Score, figures: dict[str, Any]) -> dict[str, Any]:
+    how_many = f"--trials {wanted.kills}" if wanted.kills else f"--seconds {wanted.seconds:g}"
+    replay = (
+        f"python -m scripts.killing {how_many} --seed {wanted.seed}"
+        f" --target {','.join(wanted.targets)} --tills {wanted.tills}"
+    )
+    missed = [f"the verdict did not see that {what}" for what in score.controls_missed]
+    return {
+        "findings": [{"what": what, "replay": replay} for what in score.books.findings + missed],
+        "figures": figures,
+        "must_fire": must_fire(wanted.targets, score.kills),
+        "done": True,
+    }
+
+
+def must_fire(targets: Sequence[Kind], kills: dict[Kind, int]) -> list[str]:
+    """The counters that a trial of this size can't leave at zero."""
+    names: list[str] = [*targets, "requests-in-flight", "restart", "full-comparison"]
+    most = max((kills[kind] for kind in targets), default=0)
+    if "hub" in targets and most >= 10:
+        names += ["repeat-by-key", "look-up", "hub-founding"]
+    if set(targets) == set(KINDS) and most >= _MANY:
+        names += [*_SURE, *_LIKELY, "two-at-once", "hub-during-start", "oms-during-start"]
+    return sorted(set(names))
+
+
+def _print(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
