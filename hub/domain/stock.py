@@ -229,7 +229,18 @@ def apply(row: StockRow, movement: Movement, sku: str | None = None) -> StockRow
     if isinstance(target, Bucket):
         place = _PLACES[target]
         levels[place] = check_qty(levels[place] + movement.qty, "level")
-    return StockRow(*levels, row.reserved, row.held, row.allotted, row.safety)
+    return StockRow(
+        levels[0],
+        levels[1],
+        levels[2],
+        levels[3],
+        levels[4],
+        levels[5],
+        row.reserved,
+        row.held,
+        row.allotted,
+        row.safety,
+    )
 
 
 _PLACES: Final = {
