@@ -1,0 +1,209 @@
+"""The command line: one seed to look into, or as many as there is time for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.shop.coverage import MUST_FIRE
+from tests.simulation.shop.plan import Plan, draw
+
+SEEDS_PER_PROCESS = 20
+TRACE_LINES = 60
+KIND = "simulation"
+EXAMPLES = """examples:
+  python -m tests.simulation --seed 17            one run: what went wrong, and the trace's end
+  python -m tests.simulation --seed 17 --trace    the same, with every line of the trace
+  python -m tests.simulation --trials 50          seeds 1 to 50, as JSON lines
+  python -m tests.simulation --seconds 600        as many seeds as there is time for
+
+Exit code 0: no promise was broken. A broken one prints the command that plays it again.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code."""
+    options = _options(arguments)
+    logging.disable(logging.CRITICAL)
+    if options.seed is not None:
+        return _one(options)
+    return Campaign(options).run()
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation",
+        description="Simulate whole shops on virtual time, each decided by one seed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seed", type=int, help="play one seed, for a person")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print every line")
+    parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
+    parser.add_argument("--trials", type=int, help="how many seeds")
+    parser.add_argument("--seconds", type=float, help="how long")
+    parser.add_argument("--days", type=int, help="store-days of each run (drawn)")
+    parser.add_argument(
+        "--anti-entropy",
+        choices=("on", "off", "drawn"),
+        default="drawn",
+        help="compare stock with the cloud now and then (off hides no fault of the outbox)",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--stop-at-first", action="store_true", help="end with the first broken promise"
+    )
+    parser.add_argument("--only", help="with --seed: just these faults, separated by commas")
+    return parser.parse_args(arguments)
+
+
+def plan_of(seed: int, anti_entropy: str, days: int | None) -> Plan:
+    """The plan of a seed under the command's options."""
+    wanted = None if anti_entropy == "drawn" else anti_entropy == "on"
+    return draw(seed, anti_entropy=wanted, days=days)
+
+
+def _scratch() -> Path:
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="shop-", dir=memory if memory.is_dir() else None))
+
+
+def play(plan: Plan, *, echo: Any = None) -> dict[str, Any]:
+    """One run, as plain values."""
+    from tests.simulation.shop.scenario import Scenario
+
+    root = _scratch()
+    try:
+        report = asdict(Scenario(plan, root, echo=echo).run())
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    report["trace"] = report["trace"][-TRACE_LINES:] if report["violations"] else ()
+    return report
+
+
+def _work(plan: Plan) -> dict[str, Any]:
+    logging.disable(logging.CRITICAL)
+    return play(plan)
+
+
+def _one(options: argparse.Namespace) -> int:
+    plan = plan_of(options.seed, options.anti_entropy, options.days)
+    if options.only is not None:
+        wanted = [name.strip() for name in options.only.split(",") if name.strip()]
+        faults = {name: rate for name, rate in plan.faults.items() if name in wanted}
+        plan = Plan(**{**asdict(plan), "faults": faults})
+    print(json.dumps(asdict(plan)))
+    report = play(plan, echo=print if options.trace else None)
+    if not options.trace:
+        print(*report["trace"], sep="\n")
+    for name, count in report["counters"].items():
+        print(f"{count:8d}  {name}")
+    print(
+        f"{report['virtual_days']:.2f} store-days in {report['cpu_s']:.2f} s of processor time,"
+        f" trace {report['digest']}"
+    )
+    for violation in report["violations"]:
+        print(f"VIOLATION: {violation}")
+    sys.stdout.flush()
+    return 1 if report["violations"] else 0
+
+
+@dataclass
+class Campaign:
+    """Many seeds in several processes; see the trials' protocol in scripts/campaign."""
+
+    options: argparse.Namespace
+    counters: Counter[str] = field(default_factory=Counter)
+    findings: list[dict[str, str]] = field(default_factory=list)
+    seeds: int = 0
+    broken: int = 0
+    days: float = 0.0
+    cpu_s: float = 0.0
+    told_s: float = 0.0
+
+    def run(self) -> int:
+        """The exit code."""
+        began_s = time.monotonic()
+        options = self.options
+        plans = self._plans(began_s)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(
+            options.jobs, mp_context=context, max_tasks_per_child=SEEDS_PER_PROCESS
+        ) as pool:
+            running: set[Future[dict[str, Any]]] = set()
+            for plan in plans:
+                running.add(pool.submit(_work, plan))
+                if len(running) >= options.jobs + 1:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    self._take(done)
+                if options.stop_at_first and self.broken:
+                    break
+            self._take(wait(running).done)
+        self._tell(done=True)
+        return 1 if self.broken else 0
+
+    def _plans(self, began_s: float) -> Iterator[Plan]:
+        options = self.options
+        number = 0
+        while options.trials is None or number < options.trials:
+            if options.seconds is not None and time.monotonic() - began_s >= options.seconds:
+                return
+            if options.trials is None and options.seconds is None and number >= 1:
+                return
+            yield plan_of(options.first + number, options.anti_entropy, options.days)
+            number += 1
+
+    def _take(self, done: set[Future[dict[str, Any]]]) -> None:
+        for future in sorted(done, key=lambda one: int(one.result()["plan"]["seed"])):
+            report = future.result()
+            self.seeds += 1
+            self.days += report["virtual_days"]
+            self.cpu_s += report["cpu_s"]
+            self.counters.update(report["counters"])
+            if report["violations"]:
+                self.broken += 1
+                seed = report["plan"]["seed"]
+                switch = f" --anti-entropy {'on' if report['plan']['anti_entropy'] else 'off'}"
+                days = f" --days {report['plan']['days']}"
+                self.findings.append(
+                    {
+                        "what": report["violations"][0],
+                        "replay": f"python -m tests.simulation --seed {seed}{switch}{days}",
+                    }
+                )
+        if time.monotonic() - self.told_s > 1.5:
+            self._tell(done=False)
+
+    def _tell(self, *, done: bool) -> None:
+        self.told_s = time.monotonic()
+        rate = self.days / self.cpu_s if self.cpu_s else 0.0
+        told: dict[str, Any] = {
+            "kind": KIND,
+            "trials": self.seeds,
+            "unit": "seeds",
+            "faults": dict(sorted(self.counters.items())),
+            "violations": self.broken,
+            "note": f"{self.days:.0f} store-days, {rate:.1f} per CPU second",
+            "done": done,
+        }
+        if done:
+            told["findings"] = self.findings[:50]
+            told["figures"] = {
+                "store_days": round(self.days, 1),
+                "store_days_per_cpu_s": round(rate, 2),
+            }
+            told["must_fire"] = list(MUST_FIRE)
+        print(json.dumps(told), flush=True)

@@ -1,0 +1,1 @@
+"""Planted bugs: a simulation that doesn't find them proves nothing."""

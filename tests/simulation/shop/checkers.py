@@ -1,0 +1,207 @@
+"""What is checked of a simulated shop: while things go wrong, and after everything is well again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hub.storage.rows import Rows
+from tests.simulation.shop.history import Asked
+from tests.support import laws
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.scenario import Scenario
+
+SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
+DOCUMENTS = {
+    "stock/receive": "receipt_id",
+    "stock/adjust": "adjustment_id",
+    "stock/count": "count_id",
+}
+
+
+class Checker:
+    """``during`` may be asked at any moment at which the hub is up; ``after`` once, at rest."""
+
+    def __init__(self, shop: Scenario) -> None:
+        self._shop = shop
+        self._world = shop.world
+
+    def during(self, *, whole: bool) -> None:
+        """Safety: it holds whatever is broken at the moment."""
+        running = self._shop.hub.running
+        if running is None or not running.process.ready:
+            return
+        rows = running.rows
+        for sentence in laws.broken(rows, quick=not whole):
+            self._violated(sentence)
+        if self._shop.history.restored:
+            return  # what an older copy doesn't know comes back: `after` looks
+        self._answered_is_there(rows)
+
+    def after(self) -> None:
+        """Everything is well again and nothing is under way."""
+        running = self._shop.hub.running
+        assert running is not None
+        rows = running.rows
+        for sentence in laws.broken(rows):
+            self._violated(sentence)
+        self._answered_is_there(rows)
+        self._nothing_was_made_up(rows)
+        self._refused_left_nothing(rows)
+        self._receipts_are_queued_once(rows)
+        self._commands_arrived(rows)
+        self._cloud_is_the_same(rows)
+        if not self._shop.plan.loses_storage:
+            self._nothing_was_repaired(rows)
+
+    # The hub against what the tills were told ----------------------------------------------------
+
+    def _answered_is_there(self, rows: Rows) -> None:
+        sales = {row[0]: row for row in rows.all("SELECT sale_id, total_minor, state FROM sales")}
+        returns = {row[0]: row[1] for row in rows.all("SELECT return_id, total_minor FROM returns")}
+        documents = {row[0] for row in rows.all("SELECT document_id FROM documents")}
+        for asked in self._shop.history.asked.values():
+            result = asked.result
+            if result is None:
+                continue
+            body = asked.body
+            if asked.operation == SALE:
+                row = sales.get(body["sale_id"])
+                if row is None:
+                    self._lost(asked)
+                elif row[1] != result["total_minor"]:
+                    self._violated(f"sale {row[0]} is {row[1]}, the till heard {result}")
+            elif asked.operation == VOID:
+                row = sales.get(body["sale_id"])
+                if row is None or row[2] != "voided":
+                    self._lost(asked)
+            elif asked.operation == RETURN and body["return_id"] not in returns:
+                self._lost(asked)
+            elif asked.operation in DOCUMENTS:
+                if body[DOCUMENTS[asked.operation]] not in documents:
+                    self._lost(asked)
+
+    def _nothing_was_made_up(self, rows: Rows) -> None:
+        wanted = {
+            asked.body["sale_id"]
+            for asked in self._shop.history.asked.values()
+            if asked.operation == SALE and "sale_id" in asked.body
+        }
+        for (sale_id,) in rows.all("SELECT sale_id FROM sales ORDER BY id"):
+            if sale_id not in wanted:
+                self._violated(f"nobody asked for sale {sale_id}")
+
+    def _refused_left_nothing(self, rows: Rows) -> None:
+        """A sale that was refused, and never answered well under any key, isn't there."""
+        if self._shop.history.restored:
+            return
+        good: set[str] = set()
+        refused: dict[str, Asked] = {}
+        pending: set[str] = set()
+        for asked in self._shop.history.asked.values():
+            if asked.operation != SALE:
+                continue
+            sale_id = asked.body.get("sale_id", "")
+            if asked.result is not None:
+                good.add(sale_id)
+            elif asked.answers:
+                refused[sale_id] = asked
+            else:
+                pending.add(sale_id)
+        for sale_id, asked in refused.items():
+            if sale_id in good or sale_id in pending:
+                continue
+            if rows.one("SELECT 1 FROM sales WHERE sale_id = ?", sale_id) is not None:
+                self._violated(f"sale {sale_id} was refused and is there: {asked.answers}")
+
+    def _receipts_are_queued_once(self, rows: Rows) -> None:
+        """Every sale whose answer says that its receipt is printed has one job."""
+        jobs = Counter(
+            row[0]
+            for row in rows.all(
+                "SELECT json_extract(document, '$.sale_id') FROM print_jobs WHERE kind = 'receipt'"
+            )
+        )
+        for asked in self._shop.history.asked.values():
+            result = asked.result
+            if asked.operation != SALE or result is None or self._shop.history.restored:
+                continue
+            wanted = 1 if result.get("printed") else 0
+            if jobs[asked.body["sale_id"]] != wanted:
+                self._violated(
+                    f"{jobs[asked.body['sale_id']]} receipts are queued for"
+                    f" {asked.body['sale_id']}, the till heard of {wanted}"
+                )
+
+    # The hub and the cloud -----------------------------------------------------------------------
+
+    def _cloud_is_the_same(self, rows: Rows) -> None:
+        oms = self._shop.oms
+        here = {
+            row[0]: (row[1], row[2])
+            for row in rows.all("SELECT sale_id, state, total_minor FROM sales ORDER BY id")
+        }
+        there = {sale["sale_id"]: (sale["state"], sale["total_minor"]) for sale in oms.sales()}
+        self._same("sales", here, there)
+        back = {row[0]: row[1] for row in rows.all("SELECT return_id, total_minor FROM returns")}
+        self._same("returns", back, oms.returns())
+        stock = {
+            row[0]: dict(zip(BUCKETS, row[1:], strict=True))
+            for row in rows.all(
+                f"SELECT k.sku, {', '.join('s.' + one for one in BUCKETS)} FROM stock s"
+                " JOIN skus k ON k.id = s.sku_id ORDER BY k.sku"
+            )
+        }
+        self._same("levels", _without_zeros(stock), _without_zeros(oms.levels()))
+        for sentence in oms.faults():
+            self._violated(f"the cloud: {sentence}")
+
+    def _same(self, what: str, here: dict[str, Any], there: dict[str, Any]) -> None:
+        for key in sorted(here.keys() | there.keys()):
+            if here.get(key) != there.get(key):
+                self._violated(
+                    f"{what} of {key} differ: hub {here.get(key)}, cloud {there.get(key)}"
+                )
+
+    def _commands_arrived(self, rows: Rows) -> None:
+        """What the cloud sent was taken in."""
+        noted = {
+            row[0]
+            for row in rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.config%'")
+        }
+        for key in self._shop.sent_commands:
+            if key not in noted:
+                self._violated(f"the cloud's command {key} never arrived")
+
+    def _nothing_was_repaired(self, rows: Rows) -> None:
+        """Where no storage was lost, nothing may ever differ, be parked or be sent anew."""
+        for table in ("drift", "parked"):
+            found = rows.one(f"SELECT count(*) FROM {table}")
+            if found and found[0]:
+                self._violated(f"{found[0]} rows in {table} though nothing was ever lost")
+        for (data,) in rows.all("SELECT data FROM audit WHERE action = 'stock.drift'"):
+            self._violated(f"drift was found though nothing was ever lost: {data}")
+        forks = rows.all("SELECT data FROM audit WHERE action = 'cloud.forked'")
+        if forks:
+            self._violated(f"the hub thinks it is a copy: {forks}")
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _lost(self, asked: Asked) -> None:
+        self._violated(
+            f"answered and not there: {asked.device} {asked.operation} {asked.key}"
+            f" {json.dumps(asked.body)[:200]}"
+        )
+
+    def _violated(self, sentence: str) -> None:
+        self._world.violated(sentence)
+
+
+BUCKETS = ("sellable", "staged", "quarantine", "refurbish", "damaged", "transit_in")
+
+
+def _without_zeros(levels: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    found = {sku: {k: v for k, v in row.items() if v} for sku, row in levels.items()}
+    return {sku: row for sku, row in found.items() if row}

@@ -1,0 +1,273 @@
+"""Who breaks things: each kind of fault strikes at seeded moments until the shop is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from hub.crashpoints import on_crashpoint
+from tests.simulation.kernel import Machine
+from tests.simulation.kernel.network import current
+from tests.support.faultdisk import Fault
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.scenario import Scenario
+
+DAY_S = 86_400.0
+Act = Callable[["Nemesis"], Awaitable[None]]
+
+
+class Nemesis:
+    """One run's faults.  ``stop`` ends them; what they bent, the scenario straightens."""
+
+    def __init__(self, shop: Scenario) -> None:
+        self.shop = shop
+        self.world = shop.world
+        self._tasks: list[asyncio.Task[None]] = []
+        self._crash_odds = 0.0
+        self._crash_random = shop.world.random("crash points")
+
+    def start(self) -> None:
+        """Begin with the kinds of the plan."""
+        for kind, per_day in self.shop.plan.faults.items():
+            random = self.world.random(f"fault/{kind}")
+            work = self._strike(kind, per_day, random)
+            self._tasks.append(self.world.loop.create_task(work, name=f"nemesis-{kind}"))
+        on_crashpoint(self._pass)
+
+    async def stop(self) -> None:
+        """No more faults."""
+        on_crashpoint(None)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _strike(self, kind: str, per_day: float, random: Random) -> None:
+        act = ACTS[kind]
+        while True:
+            await asyncio.sleep(random.expovariate(per_day / DAY_S))
+            self.world.count(f"fault: {kind}")
+            self.world.trace.note(self.world.loop.time(), "NEMESIS", kind)
+            await act(self, random)
+
+    def _pass(self, name: str) -> None:
+        process = current()
+        if process is None or not process.alive or not self._crash_odds:
+            return
+        self.world.count(f"passed {name}")
+        if self._crash_random.random() < self._crash_odds:
+            self._crash_odds = 0.0
+            self.world.count(f"died at {name}")
+            process.machine.kill(f"crash point {name}")
+
+    def arm_crash_points(self) -> None:
+        """From now on any crash point may be the last."""
+        self._crash_odds = 0.1
+
+    async def kill(self, name: str, *, power: bool = False) -> None:
+        """The supervisor starts it again."""
+        machine = self.world.machine(name)
+        if machine.process is not None:
+            machine.kill("nemesis", power=power)
+
+    async def cut(self, ways: list[tuple[str, str]], seconds: float) -> None:
+        """Nothing passes for a while."""
+        for way in ways:
+            self.world.network.link(*way).up = False
+        await asyncio.sleep(seconds)
+        for way in ways:
+            self.world.network.link(*way).up = True
+
+    async def spoil(self, ways: list[tuple[str, str]], seconds: float, random: Random) -> None:
+        """Much is lost, doubled, late or out of order for a while."""
+        for way in ways:
+            link = self.world.network.link(*way)
+            link.loss, link.duplicate = random.uniform(0, 0.4), random.uniform(0, 0.3)
+            link.delay_s = (0.001, random.choice((0.05, 0.5, 5.0)))
+            link.reorder = random.random() < 0.7
+        await asyncio.sleep(seconds)
+        for way in ways:
+            link = self.world.network.link(*way)
+            link.loss = link.duplicate = 0.0
+            link.delay_s, link.reorder = (0.001, 0.005), False
+
+
+def _both(a: str, b: str) -> list[tuple[str, str]]:
+    return [(a, b), (b, a)]
+
+
+def _minutes(random: Random) -> float:
+    return random.uniform(5, 1800)
+
+
+def _hours(random: Random) -> float:
+    return random.choice((random.uniform(60, 600), random.uniform(600, 30_000)))
+
+
+def _store_ways(nemesis: Nemesis, random: Random) -> list[tuple[str, str]]:
+    tills = nemesis.shop.till_names
+    return random.choice(
+        [_both("hub", "broker"), *(_both(name, "broker") for name in tills)]
+        + [[way for name in tills for way in _both(name, "broker")]]
+    )
+
+
+async def _killed(name: str, nemesis: Nemesis, *, power: bool = False) -> None:
+    await nemesis.kill(name, power=power)
+
+
+async def _kill_hub(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.kill("hub")
+
+
+async def _hub_without_power(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.kill("hub", power=True)
+
+
+async def _restart_hub(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.world.machine("hub").stop()
+
+
+async def _crash_point(nemesis: Nemesis, _random: Random) -> None:
+    nemesis.arm_crash_points()
+
+
+async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.shop.set_hub_back(random.uniform(60, 20_000))
+
+
+async def _kill_broker(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.kill("broker")
+
+
+async def _kill_oms(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.kill("oms")
+
+
+async def _restore_oms(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.shop.set_oms_back(random.uniform(60, 20_000))
+
+
+async def _kill_till(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.kill(random.choice(nemesis.shop.till_names))
+
+
+async def _kill_processor(nemesis: Nemesis, _random: Random) -> None:
+    await nemesis.kill("processor")
+
+
+async def _cut_cloud(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.cut(_both("hub", "oms"), _hours(random))
+
+
+async def _cut_cloud_one_way(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.cut([random.choice(_both("hub", "oms"))], _minutes(random))
+
+
+async def _spoil_cloud(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.spoil(_both("hub", "oms"), _minutes(random), random)
+
+
+async def _cut_store(nemesis: Nemesis, random: Random) -> None:
+    ways = _store_ways(nemesis, random)
+    if random.random() < 0.3:
+        ways = ways[:1]
+    await nemesis.cut(ways, _minutes(random))
+
+
+async def _spoil_store(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.spoil(_store_ways(nemesis, random), _minutes(random), random)
+
+
+async def _cut_processor(nemesis: Nemesis, random: Random) -> None:
+    ways = [way for name in nemesis.shop.till_names for way in _both(name, "processor")]
+    await nemesis.cut(ways, _minutes(random))
+
+
+async def _set_clock(nemesis: Nemesis, random: Random) -> None:
+    clock = nemesis.world.machine("hub").clock
+    step_s = random.choice((-86_400, -3_600, -90, -2, 2, 90, 3_600, 86_400 * 3))
+    clock.offset_ms += step_s * 1000
+    await asyncio.sleep(_minutes(random))
+    clock.offset_ms -= step_s * 1000
+
+
+async def _oms_fails(nemesis: Nemesis, random: Random) -> None:
+    nemesis.shop.oms.fail_odds = random.uniform(0.2, 1.0)
+    await asyncio.sleep(_minutes(random))
+    nemesis.shop.oms.fail_odds = 0.0
+
+
+async def _oms_loses_answers(nemesis: Nemesis, random: Random) -> None:
+    nemesis.shop.oms.lose_reply_odds = random.uniform(0.2, 0.9)
+    await asyncio.sleep(_minutes(random))
+    nemesis.shop.oms.lose_reply_odds = 0.0
+
+
+async def _disk_error(nemesis: Nemesis, random: Random) -> None:
+    nemesis.shop.disk.fail(Fault.EIO, random)
+    await asyncio.sleep(random.uniform(1, 300))
+    nemesis.shop.disk.mend()
+
+
+async def _disk_full(nemesis: Nemesis, random: Random) -> None:
+    nemesis.shop.disk.fail(Fault.ENOSPC, random)
+    await asyncio.sleep(random.uniform(1, 1800))
+    nemesis.shop.disk.mend()
+
+
+ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
+    "hub killed": _kill_hub,
+    "hub without power": _hub_without_power,
+    "hub restarted": _restart_hub,
+    "hub dies at a crash point": _crash_point,
+    "hub restored": _restore_hub,
+    "broker killed": _kill_broker,
+    "oms killed": _kill_oms,
+    "oms restored": _restore_oms,
+    "till killed": _kill_till,
+    "processor killed": _kill_processor,
+    "cloud cut": _cut_cloud,
+    "cloud cut one way": _cut_cloud_one_way,
+    "cloud link bad": _spoil_cloud,
+    "shop network cut": _cut_store,
+    "shop network bad": _spoil_store,
+    "processor cut": _cut_processor,
+    "hub clock set": _set_clock,
+    "oms fails": _oms_fails,
+    "oms loses answers": _oms_loses_answers,
+    "disk error": _disk_error,
+    "disk full": _disk_full,
+}
+
+
+class Supervisor:
+    """Starts again what died, as systemd (or a person) does, after a seeded pause."""
+
+    def __init__(self, shop: Scenario) -> None:
+        self._shop = shop
+        self._random = shop.world.random("supervisor")
+        self._held: dict[str, int] = {}
+
+    def watch(self) -> None:
+        """From now on."""
+        self._shop.world.on_death = self._died
+
+    def hold(self, name: str) -> None:
+        """Leave this machine off until :meth:`release`."""
+        self._held[name] = self._held.get(name, 0) + 1
+
+    def release(self, name: str) -> None:
+        """Start it again."""
+        self._held[name] -= 1
+        self._boot(self._shop.world.machine(name))
+
+    def _died(self, machine: Machine) -> None:
+        pause_s = self._random.choice((0.5, 5.0, 60.0, 600.0))
+        self._shop.world.loop.call_later(pause_s, self._boot, machine)
+
+    def _boot(self, machine: Machine) -> None:
+        if machine.process is None and not self._held.get(machine.name):
+            machine.boot()

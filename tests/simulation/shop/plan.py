@@ -1,0 +1,81 @@
+"""What one seed draws: a shop, its days, and the mix of things that go wrong in it.
+
+Every kind of fault is left out of about half the runs (a "swarm"): what is always there hides what
+only shows without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+FAULTS: dict[str, tuple[float, float]] = {
+    # Times per store-day, from and to.
+    "hub killed": (2, 20),
+    "hub without power": (1, 10),
+    "hub restarted": (1, 5),
+    "hub dies at a crash point": (2, 20),
+    "hub restored": (0.5, 1),
+    "broker killed": (1, 10),
+    "oms killed": (1, 10),
+    "oms restored": (0.5, 1),
+    "till killed": (1, 10),
+    "processor killed": (1, 6),
+    "cloud cut": (1, 6),
+    "cloud cut one way": (1, 6),
+    "cloud link bad": (2, 10),
+    "shop network cut": (1, 6),
+    "shop network bad": (2, 10),
+    "processor cut": (1, 4),
+    "hub clock set": (0.5, 4),
+    "oms fails": (2, 10),
+    "oms loses answers": (2, 10),
+    "disk error": (1, 6),
+    "disk full": (1, 4),
+}
+"""All kinds, and how often each comes when it comes at all."""
+
+LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
+"""Kinds after which somebody knows less than they were told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``faults`` maps a kind to its mean number per store-day."""
+
+    seed: int
+    days: int = 1
+    tills: int = 2
+    sales_per_day: int = 120
+    anti_entropy: bool = True
+    batch_events: int = 100
+    batch_max: int = 256
+    print_receipts: bool = True
+    faults: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def loses_storage(self) -> bool:
+        """Whether a database is set back in this run."""
+        return not LOSES_STORAGE.isdisjoint(self.faults)
+
+
+def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:
+    """The plan of a seed; what is given is not drawn."""
+    random = Random(f"{seed}/plan")
+    faults = {
+        kind: round(random.uniform(low, high), 2)
+        for kind, (low, high) in FAULTS.items()
+        if random.random() < 0.4
+    }
+    with_anti_entropy = random.random() < 0.5
+    return Plan(
+        seed=seed,
+        days=days or random.choice((1, 1, 2)),
+        tills=random.randint(2, 4),
+        sales_per_day=random.choice((40, 80, 120, 200)),
+        anti_entropy=with_anti_entropy if anti_entropy is None else anti_entropy,
+        batch_events=random.choice((1, 3, 20, 100)),
+        batch_max=random.choice((1, 4, 256)),
+        print_receipts=random.random() < 0.7,
+        faults=faults,
+    )

@@ -1,0 +1,219 @@
+"""One run: a shop's days with everything that goes wrong in them, then rest, then the reckoning."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.simulation.shop.broker import BrokerMachine
+from tests.simulation.shop.hub import HubConfig, HubMachine
+from tests.simulation.shop.oms import OmsMachine
+from tests.simulation.shop.processor import ProcessorMachine
+from tests.simulation.shop.till import TillMachine
+
+from tests.simulation.kernel import Machine, World
+from tests.simulation.shop.checkers import Checker
+from tests.simulation.shop.disk import HubDisk
+from tests.simulation.shop.history import History
+from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
+from tests.simulation.shop.plan import Plan
+from tests.support.faultdisk import FaultDisk
+
+LOOK_S = 3_600.0
+REST_S = 12 * 3_600.0
+REST_LOOK_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended.  ``digest`` is the trace's."""
+
+    plan: Plan
+    violations: tuple[str, ...]
+    counters: dict[str, int]
+    digest: str
+    virtual_days: float
+    cpu_s: float
+    trace: tuple[str, ...]
+
+
+class Scenario:
+    """See the module's text."""
+
+    def __init__(
+        self, plan: Plan, root: Path, *, echo: Callable[[str], None] | None = None
+    ) -> None:
+        self.plan = plan
+        self.world = World(plan.seed, root, echo=echo)
+        self.world.on_start_failed = self._start_failed
+        self.history = History(self.world)
+        self.till_names = [f"till-{number}" for number in range(1, plan.tills + 1)]
+        self.hub = HubMachine(
+            self.world,
+            HubConfig(
+                anti_entropy=plan.anti_entropy,
+                devices=tuple(self.till_names),
+                batch_events=plan.batch_events,
+                batch_max=plan.batch_max,
+                print_receipts=plan.print_receipts,
+            ),
+        )
+        self.disk = HubDisk(self.world, self.hub.start)
+        self.oms = OmsMachine(self.world)
+        self.broker = BrokerMachine(self.world)
+        self.processor = ProcessorMachine(self.world)
+        self.tills = [
+            TillMachine(
+                self.world, self.history, name, sales_per_day=plan.sales_per_day / plan.tills
+            )
+            for name in self.till_names
+        ]
+        self.supervisor = Supervisor(self)
+        self.nemesis = Nemesis(self)
+        self.checker = Checker(self)
+        self.sent_commands: list[str] = []
+
+    def run(self) -> Report:
+        """Play it."""
+        began_s = time.process_time()
+        FaultDisk.seed_sqlite(self.plan.seed)
+        self.world.run(self._main())
+        self.world.violations += self._leftovers()
+        return Report(
+            plan=self.plan,
+            violations=tuple(dict.fromkeys(self.world.violations)),
+            counters=dict(sorted(self.world.counters.items())),
+            digest=self.world.trace.digest,
+            virtual_days=self.world.loop.time() / DAY_S,
+            cpu_s=time.process_time() - began_s,
+            trace=tuple(self.world.trace.last),
+        )
+
+    async def _main(self) -> None:
+        self._switch_on()
+        await self._opened()
+        self.supervisor.watch()
+        self.nemesis.start()
+        sender = self.world.loop.create_task(self._send_commands())
+        end_s = self.world.loop.time() + self.plan.days * DAY_S
+        hour = 0
+        while self.world.loop.time() < end_s and not self.world.violations:
+            await asyncio.sleep(LOOK_S)
+            hour += 1
+            self.checker.during(whole=hour % 6 == 0)
+        sender.cancel()
+        await self.nemesis.stop()
+        if not self.world.violations:
+            await self._heal()
+            if await self._rest():
+                self.checker.after()
+
+    def _switch_on(self) -> None:
+        starts = {
+            "oms": self.oms.start,
+            "processor": self.processor.start,
+            "broker": self.broker.start,
+            "hub": self.disk.start if self._needs_disk() else self.hub.start,
+            **{name: till.start for name, till in zip(self.till_names, self.tills, strict=True)},
+        }
+        for name, start in starts.items():
+            machine = self.world.add(name, start)
+            if name == "hub":
+                machine.before_copy = self.disk.lose_power
+            machine.boot()
+
+    def _needs_disk(self) -> bool:
+        return not {"disk error", "disk full", "hub without power"}.isdisjoint(self.plan.faults)
+
+    async def _opened(self) -> None:
+        """The shop opens when the hub has its catalogue and stock."""
+        for _ in range(1000):
+            await asyncio.sleep(1)
+            if self.hub.is_furnished:
+                return
+        self.world.violated("the shop never opened though nothing was wrong")
+
+    async def _send_commands(self) -> None:
+        random = self.world.random("commands")
+        while True:
+            await asyncio.sleep(random.expovariate(20 / DAY_S))
+            key = f"probe-{len(self.sent_commands)}"
+            if self.oms.queue_command("config.changed", {"key": key, "value": 1}):
+                self.sent_commands.append(key)
+
+    # Healing -------------------------------------------------------------------------------------
+
+    async def _heal(self) -> None:
+        self.world.trace.note(self.world.loop.time(), "NEMESIS", "heals everything")
+        self.world.network.heal()
+        self.disk.mend()
+        self.oms.fail_odds = self.oms.lose_reply_odds = 0.0
+        for machine in self.world.machines.values():
+            machine.clock.offset_ms = 0
+            if machine.process is None:
+                machine.boot()
+        for till in self.tills:
+            till.close_shop()
+
+    async def _rest(self) -> bool:
+        """Wait until nothing is under way; it has to come to that by itself."""
+        end_s = self.world.loop.time() + REST_S
+        while self.world.loop.time() < end_s:
+            await asyncio.sleep(REST_LOOK_S)
+            if not self._under_way():
+                return True
+        self.world.violated(f"it doesn't come to rest: {self._under_way()}")
+        return False
+
+    def _under_way(self) -> str:
+        """What is still being done, in words."""
+        down = [name for name, machine in self.world.machines.items() if not machine.up]
+        if down:
+            return f"{', '.join(down)} not up"
+        for till in self.tills:
+            if waiting := till.under_way():
+                return waiting
+        return self.hub.under_way() or self.oms.under_way()
+
+    def _leftovers(self) -> list[str]:
+        if self.world.violations:
+            return []
+        faults = [text for till in self.tills for text in till.faults()]
+        return faults + self.processor.faults(self.history)
+
+    # What the nemesis needs ----------------------------------------------------------------------
+
+    async def set_hub_back(self, after_s: float) -> None:
+        """Take a copy of the hub's database, and put it back later."""
+        copy = await self.hub.backup()
+        if copy is None:
+            return
+        await asyncio.sleep(after_s)
+        self.supervisor.hold("hub")
+        self.world.machine("hub").kill("to be restored")
+        self.history.restored += 1
+        self.hub.restore(copy)
+        await asyncio.sleep(60)
+        self.supervisor.release("hub")
+
+    async def set_oms_back(self, after_s: float) -> None:
+        """Take a copy of the OMS's database, and put it back later."""
+        copy = await self.oms.backup()
+        if copy is None:
+            return
+        await asyncio.sleep(after_s)
+        self.supervisor.hold("oms")
+        self.world.machine("oms").kill("to be restored")
+        self.oms.restore(copy)
+        await asyncio.sleep(60)
+        self.supervisor.release("oms")
+
+    def _start_failed(self, machine: Machine, error: Exception) -> None:
+        if machine.name == "hub" and self.disk.broken:
+            self.world.count("start failed on a bad disk")
+        else:
+            self.world.violated(f"{machine.name} does not start: {error!r}")
+        machine.kill("start failed")

@@ -1,0 +1,46 @@
+"""Planted bugs are found: what survives is a missing checker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutants.__main__ import SEEDS, Outcome, hunted
+from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda one: str(one.name))
+def test_a_planted_bug_is_found_within_a_hundred_seeds(mutant: Mutant, tmp_path: Path) -> None:
+    outcome = hunted(mutant, SEEDS, tmp_path)
+    assert not outcome.fault
+    assert outcome.is_caught, f"{mutant.name} survives: {mutant.what}"
+
+
+def test_every_promise_has_two_planted_bugs_at_least() -> None:
+    found = Counter(mutant.promise for mutant in mutants())
+    assert len(mutants()) >= 20
+    assert all(found[promise] >= 2 for promise in range(1, 8)), found
+
+
+def test_a_patch_that_does_not_fit_any_more_is_a_fault_and_no_catch(tmp_path: Path) -> None:
+    patch = tmp_path / "stale.patch"
+    patch.write_text(
+        "Promise: 1\nWhat: nothing\n\n--- a/hub/clock.py\n+++ b/hub/clock.py\n"
+        "@@ -1,2 +1,2 @@\n-a line that was never there\n+another one\n context\n"
+    )
+    with pytest.raises(NotPlanted, match="doesn't apply"):
+        plant(Mutant("stale", 1, "nothing", patch), tmp_path / "tree")
+
+
+def test_a_tree_that_can_not_sell_is_a_fault_and_no_catch(tmp_path: Path) -> None:
+    patch = tmp_path / "broken.patch"
+    patch.write_text(
+        "Promise: 1\nWhat: nothing works\n\n--- a/hub/crashpoints.py\n+++ b/hub/crashpoints.py\n"
+        '@@ -1 +1 @@\n-"""Named places at which a test may end the process; in production they do'
+        ' nothing."""\n+raise ImportError("planted")\n'
+    )
+    outcome: Outcome = hunted(Mutant("broken", 1, "nothing works", patch), 1, tmp_path)
+    assert outcome.fault
+    assert not outcome.is_caught
