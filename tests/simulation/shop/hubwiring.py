@@ -1,0 +1,263 @@
+"""How the simulated hub's parts are put together, and in what they differ from the daemon's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from cloud_link.link import CloudLink
+from cloud_link.link import World as LinkWorld
+from hub.app.caretaker import Caretaker
+from hub.app.founding import Opened
+from hub.app.hub import shop_of
+from hub.app.messaging import Messaging
+from hub.app.periodic import Periodic
+from hub.config import Settings
+from hub.mqtt.router import Router
+from hub.service.gate import Gate
+from hub.service.handlers import collect
+from hub.service.handlers.signin import PinDesk
+from hub.service.timekeeping import BudgetClock, ClockGuard
+from hub.storage.writer import WriterCore
+from tests.simulation.kernel import Process
+from tests.simulation.shop.goods import STORE, TOKEN, verify_pin
+from tests.simulation.shop.simlinks import SimSession, SimTransport
+from tests.simulation.shop.simwriter import Pace, SimReaders, SimRows, SimWriter
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.hub import HubMachine
+
+NEVER_S = 86_400
+PLENTY_BYTES = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """What a run of the simulation decides about its hub.
+
+    ``devices`` are paired from the beginning; a name like ``kiosk-1`` makes a kiosk, others are
+    tills.  The ``*_every_s`` are slower than in production: a quiet night is to cost nothing.
+    Without ``synced`` the database leaves out its syncs, which only matter to a disk that can lose
+    power.  ``overrides`` are merged into the settings, section by section.
+    """
+
+    anti_entropy: bool = True
+    devices: tuple[str, ...] = ("till-1", "till-2")
+    batch_events: int = 100
+    batch_max: int = 256
+    queue_limit: int = 1000
+    print_receipts: bool = False
+    stocked: bool = True
+    synced: bool = True
+    digest_every_s: int = 3_600
+    dataset_every_s: int = 21_600
+    care_every_s: float = 300.0
+    disk_every_s: float = 120.0
+    watch_every_s: float = 120.0
+    state_every_s: float = 300.0
+    pace: Pace = field(default_factory=Pace)
+    overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RunningHub:
+    """One run's parts."""
+
+    process: Process
+    settings: Settings
+    database: Path
+    gate: Gate
+    writer: SimWriter
+    core: WriterCore
+    rows: SimRows
+    messaging: Messaging
+    router: Router
+    link: CloudLink
+    guard: ClockGuard
+    caretaker: Caretaker
+
+
+def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened) -> RunningHub:
+    """The parts over an open database; nothing is started."""
+    budget = BudgetClock(process.clock, opened.hub.budget_ms)
+    core = WriterCore(
+        opened.conn,
+        budget,
+        batch_max=settings.storage.batch_max,
+        queue_limit=settings.storage.queue_limit,
+    )
+    writer = SimWriter(
+        process, core, hub.random, hub.config.pace, on_fatal=lambda _error: hub.fatal(process)
+    )
+    rows = SimRows(opened.database, writer)
+    process.at_death(rows.close)
+    slow = SimReaders(process, opened.database, writer)
+    process.at_death(slow.close)
+    desk = PinDesk(verify_pin)
+    gate = Gate(
+        shop=shop_of(settings),
+        writer=writer,
+        rows=rows,
+        slow=slow,
+        handlers=collect(desk),
+        clock=process.clock,
+        budget=budget,
+        ids=process.ids,
+    )
+    guard = ClockGuard(
+        process.clock,
+        trusted_wall_ms=opened.hub.trusted_wall_ms,
+        suspect=opened.hub.clock_suspect,
+    )
+    link = _Link(hub.config.anti_entropy, settings, gate, process, opened, guard)
+    messaging = _messaging(hub.config, process, settings, gate, link)
+    link.announce = messaging.announcer.wake
+    caretaker = _Care(hub, settings, gate, process, guard)
+    return RunningHub(
+        process,
+        settings,
+        opened.database,
+        gate,
+        writer,
+        core,
+        rows,
+        messaging,
+        messaging.router,
+        link,
+        guard,
+        caretaker,
+    )
+
+
+def _messaging(
+    config: HubConfig, process: Process, settings: Settings, gate: Gate, link: CloudLink
+) -> Messaging:
+    messaging = Messaging(
+        settings,
+        gate,
+        cast(Any, None),  # another's broker needs no certificates of ours
+        process.clock,
+        process.randomness,
+        cloud_up=lambda: link.up,
+        list_revoked=_nothing,
+    )
+    topics = messaging.topics
+    session = SimSession(
+        process,
+        (topics.every_request, topics.every_fact, topics.every_state, topics.every_meta),
+        messaging._on_message,
+        messaging._on_up,
+        messaging._on_down,
+        settings.broker.max_packet_bytes,
+    )
+    messaging.session = cast(Any, session)
+    messaging.announcer._refresh_s = config.state_every_s
+    messaging._watch = Periodic("mqtt-watch", config.watch_every_s, messaging._look_after)
+    process.receive = session.receive
+    return messaging
+
+
+class _Link(CloudLink):
+    """The real link over the simulated network."""
+
+    def __init__(
+        self,
+        anti_entropy: bool,
+        settings: Settings,
+        gate: Gate,
+        process: Process,
+        opened: Opened,
+        guard: ClockGuard,
+    ) -> None:
+        self.announce: Callable[[], None] = lambda: None
+        self._with_anti_entropy = anti_entropy
+        super().__init__(
+            settings.cloud,
+            gate,
+            LinkWorld(
+                process.clock,
+                process.ids,
+                process.randomness,
+                transport=SimTransport(process),
+            ),
+            machine_hash=opened.hub.machine_hash,
+            on_trusted_time=lambda trusted_ms: _drop(guard.compare(trusted_ms)),
+            on_change=self._changed,
+        )
+
+    def _changed(self) -> None:
+        self.announce()
+
+    def _made(self) -> Any:
+        parts = super()._made()
+        if not self._with_anti_entropy:
+            parts.antientropy = cast(Any, _Never())
+        return parts
+
+
+class _Never:
+    """In the place of a part that is switched off."""
+
+    def ask(self) -> None:
+        """Nobody compares."""
+
+    async def run(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+class _Care(Caretaker):
+    """The real caretaker without certificates, at the simulation's pace."""
+
+    def __init__(
+        self, hub: HubMachine, settings: Settings, gate: Gate, process: Process, guard: ClockGuard
+    ) -> None:
+        super().__init__(settings, gate, process.clock, guard, cast(Any, _NoCertificates()))
+        self._hub = hub
+        every_s = hub.config.care_every_s
+        self._jobs = (
+            Periodic("clock-guard", every_s, self.keep_time),
+            Periodic("housekeeping", 2 * every_s, self.housekeep),
+            Periodic("disk-guard", hub.config.disk_every_s, self.guard_disk),
+            Periodic("certificates", NEVER_S, _nothing),
+        )
+
+    def free_bytes(self) -> int:
+        return self._hub.free_bytes
+
+
+class _NoCertificates:
+    async def keep(self) -> None:
+        """Nothing is kept."""
+
+
+async def _nothing() -> None:
+    """Nothing has to be done."""
+
+
+def _drop(_value: object) -> None:
+    """A value nobody needs."""
+
+
+def settings_of(config: HubConfig, state: Path) -> Settings:
+    """The hub's settings."""
+    sections: dict[str, dict[str, Any]] = {
+        "store": {"id": STORE, "timezone": "Europe/Berlin", "currency": "EUR"},
+        "paths": {"state": state},
+        "broker": {"mode": "external", "url": "mqtt://localhost:1883"},
+        "storage": {"batch_max": config.batch_max, "queue_limit": config.queue_limit},
+        "printing": {"receipts": config.print_receipts},
+        "cloud": {
+            "url": "http://localhost",
+            "token": TOKEN,
+            "batch_events": config.batch_events,
+            "digest_every_s": config.digest_every_s,
+            "dataset_every_s": config.dataset_every_s,
+        },
+    }
+    for name, section in config.overrides.items():
+        sections[name] = sections.get(name, {}) | section
+    return Settings.model_validate(sections)
