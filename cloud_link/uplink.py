@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from cloud_link.errors import (
     OmsError,
@@ -32,10 +33,28 @@ from hub.service.outgoing import (
     MustPark,
     Outgoing,
     Sent,
+    Span,
+    little_waits,
     next_batch,
 )
+from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
+
+MARK_PAUSE_S = 0.25
+"""Least time between two writes of watermarks: how far the stored ones may lag behind."""
+TAKEN_MAX = 20_000
+"""Events remembered between two such writes; a cloud that takes more is checked at the end only."""
+LITTLE: Final = "little"
+"""So little waits that company is worth a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A batch and its body as it is sent."""
+
+    batch: Outgoing
+    body: Body
 
 
 class Uplink:
@@ -63,7 +82,9 @@ class Uplink:
         self._waiting = 0
         self._acked: dict[Lane, int] = {}
         self._unmarked: dict[Lane, int] = {}
+        self._taken: list[int] = []
         self._marker: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
         self._stuck = 0
         self.sent_events = 0
         self.requests = 0
@@ -81,6 +102,8 @@ class Uplink:
         # A new session may have gone back: the stored watermarks are the truth.
         self._acked.clear()
         self._unmarked.clear()
+        self._taken.clear()
+        self._ending.clear()
         self._now, self._stuck = self._limits, 0
         try:
             while True:
@@ -88,6 +111,7 @@ class Uplink:
                 if not await self._round():
                     await self._grew.wait()
         finally:
+            self._ending.set()
             if self._marker is not None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.shield(self._marker)
@@ -96,35 +120,42 @@ class Uplink:
         """Send one batch; False when there is nothing to send."""
         self._enough.clear()
         self._waiting = 0
-        batch = await self._next()
-        if isinstance(batch, Outgoing) and not (batch.full or batch.urgent) and self._linger_s:
+        found = await self._next(patient=self._linger_s > 0)
+        if found is LITTLE:
             await first_of(self._enough, self._linger_s, self._sleep)
-            batch = await self._next()
-        match batch:
-            case None:
-                return False
+            found = await self._next(patient=False)
+        match found:
+            case Ready():
+                await self._push(found.batch, found.body)
             case MustPark():
-                why = f"an earlier event of {batch.aggregate} is parked"
-                await self._gate.internal(CLOUD, ParkPoison(batch.outbox_id, "follows", why))
-            case Outgoing():
-                await self._push(batch)
+                why = f"an earlier event of {found.aggregate} is parked"
+                await self._gate.internal(CLOUD, ParkPoison(found.outbox_id, "follows", why))
+            case _:
+                return False
         return True
 
-    async def _next(self) -> Outgoing | MustPark | None:
+    async def _next(self, *, patient: bool) -> Ready | MustPark | Literal["little"] | None:
+        """Read, wrapped and compressed in one go in a reader's thread."""
         acked, limits, store = dict(self._acked), self._now, self._gate.shop.store
-        found: Outgoing | MustPark | None = await self._gate.read(
-            lambda rows: next_batch(rows, store, acked, limits)
-        )
+
+        def prepare(rows: Rows) -> Ready | MustPark | Literal["little"] | None:
+            if patient and little_waits(rows, acked, limits):
+                return LITTLE
+            batch = next_batch(rows, store, acked, limits)
+            if isinstance(batch, Outgoing):
+                return Ready(batch, packed(batch.body, BATCH_CONTENT_TYPE))
+            return batch
+
+        found: Ready | MustPark | Literal["little"] | None = await self._gate.read(prepare)
         return found
 
-    async def _push(self, batch: Outgoing) -> None:
+    async def _push(self, batch: Outgoing, body: Body) -> None:
         if batch.missing:
             log.error(
                 "the cloud asks for %d events that are acked since long and no longer kept here;"
                 " markers go in their place, compare sales with the cloud's books",
                 batch.missing,
             )
-        body = await asyncio.to_thread(packed, batch.body, BATCH_CONTENT_TYPE)
         self.requests += 1
         try:
             reply = await self._pacer.call(lambda _: self._posted(body, batch))
@@ -146,8 +177,8 @@ class Uplink:
             raise TooLarge("the batch is too large, even compressed")
         reply = await self._client.post("/events", body, EventsReply)
         advanced = any(
-            _mark(reply.acked, one.lane) > self._acked.get(one.lane, one.seq - 1)
-            for one in batch.sent
+            _mark(reply.acked, lane) > self._acked.get(lane, first_seq - 1)
+            for lane, first_seq, _ in batch.spans
         )
         if not advanced:
             raise Transient("the OMS took a batch without acking any of it")
@@ -157,31 +188,37 @@ class Uplink:
 
     def _take(self, batch: Outgoing, acked: Heads, results: tuple[EventResult, ...]) -> None:
         """Move the watermarks; the stored ones follow in one row per stream."""
-        last: dict[Lane, int] = {}
-        for one in batch.sent:
-            last[one.lane] = one.seq
-        for lane, sent_seq in last.items():
-            seq = min(_mark(acked, lane), sent_seq)
-            before = self._acked.get(lane)
+        for span in batch.spans:
+            seq = min(_mark(acked, span.lane), span.last_seq)
+            before = self._acked.get(span.lane)
             if seq and (before is None or seq > before):
-                self._set(lane, seq)
-        self.sent_events += sum(one.seq <= self._acked.get(one.lane, 0) for one in batch.sent)
+                self._set(span.lane, seq)
+        self.sent_events += sum(map(self._taken_of, batch.spans))
         for result in results:
             if result.status == "rejected":
                 self.rejected += 1
                 detail = result.problem.detail if result.problem else ""
                 log.error("the cloud keeps event %s but contradicts it: %s", result.id, detail)
 
+    def _taken_of(self, span: Span) -> int:
+        """How many of these events the cloud has."""
+        upto = min(self._acked.get(span.lane, 0), span.last_seq)
+        return max(0, upto - span.first_seq + 1)
+
     async def _unpark_taken(self, batch: Outgoing) -> None:
         """An event that was parked while it was on its way has arrived after all: it must not be
         sent again as another one."""
-        taken = (
+        acked = self._acked
+        taken = [
             one.outbox_id
             for one in batch.sent
-            if one.outbox_id
-            and one.type != OUTBOX_PARKED
-            and one.seq <= self._acked.get(one.lane, 0)
-        )
+            if one.outbox_id and one.type != OUTBOX_PARKED and one.seq <= acked.get(one.lane, 0)
+        ]
+        self._taken += taken
+        del self._taken[:-TAKEN_MAX]
+        await self._unpark(taken)
+
+    async def _unpark(self, taken: list[int]) -> None:
         for number in parked_among(self._gate.rows, taken):
             await self._gate.internal(CLOUD, Unpark(number))
 
@@ -192,18 +229,26 @@ class Uplink:
             self._marker = asyncio.create_task(self._mark_stored(), name="cloud-acks")
 
     async def _mark_stored(self) -> None:
-        """Store the newest watermarks; at most one such write is on its way."""
+        """Store the newest watermarks; at most one such write is on its way, and the next one comes
+        a moment later.
+
+        Until a watermark is stored, its events can be parked by hand; those that were are put back
+        after it.
+        """
         while self._unmarked:
             marks, self._unmarked = self._unmarked, {}
+            taken, self._taken = self._taken, []
             try:
                 await self._gate.internal(
                     CLOUD,
                     MarkAcked(tuple((uri, stream, seq) for (uri, stream), seq in marks.items())),
                 )
+                await self._unpark(taken)
             except Exception as error:
                 # Sent again after a restart, and known by their ids then.
                 log.warning("watermarks are not stored: %s", error)
                 return
+            await first_of(self._ending, MARK_PAUSE_S, self._sleep)
 
     async def _after_refusal(self, batch: Outgoing, error: OmsError) -> None:
         match error:

@@ -76,8 +76,13 @@ class ThreadReaders:
 
         Errors: TimeoutError when no reader came free or the read took longer than its limit.
         """
-        async with asyncio.timeout(self._limit_s):  # wait_for of 3.11 can swallow a cancellation
-            conn = await self._idle.get()
+        if self._idle.empty():
+            async with asyncio.timeout(
+                self._limit_s
+            ):  # wait_for of 3.11 can swallow a cancellation
+                conn = await self._idle.get()
+        else:
+            conn = self._idle.get_nowait()
         rows = RowsOf(conn._conn)
         execute: Any = conn._execute
         work: asyncio.Future[T] = asyncio.ensure_future(execute(query, rows))
