@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Literal
 
 _SLICE_S = 0.002
-_BOUND_S = 0.6
+_BOUND_S = 1.0
 _ICHANGE = 8
 """Offset of the counter of transactions in the header."""
 
@@ -23,7 +23,7 @@ _ICHANGE = 8
 async def at_commit(
     database: Path, moment: Literal["commit", "committed"], fire: Callable[[], None]
 ) -> bool:
-    """``fire`` at the next such moment; False (and nothing fired) if none came within 0.6 s.
+    """``fire`` at the next such moment; False (and nothing fired) if none came within a second.
 
     It looks without pause for 2 ms at a time, lets the loop run, and looks again.
     """

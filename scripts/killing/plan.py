@@ -15,6 +15,7 @@ _BAG = 6
 _PAIRS = 0.15
 _AGAIN = 0.12
 _FREEZES = 0.04
+_AT_ONCE = 0.6
 _AFTER_MAX = 12
 _PAUSE_S = 0.15
 _DEAD_S = 0.25
@@ -92,10 +93,11 @@ def _strike(rng: Random, kinds: tuple[Kind, ...]) -> Strike:
     aims: tuple[Aim, ...] = ("any", "asking", "asking", "commit", "committed")
     if kinds[0] == "broker":
         aims = ("any", "asking")
+    alone = kinds == ("oms",) and rng.random() < _AT_ONCE  # perhaps while the hub starts
     return Strike(
         kinds,
         rng.choice(aims),
-        rng.randrange(_AFTER_MAX),
+        0 if alone else rng.randrange(_AFTER_MAX),
         rng.uniform(0, _PAUSE_S),
         rng.uniform(0, _DEAD_S),
         rng.uniform(0, _START_S[kinds[0]]) if rng.random() < _AGAIN else None,

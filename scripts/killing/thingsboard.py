@@ -7,18 +7,22 @@ installed into an environment of its own below ``var/``, never beside the projec
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from threading import Thread
 from time import perf_counter, sleep
 from typing import Any
+
+from hub.mqtt import deathwatch
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / "var" / "killing" / "thingsboard"
@@ -27,7 +31,10 @@ KINDS = ("memory", "file", "sqlite")
 _PROGRAM = Path(__file__).with_name("thingsboard_process.py")
 _INSTALL_S = 300
 _READY_S = 60.0
-_LIVES_S = (0.05, 0.8)
+_LIVES_S = (0.05, 0.6)
+_SHOW_S = 1.0
+_POLL_S = 0.01
+_GAP = 10
 
 Show = Callable[[str], None]
 
@@ -53,21 +60,28 @@ class NotInstalled(Exception):
 def kill_storages(
     kills: int, seed: str, show: Show, seconds: float | None = None
 ) -> dict[str, Any]:
-    """Kill each storage ``kills`` times with its platform away and as often with it reached (within
-    ``seconds`` in all, if given).  Never raises: what can't be done here is a note."""
+    """Kill each storage ``kills`` times with its platform away and as often with it reached (for
+    ``seconds`` at most, if given).  Never raises: what can't be done here is a note."""
     try:
         python, version = install(show)
     except NotInstalled as why:
         return {"note": f"not compared: {why}"}
-    losses: list[Loss] = []
-    each_s = None if seconds is None else seconds / (2 * len(KINDS))
-    for kind in KINDS:
-        for linked in (False, True):
-            try:
-                losses.append(_kill_one(python, kind, linked, kills, seed, show, each_s))
-            except (OSError, TimeoutError, ValueError) as error:
-                return {"version": version, "note": f"not compared: {kind} storage: {error}"}
-    return {"version": version, "storages": [asdict(loss) for loss in losses]}
+    tries = [
+        _Try(python, kind, linked, kills, seed, seconds)
+        for kind in KINDS
+        for linked in (False, True)
+    ]
+    try:
+        with ThreadPoolExecutor(len(tries)) as pool:
+            running = {pool.submit(one.run) for one in tries}
+            while running:
+                done, running = wait(running, timeout=_SHOW_S, return_when=FIRST_EXCEPTION)
+                show(f"thingsboard-gateway's storages, {sum(one.kills for one in tries)} kills")
+                for one in done:
+                    one.result()
+    except (OSError, TimeoutError, ValueError) as error:
+        return {"version": version, "note": f"not compared: {error}"}
+    return {"version": version, "storages": [asdict(one.loss()) for one in tries]}
 
 
 def install(show: Show) -> tuple[Path, str]:
@@ -97,66 +111,86 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 
 
-def _kill_one(
-    python: Path,
-    kind: str,
-    linked: bool,
-    kills: int,
-    seed: str,
-    show: Show,
-    seconds: float | None,
-) -> Loss:
-    rng = Random(f"{seed}/{kind}/{linked}")
-    accepted: list[int] = []
-    came: Counter[int] = Counter()
-    lives: list[int] = []
-    began = perf_counter()
-    folder = Path(tempfile.mkdtemp(prefix="shk-tb-"))
-    try:
-        while len(lives) < kills and (seconds is None or perf_counter() - began < seconds):
-            with _Life(python, kind, folder, len(accepted) + 1, linked, came, accepted) as life:
-                life.ready()
-                sleep(rng.uniform(*_LIVES_S))
-            lives.append(len(accepted))
-            show(f"thingsboard-gateway's {kind} storage, {len(lives)} kills")
-        with _Life(python, kind, folder, len(accepted) + 1, linked, came, []) as last:
-            last.ready()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    lost = [number for number in accepted if not came[number]]
-    bounds = list(zip([0, *lives], lives, strict=False))
-    return Loss(
-        storage=kind,
-        platform="reached" if linked else "away",
-        kills=len(lives),
-        accepted=len(accepted),
-        lost=len(lost),
-        twice=sum(times > 1 for times in came.values()),
-        kills_with_loss=sum(
-            any(not came[number] for number in accepted[low:high]) for low, high in bounds
-        ),
-    )
-
-
-class _Life:
-    """One process from its start to SIGKILL; at the end everything that it said is counted."""
+class _Try:
+    """One storage in one situation, life after life in the same folder."""
 
     def __init__(
         self,
         python: Path,
         kind: str,
-        folder: Path,
-        first: int,
         linked: bool,
-        came: Counter[int],
-        accepted: list[int],
+        kills: int,
+        seed: str,
+        seconds: float | None,
     ) -> None:
-        arguments = [str(python), str(_PROGRAM), kind, str(folder), str(first), str(int(linked))]
-        self._process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder
+        self.kills = 0
+        self._python = python
+        self._kind = kind
+        self._linked = linked
+        self._wanted = kills
+        self._rng = Random(f"{seed}/{kind}/{linked}")
+        self._seconds = seconds
+        self._heard = Heard()
+        self._lives: list[int] = []
+
+    def run(self) -> None:
+        """Raises ValueError, TimeoutError when the storage does not work at all."""
+        end_s = perf_counter() + (self._seconds or 1e9)
+        with tempfile.TemporaryDirectory(prefix="shk-tb-") as folder:
+            while self.kills < self._wanted and perf_counter() < end_s:
+                self._live(folder, self._rng.uniform(*_LIVES_S))
+                self.kills += 1
+                self._lives.append(len(self._heard.accepted))
+            self._live(folder, 0.0)
+
+    def _live(self, folder: str, seconds: float) -> None:
+        first = self._heard.last + _GAP  # what was put last may be there, unheard of
+        arguments = [self._kind, folder, str(first), str(int(self._linked))]
+        with _Life(self._python, arguments, self._heard) as life:
+            life.ready()
+            sleep(seconds)
+
+    def loss(self) -> Loss:
+        """What was lost until now."""
+        accepted, came = self._heard.accepted, self._heard.came
+        ends = self._lives or [0]
+        lost = [number for number in accepted[: ends[-1]] if not came[number]]
+        return Loss(
+            storage=self._kind,
+            platform="reached" if self._linked else "away",
+            kills=self.kills,
+            accepted=ends[-1],
+            lost=len(lost),
+            twice=sum(times > 1 for times in came.values()),
+            kills_with_loss=sum(
+                not all(came[number] for number in accepted[low:high])
+                for low, high in zip([0, *ends], ends, strict=False)
+            ),
         )
-        self._came = came
-        self._accepted = accepted
+
+
+@dataclass(slots=True)
+class Heard:
+    """What all lives said: numbers accepted in order, how often each came back, the last put."""
+
+    accepted: list[int] = field(default_factory=list)
+    came: Counter[int] = field(default_factory=Counter)
+    last: int = 0
+
+
+class _Life:
+    """One process from its start to SIGKILL; at the end everything that it said is counted.  It
+    ends with this one, too."""
+
+    def __init__(self, python: Path, arguments: list[str], heard: Heard) -> None:
+        watch = [sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid())]
+        self._process = subprocess.Popen(
+            [*watch, str(python), str(_PROGRAM), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        self._heard = heard
         self._is_ready = False
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -168,6 +202,8 @@ class _Life:
         self._process.kill()
         self._process.wait()
         self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def ready(self) -> None:
         """Until it has read back what was there.  Raises ValueError, TimeoutError."""
@@ -177,18 +213,21 @@ class _Life:
                 raise ValueError(f"it ended with status {self._process.returncode}")
             if perf_counter() > deadline:
                 raise TimeoutError(f"it was not ready within {_READY_S:.0f} s")
-            sleep(0.005)
+            sleep(_POLL_S)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith(b"\n"):
+                return
             word, _, number = line.decode().strip().partition(" ")
             match word:
                 case "READY":
                     self._is_ready = True
-                case "A":
-                    self._accepted.append(int(number))
                 case "R":
-                    self._came[int(number)] += 1
+                    self._heard.came[int(number)] += 1
+                case "A":
+                    self._heard.accepted.append(int(number))
+                    self._heard.last = int(number)
                 case _:
-                    pass
+                    self._heard.last = int(number)

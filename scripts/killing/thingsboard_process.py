@@ -25,7 +25,7 @@ STORAGES = {
     "sqlite": ("sqlite_event_storage", "SQLiteEventStorage"),
 }
 PUT_EVERY_S = 0.002
-_SETTLE_S = 0.5
+_SETTLE_S = 0.3
 _PAYLOAD = "x" * 400
 
 
@@ -65,7 +65,7 @@ def read_pack(storage: Any) -> bool:
 
 
 def read_all(storage: Any) -> None:
-    """Until nothing came for half a second."""
+    """Until nothing came for 0.3 s."""
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < _SETTLE_S:
         if read_pack(storage):
