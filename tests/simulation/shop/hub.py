@@ -54,7 +54,7 @@ class HubMachine:
 
     def __init__(self, world: World, config: HubConfig | None = None) -> None:
         self.config = config or HubConfig()
-        self.running: RunningHub | None = None
+        self._running: RunningHub | None = None
         self.free_bytes = PLENTY_BYTES
         self._world = world
         self._copies = 0
@@ -65,15 +65,21 @@ class HubMachine:
         """The machine that this was added as."""
         return self._world.machine(STEM)
 
+    @property
+    def running(self) -> RunningHub | None:
+        """The present run's parts; None before it has come up and after its end."""
+        running = self._running
+        return running if running is not None and running.process.alive else None
+
     # Life ----------------------------------------------------------------------------------------
 
     async def start(self, process: Process) -> None:
         """One run, in the order of the real composition root."""
-        process.at_death(self._gone)
         settings = settings_of(self.config, process.directory)
         opened = self._open(process, settings)
         running = wired(self, process, settings, opened)
         process.at_stop(_kept(running.writer.stop))
+        process.at_stop(_called(running.rows.close))
         await running.messaging.start()
         process.at_stop(_kept(running.messaging.stop))
         running.writer.listeners += [running.messaging.notify, running.link.notify]
@@ -83,11 +89,12 @@ class HubMachine:
         process.at_stop(_kept(running.caretaker.stop))
         if self.config.stocked:
             process.spawn(self._furnish(running), "hub-furnish")
-        self.running = running
+        self._running = running
 
     def _open(self, process: Process, settings: Settings) -> Opened:
         lock = StateLock(process.directory)
         process.at_death(lock.release)
+        process.at_stop(_called(lock.release))
         if not (process.directory / "hub.db").exists():
             (process.directory / "hub.db").write_bytes(_empty_database())
         opened = open_state(settings, process.clock, process.randomness)
@@ -125,9 +132,6 @@ class HubMachine:
         self._world.count("hub gave up on its disk")
         if process.alive:
             self._world.loop.create_task(process.machine.stop(), context=self._world.context)
-
-    def _gone(self) -> None:
-        self.running = None
 
     # Furnishing ----------------------------------------------------------------------------------
 
@@ -212,6 +216,13 @@ def _knows_its_goods(rows: Rows) -> bool:
         " AND dataset IN ('catalog', 'prices', 'taxes', 'staff', 'policies')"
     )
     return bool(found and found[0] == 5)
+
+
+def _called(free: Callable[[], None]) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def step() -> None:
+        free()
+
+    return step
 
 
 def _kept(stop: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:

@@ -56,13 +56,18 @@ class OmsMachine:
         self.break_body_odds = 0.0
         self._world = world
         self._random = world.random("oms")
-        self._context: Context | None = None
+        self._run: tuple[Process, Context] | None = None
         self._copies = 0
 
     @property
     def machine(self) -> Machine:
         """The machine that this was added as."""
         return self._world.machine(STEM)
+
+    @property
+    def _context(self) -> Context | None:
+        """The present run's; None before it has come up and after its end."""
+        return self._run[1] if self._run is not None and self._run[0].alive else None
 
     def heal(self) -> None:
         """Good behaviour from now on."""
@@ -87,21 +92,17 @@ class OmsMachine:
         )
         await database.open()
         process.at_death(database.shut)
-        process.at_death(self._gone)
         app = web.Application(middlewares=[_around])
         app[CONTEXT] = context
         add_routes(app)
         add_admin_routes(app)
         app.freeze()
-        self._context = context
+        self._run = (process, context)
 
         async def serve(_caller: str, request: HttpRequest) -> HttpReply:
             return await self._served(process, app, request)
 
         process.serve = serve
-
-    def _gone(self) -> None:
-        self._context = None
 
     async def _served(
         self, process: Process, app: web.Application, request: HttpRequest
