@@ -1,0 +1,141 @@
+"""What a careless or broken till does: repeats, keys and ids used twice, nonsense."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from devices.kit import KitError, Refused
+from devices.kit.codec import decode, encode, operation_of
+from hub.contract.basket import BasketView, OpenBasket
+from hub.contract.sale import CommitSale, SaleDone
+from tests.simulation.shop.broker import NOBODY_LISTENS, NOT_AUTHORISED
+from tests.simulation.shop.cashier import Cashier
+
+EXPIRY_S = 10
+NONSENSE: tuple[tuple[str, str, str], ...] = (
+    ("sale/commit", '{"sale_id"', "validation"),
+    ("sale/commit", '{"sale_id":"ID","total_minor":5,"tenders":[]}', "validation"),
+    ("sale/sell", "{}", "not-found"),
+    ("basket/open", '{"basket_id":"mine"}', "validation"),
+    ("basket/open", '{"basket_id":"ID","colour":"red"}', "validation"),
+    ("stock/receive", '{"receipt_id":"ID","lines":[{"sku":"A","qty":-5}]}', "validation"),
+    (
+        "basket/suspend",
+        '{"basket_id":"ID","version":1,"label":"4111 1111 1111 1111"}',
+        "card-data-refused",
+    ),
+    ("stock/receive", "\x00\xff[[[[", "validation"),
+)
+
+
+class Rogue:
+    """Misuses a till between customers; none of it may have an effect."""
+
+    def __init__(self, cashier: Cashier) -> None:
+        self._cashier = cashier
+        self._hub = cashier.hub
+        self._tap = cashier.tap
+        self._random = cashier.random
+        self._world = cashier.world
+
+    async def misbehave(self) -> None:
+        """One of the kinds."""
+        kinds: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._repeat_answered,
+            self._repeat_answered,
+            self._repeat_elsewhere,
+            self._reuse_key,
+            self._reuse_sale_id,
+            self._nonsense,
+            self._nonsense,
+            self._foreign_topic,
+            self._fact,
+            self._fact,
+        )
+        with suppress(KitError):
+            await self._random.choice(kinds)()
+
+    async def _repeat_answered(self) -> None:
+        """The same again under its key: the same answer (the history compares)."""
+        mine = [job for name, job in self._cashier.board.done if name == self._cashier.name]
+        if not mine:
+            return
+        job = self._random.choice(mine)
+        command = decode(job.service, job.operation, job.body.encode())
+        self._world.count("answered request repeated")
+        await self._hub.request(command, operation_of(command).result, key=job.key)
+
+    async def _repeat_elsewhere(self) -> None:
+        """Another till sends the same sale: it is told of the one that there is."""
+        history = self._tap.history
+        theirs = [
+            (name, job)
+            for name, job in self._cashier.board.done
+            if name != self._cashier.name and job.address == "sale/commit"
+        ]
+        if not theirs:
+            return
+        name, job = self._random.choice(theirs)
+        first, restored = history.asked[(name, job.key)].result, history.restored
+        command = decode(job.service, job.operation, job.body.encode())
+        done = await self._hub.request(command, SaleDone)
+        if history.restored != restored or restored:
+            return
+        self._world.count("sale repeated by another till")
+        if first is not None and done.receipt_no != first["receipt_no"]:
+            self._world.violated(f"a repeated sale was made twice: {first} and {done}")
+
+    async def _reuse_key(self) -> None:
+        """Another body under a key that was answered."""
+        key, restored = self._hub.new_key(), self._tap.history.restored
+        command = OpenBasket(basket_id=self._hub.ids.uuid7())
+        basket = await self._hub.request(command, BasketView, key=key)
+        other = OpenBasket(basket_id=self._hub.ids.uuid7())
+        if self._tap.history.restored == restored:
+            codes = ("idempotency-mismatch",)
+            self._tap.attack(self._cashier.name, key, encode(other), "key reused", codes)
+            with suppress(Refused):
+                await self._hub.request(other, BasketView, key=key)
+        await self._cashier.abandon(basket)
+
+    async def _reuse_sale_id(self) -> None:
+        """Another sale under the id of one that was made.  Its total is wrong as well, so that a
+        hub that has forgotten the first one refuses it too."""
+        sales = [job for _, job in self._cashier.board.done if job.address == "sale/commit"]
+        if not sales or self._tap.history.restored:
+            return
+        job = self._random.choice(sales)
+        sale = decode(job.service, job.operation, job.body.encode())
+        assert isinstance(sale, CommitSale)
+        other = sale.model_copy(update={"total_minor": sale.total_minor + 1})
+        key = self._hub.new_key()
+        codes = ("conflict",)
+        self._tap.attack(self._cashier.name, key, encode(other), "sale id reused", codes)
+        await self._hub.request(other, SaleDone, key=key)
+
+    async def _nonsense(self) -> None:
+        address, body, code = self._random.choice(NONSENSE)
+        raw = body.replace("ID", self._hub.ids.uuid7()).encode("latin-1")
+        name, key = self._cashier.name, self._hub.new_key()
+        self._tap.attack(name, key, raw, "malformed request refused", (code,))
+        link = await self._hub.session.link()
+        topic = self._hub.session.topics.request(name, *address.split("/"))
+        correlation = self._hub.ids.uuid7()
+        link.publish(topic, raw, correlation=correlation, key=key, expiry_s=EXPIRY_S)
+
+    async def _foreign_topic(self) -> None:
+        """Ask in another device's name: the broker doesn't pass it on."""
+        link = await self._hub.session.link()
+        topic = self._hub.session.topics.request("till-99", "basket", "open")
+        body = json.dumps({"basket_id": self._hub.ids.uuid7()}).encode()
+        reason = await link.publish(topic, body, key=self._hub.new_key())
+        if reason not in (NOT_AUTHORISED, NOBODY_LISTENS):
+            self._world.violated(f"{self._cashier.name} wrote to {topic}: {reason}")
+
+    async def _fact(self) -> None:
+        token = self._hub.ids.uuid7()
+        self._tap.facts[token] = self._cashier.name
+        await self._hub.fact("telemetry", {"token": token, "level": self._random.randrange(100)})
+        self._world.count("fact told")
