@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BEHIND_TRIES = 5
 BEHIND_PAUSE_S = 2.0
+BUCKETS = 256
 BUCKETS_LOOKED_INTO = 64
 FIRST_AFTER_S = 30.0
 
@@ -99,7 +100,8 @@ class AntiEntropy:
 
     async def _look_into(self, levels: StockLevels, buckets: tuple[int, ...]) -> Finding:
         found: list[DriftFound] = []
-        for bucket in buckets[:BUCKETS_LOOKED_INTO]:
+        known = [bucket for bucket in buckets if 0 <= bucket < BUCKETS]
+        for bucket in known[:BUCKETS_LOOKED_INTO]:
             differences = await self._detail(levels, bucket)
             if differences is None:
                 return "behind"

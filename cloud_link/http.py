@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from cloud_link.errors import (
     CursorGone,
@@ -48,6 +50,7 @@ COMPRESS_FROM_BYTES = 512
 MAX_REPLY_BYTES = 8 * 1024 * 1024
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
 TOKEN_EARLY_S = 60.0
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +316,8 @@ def _problem(plain: bytes) -> OmsProblem | None:
 
 def parse(model: type[M], plain: bytes) -> M:
     """An answer as its model.  Errors: :class:`Transient` for one that breaks the contract."""
+    if _LONG_NUMBER.search(plain) and _too_big(plain):
+        raise Transient(f"the OMS's answer holds a number that 64 bits don't: no {model.__name__}")
     try:
         return model.model_validate_json(plain)
     except ValidationError as wrong:
@@ -321,6 +326,25 @@ def parse(model: type[M], plain: bytes) -> M:
         raise Transient(
             f"the OMS's answer is not a {model.__name__}: {where}: {first['msg']}"
         ) from None
+
+
+def _too_big(plain: bytes) -> bool:
+    """Whether a number of an answer is one that no database holds; False for what is no JSON."""
+    try:
+        stack = [from_json(plain)]
+    except ValueError:
+        return False
+    while stack:
+        match stack.pop():
+            case dict() as found:
+                stack.extend(found.values())
+            case list() as found:
+                stack.extend(found)
+            case bool() | float() | str() | None:
+                pass
+            case int() as number if not -(2**63) <= number < 2**63:
+                return True
+    return False
 
 
 def _plain(reply: HttpReply) -> bytes:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 FORK_BYTES = 4
 ROUNDS_MAX = 3
+NUMBER_MAX = 999_999_999
+"""Of an incarnation and an epoch: what fits into the contract's ``source``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ class Greeter:
             reply = await self._say(hello)
             if reply is None:
                 continue
+            if not (0 < reply.incarnation <= NUMBER_MAX and 0 <= reply.epoch <= NUMBER_MAX):
+                raise Permanent(
+                    "the OMS's answer to HELLO names an incarnation or epoch that is not"
+                    f" 1 to {NUMBER_MAX}"
+                )
             outcome: HelloOutcome = await self._gate.internal(CLOUD, FinishHello(hello, reply))
             if outcome.rolled_back:
                 await self._fork("the cloud has newer events of this hub", rehome=True)

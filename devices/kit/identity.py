@@ -19,7 +19,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -83,6 +83,7 @@ class IdentityStore:
         try:
             raw = json.loads(self._info_path.read_bytes())
             identity = Identity(**_known(raw))
+            _check_types(identity)
         except FileNotFoundError as error:
             raise NotPaired(f"{self.folder} holds no pairing: pair this device first") from error
         except (OSError, ValueError, TypeError) as error:
@@ -180,6 +181,14 @@ def request_certificate(key: ec.EllipticCurvePrivateKey) -> x509.CertificateSign
 def _known(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Only the fields this version knows: a folder written by a newer one stays readable."""
     return {name: raw[name] for name in Identity.__dataclass_fields__ if name in raw}
+
+
+def _check_types(identity: Identity) -> None:
+    """A damaged file is found here, not days later when a field is used; raises TypeError."""
+    for name, wanted in get_type_hints(Identity).items():
+        kinds = (str,) if get_origin(wanted) is Literal else get_args(wanted) or (wanted,)
+        if type(getattr(identity, name)) not in kinds:
+            raise TypeError(f"{name} is no {' or '.join(kind.__name__ for kind in kinds)}")
 
 
 def _check_fits(key: ec.EllipticCurvePrivateKey, certificate: str) -> None:

@@ -66,7 +66,8 @@ def _record_at(raw: bytes, position: int) -> bytes | None:
         return None
     magic, length, crc = _HEAD.unpack_from(raw, position)
     start = position + _HEAD.size
-    if magic != _MAGIC or length > RECORD_BYTES_MAX or start + length > len(raw):
+    # Zeros where a sector was lost would be a right record of no bytes: there is none.
+    if magic != _MAGIC or not 0 < length <= RECORD_BYTES_MAX or start + length > len(raw):
         return None
     payload = raw[start : start + length]
     return payload if zlib.crc32(payload) == crc else None

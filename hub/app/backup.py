@@ -104,10 +104,14 @@ def restore_backup(
     state = state.resolve()  # systemd's private state directories are links
     fresh = state.with_name(f"{state.name}.being-restored-{clock.wall_ms()}")
     fresh.mkdir(parents=True, mode=0o700)
-    for name in info.files:
-        (fresh / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copy2(source / name, fresh / name)
-    _fence(fresh / "hub.db", clock, randomness)
+    try:
+        for name in info.files:
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copy2(source / name, fresh / name)
+        _fence(fresh / "hub.db", clock, randomness)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)  # keys lie in it
+        raise
     os.sync()  # whole on disk before it takes the former state's place
     if state.exists():
         lock = StateLock(state)
@@ -129,7 +133,9 @@ def _fence(database: Path, clock: Clock, randomness: Randomness) -> None:
     try:
         conn.execute("BEGIN IMMEDIATE")
         tx = Tx(conn, clock.wall_ms(), 0)
-        hub = hubrow.get(tx)
+        hub = hubrow.load(tx)
+        if hub is None:
+            raise BackupRefused("the copy's database holds no hub: take another backup")
         fork = randomness.token_bytes(4).hex()
         source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", "")

@@ -119,8 +119,8 @@ def read_toml(collected: Collected, raw: bytes, where: str) -> None:
     collected.lines[where] = text.split("\n")
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        collected.problems.append(_syntax_problem(collected, str(error), where))
+    except (ValueError, RecursionError) as error:  # also numbers and nesting beyond all bounds
+        collected.problems.append(_syntax_problem(collected, str(error)[:200], where))
         return
     lines = key_lines(text)
     for section, table in document.items():
@@ -270,7 +270,7 @@ def from_text(setting: Setting, text: str) -> Any:
             if stripped.startswith("["):
                 try:
                     return tomllib.loads(f"v = {stripped}")["v"]
-                except tomllib.TOMLDecodeError:
+                except (ValueError, RecursionError):
                     return text
             return [part.strip() for part in stripped.split(",") if part.strip()]
         case "choice" | "path":
@@ -323,6 +323,8 @@ def _put_secret(collected: Collected, setting: Setting, path: Path, origin: Orig
         trouble = f"can't be read: {error.strerror}"
     except UnicodeDecodeError:
         trouble = "is not UTF-8 text"
+    except ValueError:  # a NUL in its name (open(2))
+        trouble = "has a name that no file can have"
     if trouble:
         collected.problems.append(
             Problem(

@@ -15,7 +15,7 @@ from hub.clock import Clock
 from hub.contract.base import CONTRACT_VERSION, MAX_MESSAGE_BYTES
 from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState, Fact
 from hub.contract.problems import Code, Problem, Refusal, problem
-from hub.contract.topics import FactTopic, MetaTopic, RequestTopic, StateTopic, Topics
+from hub.contract.topics import FactTopic, MetaTopic, RequestTopic, StateTopic, Topics, is_device_id
 from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.mqtt.frames import InboundProperties
@@ -123,7 +123,8 @@ class Router:
         correlation = properties.correlation
         echoed = _body_correlation(payload) if correlation is None else None
         if device not in self.paired:
-            self._reply(device, UNKNOWN_DEVICE, correlation, echoed)
+            if is_device_id(device):  # else there is no topic to answer on
+                self._reply(device, UNKNOWN_DEVICE, correlation, echoed)
             return
         if device in self._other_contract:
             self._reply(device, OTHER_CONTRACT, correlation, echoed)
@@ -163,7 +164,8 @@ class Router:
     async def _take_fact(self, where: FactTopic, payload: bytes) -> None:
         device = where.device
         if device not in self.paired:
-            self._reply(device, UNKNOWN_DEVICE, None)
+            if is_device_id(device):
+                self._reply(device, UNKNOWN_DEVICE, None)
             return
         correlation, text = None, '{"ok":true,"seq":0,"result":{}}'
         try:

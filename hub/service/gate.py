@@ -151,6 +151,8 @@ class Gate:
             return failure_json(from_domain(error))
         except StorageError as error:
             return failure_json(from_storage(error))
+        except OverflowError:
+            return failure_json(_TOO_BIG)
         except TimeoutError:
             return failure_json(
                 problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
@@ -180,6 +182,9 @@ class Gate:
 
         try:
             return await self._writer.submit(work, background=command.background)
+        except OverflowError:
+            self._forget_books()
+            raise Refusal(_TOO_BIG) from None
         except Exception:
             self._forget_books()
             raise
@@ -279,6 +284,8 @@ class Gate:
                 return error.problem
             case DomainError():
                 return from_domain(error)
+            case OverflowError():
+                return _TOO_BIG
             case _:
                 raise error
 
@@ -359,6 +366,11 @@ class Gate:
             retry_after_ms=2000,
         )
 
+
+_TOO_BIG = problem(
+    Code.VALIDATION, "A number of the message is larger than 64 bits hold: correct it."
+)
+"""The database's word for such a number is :class:`OverflowError`; nothing is stored then."""
 
 _NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH})
 """Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""

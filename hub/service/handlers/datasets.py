@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar
@@ -34,6 +34,7 @@ from hub.storage.rows import Rows
 SYNCED: tuple[DatasetName, ...] = ("taxes", "policies", "staff", "catalog", "prices")
 """What this version keeps, what selling needs first; the order of the first sync."""
 ROWS_PER_JOB = 250
+TOO_BIG = "a number is larger than 64 bits hold"
 
 
 # Rows --------------------------------------------------------------------------------------------
@@ -80,12 +81,23 @@ def read_lines(
         if not line or line.isspace():
             continue
         try:
-            row = validate(line)
+            shaped = table_rows(validate(line))
         except ValidationError as wrong:
             raise BadRow(f"{where}, line {number}: {_why(wrong)}") from None
-        found += table_rows(row)
+        if not _fits(shaped):
+            raise BadRow(f"{where}, line {number}: {TOO_BIG}")
+        found += shaped
         count += 1
     return count, found
+
+
+def _fits(rows: Iterable[TableRow]) -> bool:
+    """Whether the database can hold every number."""
+    return all(
+        type(value) is not int or -(2**63) <= value < 2**63
+        for _, values in rows
+        for value in values
+    )
 
 
 def _why(wrong: ValidationError) -> str:
@@ -292,6 +304,9 @@ def shape_changes(rows: Rows, dataset: str, generation: int, changes: Sequence[C
             written = table_rows(validate(change.row)) if change.op == "upsert" else []
         except ValidationError as wrong:
             bad.append(f"{keys}: {_why(wrong)}")
+            continue
+        if not _fits(keys) or not _fits(written):
+            bad.append(f"{str(keys)[:100]}: {TOO_BIG}")
             continue
         key = keys[0] if keys else ("taxes", ("",))
         if change.op == "upsert" or keys:

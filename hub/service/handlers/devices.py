@@ -29,7 +29,7 @@ from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.internal import InternalCommand, KeepCertificate, MarkMeta, MarkPresence
 from hub.service.notices import DeviceChanged, DeviceRevoked
 from hub.service.unit import Unit, canonical
-from hub.storage import devicerows, hubrow, staffrows
+from hub.storage import devicerows, hubrow, outbox, staffrows
 from hub.storage.devicerows import DeviceRow, ListedRow, PairingRow
 
 STATE_EVENT = "com.storehub.device.state.v1"
@@ -404,4 +404,5 @@ def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str) -> N
         presence,
         session,
         str(unit.now_ms),
+        str(outbox.last_id(unit.tx)),  # to and fro within one batch are facts of their own
     )

