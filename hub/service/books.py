@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.domain.barcode import DEFAULT_RULES, CodeRules, MeasureKind, RestrictedRule
+from hub.domain.barcode import (
+    DEFAULT_RULES,
+    CodeRules,
+    MeasureKind,
+    RestrictedRule,
+    ScannedCode,
+)
 from hub.domain.money import currency_exponent
-from hub.service.pricing import TaxBook
+from hub.service import pricing
+from hub.service.pricing import Found, TaxBook, Taxes
 from hub.storage import catalogrows
 from hub.storage.rows import Rows
 
@@ -17,18 +24,43 @@ BARCODE_POLICY = "barcode.restricted"
 ``verifier_at``."""
 
 
+NO_STAMP = (0, 0)
+FOUND_MAX = 4096
+NEVER_MS = 1 << 62
+
+
 @dataclass(slots=True)
 class Books:
-    """The tax book and the code rules; each is read again when its dataset has changed."""
+    """The tax book, the code rules, and the products that were asked for last; each is read again
+    when its dataset has changed."""
 
     currency: str
     taxes: TaxBook = field(default_factory=TaxBook)
     _stamp: tuple[int, int] | None = None
     _rules: CodeRules = DEFAULT_RULES
+    _stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _found: dict[str, tuple[int, int, Found]] = field(default_factory=dict)
 
     def code_rules(self, rows: Rows) -> CodeRules:
         """How this shop reads its codes."""
-        stamp = catalogrows.policy_stamp(rows)
+        return self._code_rules(rows, catalogrows.policy_stamp(rows))
+
+    def opened(self, rows: Rows, now_ms: int) -> Shelf:
+        """The taxes and products as they are in this transaction: one look-up if nothing has
+        changed since the last time.  Errors: ``unavailable`` before the first sync."""
+        stamps = catalogrows.stamps(rows)
+        if stamps != self._stamps:
+            self._found.clear()
+            self._stamps = stamps
+        return Shelf(
+            rows,
+            now_ms,
+            self.taxes.taxes(rows, stamps.get("taxes", NO_STAMP)),
+            self._code_rules(rows, stamps.get("policies", NO_STAMP)),
+            self._found,
+        )
+
+    def _code_rules(self, rows: Rows, stamp: tuple[int, int]) -> CodeRules:
         if stamp != self._stamp:
             self._rules = CodeRules(
                 restricted=_restricted(catalogrows.policy(rows, BARCODE_POLICY)),
@@ -36,6 +68,46 @@ class Books:
             )
             self._stamp = stamp
         return self._rules
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What is for sale in one transaction.  ``known`` keeps products by code, each with the
+    instants between which its price is the one in force; the oldest goes at the bound."""
+
+    rows: Rows
+    now_ms: int
+    taxes: Taxes
+    rules: CodeRules
+    known: dict[str, tuple[int, int, Found]]
+
+    def find(self, code: str) -> Found:
+        """See :func:`hub.service.pricing.find`."""
+        kept = self.known.get(code)
+        if kept is not None and kept[0] <= self.now_ms < kept[1]:
+            return kept[2]
+        found = pricing.find(self.rows, code, self.now_ms, self.rules)
+        if found.scanned is None or _says_no_more(found.scanned):
+            until_ms = catalogrows.price_changes_at_ms(self.rows, found.product.sku, self.now_ms)
+            if len(self.known) >= FOUND_MAX:
+                del self.known[next(iter(self.known))]
+            self.known[code] = (self.now_ms, until_ms or NEVER_MS, found)
+        return found
+
+
+def _says_no_more(scanned: ScannedCode) -> bool:
+    """Whether a code only names its product: labels with weights and dates hardly come again."""
+    return not any(
+        (
+            scanned.weight_g,
+            scanned.price_minor,
+            scanned.count,
+            scanned.lot,
+            scanned.serial,
+            scanned.expiry_date,
+            scanned.best_before_date,
+        )
+    )
 
 
 def _restricted(value: Any) -> tuple[RestrictedRule, ...]:

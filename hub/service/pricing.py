@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from hub.storage import catalogrows
 from hub.storage.catalogrows import ProductRow
 from hub.storage.rows import Rows
 
+STAMPS_MAX = 256
 _SCOPES = {"line": TaxScope.PER_LINE, "total": TaxScope.PER_TOTAL}
 
 
@@ -166,13 +167,19 @@ class Taxes:
     rates: Mapping[str, TaxRate]
     policy_row: dict[str, Any]
     rate_rows: Mapping[str, dict[str, Any]]
+    _stamps: dict[frozenset[str], str] = field(default_factory=dict)
 
     def stamp(self, codes: set[str]) -> str:
         """Policy and the rates of ``codes`` as JSON, frozen into a sale or a basket line."""
-        return json.dumps(
-            {"policy": self.policy_row, "rates": {c: self.rate_rows.get(c) for c in sorted(codes)}},
-            separators=(",", ":"),
-        )
+        key = frozenset(codes)
+        found = self._stamps.get(key)
+        if found is None:
+            rates = {code: self.rate_rows.get(code) for code in sorted(codes)}
+            found = json.dumps({"policy": self.policy_row, "rates": rates}, separators=(",", ":"))
+            if len(self._stamps) >= STAMPS_MAX:
+                self._stamps.clear()
+            self._stamps[key] = found
+        return found
 
 
 class TaxBook:
@@ -182,9 +189,12 @@ class TaxBook:
         self._stamp: tuple[int, int] | None = None
         self._taxes: Taxes | None = None
 
-    def taxes(self, rows: Rows) -> Taxes:
-        """The taxes in force.  Errors: ``unavailable`` before the first sync."""
-        stamp = catalogrows.tax_stamp(rows)
+    def taxes(self, rows: Rows, stamp: tuple[int, int] | None = None) -> Taxes:
+        """The taxes in force; ``stamp`` is the tax dataset's, if it was just read.
+
+        Errors: ``unavailable`` before the first sync.
+        """
+        stamp = stamp or catalogrows.tax_stamp(rows)
         if self._taxes is None or stamp != self._stamp:
             self._taxes = _read_taxes(rows)
             self._stamp = stamp

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from pydantic_core import to_json
+
 from hub.clock import Ids
 from hub.contract.problems import Code, refuse
 from hub.service import auditlog
@@ -24,7 +26,6 @@ from hub.storage.staffrows import SignedInRow
 
 # json.dumps would make such an encoder anew each time.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: Any) -> str:
@@ -109,7 +110,7 @@ class Unit:
             event_id=derived_id(self.shop.store, type_, *(key or (aggregate,))),
             type_=type_,
             aggregate=aggregate,
-            data=_COMPACT.encode(data),
+            data=to_json(data).decode(),
         )
         self.tell(OutboxGrew(stream))
         return self.seq

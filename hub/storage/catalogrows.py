@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hub.storage.rows import Rows
 
 
-@dataclass(frozen=True, slots=True)
-class ProductRow:
+class ProductRow(NamedTuple):
     """A product with the price in force; ``price_minor`` is None when it has none now."""
 
     sku: str
@@ -72,6 +70,19 @@ def by_gtin(rows: Rows, gtin14: str, now_ms: int) -> ProductRow | None:
     return _product(row) if row else None
 
 
+def price_changes_at_ms(rows: Rows, sku: str, now_ms: int) -> int | None:
+    """The next instant at which another price (or none) comes into force; None: not foreseen."""
+    row = rows.one(
+        "SELECT min(CASE WHEN r.valid_from_ms > ?1 THEN r.valid_from_ms ELSE r.valid_to_ms END)"
+        " FROM datasets e JOIN prices r ON r.generation = e.generation"
+        " WHERE e.dataset = 'prices' AND r.sku = ?2"
+        " AND (r.valid_from_ms > ?1 OR r.valid_to_ms > ?1)",
+        now_ms,
+        sku,
+    )
+    return row[0] if row else None
+
+
 def _product(row: tuple[Any, ...]) -> ProductRow:
     return ProductRow(
         row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9]
@@ -101,6 +112,12 @@ def tax_stamp(rows: Rows) -> tuple[int, int]:
 def policy_stamp(rows: Rows) -> tuple[int, int]:
     """The same of the policies."""
     return _stamp(rows, "policies")
+
+
+def stamps(rows: Rows) -> dict[str, tuple[int, int]]:
+    """The stamps of all datasets in one look-up."""
+    found = rows.all("SELECT dataset, generation, changes FROM datasets LIMIT 50")
+    return {name: (generation, changes) for name, generation, changes in found}
 
 
 def _stamp(rows: Rows, dataset: str) -> tuple[int, int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.storage.rows import Rows, Tx
 
 
-@dataclass(frozen=True, slots=True)
-class SaleRow:
+class SaleRow(NamedTuple):
     """A sale's head; ``tax`` is the policy and the rates as applied (JSON)."""
 
     id: int
@@ -34,8 +34,7 @@ class SaleRow:
     void_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SaleLineRow:
+class SaleLineRow(NamedTuple):
     """A line as sold, and what came back of it."""
 
     line_no: int
@@ -56,8 +55,7 @@ class SaleLineRow:
     returned_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TenderRow:
+class TenderRow(NamedTuple):
     """A tender as taken, and what was given back of it."""
 
     n: int
@@ -97,19 +95,7 @@ def add(tx: Tx, row: SaleRow) -> int:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row.sale_id,
         row.hash,
-        row.receipt_no,
-        row.device_id,
-        row.staff_id,
-        row.business_day,
-        row.at_ms,
-        row.currency,
-        row.total_minor,
-        row.tax_minor,
-        row.rounding_minor,
-        row.change_minor,
-        row.tax,
-        row.outbox_id,
-        row.note,
+        *row[4:17],
     )
 
 
@@ -147,26 +133,7 @@ def add_lines(tx: Tx, sale: int, rows: Sequence[SaleLineRow]) -> None:
         "INSERT INTO sale_lines (sale, line_no, sku, gtin, name, qty, scale, list_price_minor,"
         " unit_price_minor, gross_minor, discount_minor, net_minor, tax_code, tax_minor, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                sale,
-                row.line_no,
-                row.sku,
-                row.gtin,
-                row.name,
-                row.qty,
-                row.scale,
-                row.list_price_minor,
-                row.unit_price_minor,
-                row.gross_minor,
-                row.discount_minor,
-                row.net_minor,
-                row.tax_code,
-                row.tax_minor,
-                row.reason,
-            )
-            for row in rows
-        ],
+        [(sale, *row[:14]) for row in rows],
     )
 
 
@@ -196,19 +163,7 @@ def add_tenders(tx: Tx, sale: int, rows: Sequence[TenderRow]) -> None:
     tx.many(
         "INSERT INTO tenders (sale, n, kind, amount_minor, payment_id, last4, token,"
         " approval_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                sale,
-                row.n,
-                row.kind,
-                row.amount_minor,
-                row.payment_id,
-                row.last4,
-                row.token,
-                row.approval_code,
-            )
-            for row in rows
-        ],
+        [(sale, *row[:7]) for row in rows],
     )
 
 
@@ -381,15 +336,16 @@ def add_to_day(
     )
 
 
-def next_receipt_no(tx: Tx, device_id: str) -> str:
-    """The next receipt number of a till: its short number and a count without gaps."""
+def next_receipt_no(tx: Tx, device_id: str) -> tuple[str, int]:
+    """The next receipt number of a till (its short number and a count without gaps), and the work
+    sequence of the event that is written next."""
     row = tx.one(
         "UPDATE devices SET receipt_count = receipt_count + 1 WHERE device_id = ?"
-        " RETURNING number, receipt_count",
+        " RETURNING number, receipt_count, (SELECT max(id) FROM outbox)",
         device_id,
     )
     assert row is not None, f"a sale by the unknown device {device_id}"
-    return f"{row[0]:03d}-{row[1]:06d}"
+    return f"{row[0]:03d}-{row[1]:06d}", (row[2] or 0) + 1
 
 
 # Print jobs --------------------------------------------------------------------------------------

@@ -24,12 +24,12 @@ class StaffRow:
 
 @dataclass(frozen=True, slots=True)
 class SignedInRow:
-    """Who is signed in on a device."""
+    """Who is signed in on a device; ``permissions`` is JSON, as in :class:`StaffRow`."""
 
     staff_id: str
     name: str
     role: str
-    permissions: dict[str, Any]
+    permissions: str
     expires_budget_ms: int
 
 
@@ -62,9 +62,7 @@ def signed_in(rows: Rows, device_id: str, budget_ms: int) -> SignedInRow | None:
         device_id,
         budget_ms,
     )
-    if row is None:
-        return None
-    return SignedInRow(row[0], row[1], row[2], json.loads(row[3]), row[4])
+    return SignedInRow(*row) if row else None
 
 
 def device_kind(rows: Rows, device_id: str) -> str | None:

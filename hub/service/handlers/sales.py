@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from hub.contract.base import Command
@@ -54,13 +56,14 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     priced = price(items)
     check_price(command.total_minor, priced.total_minor, "total")
     settlement = _settle(unit, command, priced.total_minor)
-    day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
+    day, _ = _days(unit.now_ms // 60_000, unit.shop.zone, unit.shop.day_cutover_hour)
+    receipt_no, outbox_id = salerows.next_receipt_no(unit.tx, unit.caller.id)
     sale = SaleRow(
         id=0,
         sale_id=command.sale_id,
         hash=body_hash,
         state="completed",
-        receipt_no=salerows.next_receipt_no(unit.tx, unit.caller.id),
+        receipt_no=receipt_no,
         device_id=unit.caller.id,
         staff_id=unit.staff_id,
         business_day=day,
@@ -71,7 +74,7 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
         rounding_minor=settlement.rounding_minor,
         change_minor=settlement.change_minor,
         tax=_stamp(items),
-        outbox_id=0,
+        outbox_id=outbox_id,
         note=command.note,
     )
     number = salerows.add(unit.tx, sale)
@@ -80,12 +83,19 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     salerows.add_tenders(unit.tx, number, _tender_rows(command.tenders))
     movements = _take_goods(unit, command, number, items, basket)
     data = _event(sale, lines, command.tenders, movements)
-    outbox_id = unit.emit("sales", SALE_COMPLETED, sale.sale_id, data)
-    salerows.set_outbox_id(unit.tx, number, outbox_id)
+    if unit.emit("sales", SALE_COMPLETED, sale.sale_id, data) != outbox_id:
+        salerows.set_outbox_id(unit.tx, number, unit.seq)  # claims that fell short came before it
     salerows.add_to_day(unit.tx, day, sales=1, total_minor=sale.total_minor)
     unit.tell(SaleMade())
     printed = command.print_receipt and receipts.queue_sale(unit, sale, lines)
     return _done(sale, printed=printed)
+
+
+@lru_cache(maxsize=8)
+def _days(minute: int, zone: tzinfo, cutover_hour: int) -> tuple[str, date]:
+    """The business day and the calendar day of a UTC minute: days begin with one."""
+    at_ms = minute * 60_000
+    return business_day(at_ms, zone, cutover_hour).isoformat(), local_time(at_ms, zone).date()
 
 
 def _repeat(unit: Unit, known: SaleRow, command: CommitSale, body_hash: bytes) -> SaleDone:
@@ -133,13 +143,12 @@ def _items(unit: Unit, command: CommitSale) -> tuple[list[Item], int | None]:
 
 
 def _rung_up(unit: Unit, command: CommitSale) -> list[Item]:
-    taxes = unit.books.taxes.taxes(unit.tx)
-    rules = unit.books.code_rules(unit.tx)
-    found = [pricing.find(unit.tx, line.code, unit.now_ms, rules) for line in command.lines]
-    stamp = taxes.stamp({one.product.tax_code for one in found})
+    shelf = unit.books.opened(unit.tx, unit.now_ms)
+    found = [shelf.find(line.code) for line in command.lines]
+    stamp = shelf.taxes.stamp({one.product.tax_code for one in found})
     deviations: list[dict[str, Any]] = []
     items = []
-    today = local_time(unit.now_ms, unit.shop.zone).date()
+    _, today = _days(unit.now_ms // 60_000, unit.shop.zone, unit.shop.day_cutover_hour)
     for line_no, (line, one) in enumerate(zip(command.lines, found, strict=True), start=1):
         pricing.check_expiry(one, today)
         listed_minor = pricing.sellable_price(one.product)
