@@ -44,6 +44,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._random = random
         self._now_s = 0.0
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._planned = 0
         self._lanes: dict[Owner | None, deque[Handle]] = {}
         self._busy_until_s: dict[int, float] = {}
         self._executors: list[Any] = []
@@ -68,17 +70,41 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> Handle:
         return self.call_soon(callback, *args, context=context)
 
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Plan something for a virtual instant."""
+        timer = TimerHandle(when, callback, args, self, context)
+        self._planned += 1
+        heapq.heappush(self._timers, (when, self._planned, timer))
+        return timer
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Plan something for later."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
     def _run_once(self) -> None:
-        self._sort_ready()
-        if not self._lanes:
-            self._pass_time()
+        lanes = self._lanes
+        if self._ready:  # type: ignore[attr-defined]
             self._sort_ready()
-        owner = self._draw()
-        lane = self._lanes[owner]
+        if not lanes:
+            self._pass_time()
+        owner = next(iter(lanes)) if len(lanes) == 1 else self._random.choice(list(lanes))
+        lane = lanes[owner]
         handle = lane.popleft()
         if not lane:
-            del self._lanes[owner]
-        if not handle.cancelled() and (owner is None or owner.alive):
+            del lanes[owner]
+        if not handle._cancelled and (owner is None or owner.alive):
             self.steps += 1
             if self.steps > STEPS_MAX:
                 raise RuntimeError(f"more than {STEPS_MAX} steps: the run doesn't end")
@@ -87,34 +113,32 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _sort_ready(self) -> None:
         ready: deque[Handle] = self._ready  # type: ignore[attr-defined]
         while ready:
-            handle = ready.popleft()
-            owner = handle._context.get(OWNER)  # type: ignore[attr-defined]
-            self._lanes.setdefault(owner, deque()).append(handle)
+            self._line_up(ready.popleft())
 
-    def _draw(self) -> Owner | None:
-        if len(self._lanes) == 1:
-            return next(iter(self._lanes))
-        return self._random.choice(list(self._lanes))
+    def _line_up(self, handle: Handle) -> None:
+        owner = handle._context.get(OWNER)  # type: ignore[attr-defined]
+        lane = self._lanes.get(owner)
+        if lane is None:
+            self._lanes[owner] = deque((handle,))
+        else:
+            lane.append(handle)
 
     def _pass_time(self) -> None:
         """Go to the next instant for which something is planned, and make all of it ready."""
-        scheduled: list[TimerHandle] = self._scheduled  # type: ignore[attr-defined]
-        ready: deque[Handle] = self._ready  # type: ignore[attr-defined]
-        while scheduled:
-            timer = heapq.heappop(scheduled)
-            timer._scheduled = False  # type: ignore[attr-defined]
-            if timer.cancelled():
+        timers = self._timers
+        while timers:
+            when_s, _, timer = heapq.heappop(timers)
+            if timer._cancelled:
                 continue
             owner = timer._context.get(OWNER)  # type: ignore[attr-defined]
             if owner is not None and not owner.alive:
                 continue
-            self._now_s = max(self._now_s, timer.when())
-            ready.append(timer)
-            while scheduled and scheduled[0].when() <= self._now_s:
-                timer = heapq.heappop(scheduled)
-                timer._scheduled = False  # type: ignore[attr-defined]
-                if not timer.cancelled():
-                    ready.append(timer)
+            self._now_s = max(self._now_s, when_s)
+            self._line_up(timer)
+            while timers and timers[0][0] <= self._now_s:
+                timer = heapq.heappop(timers)[2]
+                if not timer._cancelled:
+                    self._line_up(timer)
             return
         raise RuntimeError("nothing is left to happen, and the run is not over")
 

@@ -65,3 +65,5 @@ class History:
         else:
             self._world.count("same answer again")
         self._world.count("answered" if answer["ok"] else f"refused {answer['problem']['code']}")
+        if answer["ok"]:
+            self._world.count(f"answered {asked.operation}")

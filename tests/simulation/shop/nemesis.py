@@ -202,8 +202,10 @@ async def _oms_fails(nemesis: Nemesis, random: Random) -> None:
 
 async def _oms_loses_answers(nemesis: Nemesis, random: Random) -> None:
     nemesis.shop.oms.lose_reply_odds = random.uniform(0.2, 0.9)
+    nemesis.shop.oms.break_body_odds = random.choice((0.0, 0.3))
+    nemesis.shop.oms.slow_odds = random.choice((0.0, 0.3))
     await asyncio.sleep(_minutes(random))
-    nemesis.shop.oms.lose_reply_odds = 0.0
+    nemesis.shop.oms.heal()
 
 
 async def _disk_error(nemesis: Nemesis, random: Random) -> None:

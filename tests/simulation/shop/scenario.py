@@ -59,6 +59,7 @@ class Scenario:
                 batch_events=plan.batch_events,
                 batch_max=plan.batch_max,
                 print_receipts=plan.print_receipts,
+                synced=self._needs_disk(),
             ),
         )
         self.disk = HubDisk(self.world, self.hub.start)
@@ -150,7 +151,7 @@ class Scenario:
         self.world.trace.note(self.world.loop.time(), "NEMESIS", "heals everything")
         self.world.network.heal()
         self.disk.mend()
-        self.oms.fail_odds = self.oms.lose_reply_odds = 0.0
+        self.oms.heal()
         for machine in self.world.machines.values():
             machine.clock.offset_ms = 0
             if machine.process is None:
