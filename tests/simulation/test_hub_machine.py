@@ -24,7 +24,7 @@ from tests.simulation.shop.oms import OmsMachine
 from tests.support import laws
 
 TILL = "till-1"
-SKU = "FRU-000011"
+SKU = "FRU-000012"
 TOPICS = Topics(goods.STORE)
 pytestmark = pytest.mark.may_block  # a simulated world has one thread, and its files are its own
 

@@ -39,7 +39,7 @@ class HubConfig:
     """What a run of the simulation decides about its hub.
 
     ``devices`` are paired from the beginning; a name like ``kiosk-1`` makes a kiosk, others are
-    tills.  The ``*_every_s`` are slower than in production: a quiet night is to cost nothing.
+    tills.  The ``*_s`` are longer than in production: a quiet night is to cost little.
     Without ``synced`` the database leaves out its syncs, which only matter to a disk that can lose
     power.  ``overrides`` are merged into the settings, section by section.
     """
@@ -54,10 +54,12 @@ class HubConfig:
     synced: bool = True
     digest_every_s: int = 3_600
     dataset_every_s: int = 21_600
-    care_every_s: float = 300.0
-    disk_every_s: float = 120.0
-    watch_every_s: float = 120.0
-    state_every_s: float = 300.0
+    poll_wait_s: int = 300
+    clock_every_s: float = 300.0
+    care_every_s: float = 900.0
+    disk_every_s: float = 300.0
+    watch_every_s: float = 300.0
+    state_every_s: float = 600.0
     pace: Pace = field(default_factory=Pace)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -112,7 +114,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         trusted_wall_ms=opened.hub.trusted_wall_ms,
         suspect=opened.hub.clock_suspect,
     )
-    link = _Link(hub.config.anti_entropy, settings, gate, process, opened, guard)
+    link = _Link(hub.config, settings, gate, process, opened, guard)
     messaging = _messaging(hub.config, process, settings, gate, link)
     link.announce = messaging.announcer.wake
     caretaker = _Care(hub, settings, gate, process, guard)
@@ -165,7 +167,7 @@ class _Link(CloudLink):
 
     def __init__(
         self,
-        anti_entropy: bool,
+        config: HubConfig,
         settings: Settings,
         gate: Gate,
         process: Process,
@@ -173,7 +175,7 @@ class _Link(CloudLink):
         guard: ClockGuard,
     ) -> None:
         self.announce: Callable[[], None] = lambda: None
-        self._with_anti_entropy = anti_entropy
+        self._config = config
         super().__init__(
             settings.cloud,
             gate,
@@ -193,7 +195,8 @@ class _Link(CloudLink):
 
     def _made(self) -> Any:
         parts = super()._made()
-        if not self._with_anti_entropy:
+        parts.downlink._wait_s = self._config.poll_wait_s
+        if not self._config.anti_entropy:
             parts.antientropy = cast(Any, _Never())
         return parts
 
@@ -217,11 +220,11 @@ class _Care(Caretaker):
     ) -> None:
         super().__init__(settings, gate, process.clock, guard, cast(Any, _NoCertificates()))
         self._hub = hub
-        every_s = hub.config.care_every_s
+        config = hub.config
         self._jobs = (
-            Periodic("clock-guard", every_s, self.keep_time),
-            Periodic("housekeeping", 2 * every_s, self.housekeep),
-            Periodic("disk-guard", hub.config.disk_every_s, self.guard_disk),
+            Periodic("clock-guard", config.clock_every_s, self.keep_time),
+            Periodic("housekeeping", config.care_every_s, self.housekeep),
+            Periodic("disk-guard", config.disk_every_s, self.guard_disk),
             Periodic("certificates", NEVER_S, _nothing),
         )
 

@@ -8,8 +8,10 @@ ones, and bodies cut short.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +32,7 @@ from cloud_link.sandbox.datasets import Snapshots, change_rows, load_rows
 from cloud_link.sandbox.routes import add_routes
 from cloud_link.sandbox.store import Database, connect
 from cloud_link.transport import HttpReply, HttpRequest
+from hub.contract.oms import MAX_WAIT_S
 from hub.contract.oms_datasets import DATASETS, DatasetName
 from tests.fakes import SeededRandomness
 from tests.simulation.kernel import Lost, Machine, Process, World
@@ -109,7 +112,7 @@ class OmsMachine:
     ) -> HttpReply:
         if self._strikes(self.fail_odds):
             return self._failed(app)
-        reply = await _answered(app, request)
+        reply = await self._held(app, request)
         process.note(f"{request.method} {_short(request.url)} {reply.status}")
         if self._strikes(self.slow_odds):
             self._world.count("oms slow")
@@ -124,6 +127,20 @@ class OmsMachine:
             cut = self._random.randrange(len(reply.body))
             return HttpReply(reply.status, reply.headers, reply.body[:cut])
         return reply
+
+    async def _held(self, app: web.Application, request: HttpRequest) -> HttpReply:
+        """The answer; a poll may be held longer than the contract has it, to save polls."""
+        head, given, wait = request.url.partition("&wait=")
+        if not given or int(wait) <= MAX_WAIT_S:
+            return await _answered(app, request)
+        bell = app[CONTEXT].bell.current()
+        reply = await _answered(app, replace(request, url=f"{head}&wait=0"))
+        if reply.status != 200 or json.loads(reply.body)["commands"]:
+            return reply
+        with suppress(TimeoutError):
+            async with asyncio.timeout(int(wait)):
+                await bell.wait()
+        return await _answered(app, replace(request, url=f"{head}&wait=0"))
 
     def _strikes(self, odds: float) -> bool:
         return odds > 0 and self._random.random() < odds
