@@ -151,14 +151,25 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     except Refusal as refusal:
         return _problem(context, refusal)
     except web.HTTPException as error:
-        code = OmsCode.NOT_FOUND if error.status in (404, 405) else OmsCode.VALIDATION
-        return _problem(context, refuse(code, f"{request.method} {request.path}: {error.reason}"))
+        return _http_problem(context, request, error)
     except (asyncio.CancelledError, ConnectionError):
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         detail = "The sandbox failed; its log says why. Repeat the call."
         return _problem(context, refuse(OmsCode.UNAVAILABLE, detail))
+
+
+def _http_problem(context: Context, request: web.Request, error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusals in our form; their status and Allow stay (RFC 9110, section 15.5)."""
+    code = OmsCode.NOT_FOUND if error.status in (404, 405) else OmsCode.VALIDATION
+    refusal = refuse(code, f"{request.method} {request.path[:200]}: {error.reason}")
+    if error.status != 405:
+        return _problem(context, refusal)
+    found = refusal.problem.model_copy(update={"status": 405, "title": error.reason})
+    response = _problem(context, Refusal(found))
+    response.headers["Allow"] = error.headers["Allow"]
+    return response
 
 
 def _problem(context: Context, refusal: Refusal) -> web.Response:

@@ -109,6 +109,8 @@ def changes_after(
     db: Connection, store: str, dataset: DatasetName, cursor: str, limit: int, life: str
 ) -> Changes:
     """The next changes; 410 when the log can't tell (another life, or older than what is kept)."""
+    if not cursor:
+        raise refuse(OmsCode.CURSOR_GONE, "The log has no beginning; ask for the manifest.")
     given_life, start = split_cursor(cursor)
     (oldest, count) = db.execute(
         "SELECT min(n), count(*) FROM dataset_changes WHERE store=? AND dataset=?",

@@ -41,9 +41,11 @@ from .problems import Refusal, refuse
 from .seeding import fill_scratch
 from .sessions import Greeting, check_session, greet
 from .wire import (
+    MAX_FORM_BYTES,
     chunk_response,
     decompress,
     parse,
+    parse_form,
     query_int,
     read_raw,
     reply,
@@ -102,12 +104,14 @@ async def _check_session(request: web.Request, context: Context, store: str) -> 
 
 async def _token(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
-    form = await request.post()
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise refuse(OmsCode.VALIDATION, "Send application/x-www-form-urlencoded.")
+    form = parse_form(await read_raw(request, MAX_FORM_BYTES))
     if form.get("grant_type") != "client_credentials":
         raise refuse(OmsCode.VALIDATION, "grant_type is client_credentials.")
-    token = context.doorkeeper.access_token(
-        str(form.get("client_id", "")), str(form.get("client_secret", ""))
-    )
+    if not {"client_id", "client_secret"} <= form.keys():
+        raise refuse(OmsCode.VALIDATION, "client_id and client_secret are needed.")
+    token = context.doorkeeper.access_token(form["client_id"], form["client_secret"])
     return reply(TokenReply(access_token=token, expires_in=TOKEN_LIFE_S))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -15,11 +16,12 @@ from hub.contract.oms import PROBLEM_CONTENT_TYPE, OmsCode, OmsProblem
 from .problems import refuse
 
 M = TypeVar("M", bound=BaseModel)
-BODY_TIMEOUT_S = 30
+BODY_TIMEOUT_S = 10
+MAX_FORM_BYTES = 8192
 
 
 async def read_raw(request: web.Request, limit_bytes: int) -> bytes:
-    """The body as sent; refuses more than ``limit_bytes`` or 30 s."""
+    """The body as sent; refuses more than ``limit_bytes`` or 10 s."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -30,7 +32,7 @@ async def read_raw(request: web.Request, limit_bytes: int) -> bytes:
                         OmsCode.TOO_LARGE, f"A body has at most {limit_bytes} bytes; send less."
                     )
     except TimeoutError:
-        raise refuse(OmsCode.VALIDATION, "The body took longer than 30 s; send it again.") from None
+        raise refuse(OmsCode.VALIDATION, "The body took longer than 10 s; send it again.") from None
     return bytes(body)
 
 
@@ -92,6 +94,18 @@ def parse(model: type[M], plain: bytes) -> M:
         first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
         raise refuse(OmsCode.VALIDATION, f"{where}: {first['msg']}") from None
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    """The fields of a form (RFC 6749, appendix B); each may come once (section 3.2)."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise refuse(OmsCode.VALIDATION, "The form is malformed.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise refuse(OmsCode.VALIDATION, "A field of the form comes twice.")
+    return form
 
 
 def query_int(request: web.Request, name: str, default: int, low: int, high: int) -> int:

@@ -162,6 +162,9 @@ def oms_problem(code: OmsCode, detail: str, **members: Any) -> OmsProblem:
 HelloReason = Literal["start", "restored", "new", "reconnect"]
 
 
+ContractNumber = Annotated[int, Field(strict=True)]
+
+
 class Hello(Incoming):
     """``POST /hub-sessions``: who I am, what I have, and why I come.
 
@@ -183,7 +186,7 @@ class Hello(Incoming):
     incarnation: Annotated[int, Field(strict=True, ge=0, le=999_999_999)]
     fork: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{0,32}$")] = ""
     last_seqs: Heads = Field(default_factory=dict)
-    contract: tuple[int, int] = CONTRACT_RANGE
+    contract: tuple[ContractNumber, ContractNumber] = CONTRACT_RANGE
     reason: HelloReason
 
 

@@ -191,7 +191,8 @@ class WebServer:
         router.add_get("/api/1/status", self._show_status)
         router.add_get("/api/1/status/stream", self._stream)
         router.add_post("/api/1/pairing/open", self._open_pairing)
-        router.add_post("/api/1/{service}/{operation}", self._operation)
+        # Not behind GET's back: `Allow` of the stream must not promise POST.
+        router.add_post(r"/api/1/{service:(?!status/)[^{}/]+}/{operation}", self._operation)
         router.add_get("/mqtt", self._mqtt)
         return app
 

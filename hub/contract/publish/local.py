@@ -6,6 +6,7 @@ running server's routes with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Literal
@@ -20,6 +21,7 @@ from hub.contract.publish.openapi import Document, body, head, operation_id, pro
 from hub.contract.publish.schemas import Schema, component_schemas, doc_of, ref, summary_of
 from hub.contract.registry import OPERATIONS, Door, Operation
 
+_SLOW_BODY: Final = (408, Code.EXPIRED)
 BASE: Final = "/api/1"
 OPERATION_ROUTE: Final = f"{BASE}/{{service}}/{{operation}}"
 COOKIE: Final = "__Host-store-hub"
@@ -51,6 +53,8 @@ class LocalCall:
     media: str = "application/json"
     status: int = 200
     codes: tuple[Code, ...] = ()
+    bare: tuple[tuple[int, Code], ...] = ()
+    """Problems under another status than their code's own."""
 
 
 CALLS: Final[tuple[LocalCall, ...]] = (
@@ -68,7 +72,7 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         "Spend a pairing code",
         request=local.PairRequest,
         reply=local.PairReply,
-        codes=(Code.FORBIDDEN,),
+        codes=(Code.FORBIDDEN, Code.STORAGE_FULL),
     ),
     LocalCall("POST", f"{BASE}/renewals/nonce", "Begin a renewal", reply=local.RenewalNonce),
     LocalCall(
@@ -77,7 +81,7 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         "Renew a device's certificate by proof of its key",
         request=local.RenewalRequest,
         reply=local.PairReply,
-        codes=(Code.FORBIDDEN, Code.CONFLICT),
+        codes=(Code.FORBIDDEN, Code.CONFLICT, Code.STORAGE_FULL),
     ),
     LocalCall(
         "POST",
@@ -85,7 +89,7 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         "Sign in to the page with the technician's code",
         request=local.TechnicianSignIn,
         reply="PageSession",
-        codes=(Code.FORBIDDEN,),
+        codes=(Code.FORBIDDEN, Code.STORAGE_FULL),
     ),
     LocalCall(
         "GET",
@@ -94,7 +98,14 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         Access.SIGNED_IN,
         reply="PageSession",
     ),
-    LocalCall("DELETE", f"{BASE}/session", "Sign out", Access.CHANGES, status=204),
+    LocalCall(
+        "DELETE",
+        f"{BASE}/session",
+        "Sign out",
+        Access.CHANGES,
+        status=204,
+        codes=(Code.STORAGE_FULL,),
+    ),
     LocalCall("GET", f"{BASE}/status", "How the hub is", Access.SIGNED_IN, reply=local.HubStatus),
     LocalCall(
         "GET",
@@ -111,6 +122,7 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         Access.CHANGES,
         request=admin.OpenPairing,
         reply="PairingOpenedHere",
+        codes=(Code.NOT_FOUND, Code.CONFLICT, Code.STORAGE_FULL),
     ),
     LocalCall(
         "GET",
@@ -118,6 +130,7 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         "MQTT over WebSocket, subprotocol `mqtt` (see asyncapi.yaml)",
         status=101,
         codes=(Code.UNAVAILABLE,),
+        bare=((400, Code.VALIDATION),),
     ),
 )
 
@@ -196,7 +209,8 @@ def _call(call: LocalCall) -> Document:
         done["headers"] = {"Set-Cookie": {"schema": {"type": "string"}}}
     codes = [Code.BUSY, Code.UNAVAILABLE, *call.codes, *_access_codes(call.access)]
     codes += [Code.VALIDATION, Code.TOO_LARGE] if call.request is not None else []
-    found["responses"] = {str(call.status): done} | _problems(codes)
+    bare = [*call.bare, *([_SLOW_BODY] if call.request is not None else [])]
+    found["responses"] = {str(call.status): done} | _problems(codes, bare)
     return found
 
 
@@ -225,7 +239,7 @@ def _operation(row: Operation) -> Document:
             "content": body(ref(row.command), samples.REQUESTS[row.address]),
         },
         "responses": {"200": {"description": "Done.", "content": _result(row)}}
-        | _problems([code for code in Code if code is not Code.EXPIRED]),
+        | _problems([code for code in Code if code is not Code.EXPIRED], [_SLOW_BODY]),
     }
 
 
@@ -233,8 +247,8 @@ def _result(row: Operation) -> Document:
     return body(ref(row.result), samples.RESULTS[row.result.__name__])
 
 
-def _problems(codes: list[Code]) -> Document:
-    pairs = [(MEANINGS[code].status, code) for code in MEANINGS if code in codes]
+def _problems(codes: list[Code], bare: Sequence[tuple[int, Code]] = ()) -> Document:
+    pairs = [*bare, *((MEANINGS[code].status, code) for code in MEANINGS if code in codes)]
     return problems(
         pairs, "Problem", headers={"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
     )
@@ -275,7 +289,8 @@ def _schemas() -> dict[str, Schema]:
     found["Pem"] = {"type": "string", "description": "Certificates in PEM (RFC 7468)."}
     found["EventStream"] = {
         "type": "string",
-        "description": "`event: status`, `data:` a HubStatus in JSON; a comment every 10 s.",
+        "description": "`event: status`, `data:` a HubStatus in JSON; `event: beat` when there"
+        " was no news for 10 s.",
     }
     found["PageSession"] = _page_session()
     found["PairingOpenedHere"] = {

@@ -18,7 +18,8 @@ operations of technicians. Devices do their daily work over MQTT (asyncapi.yaml)
 
 Within version 1 there are additions only. Readers ignore fields they don't know in replies; unknown
 fields in requests are refused. A field without value is left out. Bodies are JSON
-(`Content-Type: application/json`), at most 262144 bytes.
+(`Content-Type: application/json`), at most 262144 bytes, read for 10 seconds (408 after that).
+Integers are written without a fraction (`1`, not `1.0`).
 
 ## Trust
 

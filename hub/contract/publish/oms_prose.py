@@ -17,7 +17,8 @@ needs no open port. `store-hub oms-check URL` checks an OMS against this contrac
 
 Within version 1 there are additions only. Readers ignore fields they don't know in replies, events
 and rows; unknown fields in requests are refused. Money is integer minor units, quantities are
-integer base units, instants UTC milliseconds; integers stay below 2⁵³ (RFC 7493)."""
+integer base units, instants UTC milliseconds; integers stay below 2⁵³ (RFC 7493) and are written
+without a fraction (`1`, not `1.0`)."""
 
 _SESSIONS = """\
 ## Sessions, incarnations, epochs

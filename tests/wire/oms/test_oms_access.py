@@ -97,3 +97,40 @@ async def test_secrets_are_for_the_owner_only_and_survive_a_restart(
 
 async def test_an_unknown_path_is_a_problem_too(cloud: Cloud) -> None:
     assert problem_of(await cloud.caller.get("/nonsense")) == (404, "not-found")
+
+
+async def test_a_method_that_is_not_offered_gets_405_and_what_is(cloud: Cloud) -> None:
+    url = f"{cloud.running.url}/v1/stores/{cloud.caller.store}/health"
+    headers = {"Authorization": f"Bearer {cloud.caller.token}"}
+    async with cloud.caller.http.delete(url, headers=headers) as got:
+        assert (got.status, got.headers["Allow"]) == (405, "GET,HEAD")
+        assert (await got.json(content_type=None))["status"] == 405
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"grant_type=client_credentials"),
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"grant_type=client_credentials&client_id=\xff"),
+        ("application/x-www-form-urlencoded", b"grant_type=client_credentials&client_id=a"),
+        ("application/x-www-form-urlencoded", b"client_id=a&client_id=b"),
+    ],
+)
+async def test_a_token_request_that_is_no_form_is_refused(
+    cloud: Cloud, kind: str, body: bytes
+) -> None:
+    url = f"{cloud.running.url}/oauth/token"
+    async with cloud.caller.http.post(url, data=body, headers={"Content-Type": kind}) as got:
+        assert (got.status, (await got.json(content_type=None))["code"]) == (422, "validation")
+
+
+async def test_changes_without_a_cursor_send_to_the_snapshot(cloud: Cloud) -> None:
+    hub = await cloud.bench.new_hub()
+    answer = await hub.caller.get("/datasets/catalog/changes", cursor="")
+    assert problem_of(answer) == (410, "cursor-gone")
+
+
+async def test_a_truth_value_is_no_contract_number(cloud: Cloud) -> None:
+    hello = cloud.bench.hello().model_dump() | {"contract": [False, True]}
+    assert problem_of(await cloud.caller.post("/hub-sessions", hello)) == (422, "validation")

@@ -256,3 +256,8 @@ async def test_the_command_line_is_named_in_the_audit_log(hub: HubParts) -> None
     await hub.open_pairing()
     row = await hub.gate.read(lambda rows: rows.one("SELECT caller, action FROM audit"))
     assert row == (SHELL.key, "pairing.open")
+
+
+async def test_the_stream_of_the_status_offers_no_post(hub: HubParts) -> None:
+    async with hub.client() as http, http.post("/api/1/status/stream", json={}) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")

@@ -1,0 +1,172 @@
+"""A trial: schemathesis on the HTTP doors of hub and sandbox OMS.
+
+``python -m tests.fuzz.openapi --seconds N [--seed S] [--door hub|oms]`` starts the real processes,
+sends them what their published documents allow and forbid, and prints JSON lines: the progress, at
+last the findings.  One trial is one request.  Every round has its own seed and, for the OMS, its
+own types of events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.cloud_door import opened_cloud
+from tests.fuzz.explorer import Broken, Opened, Seen, explore
+from tests.fuzz.hub_door import opened_hub
+
+KIND = "openapi"
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
+EXAMPLES = 20
+TELL_EVERY_S = 1.5
+KINDS_AT_ONCE = 4
+FINDINGS_MAX = 20
+MUST_FIRE = ("accepted", "refused", "unauthenticated", "wrong-method", "invalid")
+
+
+@dataclass
+class Tally:
+    """Both doors together."""
+
+    rounds: int = 0
+    requests: int = 0
+    statuses: dict[int, int] = field(default_factory=dict)
+    by_door: dict[str, int] = field(default_factory=dict)
+    checks: int = 0
+    broken: list[tuple[Broken, str]] = field(default_factory=list)
+
+    def add(self, door: str, seen: Seen, replay: str) -> None:
+        self.rounds += 1
+        self.requests += seen.requests
+        self.by_door[door] = self.by_door.get(door, 0) + seen.requests
+        self.checks += seen.checks.total()
+        for status, times in seen.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + times
+        self.broken += [(one, replay) for one in seen.broken]
+
+    def faults(self) -> dict[str, int]:
+        """What the requests met, for the coverage."""
+        met = self.statuses.get
+        return {
+            "accepted": sum(n for status, n in self.statuses.items() if status < 300),
+            "refused": sum(n for status, n in self.statuses.items() if 400 <= status < 500),
+            "unauthenticated": met(401, 0),
+            "wrong-method": met(405, 0),
+            "invalid": met(422, 0),
+        }
+
+
+class Progress:
+    """JSON lines."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._told_s = 0.0
+
+    def tell(self, now: Seen | None, *, done: bool = False, note: str = "") -> None:
+        """At most every 1.5 s, and at the end."""
+        if not done and time.monotonic() - self._told_s < TELL_EVERY_S:
+            return
+        self._told_s = time.monotonic()
+        tally = self._tally
+        line: dict[str, Any] = {
+            "kind": KIND,
+            "trials": tally.requests + (now.requests if now else 0),
+            "unit": "requests",
+            "faults": tally.faults(),
+            "violations": len(tally.broken) + (len(now.broken) if now else 0),
+            "note": note,
+            "done": done,
+        }
+        if done:
+            line["findings"] = [
+                {"what": str(one)[:2000], "replay": replay}
+                for one, replay in tally.broken[:FINDINGS_MAX]
+            ]
+            line["figures"] = {
+                "rounds": tally.rounds,
+                "checks": tally.checks,
+                **{f"requests_{door}": times for door, times in tally.by_door.items()},
+            }
+            line["must_fire"] = list(MUST_FIRE)
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def one_round(
+    door: Opened, seen: Seen, seed: int, *, examples: int, until_s: float
+) -> Iterator[Seen]:
+    """One run, ended early when the time is over."""
+    for found in explore(door, seen, seed=seed, examples=examples, phases=PHASES):
+        yield found
+        if time.monotonic() >= until_s:
+            return
+
+
+async def _try(options: argparse.Namespace, tally: Tally, progress: Progress) -> None:
+    until_s = time.monotonic() + options.seconds
+    doors = [options.door] if options.door else ["hub", "oms"]
+    seed, turn = options.seed, 0
+    while turn == 0 or (time.monotonic() < until_s and tally.requests < options.trials):
+        name = doors[turn % len(doors)]
+        last_s = until_s if turn or len(doors) == 1 else time.monotonic() + options.seconds / 2
+        await _one_door(name, seed, last_s, options, tally, progress)
+        turn += 1
+        if turn % len(doors) == 0:
+            seed += 1
+
+
+async def _one_door(
+    name: str,
+    seed: int,
+    until_s: float,
+    options: argparse.Namespace,
+    tally: Tally,
+    progress: Progress,
+) -> None:
+    replay = f"python -m tests.fuzz.openapi --seconds 600 --trials 1 --seed {seed} --door {name}"
+    with tempfile.TemporaryDirectory(prefix="doors-") as folder:
+        first = seed * KINDS_AT_ONCE % 40
+        opened = (
+            opened_hub(Path(folder))
+            if name == "hub"
+            else opened_cloud(Path(folder), slice(first, first + KINDS_AT_ONCE))
+        )
+        progress.tell(None, note=f"starting {name}")
+        async with opened as door:
+            seen = Seen()
+
+            def run() -> None:
+                for _ in one_round(door, seen, seed, examples=options.examples, until_s=until_s):
+                    progress.tell(seen, note=f"{name}, seed {seed}")
+
+            await asyncio.to_thread(run)
+            tally.add(name, seen, replay)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when no check failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.openapi", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--trials", type=int, default=10**9, help="no new round after so many")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--door", choices=("hub", "oms"), default="")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="per operation and phase")
+    options = parser.parse_args(arguments)
+    tally = Tally()
+    progress = Progress(tally)
+    asyncio.run(_try(options, tally, progress))
+    progress.tell(None, done=True)
+    return 1 if tally.broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
