@@ -66,7 +66,7 @@ class Router:
         self._topics = topics
         self._clock = clock
         self._publish = publish
-        self._tasks: dict[asyncio.Task[None], None] = {}  # in order, unlike a set
+        self._tasks: dict[asyncio.Future[Any], None] = {}  # in order, unlike a set
         self._per_device: Counter[str] = Counter()
         self._other_contract: set[str] = set()
         self.paired: frozenset[str] = frozenset()
@@ -77,9 +77,7 @@ class Router:
         where = self._topics.parse(topic)
         match where:
             case RequestTopic() if not properties.retain:
-                if not self._start(self._answer(where, payload, properties), where.device):
-                    echoed = _body_correlation(payload) if properties.correlation is None else None
-                    self._reply(where.device, BUSY, properties.correlation, echoed)
+                self._take_request(where, payload, properties)
             case FactTopic() if not properties.retain:
                 if not self._start(self._take_fact(where, payload), where.device):
                     self._reply(where.device, BUSY, properties.correlation)
@@ -98,27 +96,36 @@ class Router:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _has_room(self, device: str, spare: int = 0) -> bool:
+        return (
+            self._per_device[device] < IN_FLIGHT_PER_DEVICE + spare
+            and len(self._tasks) < IN_FLIGHT_MAX
+        )
+
     def _start(self, work: Coroutine[Any, Any, None], device: str, spare: int = 0) -> bool:
         """False at a bound: nothing was started."""
-        mine = self._per_device[device]
-        if mine >= IN_FLIGHT_PER_DEVICE + spare or len(self._tasks) >= IN_FLIGHT_MAX:
+        if not self._has_room(device, spare):
             work.close()
             return False
-        self._per_device[device] = mine + 1
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(lambda done: self._ended(done, device))
+        self._keep(asyncio.get_running_loop().create_task(work), device)
         return True
 
-    def _ended(self, task: asyncio.Task[None], device: str) -> None:
+    def _keep(self, task: asyncio.Future[Any], device: str) -> None:
+        self._per_device[device] += 1
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._ended(done, device))
+
+    def _ended(self, task: asyncio.Future[Any], device: str) -> None:
         self._tasks.pop(task, None)
         self._per_device[device] -= 1
         if not self._per_device[device]:
             del self._per_device[device]
 
-    async def _answer(
+    def _take_request(
         self, where: RequestTopic, payload: bytes, properties: InboundProperties
     ) -> None:
+        """Queries are answered on the spot; a change's answer is sent when its future is done:
+        neither needs a task of its own."""
         device = where.device
         correlation = properties.correlation
         echoed = _body_correlation(payload) if correlation is None else None
@@ -129,21 +136,37 @@ class Router:
         if device in self._other_contract:
             self._reply(device, OTHER_CONTRACT, correlation, echoed)
             return
+        if not self._has_room(device):
+            self._reply(device, BUSY, correlation, echoed)
+            return
         deadline_s = None
         if properties.expiry_s is not None:
             deadline_s = self._clock.monotonic_s() + properties.expiry_s
-        text = await self._gate.answer(
-            Request(
-                caller=Caller(CallerKind.DEVICE, device),
-                service=where.service,
-                operation=where.operation,
-                body=payload,
-                key=properties.idk,
-                deadline_s=deadline_s,
-            )
+        request = Request(
+            caller=Caller(CallerKind.DEVICE, device),
+            service=where.service,
+            operation=where.operation,
+            body=payload,
+            key=properties.idk,
+            deadline_s=deadline_s,
         )
-        self.answered += 1
-        self._reply(device, text, correlation, echoed)
+        reply = self._gate.begin(request)
+        if isinstance(reply, str):
+            self.answered += 1
+            self._reply(device, reply, correlation, echoed)
+            return
+
+        def answer(done: asyncio.Future[str]) -> None:
+            if done.cancelled():
+                return
+            error = done.exception()
+            text = done.result() if error is None else self._gate.failure(request, error)
+            self.answered += 1
+            self._reply(device, text, correlation, echoed)
+
+        future = asyncio.ensure_future(reply)
+        self._keep(future, device)
+        future.add_done_callback(answer)
 
     def _reply(
         self, device: str, text: str, correlation: bytes | None, echoed: str | None = None

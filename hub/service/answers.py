@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from json import JSONEncoder
 
 from pydantic import ValidationError
 
@@ -23,9 +25,16 @@ MAX_FINDINGS = 5
 MAX_NAME_CHARS = 40
 
 
-def success_json(result: Outgoing, seq: int) -> str:
-    """A reply that says yes."""
-    return f'{{"ok":true,"seq":{seq},"result":{result.model_dump_json(exclude_none=True)}}}'
+quoted: Callable[[str], str] = JSONEncoder(ensure_ascii=False).encode
+"""A text as JSON."""
+
+
+def success_json(result: Outgoing | str, seq: int) -> str:
+    """A reply that says yes; ``result`` is the message, or its JSON."""
+    if not isinstance(result, str):
+        # What model_dump_json does, without going over its twenty settings.
+        result = type(result).__pydantic_serializer__.to_json(result, exclude_none=True).decode()
+    return f'{{"ok":true,"seq":{seq},"result":{result}}}'
 
 
 def failure_json(answer: Problem) -> str:

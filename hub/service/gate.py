@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from hub.clock import Clock, Ids, uuid7_wall_ms
-from hub.contract.base import MAX_MESSAGE_BYTES, Command, Outgoing
+from hub.contract.base import Command, Outgoing
 from hub.contract.problems import Code, Problem, Refusal, problem, refuse
-from hub.contract.registry import OPERATIONS, Door, Operation
+from hub.contract.registry import OPERATIONS, Operation
 from hub.domain.errors import DomainError
-from hub.service import screening
 from hub.service.answers import (
     failure_json,
     from_domain,
     from_storage,
-    from_validation,
     success_json,
 )
 from hub.service.books import Books
-from hub.service.caller import Caller, CallerKind
+from hub.service.caller import Caller
+from hub.service.incoming import command_hash, operation_of, read_command
 from hub.service.internal import InternalCommand
 from hub.service.shop import Shop
 from hub.service.unit import Unit
@@ -46,7 +42,8 @@ WRITE_SHED_OPERATIONS = frozenset({"sign-out", "abandon", "suspend"})
 """Operations that free something; they are let through while the disk is nearly full."""
 
 Handler = Callable[[Unit, Any], Outgoing]
-Reader = Callable[["ReadUnit", Any], Outgoing]
+Reader = Callable[["ReadUnit", Any], Outgoing | str]
+"""A query's handler; a result as text is its model's JSON already."""
 
 
 class Writer(Protocol):
@@ -140,25 +137,46 @@ class Gate:
         self._write_books = Books(shop.currency)
         self._read_books = Books(shop.currency)
 
-    async def answer(self, request: Request) -> str:
-        """The reply (JSON of :class:`hub.contract.envelope.Reply`) to one request; never raises
-        for anything the request does."""
+    def begin(self, request: Request) -> str | Awaitable[str]:
+        """The reply (JSON of :class:`hub.contract.envelope.Reply`) to one request, if it can be
+        given at once; else what gives it, whose failure :meth:`failure` puts into words.
+
+        Never raises for anything the request does.
+        """
         try:
-            return await self._answer(request)
-        except Refusal as refusal:
-            return failure_json(refusal.problem)
-        except DomainError as error:
-            return failure_json(from_domain(error))
-        except StorageError as error:
-            return failure_json(from_storage(error))
-        except OverflowError:
-            return failure_json(_TOO_BIG)
-        except TimeoutError:
-            return failure_json(
-                problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
-            )
+            operation = operation_of(request.caller, request.service, request.operation)
+            command, key = read_command(operation, request.body, request.key)
+            return self._dispatch(request.caller, operation, command, key, request.deadline_s)
         except Exception as error:
-            return failure_json(self._fault(request, error))
+            return self.failure(request, error)
+
+    async def answer(self, request: Request) -> str:
+        """The reply to one request; never raises for anything the request does."""
+        reply = self.begin(request)
+        if isinstance(reply, str):
+            return reply
+        try:
+            return await reply
+        except Exception as error:
+            return self.failure(request, error)
+
+    def failure(self, request: Request, error: BaseException) -> str:
+        """The reply to a request that came to nothing."""
+        match error:
+            case Refusal():
+                answer = error.problem
+            case DomainError():
+                answer = from_domain(error)
+            case StorageError():
+                self._forget_books()
+                answer = from_storage(error)
+            case OverflowError():
+                answer = _TOO_BIG
+            case TimeoutError():
+                answer = _SLOW
+            case _:
+                answer = self._fault(request, error)
+        return failure_json(answer)
 
     async def run(self, caller: Caller, command: Command, key: str | None = None) -> Outgoing:
         """A typed command from inside the process (web page, tests); its typed result.
@@ -167,8 +185,12 @@ class Gate:
         """
         operation = OPERATIONS[(command.service, command.operation)]
         key = key or self.ids.uuid7()
-        text = await self._dispatch(caller, operation, command, key, None)
-        reply = json.loads(text)
+        try:
+            text = self._dispatch(caller, operation, command, key, None)
+            reply = json.loads(text if isinstance(text, str) else await text)
+        except StorageError:
+            self._forget_books()
+            raise
         if not reply["ok"]:
             raise Refusal(Problem.model_validate(reply["problem"]))
         return operation.result.model_validate(reply["result"])
@@ -197,22 +219,16 @@ class Gate:
         """A longer read in a reader's thread."""
         return await self._slow.read(query)
 
-    async def _answer(self, request: Request) -> str:
-        operation = self._operation(request)
-        command, key = self._parse(request, operation)
-        return await self._dispatch(request.caller, operation, command, key, request.deadline_s)
-
-    async def _dispatch(
+    def _dispatch(
         self,
         caller: Caller,
         operation: Operation,
         command: Command,
         key: str | None,
         deadline_s: float | None,
-    ) -> str:
-        kind = type(command)
+    ) -> str | Awaitable[str]:
         if operation.is_query:
-            return await self._query(caller, command)
+            return self._query(caller, command)
         if key is None:
             raise refuse(
                 Code.VALIDATION,
@@ -220,7 +236,7 @@ class Gate:
                 "idempotency_key.",
             )
         self._check_key_age(key)
-        before = self._handlers.before.get(kind)
+        before = self._handlers.before.get(type(command))
         if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
             known = requests.find(self.rows, caller.key, key)
             if known is not None and before is None:
@@ -230,24 +246,36 @@ class Gate:
                 "The hub's disk is nearly full, so nothing new is taken in. Free space on the box.",
             )
         if before is not None:
-            command = await before(self, caller, command)
-        return await self._write(caller, command, key, deadline_s)
+            return self._write_after(before, caller, command, key, deadline_s)
+        return self._write(caller, command, key, deadline_s)
 
-    async def _query(self, caller: Caller, command: Command) -> str:
-        kind = type(command)
-        handler = self._handlers.reads.get(kind)
+    def _query(self, caller: Caller, command: Command) -> str | Awaitable[str]:
+        handler = self._handlers.reads.get(type(command))
         if handler is not None:
             return success_json(handler(self._read_unit(self.rows, caller), command), 0)
-        slow = self._handlers.slow_reads[kind]
+        return self._slow_query(caller, command)
+
+    async def _slow_query(self, caller: Caller, command: Command) -> str:
+        slow = self._handlers.slow_reads[type(command)]
         currency = self.shop.currency
         result = await self._slow.read(
             lambda rows: slow(self._read_unit(rows, caller, Books(currency)), command)
         )
         return success_json(result, 0)
 
-    async def _write(
-        self, caller: Caller, command: Command, key: str, deadline_s: float | None
+    async def _write_after(
+        self,
+        before: Callable[[Gate, Caller, Any], Any],
+        caller: Caller,
+        command: Command,
+        key: str,
+        deadline_s: float | None,
     ) -> str:
+        return await self._write(caller, await before(self, caller, command), key, deadline_s)
+
+    def _write(
+        self, caller: Caller, command: Command, key: str, deadline_s: float | None
+    ) -> Awaitable[str]:
         handler = self._handlers.writes[type(command)]
         body_hash = command_hash(command)
 
@@ -271,12 +299,8 @@ class Gate:
                 requests.store(tx, caller.key, key, body_hash, text)
             return text
 
-        try:
-            text: str = await self._writer.submit(work, refused=refused)
-        except StorageError:
-            self._forget_books()
-            raise
-        return text
+        written: Awaitable[str] = self._writer.submit(work, refused=refused)
+        return written
 
     def _refusal_of(self, error: Exception) -> Problem:
         match error:
@@ -288,38 +312,6 @@ class Gate:
                 return _TOO_BIG
             case _:
                 raise error
-
-    def _operation(self, request: Request) -> Operation:
-        operation = OPERATIONS.get((request.service, request.operation))
-        if operation is None or not _door(request.caller) & operation.doors:
-            raise refuse(
-                Code.NOT_FOUND,
-                f"There is no operation {request.service}/{request.operation} here; the device "
-                "contract (contract/asyncapi.yaml) lists them all.",
-            )
-        return operation
-
-    def _parse(self, request: Request, operation: Operation) -> tuple[Command, str | None]:
-        if len(request.body) > MAX_MESSAGE_BYTES:
-            raise refuse(Code.TOO_LARGE, f"A message is at most {MAX_MESSAGE_BYTES} bytes long.")
-        key = request.key
-        try:
-            if b'"idempotency_key"' in request.body or b'"correlation"' in request.body:
-                fields = json.loads(request.body)
-                if isinstance(fields, dict):
-                    fields.pop("correlation", None)
-                    key = fields.pop("idempotency_key", key)
-                command = operation.command.model_validate_json(json.dumps(fields))
-            else:
-                command = operation.command.model_validate_json(request.body or b"{}")
-        except ValidationError as error:
-            raise Refusal(from_validation(error)) from None
-        except (ValueError, RecursionError):
-            raise refuse(Code.VALIDATION, "The body is not JSON in UTF-8.") from None
-        if key is not None and not _is_key(key):
-            raise refuse(Code.VALIDATION, "An idempotency key is 8 to 64 printable ASCII letters.")
-        screening.screen(command)
-        return command, key
 
     def _check_key_age(self, key: str) -> None:
         made_ms = uuid7_wall_ms(key)
@@ -349,7 +341,7 @@ class Gate:
             self.budget.budget_ms(),
         )
 
-    def _fault(self, request: Request, error: Exception) -> Problem:
+    def _fault(self, request: Request, error: BaseException) -> Problem:
         instance = f"urn:uuid:{self.ids.uuid7()}"
         log.error(
             "request %s/%s of %s failed, %s",
@@ -372,16 +364,10 @@ _TOO_BIG = problem(
 )
 """The database's word for such a number is :class:`OverflowError`; nothing is stored then."""
 
+_SLOW = problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
+
 _NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH})
 """Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""
-
-
-def _is_key(key: object) -> bool:
-    return isinstance(key, str) and 8 <= len(key) <= 64 and key.isascii() and key.isprintable()
-
-
-def _door(caller: Caller) -> Door:
-    return Door.DEVICE if caller.kind is CallerKind.DEVICE else Door.ADMIN
 
 
 def _replay(known: tuple[bytes, str], body_hash: bytes) -> str:
@@ -393,20 +379,10 @@ def _replay(known: tuple[bytes, str], body_hash: bytes) -> str:
     return known[1]
 
 
-def command_hash(command: Command) -> bytes:
-    """What tells two requests apart: their operation and content (never a secret's value).
-
-    Fields at their defaults don't count, so that a field added later changes no older hash.
-    """
-    content = command.model_dump_json(exclude_defaults=True)
-    text = f"{command.service}/{command.operation}\0{content}"
-    return sha256(text.encode()).digest()
-
-
 def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:
     """Whether what is written down came of this very request.  What came back from the cloud has
     no hash: its id alone tells."""
     return not known_hash or known_hash == body_hash
 
 
-__all__ = ["Gate", "Handlers", "QueueFull", "ReadUnit", "Request"]
+__all__ = ["Gate", "Handlers", "QueueFull", "ReadUnit", "Request", "command_hash"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from hub.contract.base import Command
 from hub.contract.catalog import LevelView, LookUp, ProductView
 from hub.domain.stock import StockRow, available, counter_sellable
 from hub.service import pricing
+from hub.service.answers import quoted
 from hub.service.gate import Reader, ReadUnit
-from hub.storage import stockrows
+from hub.storage import scanrows, stockrows
 from hub.storage.rows import Rows
+from hub.storage.scanrows import ScanRow
 
 NO_STOCK = StockRow()
 
@@ -52,8 +55,46 @@ def levels_of(rows: Rows, skus: Sequence[str]) -> list[LevelView]:
     ]
 
 
-def look_up(unit: ReadUnit, query: LookUp) -> ProductView:
-    """See :class:`LookUp`."""
+def look_up(unit: ReadUnit, query: LookUp) -> ProductView | str:
+    """See :class:`LookUp`.  A bare article number that is known, which nearly every scan is, is one
+    look-up, and its result is put together from the columns."""
+    gtin14 = _bare_gtin(query.code)
+    if gtin14 is not None:
+        row = scanrows.by_code(unit.rows, query.code, gtin14, unit.now_ms)
+        if row is not None:
+            return _product_json(row, None if row.sku == query.code else gtin14, unit.shop.currency)
+    return _look_closer(unit, query)
+
+
+def _bare_gtin(code: str) -> str | None:
+    """An article number without anything around it, as 14 digits."""
+    bare = len(code) in (8, 12, 13, 14) and code.isascii() and code.isdigit()
+    return code.zfill(14) if bare else None
+
+
+def _product_json(row: ScanRow, gtin14: str | None, currency: str) -> str:
+    """A :class:`ProductView` as JSON, without fields that are None.  Levels are those of
+    :func:`level_view`."""
+    gtin = f'"gtin":"{gtin14}",' if gtin14 is not None else ""
+    price = f'"price_minor":{row.price_minor},' if row.price_minor is not None else ""
+    age = f'"age_min":{row.age_min},' if row.age_min is not None else ""
+    sku = quoted(row.sku)
+    levels = cast("StockRow", row)  # it has the same names
+    return (
+        f'{{"sku":{sku},"name":{quoted(row.name)},{gtin}{price}"currency":"{currency}",'
+        f'"uom":{quoted(row.uom)},"scale":{row.scale},"tax_code":{quoted(row.tax_code)},'
+        f'"category":{quoted(row.category)},{age}"active":{"true" if row.active else "false"},'
+        f'"generation":"{row.generation}","level":{{"sku":{sku},"sellable":{row.sellable},'
+        f'"available":{available(levels)},'
+        f'"counter_sellable":{counter_sellable(levels)},"staged":{row.staged},'
+        f'"quarantine":{row.quarantine},"refurbish":{row.refurbish},"damaged":{row.damaged},'
+        f'"transit_in":{row.transit_in},"reserved":{row.reserved},"held":{row.held},'
+        f'"allotted":{row.allotted},"safety":{row.safety},"ledger_seq":{row.ledger_seq}}}}}'
+    )
+
+
+def _look_closer(unit: ReadUnit, query: LookUp) -> ProductView:
+    """Any other code, taken apart."""
     found = pricing.find(unit.rows, query.code, unit.now_ms, unit.books.code_rules(unit.rows))
     product, scanned = found.product, found.scanned
     qty = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,8 +27,11 @@ class Held:
         self.let_go = asyncio.Event()
         self.asked = 0
 
-    async def answer(self, _request: object) -> str:
+    def begin(self, _request: object) -> Awaitable[str]:
         self.asked += 1
+        return self._answer()
+
+    async def _answer(self) -> str:
         await self.let_go.wait()
         return '{"ok":true,"result":{}}'
 
