@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic_core import to_json
+
 from hub.domain.stock import StockRow
 from hub.storage.rows import Rows, Tx
 
@@ -77,7 +79,7 @@ def levels(rows: Rows, skus: Sequence[str]) -> dict[str, LevelRow]:
 
 def booked_levels(tx: Tx, skus: Sequence[str]) -> dict[str, LevelRow]:
     """The same for a booking: ``safety`` is left at 0."""
-    wanted = json.dumps(list(skus))
+    wanted = to_json(skus).decode()
     found = tx.all(f"{_BOOKED} WHERE k.sku IN (SELECT value FROM json_each(?))", wanted)
     return {row[1]: _level(row) for row in found}
 
