@@ -33,7 +33,7 @@ class HubDisk:
         """Bring up the hub above this disk."""
         disk = self._disk = FaultDisk(process.directory)
         self._directory = process.directory
-        process.at_death(disk.close)
+        process.at_death(lambda: self._remove(disk))
         self._order()
         await self._start(process)
 
@@ -64,6 +64,12 @@ class HubDisk:
         for what in ("kept", "lost", "torn"):
             if getattr(cut, what):
                 self._world.count(f"power cut: sectors {what}")
+
+    def _remove(self, disk: FaultDisk) -> None:
+        if disk is self._disk:
+            self._note()
+            self._disk = None
+        disk.close()
 
     def _order(self) -> None:
         if self._fault is None or self._disk is None:

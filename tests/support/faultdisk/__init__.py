@@ -203,6 +203,7 @@ class FaultDisk:
         ``times=None``: all after it.  Up to 8 such orders stand until :meth:`clear`; each counts
         for itself, and the first that wants to fail an operation does.
         """
+        assert self._slot >= 0, "this disk is closed"
         assert nth > 0
         assert times is None or times > 0
         if not self._lib.fail(self._slot, int(ops), nth, int(fault), times or 0, int(files)):
@@ -210,6 +211,7 @@ class FaultDisk:
 
     def clear(self) -> None:
         """Heal: nothing more fails by order.  What a failed sync lost stays lost."""
+        assert self._slot >= 0, "this disk is closed"
         self._lib.clear(self._slot)
 
     def fired(self) -> int:
@@ -225,6 +227,7 @@ class FaultDisk:
         return self._counts()[0]
 
     def _counts(self) -> tuple[Counts, Counts]:
+        assert self._slot >= 0, "this disk is closed"
         done, fired = (ctypes.c_int64 * _KINDS)(), (ctypes.c_int64 * _KINDS)()
         self._lib.counts(self._slot, done, fired)
         return Counts(*done), Counts(*fired)
