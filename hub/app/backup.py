@@ -19,7 +19,7 @@ from hub.app.founding import StateLock
 from hub.clock import Clock, Randomness
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
-from hub.storage.database import open_database
+from hub.storage.database import open_database, refusing
 from hub.storage.rows import Tx
 
 MANIFEST = "backup.json"
@@ -59,7 +59,8 @@ def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
         try:
             hub = hubrow.get(Tx(conn, clock.wall_ms(), 0))
             target.mkdir(parents=True, exist_ok=True, mode=0o700)
-            conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
+            with refusing(target / "hub.db"):
+                conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
         finally:
             conn.close()
         (target / "hub.db").chmod(SECRET_MODE)

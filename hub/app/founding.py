@@ -19,7 +19,7 @@ from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
-from hub.storage.database import open_database
+from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
 from hub.storage.sqlite import Connection
@@ -74,14 +74,15 @@ def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Open
     path = settings.paths.state / "hub.db"
     conn = open_database(path)
     try:
-        conn.execute("BEGIN IMMEDIATE")
-        try:
-            hub = _identify(settings, conn, clock, randomness)
-            conn.execute("COMMIT")
-        except BaseException:
-            if conn.in_transaction:
-                conn.execute("ROLLBACK")
-            raise
+        with refusing(path):
+            conn.execute("BEGIN IMMEDIATE")
+            try:
+                hub = _identify(settings, conn, clock, randomness)
+                conn.execute("COMMIT")
+            except BaseException:
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+                raise
         _write_witness(settings.paths.state, hub.starts)
     except BaseException:
         conn.close()

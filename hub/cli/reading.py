@@ -31,17 +31,18 @@ def state_and_database() -> tuple[Settings, Path]:
 def open_rows() -> Iterator[LoopReader]:
     """A read-only connection to the hub's database."""
     from hub.storage import sqlite
+    from hub.storage.errors import StorageError
     from hub.storage.readers import LoopReader
 
     _, path = state_and_database()
     try:
         reader = LoopReader(path)
-    except sqlite.Error as error:
+    except (sqlite.Error, StorageError) as error:
         fail(f"{path} can't be read: {error}", next_step="run as the user that owns it")
     with reader:
         try:
             yield reader
-        except sqlite.Error as error:
+        except (sqlite.Error, StorageError) as error:
             fail(
                 f"{path} can't be read: {error}",
                 next_step="is it a Store Hub's database of this version? `store-hub version`",

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from hub.storage import sqlite
-from hub.storage.errors import DamagedDatabase, ForeignDatabase, NewerDatabase
+from hub.storage.errors import (
+    DamagedDatabase,
+    DatabaseRefused,
+    DiskFails,
+    ForeignDatabase,
+    NewerDatabase,
+)
 from hub.storage.sqlite import Connection
 
 log = logging.getLogger(__name__)
@@ -46,21 +54,61 @@ def migrations() -> tuple[Migration, ...]:
 def open_database(path: Path) -> Connection:
     """The read-write connection to the database at ``path``, made or migrated as needed.
 
-    Errors: :class:`NewerDatabase`, :class:`DamagedDatabase`, :class:`ForeignDatabase`.
+    Errors: :class:`NewerDatabase`, :class:`DamagedDatabase`, :class:`ForeignDatabase`,
+    :class:`DiskFails`.
     """
-    conn = connect(path)
-    try:
-        is_new = _is_empty(conn, path)
-        if not is_new:
-            _check_owner(conn, path)
-            _check_integrity(conn, path)
-        _configure(conn, path)
-        _migrate(conn, path, is_new=is_new)
-        _check_schema(conn, path)
-    except BaseException:
-        conn.close()
-        raise
+    with refusing(path):
+        conn = connect(path)
+        try:
+            is_new = _is_empty(conn, path)
+            if not is_new:
+                _check_owner(conn, path)
+                _check_integrity(conn, path)
+            _configure(conn, path)
+            if not is_new:
+                _empty_the_log(conn)
+            _migrate(conn, path, is_new=is_new)
+            _check_schema(conn, path)
+        except BaseException:
+            conn.close()
+            raise
     return conn
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Say what an error of the library means for opening ``path``, if it is about the disk.
+
+    Errors: :class:`DiskFails`, :class:`DamagedDatabase`.
+    """
+    try:
+        yield
+    except sqlite.Error as error:
+        refusal = _refusal_of(path, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal_of(path: Path, error: sqlite.Error) -> DatabaseRefused | None:
+    match sqlite.primary_code(error):
+        case sqlite.FULL:
+            return DiskFails(f"{path} can't be opened, its disk is full: free space on the box.")
+        case sqlite.BUSY:
+            return DiskFails(f"{path} is in use by another program ({error}): stop that first.")
+        case sqlite.IOERR | sqlite.CANTOPEN | sqlite.READONLY:
+            return _disk_fails(path, str(error))
+        case sqlite.CORRUPT | sqlite.NOTADB:
+            return _damaged(path, str(error))
+        case _:
+            return None
+
+
+def _disk_fails(path: Path, finding: str) -> DiskFails:
+    return DiskFails(
+        f"{path} can't be opened now ({finding}). Nothing says that it is damaged: start again, and"
+        " if this stays, look at the disk (dmesg, smartctl), its free space and the file's owner."
+    )
 
 
 def _is_empty(conn: Connection, path: Path) -> bool:
@@ -71,7 +119,7 @@ def _is_empty(conn: Connection, path: Path) -> bool:
             for name in ("application_id", "user_version")
         )
     except sqlite.Error as error:
-        raise _damaged(path, str(error)) from error
+        raise _refusal_of(path, error) or _damaged(path, str(error)) from error
 
 
 def connect(path: Path) -> Connection:
@@ -101,11 +149,8 @@ def _uri_path(path: Path) -> str:
 
 
 def _check_owner(conn: Connection, path: Path) -> None:
-    try:
-        owner = conn.execute("PRAGMA application_id").fetchone()[0]
-        version = conn.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite.Error as error:
-        raise _damaged(path, str(error)) from error
+    owner = conn.execute("PRAGMA application_id").fetchone()[0]
+    version = conn.execute("PRAGMA user_version").fetchone()[0]
     if owner != APPLICATION_ID:
         raise ForeignDatabase(
             f"{path} is a database, but not a Store Hub's (application id {owner}). "
@@ -123,12 +168,34 @@ def _check_integrity(conn: Connection, path: Path) -> None:
     if path.stat().st_size > QUICK_CHECK_LIMIT_BYTES:
         log.warning("database too large to check at start; run 'store-hub stock verify' when quiet")
         return
+    findings = _quick_check(conn)
+    if findings == "ok":
+        return
+    conn.execute("PRAGMA shrink_memory")  # the second look is at the disk, not at what was cached
+    if _quick_check(conn) == "ok" or "unable to get the page" in findings:
+        raise _disk_fails(path, findings)
+    raise _damaged(path, findings)
+
+
+def _quick_check(conn: Connection) -> str:
+    return "; ".join(str(row[0]) for row in conn.execute("PRAGMA quick_check(5)"))
+
+
+def _empty_the_log(conn: Connection) -> None:
+    """Move what the last process left in the log into the database.
+
+    After a sync that failed, the log may hold a transaction that is in the cache only, and never
+    will be written: later ones behind it would be lost with it when the power goes.
+    """
     try:
-        findings = [row[0] for row in conn.execute("PRAGMA quick_check(5)")]
+        busy, _, _ = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite.Error as error:
-        raise _damaged(path, str(error)) from error
-    if findings != ["ok"]:
-        raise _damaged(path, "; ".join(str(finding) for finding in findings))
+        if sqlite.primary_code(error) != sqlite.FULL:
+            raise
+        log.warning("the disk is full: the database's log is emptied later")
+        return
+    if busy:
+        log.warning("another program reads the database: its log is emptied later")
 
 
 def _damaged(path: Path, finding: str) -> DamagedDatabase:

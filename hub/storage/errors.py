@@ -19,6 +19,10 @@ class DamagedDatabase(DatabaseRefused):
     """It fails its integrity check or its schema isn't the expected one."""
 
 
+class DiskFails(DatabaseRefused):
+    """The disk failed while it was opened; nothing says that the database is damaged."""
+
+
 class ForeignDatabase(DatabaseRefused):
     """The file is a database, but not a Store Hub's."""
 
@@ -33,6 +37,10 @@ class NotStored(StorageError):
 
 class StorageFull(NotStored):
     """The disk is full; nothing of it is stored."""
+
+
+class ReadFailed(StorageError):
+    """The disk failed at a read; ask again."""
 
 
 class OutcomeUnknown(StorageError):

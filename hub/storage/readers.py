@@ -10,7 +10,9 @@ from typing import Any, Self, TypeVar
 
 import aiosqlite
 
-from hub.storage.database import connect_read_only
+from hub.storage import sqlite
+from hub.storage.database import connect_read_only, refusing
+from hub.storage.errors import ReadFailed
 from hub.storage.rows import Row
 
 T = TypeVar("T")
@@ -18,17 +20,28 @@ READ_LIMIT_S = 5.0
 
 
 class LoopReader:
-    """A read-only connection for look-ups by key: one row, fetched at once, on the loop."""
+    """A read-only connection for look-ups by key: one row, fetched at once, on the loop.
+
+    Errors: :class:`~hub.storage.errors.DatabaseRefused` when it is made,
+    :class:`~hub.storage.errors.ReadFailed` of a look-up.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._conn = connect_read_only(path)
+        with refusing(path):
+            self._conn = connect_read_only(path)
 
     def one(self, sql: str, *params: Any) -> Row | None:
-        row: Row | None = self._conn.execute(sql, params).fetchone()
+        try:
+            row: Row | None = self._conn.execute(sql, params).fetchone()
+        except sqlite.Error as error:
+            raise _meaning(error) from error
         return row
 
     def all(self, sql: str, *params: Any) -> list[Row]:
-        return self._conn.execute(sql, params).fetchall()
+        try:
+            return self._conn.execute(sql, params).fetchall()
+        except sqlite.Error as error:
+            raise _meaning(error) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -69,7 +82,8 @@ class ThreadReaders:
             self._idle.put_nowait(conn)
 
     def _connect(self) -> Any:
-        return connect_read_only(self._path)
+        with refusing(self._path):
+            return connect_read_only(self._path)
 
     async def read(self, query: Callable[[RowsOf], T]) -> T:
         """Run ``query`` in a reader's thread.
@@ -127,10 +141,25 @@ class RowsOf:
 
     def one(self, sql: str, *params: Any) -> Row | None:
         self._check()
-        row: Row | None = self._conn.execute(sql, params).fetchone()
+        try:
+            row: Row | None = self._conn.execute(sql, params).fetchone()
+        except sqlite.Error as error:
+            raise _meaning(error) from error
         return row
 
     def all(self, sql: str, *params: Any) -> list[Row]:
         self._check()
-        rows: list[Row] = self._conn.execute(sql, params).fetchall()
+        try:
+            rows: list[Row] = self._conn.execute(sql, params).fetchall()
+        except sqlite.Error as error:
+            raise _meaning(error) from error
         return rows
+
+
+def _meaning(error: sqlite.Error) -> Exception:
+    """The error itself if it is about the statement."""
+    if sqlite.primary_code(error) not in sqlite.ABOUT_THE_DISK:
+        return error
+    return ReadFailed(
+        f"The database can't be read now ({error}): ask again; if this stays, look at the disk."
+    )
