@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"killing: databases and logs are kept in {base}", file=sys.stderr)
     figures = dict(score.figures)
     if args.against:
-        figures["thingsboard"] = _against(score, wanted)
+        ours = {"kills": score.kills.total(), "accepted": len(score.books.sales)}
+        lost = {"lost": 0 if score.sound else None, "twice": 0 if score.sound else None}
+        figures["thingsboard"] = {"store_hub": ours | lost, **_against(score, wanted)}
     _print(_line(wanted, score) | _verdict(wanted, score, figures))
     return 0 if score.sound else 1
 

@@ -167,7 +167,7 @@ class Killer:
                 await self._hub_back(strike.dead_s, again_s, frozen)
                 await self._recheck()
             case "oms":
-                await self._rig.oms.kill()
+                await self._rig.oms.ended()
                 await asyncio.sleep(strike.dead_s)
                 await self._start_oms(again_s)
             case "broker" if "hub" not in strike.kinds:
@@ -177,7 +177,7 @@ class Killer:
                 pass  # the next hub starts it
 
     async def _hub_back(self, dead_s: float, again_s: float | None, frozen: int | None) -> None:
-        await self._rig.hub.kill()
+        await self._rig.hub.ended()
         await asyncio.sleep(dead_s)
         if again_s is not None:
             await self._rig.hub.start()

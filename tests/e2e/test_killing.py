@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 12
+KILLS = 6
 
 
 def kill(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
