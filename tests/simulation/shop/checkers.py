@@ -31,7 +31,7 @@ class Checker:
     def during(self, *, whole: bool) -> None:
         """Safety: it holds whatever is broken at the moment."""
         running = self._shop.hub.running
-        if running is None or not running.process.ready:
+        if running is None or not running.process.ready or self._shop.disk.broken:
             return
         rows = running.rows
         for sentence in laws.broken(rows, quick=not whole):
