@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 CONNECTIONS_MAX = 8
-KEEPALIVE_S = 75.0
+KEEPALIVE_S = 10.0  # shorter than servers wait: none may close one that we are about to use
 USER_AGENT = "store-hub"
 
 

@@ -39,7 +39,7 @@ from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
-from hub.web.adminsocket import SOCKET_NAME, AdminSocket
+from hub.web.adminsocket import BOUNDS, SOCKET_NAME, AdminSocket
 from hub.web.listener import Bounds
 from hub.web.pairing import PairingOpenedPage
 from hub.web.server import WebConfig, WebServer
@@ -193,6 +193,7 @@ async def hub_parts(
     randomness: Randomness | None = None,
     shop: Shop = SHOP,
     bounds: Bounds | None = None,
+    admin_bounds: Bounds | None = None,
     bridge: Any = None,
     idle_s: int = 900,
     on_notices: Any = None,
@@ -258,6 +259,7 @@ async def hub_parts(
                 desk=web.desk,
                 technician=web.technician,
                 url=lambda: f"https://127.0.0.1:{web.port}/",
+                bounds=admin_bounds or BOUNDS,
             )
             await web.start()
             await admin.start()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from .admin import add_admin_routes
 from .auth import Doorkeeper, Secrets, load_secrets
 from .context import CONTEXT, Context, Settings
 from .datasets import Snapshots
+from .door import Door
 from .problems import Refusal, refuse
 from .routes import add_routes
 from .seeding import fill_store
@@ -24,6 +26,7 @@ from .store import Database
 from .tls import server_context
 from .wire import problem_response
 
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as the settings may say
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ async def running_sandbox(
         database=database,
         doorkeeper=Doorkeeper(secrets, settings.stores, clock, signed=settings.signed),
         snapshots=Snapshots(settings.state / "snapshots"),
+        door=Door(settings.door),
     )
     await database.open()
     try:
@@ -101,7 +105,8 @@ async def _served(context: Context) -> AsyncIterator[str]:
         app,
         access_log=None,
         auto_decompress=False,
-        keepalive_timeout=75,
+        keepalive_timeout=settings.door.idle_s,
+        lingering_time=2.0,
         shutdown_timeout=5,
         handler_cancellation=True,
     )
@@ -112,12 +117,11 @@ async def _served(context: Context) -> AsyncIterator[str]:
             tls = await asyncio.to_thread(
                 server_context, settings.state / "tls", settings.hosts, context.clock.wall_ms()
             )
-        site = web.TCPSite(runner, settings.bind, settings.port, ssl_context=tls)
-        await site.start()
-        port = runner.addresses[0][1]
-        host = settings.hosts[0] if settings.bind in ("0.0.0.0", "::") else settings.bind  # noqa: S104
-        host = f"[{host}]" if ":" in host else host
-        yield f"{'http' if tls is None else 'https'}://{host}:{port}"
+        make = cast(Callable[[], asyncio.Protocol], runner.server)
+        async with context.door.listening(make, settings.bind, settings.port, tls) as port:
+            host = settings.hosts[0] if settings.bind in _EVERYWHERE else settings.bind
+            host = f"[{host}]" if ":" in host else host
+            yield f"{'http' if tls is None else 'https'}://{host}:{port}"
     finally:
         await runner.cleanup()
 
@@ -131,6 +135,14 @@ async def _release_polls(app: web.Application) -> None:
 async def _around(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Misbehaviour outside, errors as problems, the OMS's incarnation on every reply."""
     context = request.app[CONTEXT]
+    context.door.begins(request.transport)
+    try:
+        return await _told(request, handler, context)
+    finally:
+        context.door.ends(request.transport)
+
+
+async def _told(request: web.Request, handler: Handler, context: Context) -> web.StreamResponse:
     try:
         if request.path.startswith("/sandbox/"):
             response = await handler(request)

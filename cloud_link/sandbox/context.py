@@ -12,6 +12,7 @@ from hub.clock import Clock, Ids, Randomness
 
 from .auth import Doorkeeper
 from .datasets import Snapshots
+from .door import Door, DoorBounds
 from .misbehave import Misbehaviour
 from .store import Database
 
@@ -30,6 +31,7 @@ class Settings:
     seed_demo: bool = False
     skus: int = 300
     datasets: Path | None = None
+    door: DoorBounds = field(default_factory=DoorBounds)
 
 
 class Bell:
@@ -56,6 +58,7 @@ class Context:
     database: Database
     doorkeeper: Doorkeeper
     snapshots: Snapshots
+    door: Door
     misbehaviour: Misbehaviour = field(default_factory=Misbehaviour)
     bell: Bell = field(default_factory=Bell)
     snapshot_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -13,18 +13,19 @@ from pydantic import BaseModel, ValidationError
 
 from hub.contract.oms import PROBLEM_CONTENT_TYPE, OmsCode, OmsProblem
 
+from .context import CONTEXT
 from .problems import refuse
 
 M = TypeVar("M", bound=BaseModel)
-BODY_TIMEOUT_S = 10
 MAX_FORM_BYTES = 8192
 
 
 async def read_raw(request: web.Request, limit_bytes: int) -> bytes:
-    """The body as sent; refuses more than ``limit_bytes`` or 10 s."""
+    """The body as sent; refuses more than ``limit_bytes``, and one that takes too long."""
+    body_s = request.app[CONTEXT].settings.door.body_s
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(body_s):
             async for piece in request.content.iter_any():
                 body += piece
                 if len(body) > limit_bytes:
@@ -32,7 +33,9 @@ async def read_raw(request: web.Request, limit_bytes: int) -> bytes:
                         OmsCode.TOO_LARGE, f"A body has at most {limit_bytes} bytes; send less."
                     )
     except TimeoutError:
-        raise refuse(OmsCode.VALIDATION, "The body took longer than 10 s; send it again.") from None
+        raise refuse(
+            OmsCode.VALIDATION, f"The body took longer than {body_s} s; send it again."
+        ) from None
     return bytes(body)
 
 

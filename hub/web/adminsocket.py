@@ -6,12 +6,13 @@ for whoever may open the socket may read the database too.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -23,12 +24,13 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.handlers.webaccess import NoteAccess
 from hub.web import answers
+from hub.web.listener import Bounds, Listener
 from hub.web.pairing import PairingDesk
 from hub.web.server import IDEMPOTENCY_HEADER
 from hub.web.technician import LIFE_S, TechnicianCode
 
 SOCKET_NAME: Final = "admin.sock"
-BODY_S: Final = 15.0
+BOUNDS: Final = Bounds(connections=64, per_address=64, request_s=60.0, idle_s=5.0)
 _UCRED: Final = struct.Struct("3i")
 
 
@@ -53,6 +55,7 @@ class AdminSocket:
         technician: TechnicianCode,
         url: Callable[[], str],
         max_body_bytes: int = 262_144,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._path = path
         self._gate = gate
@@ -61,7 +64,9 @@ class AdminSocket:
         self._technician = technician
         self._url = url
         self._max_body_bytes = max_body_bytes
+        self._bounds = bounds
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def start(self) -> None:
         """Listen; a socket file that a killed hub left is replaced.  Raises OSError."""
@@ -71,16 +76,27 @@ class AdminSocket:
         app.router.add_post("/api/1/pairing/open", self._open_pairing)
         app.router.add_post("/api/1/{service}/{operation}", self._operation)
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, keepalive_timeout=5.0, shutdown_timeout=3.0
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=self._bounds.idle_s,
+            shutdown_timeout=3.0,
+            auto_decompress=False,
+            lingering_time=self._bounds.linger_s,
         )
         await runner.setup()
-        await web.SockSite(runner, _private_socket(self._path)).start()
-        self._runner = runner
+        listener = Listener(cast(Callable[[], asyncio.Protocol], runner.server), self._bounds)
+        await listener.start_plain(_private_socket(self._path))
+        self._runner, self._listener = runner, listener
 
     async def stop(self) -> None:
         """Stop listening and remove the socket file."""
+        if self._listener is not None:
+            self._listener.stop_accepting()
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._listener is not None:
+            await self._listener.close()
             self._path.unlink(missing_ok=True)
 
     @web.middleware
@@ -89,7 +105,12 @@ class AdminSocket:
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
-        return await answers.guarded(request, handler, self._gate.ids)
+        assert self._listener is not None
+        self._listener.request_begins(request.transport)
+        try:
+            return await answers.guarded(request, handler, self._gate.ids)
+        finally:
+            self._listener.request_ends(request.transport)
 
     async def _show_status(self, _request: web.Request) -> web.Response:
         return answers.answer(await self._status.fresh())
@@ -104,11 +125,11 @@ class AdminSocket:
         )
 
     async def _open_pairing(self, request: web.Request) -> web.Response:
-        command = await answers.read_model(request, OpenPairing, BODY_S)
+        command = await answers.read_model(request, OpenPairing, self._bounds.body_s)
         return answers.answer(await self._desk.open(_caller(request), command))
 
     async def _operation(self, request: web.Request) -> web.Response:
-        body = await answers.read_body(request, BODY_S)
+        body = await answers.read_body(request, self._bounds.body_s)
         text = await self._gate.answer(
             Request(
                 _caller(request),

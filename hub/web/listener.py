@@ -1,4 +1,4 @@
-"""Accepting HTTPS connections within bounds that silent and slow strangers can't stretch.
+"""Accepting connections within bounds that silent and slow strangers can't stretch.
 
 A connection counts from the moment it is accepted, before its TLS handshake, and has a deadline in
 every phase: handshake, first request's head, request, idle.  aiohttp itself would wait minutes.
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -24,15 +25,20 @@ _BACKLOG: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """At a bound the connection is closed without an answer; ``body_s`` answers 408."""
+    """At a bound the connection is closed without an answer; ``body_s`` answers 408.
+
+    A client that says nothing, or not enough, or doesn't read its answer, is gone within 15 s in
+    every phase; ``request_s`` is for the hub's own work.
+    """
 
     connections: int = 200
     per_address: int = 60
     handshake_s: float = 10.0
-    head_s: float = 15.0
-    body_s: float = 15.0
+    head_s: float = 10.0
+    body_s: float = 10.0
     request_s: float = 30.0
-    idle_s: float = 30.0
+    idle_s: float = 12.0
+    """From the end of a request: for reading its answer, and for the next one's head."""
     shutdown_s: float = 2.0
     linger_s: float = 2.0
     """For the rest of a body that nobody wants, so that its sender still hears why."""
@@ -95,7 +101,8 @@ class _Accepted(asyncio.Protocol):
 
 
 class Listener:
-    """One HTTPS port.  ``make`` makes aiohttp's protocol for a connection."""
+    """One HTTPS port, or one unix socket in plain.  ``make`` makes aiohttp's protocol for a
+    connection."""
 
     def __init__(self, make: Callable[[], asyncio.Protocol], bounds: Bounds) -> None:
         self._make = make
@@ -130,6 +137,13 @@ class Listener:
         host = bind or ("0.0.0.0" if port == 0 else None)  # noqa: S104 - every address is meant
         self._server = await loop.create_server(
             lambda: _Accepted(self), host, port, backlog=_BACKLOG
+        )
+        self._spawn(self._sweep())
+
+    async def start_plain(self, sock: socket.socket) -> None:
+        """Listen on a bound unix socket, without TLS."""
+        self._server = await asyncio.get_running_loop().create_unix_server(
+            lambda: _Accepted(self), sock=sock, backlog=_BACKLOG
         )
         self._spawn(self._sweep())
 
@@ -179,14 +193,18 @@ class Listener:
         ):
             self._refused += 1
             if self._refused & (self._refused - 1) == 0:
-                _log.warning("HTTPS connections refused at the bound so far: %d", self._refused)
+                _log.warning("connections refused at the bound so far: %d", self._refused)
             transport.abort()
             return
-        transport.pause_reading()  # the first bytes are TLS's
         connection = Connection(self._make(), self, address)
         self._open.add(connection)
         self._per_address[address] += 1
-        self._spawn(self._secure(transport, connection))
+        if self._context is None:
+            transport.set_protocol(connection)
+            self._begin(connection, transport)
+        else:
+            transport.pause_reading()  # the first bytes are TLS's
+            self._spawn(self._secure(transport, connection))
 
     def released(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -219,10 +237,13 @@ class Listener:
             connection.connection_lost(None)
             raise
         assert secured is not None
-        connection.start(secured)
+        self._begin(connection, secured)
+
+    def _begin(self, connection: Connection, transport: asyncio.Transport) -> None:
+        connection.start(transport)
         if connection.transport is not None:
             self._by_transport[connection.transport] = connection
-            connection.deadline_s = loop.time() + self._bounds.head_s
+            connection.deadline_s = asyncio.get_running_loop().time() + self._bounds.head_s
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
