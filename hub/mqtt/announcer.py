@@ -18,7 +18,7 @@ from hub.contract.topics import Topics
 from hub.mqtt.session import PublishRefused
 from hub.service import notices
 from hub.service.gate import Gate
-from hub.service.handlers.catalog import levels_of
+from hub.service.handlers.catalog import levels_json
 from hub.service.handlers.house import mode_of
 from hub.storage import hubrow, outbox, stockrows
 
@@ -98,9 +98,9 @@ class Announcer:
         """Take what committed requests left to be told."""
         for notice in told:
             match notice:
-                case notices.LevelsChanged(skus):
-                    self._remember(skus)
-                case notices.HubChanged() | notices.AckedMoved() | notices.OutboxGrew():
+                case notices.LevelsChanged():
+                    self._remember(notice.skus)
+                case notices.OutboxGrew() | notices.AckedMoved() | notices.HubChanged():
                     pass
                 case notices.ApprovalChanged():
                     self._tell("approvals", _fields(notice))
@@ -144,26 +144,24 @@ class Announcer:
         middle is made up for by ``resync``."""
         self._publish(self._topics.hub_state, self.state_text(), qos=1, retain=True)
         if self._resync:
-            self._broadcast("stock", {"resync": True})
+            self._broadcast("stock", '{"resync":true}')
             self._resync = False
         skus, self._skus = list(self._skus), {}
         try:
             for start in range(0, len(skus), LEVELS_PER_MESSAGE):
                 part = skus[start : start + LEVELS_PER_MESSAGE]
-                levels = [one.model_dump() for one in levels_of(self._gate.rows, part)]
-                self._broadcast("stock", {"levels": levels})
+                self._broadcast("stock", f'{{"levels":{levels_json(self._gate.rows, part)}}}')
         except Exception:
             self._resync = True
             raise
         while self._other:
-            self._broadcast(*self._other.popleft())
+            topic, data = self._other.popleft()
+            self._broadcast(topic, json.dumps(data, separators=(",", ":")))
 
-    def _broadcast(self, topic: str, data: dict[str, Any]) -> None:
+    def _broadcast(self, topic: str, data: str) -> None:
+        """``data`` is JSON."""
         version = stockrows.ledger_head(self._gate.rows)[0]
-        text = json.dumps(
-            {"version": version, "time_ms": self._clock.wall_ms(), "data": data},
-            separators=(",", ":"),
-        )
+        text = f'{{"version":{version},"time_ms":{self._clock.wall_ms()},"data":{data}}}'
         self._publish(self._topics.broadcast(topic), text.encode())
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -35,6 +36,9 @@ the others."""
 SPARE = 8
 """What a device says of itself still finds a place behind its own requests; beyond, it is lost."""
 LEFTOVERS_S = 10.0
+TOPICS_MAX = 2048
+SHORT_TOPIC_CHARS = 200
+"""Longer ones are nobody's habit, and not worth remembering."""
 BUSY = failure_json(
     problem(Code.BUSY, "Too many requests are under way: repeat shortly.", retry_after_ms=500)
 )
@@ -69,12 +73,17 @@ class Router:
         self._tasks: dict[asyncio.Future[Any], None] = {}  # in order, unlike a set
         self._per_device: Counter[str] = Counter()
         self._other_contract: set[str] = set()
+        # Devices speak on few topics, again and again.
+        self._where = lru_cache(TOPICS_MAX)(topics.parse)
+        self._reply_topic = lru_cache(TOPICS_MAX)(topics.reply)
+        self._caller = lru_cache(TOPICS_MAX)(partial(Caller, CallerKind.DEVICE))
         self.paired: frozenset[str] = frozenset()
         self.answered = 0
 
     def on_message(self, topic: str, payload: bytes, properties: InboundProperties) -> None:
         """Take one message; never blocks."""
-        where = self._topics.parse(topic)
+        short = len(topic) <= SHORT_TOPIC_CHARS
+        where = self._where(topic) if short else self._topics.parse(topic)
         match where:
             case RequestTopic() if not properties.retain:
                 self._take_request(where, payload, properties)
@@ -143,7 +152,7 @@ class Router:
         if properties.expiry_s is not None:
             deadline_s = self._clock.monotonic_s() + properties.expiry_s
         request = Request(
-            caller=Caller(CallerKind.DEVICE, device),
+            caller=self._caller(device),
             service=where.service,
             operation=where.operation,
             body=payload,
@@ -172,7 +181,7 @@ class Router:
         self, device: str, text: str, correlation: bytes | None, echoed: str | None = None
     ) -> None:
         """Send an answer.  QoS 0: a device that missed it repeats its request."""
-        topic = self._topics.reply(device)
+        topic = self._reply_topic(device)
         for answer in (text, TOO_LARGE):
             if echoed is not None:
                 answer = f'{answer[:-1]},"correlation":{json.dumps(echoed)}}}'  # noqa: PLW2901

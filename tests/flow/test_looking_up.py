@@ -69,3 +69,10 @@ def test_whatever_is_stored_is_the_same_both_ways(shop: Shop, change: str) -> No
     shop.run(change)
     short, long = both_ways(shop, CODE)
     assert short == long
+
+
+def test_the_levels_that_are_announced_are_those_that_are_answered(shop: Shop) -> None:
+    shop.run("UPDATE stock SET sellable = 5, reserved = 2, held = 4, allotted = 1, last_seq = 3")
+    skus = ["tea", "unknown"]
+    announced = json.loads(catalog.levels_json(shop.rows, skus))
+    assert announced == [one.model_dump() for one in catalog.levels_of(shop.rows, skus)]

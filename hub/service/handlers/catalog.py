@@ -14,6 +14,7 @@ from hub.service.gate import Reader, ReadUnit
 from hub.storage import scanrows, stockrows
 from hub.storage.rows import Rows
 from hub.storage.scanrows import ScanRow
+from hub.storage.stockrows import LevelRow
 
 NO_STOCK = StockRow()
 
@@ -55,6 +56,30 @@ def levels_of(rows: Rows, skus: Sequence[str]) -> list[LevelView]:
     ]
 
 
+def levels_json(rows: Rows, skus: Sequence[str]) -> str:
+    """The same as a JSON array."""
+    found = stockrows.levels(rows, skus)
+    return f"[{','.join(_one_json(sku, found.get(sku)) for sku in skus)}]"
+
+
+def _one_json(sku: str, row: LevelRow | None) -> str:
+    if row is None:
+        return _level_json(quoted(sku), NO_STOCK, 0)
+    return _level_json(quoted(sku), row.levels, row.last_seq)
+
+
+def _level_json(sku: str, levels: StockRow, ledger_seq: int) -> str:
+    """A :func:`level_view` as JSON; ``sku`` is JSON already."""
+    return (
+        f'{{"sku":{sku},"sellable":{levels.sellable},"available":{available(levels)},'
+        f'"counter_sellable":{counter_sellable(levels)},"staged":{levels.staged},'
+        f'"quarantine":{levels.quarantine},"refurbish":{levels.refurbish},'
+        f'"damaged":{levels.damaged},"transit_in":{levels.transit_in},'
+        f'"reserved":{levels.reserved},"held":{levels.held},"allotted":{levels.allotted},'
+        f'"safety":{levels.safety},"ledger_seq":{ledger_seq}}}'
+    )
+
+
 def look_up(unit: ReadUnit, query: LookUp) -> ProductView | str:
     """See :class:`LookUp`.  A bare article number that is known, which nearly every scan is, is one
     look-up, and its result is put together from the columns."""
@@ -84,12 +109,7 @@ def _product_json(row: ScanRow, gtin14: str | None, currency: str) -> str:
         f'{{"sku":{sku},"name":{quoted(row.name)},{gtin}{price}"currency":"{currency}",'
         f'"uom":{quoted(row.uom)},"scale":{row.scale},"tax_code":{quoted(row.tax_code)},'
         f'"category":{quoted(row.category)},{age}"active":{"true" if row.active else "false"},'
-        f'"generation":"{row.generation}","level":{{"sku":{sku},"sellable":{row.sellable},'
-        f'"available":{available(levels)},'
-        f'"counter_sellable":{counter_sellable(levels)},"staged":{row.staged},'
-        f'"quarantine":{row.quarantine},"refurbish":{row.refurbish},"damaged":{row.damaged},'
-        f'"transit_in":{row.transit_in},"reserved":{row.reserved},"held":{row.held},'
-        f'"allotted":{row.allotted},"safety":{row.safety},"ledger_seq":{row.ledger_seq}}}}}'
+        f'"generation":"{row.generation}","level":{_level_json(sku, levels, row.ledger_seq)}}}'
     )
 
 

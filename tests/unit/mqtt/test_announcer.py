@@ -24,8 +24,8 @@ async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
     monkeypatch.setattr("hub.mqtt.announcer.stockrows.ledger_head", lambda _rows: (7, b""))
     monkeypatch.setattr(
         module,
-        "levels_of",
-        lambda _rows, skus: [SimpleNamespace(model_dump=sku.upper) for sku in skus],
+        "levels_json",
+        lambda _rows, skus: json.dumps(skus),
     )
     monkeypatch.setattr(Announcer, "state_text", lambda _self: b"{}")
     away, refused, told = True, asyncio.Event(), asyncio.Event()
