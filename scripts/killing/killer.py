@@ -25,7 +25,7 @@ WAIT_S = 60.0
 """Whatever takes longer to come back is a finding."""
 _POLL_S = 0.005
 _ASKING_S = 0.01
-_HELD_S = 6.0
+_HELD_S = 30.0
 _LEFTOVER = "a broker of an earlier run"
 _TRIES = 3
 _NEWEST = 4

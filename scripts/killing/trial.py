@@ -215,6 +215,9 @@ class _Trial:
         score.note = "comparing"
         for difference in await asyncio.to_thread(self._judge):
             score.books.find(difference)
+        for till in self._killer.tills:
+            if till.hub.offered_again:
+                score.books.find(f"till {till.number} was asked again, and nothing was restored")
         score.seen["full-comparison"] += 1
         if not score.controls and not score.books.violations:
             missed = await asyncio.to_thread(self._control)
