@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+from hub.domain.cards import mask
+
 if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.config import Log
@@ -170,7 +172,7 @@ class HubHandler(logging.Handler):
         )
 
     def _text(self, text: str) -> str:
-        masked = self._masker(text)
+        masked = mask(self._masker(text))
         if len(masked) <= TEXT_LIMIT_CHARS:
             return masked
         return f"{masked[:TEXT_LIMIT_CHARS]}… ({len(masked)} characters)"

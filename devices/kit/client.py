@@ -13,7 +13,14 @@ from typing import Any, Self, TypeVar
 from pydantic import ValidationError
 
 from devices.kit.calls import Calls
-from devices.kit.codec import encode, holds_secrets, operation_of, read_reply, read_result
+from devices.kit.codec import (
+    encode,
+    holds_secrets,
+    operation_of,
+    read_reply,
+    read_result,
+    refuse_cards,
+)
 from devices.kit.commands import Commands
 from devices.kit.courier import Courier, Settled, refuse_if
 from devices.kit.errors import BadAnswer, KitError, TooMuch, Unanswered
@@ -162,12 +169,14 @@ class HubClient:
         ``expected`` is the operation's result model (see ``hub.contract.registry``).  Without
         ``key`` a new one is made; give the one from :class:`Unanswered` to repeat a request.
         Raises Refused, Unanswered after ``timeout_s`` (never, with ``until_answered``), TooMuch
-        when too many requests wait already, BadAnswer.
+        when too many requests wait already, BadAnswer.  Card data is refused on this device, before
+        anything is sent or written, here and in what follows.
         """
         row = operation_of(command)
         _check_expected(row.result, expected)
         if key is None and not row.is_query:
             key = self.new_key()
+        refuse_cards(command)
         body = encode(command)
         deadline_s = None if until_answered else timeout_s
         loop = asyncio.get_running_loop()
@@ -188,6 +197,7 @@ class HubClient:
         _check_expected(row.result, expected)
         if row.is_query or holds_secrets(command):
             raise ValueError(f"{type(command).__name__} is not for the journal: use request()")
+        refuse_cards(command)
         body = encode(command).decode()
         reply = await self._courier.submit(key or self.new_key(), *row.address, body)
         return read_result(refuse_if(reply).result, expected)
@@ -197,6 +207,7 @@ class HubClient:
 
         It reaches the hub sooner or later, in order.  Raises JournalFull, JournalBroken.
         """
+        refuse_cards(data)
         return await self._courier.fact(kind, data)
 
     def on_settled(self, listener: Callable[[Settled], None]) -> None:

@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
-from devices.kit.errors import BadAnswer, TooMuch
+from devices.kit.errors import BadAnswer, Refused, TooMuch
 from hub.contract.base import MAX_MESSAGE_BYTES, Command, Outgoing
 from hub.contract.envelope import Reply
+from hub.contract.problems import problem
 from hub.contract.registry import BY_COMMAND, OPERATIONS, Operation
+from hub.contract.screening import screen
+from hub.domain.cards import refuse_card_data
+from hub.domain.errors import DomainError
 
 BODY_BYTES_MAX = MAX_MESSAGE_BYTES - 1024
 """The rest is for the topic and the properties."""
@@ -34,6 +38,17 @@ def encode(command: Command) -> bytes:
             f"the request has {len(body)} bytes; {MAX_MESSAGE_BYTES - 1024} fit: split it"
         )
     return body
+
+
+def refuse_cards(message: Command | dict[str, Any]) -> None:
+    """Raise Refused (``card-data-refused``) for card data in any text, as the hub would."""
+    try:
+        if isinstance(message, Command):
+            screen(message)
+        else:
+            refuse_card_data(message)
+    except DomainError as error:
+        raise Refused(problem(error.code, error.detail)) from None
 
 
 def holds_secrets(command: Command) -> bool:

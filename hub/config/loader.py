@@ -23,6 +23,7 @@ from hub.config.sources import (
     read_overrides,
     resolve_secret_files,
 )
+from hub.domain import cards
 
 DEFAULT_FILE = Path("/etc/store-hub/config.toml")
 FILE_VARIABLE = "STORE_HUB_CONFIG"
@@ -89,6 +90,7 @@ def load(
     read_overrides(collected, overrides)
     resolve_secret_files(collected)
     settings = _validate(collected, path)
+    _refuse_cards(collected)
     if collected.problems or settings is None:
         raise ConfigError(tuple(sorted(collected.problems, key=_place)))
     return Loaded(settings, path, dict(collected.origins))
@@ -122,6 +124,23 @@ def _validate(collected: Collected, path: Path) -> Settings | None:
                 blamed.add(setting.key)
                 collected.problems.append(_problem(collected, path, setting, detail))
         return None
+
+
+def _refuse_cards(collected: Collected) -> None:
+    """A card number has no place in any setting; it isn't quoted either."""
+    for key, value in collected.values.items():
+        setting = all_settings()[key]
+        if setting.secret or cards.screen(value if isinstance(value, list) else str(value)) is None:
+            continue
+        collected.problems[:] = [one for one in collected.problems if one.key != key]
+        collected.problems.append(
+            Problem(
+                where=str(collected.origins[key]),
+                key=key,
+                message=f"{key} holds what looks like a card number",
+                next_step="take it out; a card number must not be written anywhere",
+            )
+        )
 
 
 def _setting_of(detail: ErrorDetails) -> Setting:

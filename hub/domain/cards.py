@@ -123,6 +123,7 @@ _TOKEN = re.compile(
     + "|".join(p for _, p in ALLOWED_TOKENS)
     + r")(?![^\s\"',;:()\[\].])"
 )
+_LONG_RUN = re.compile(r"\d(?:[\W_]{0,3}\d){11,}")
 _TWELVE = re.compile(r"\d{12}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]+")
 _NO_DIGITS: Final = dict.fromkeys(range(48, 58))
@@ -202,6 +203,18 @@ def screen(value: object, exempt_paths: Collection[str] = ()) -> CardDataFinding
         if found is not None:
             return CardDataFinding(found.kind, found.network, _pointer(path))
     return None
+
+
+def mask(text: str) -> str:
+    """``text`` with stars for every digit of what looks like card data; mostly unchanged."""
+    if find_card_data(text) is None:
+        return text
+    masked = _LONG_RUN.sub(lambda found: re.sub(r"\d", "*", found[0]), text)
+    if find_card_data(masked) is None:
+        return masked
+    return "".join(
+        "*" if unicodedata.normalize("NFKC", one)[:1].isdigit() else one for one in masked
+    )
 
 
 def refuse_card_data(value: object, exempt_paths: Collection[str] = ()) -> None:

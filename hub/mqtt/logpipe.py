@@ -8,6 +8,7 @@ from collections import deque
 from typing import Final
 
 from hub.clock import Clock
+from hub.domain.cards import mask
 
 _LINE_BYTES: Final = 2_000
 _LINES_PER_SECOND: Final = 200
@@ -36,6 +37,7 @@ async def pump_log(
             line = raw[:_LINE_BYTES].decode(errors="replace").strip()
             if not line:
                 continue
+            line = mask(line)  # clients name themselves as they like
             last.append(line)
             if used >= _LINES_PER_SECOND:
                 skipped += 1

@@ -25,6 +25,7 @@ from hub.service.answers import failure_json, from_domain, from_storage, from_va
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.internal import InternalCommand, MarkMeta, MarkPresence, TakeFact
+from hub.service.screening import is_card_id
 from hub.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Router:
                 raise Refusal(problem(Code.TOO_LARGE, "A fact is at most 256 KiB long."))
             fact = Fact.model_validate_json(payload)
             correlation = f"{fact.journal_id}:{fact.evt_seq}".encode()
-            if cards.screen(fact.data):
+            if cards.screen(fact.data) or is_card_id(where.kind):
                 raise Refusal(_card_refusal())
             if self._gate.storage_full:  # the device's journal keeps it until there is room
                 raise Refusal(problem(Code.STORAGE_FULL, "The hub's disk is nearly full."))
@@ -239,6 +240,10 @@ class Router:
         except ValidationError as error:
             log.warning("%s wrote a state that is not one: %d faults", device, error.error_count())
             state = DeviceState(state=DevicePresence.INIT, session="")
+        if is_card_id(state.session):
+            log.warning("%s wrote card data into its state; it is not kept", device)
+            self._publish(self._topics.state(device), b"", retain=True)  # nor by the broker
+            state = DeviceState(state=state.state, session="")
         await self._note(device, MarkPresence(device, state.state.value, state.session))
 
     async def _take_meta(self, device: str, payload: bytes) -> None:
@@ -257,6 +262,7 @@ class Router:
         text = meta.model_dump_json()
         if cards.screen(meta.model_dump(mode="json")):
             log.warning("%s wrote card data into its meta; it is not kept", device)
+            self._publish(self._topics.meta(device), b"", retain=True)  # nor by the broker
             return
         await self._note(device, MarkMeta(device, meta.model, meta.firmware, text))
 

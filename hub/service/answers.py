@@ -21,6 +21,10 @@ from hub.storage.errors import (
     WriterStopped,
 )
 
+TOO_BIG = problem(
+    Code.VALIDATION, "A number of the message is larger than 64 bits hold: correct it."
+)
+"""The database's word for such a number is :class:`OverflowError`; nothing is stored then."""
 MAX_FINDINGS = 5
 MAX_NAME_CHARS = 40
 

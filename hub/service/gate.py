@@ -19,6 +19,7 @@ from hub.contract.problems import Code, Problem, Refusal, problem, refuse
 from hub.contract.registry import OPERATIONS, Operation
 from hub.domain.errors import DomainError
 from hub.service.answers import (
+    TOO_BIG,
     failure_json,
     from_domain,
     from_storage,
@@ -171,7 +172,7 @@ class Gate:
                 self._forget_books()
                 answer = from_storage(error)
             case OverflowError():
-                answer = _TOO_BIG
+                answer = TOO_BIG
             case TimeoutError():
                 answer = _SLOW
             case _:
@@ -206,7 +207,7 @@ class Gate:
             return await self._writer.submit(work, background=command.background)
         except OverflowError:
             self._forget_books()
-            raise Refusal(_TOO_BIG) from None
+            raise Refusal(TOO_BIG) from None
         except Exception:
             self._forget_books()
             raise
@@ -309,7 +310,7 @@ class Gate:
             case DomainError():
                 return from_domain(error)
             case OverflowError():
-                return _TOO_BIG
+                return TOO_BIG
             case _:
                 raise error
 
@@ -358,11 +359,6 @@ class Gate:
             retry_after_ms=2000,
         )
 
-
-_TOO_BIG = problem(
-    Code.VALIDATION, "A number of the message is larger than 64 bits hold: correct it."
-)
-"""The database's word for such a number is :class:`OverflowError`; nothing is stored then."""
 
 _SLOW = problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
 

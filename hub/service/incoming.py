@@ -56,6 +56,7 @@ def read_command(operation: Operation, body: bytes, key: str | None) -> tuple[Co
     if key is not None and not _is_key(key):
         raise refuse(Code.VALIDATION, "An idempotency key is 8 to 64 printable ASCII letters.")
     screening.screen(command)
+    screening.screen_key(key)
     return command, key
 
 

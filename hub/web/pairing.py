@@ -127,6 +127,7 @@ class PairingDesk:
                 'csr: a client certificate needs a certificate request (PEM); or say "auth": '
                 '"password".',
             )
+        screening.screen(request)
         if normal_code(request.code) is None:
             raise _wrong_code()
         async with self._at_once:

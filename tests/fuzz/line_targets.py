@@ -99,6 +99,8 @@ def log_line(data: bytes) -> None:
         assert line.count(b"\n") == 1, "one message, several lines"
         assert line.endswith(b"\n")
         assert SECRET.encode() not in line
+        assert b"4111111111111111" not in line
+        assert b"4111 1111 1111 1111" not in line
         if kind is JsonHandler:
             assert json.loads(line)["level"] == "warning"
         else:
@@ -175,7 +177,13 @@ def targets() -> tuple[Target, ...]:
         Target(
             "log-line",
             log_line,
-            (b"a plain line", b"two\nlines\r\x1b[31m", SECRET.encode() + b" \xff", b"t=4111"),
+            (
+                b"a plain line",
+                b"two\nlines\r\x1b[31m",
+                SECRET.encode() + b" \xff",
+                b"t=4111",
+                b"by 4111 1111 1111 1111 and 4111111111111111.",
+            ),
             tokens=(SECRET.encode(), b"\xe2\x80\xa8", b"\n", b"%s"),
         ),
         Target(

@@ -17,6 +17,7 @@ from hub.contract.oms import Hello, HelloReply
 from hub.contract.oms_datasets import DATASETS
 from hub.contract.oms_events import DRIFT_DETECTED, Heads
 from hub.contract.problems import Refusal
+from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.service.gate import Handler
 from hub.service.handlers import devices, parking
@@ -268,6 +269,10 @@ def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> str:
         name = one.data.get("dataset")
         changed.extend(known for known in DATASETS if known == name)
         return "done"
+    if cards.screen(one.data) is not None:
+        log.warning("command %s (%s) holds card data: neither done nor kept", one.id, one.type)
+        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": "card-data-refused"})
+        return "failed"
     action = _COMMANDS.get(one.type)
     if action is None:
         log.warning("command %s of type %s is passed over: not offered here", one.id, one.type)

@@ -23,6 +23,7 @@ from hub.contract.oms_datasets import (
     TaxPolicyRow,
     TaxRateRow,
 )
+from hub.domain.cards import mask, screen
 from hub.service.gate import Reader, ReadUnit
 from hub.service.internal import InternalCommand
 from hub.service.notices import DatasetSwapped
@@ -108,12 +109,12 @@ def _why(wrong: ValidationError) -> str:
 
 
 def table_rows(row: Any) -> list[TableRow]:
-    """A data set's row as rows of tables."""
+    """A data set's row as rows of tables; card numbers in its texts become stars."""
     match row:
         case SafetyCatalogRow():
             product = (
-                row.sku, row.name, row.uom, row.scale, row.tax_code, row.category, row.age_min,
-                int(row.active), row.safety_qty,
+                row.sku, mask(row.name), mask(row.uom), row.scale, row.tax_code, mask(row.category),
+                row.age_min, int(row.active), row.safety_qty,
             )  # fmt: skip
             codes = [("barcodes", (gtin, row.sku)) for gtin in row.barcodes]
             return [("products", product), *codes]
@@ -123,16 +124,32 @@ def table_rows(row: Any) -> list[TableRow]:
         case TaxPolicyRow():
             return [("taxes", ("", row.model_dump_json()))]
         case TaxRateRow():
-            return [("taxes", (row.tax_code, row.model_dump_json()))]
+            named = row.model_copy(update={"name": mask(row.name)})
+            return [("taxes", (row.tax_code, named.model_dump_json()))]
         case StaffRow():
-            values = (row.staff_id, row.name, row.role, row.pin_hash, int(row.active))
+            values = (row.staff_id, mask(row.name), row.role, row.pin_hash, int(row.active))
             return [("staff", values)]
         case RoleRow():
             return [("roles", (row.role, json.dumps(row.permissions)))]
         case PolicyRow():
-            return [("policies", (row.key, json.dumps(row.value)))]
+            return [("policies", (row.key, json.dumps(_masked(row.value))))]
         case _:
             raise AssertionError(f"{type(row).__name__} has no table")
+
+
+def _masked(value: Any) -> Any:
+    """A policy's value with stars for card numbers, as texts where they were numbers."""
+    match value:
+        case str():
+            return mask(value)
+        case dict():
+            return {mask(key): _masked(inner) for key, inner in value.items()}
+        case list():
+            return [_masked(inner) for inner in value]
+        case int() | float() if screen(value) is not None:
+            return mask(str(value))
+        case _:
+            return value
 
 
 def key_rows(dataset: str, row: Mapping[str, Any]) -> list[TableRow]:

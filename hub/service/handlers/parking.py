@@ -13,6 +13,7 @@ from hub.contract.admin import ParkEvent, RetryParked
 from hub.contract.base import Command, Nothing
 from hub.contract.oms_events import OUTBOX_PARKED
 from hub.contract.problems import Code, refuse
+from hub.domain import cards
 from hub.domain.staff import Permission
 from hub.service import permits
 from hub.service.gate import Handler
@@ -95,7 +96,7 @@ def park_event(unit: Unit, command: ParkEvent) -> Nothing:
 
 
 def _park(unit: Unit, row: OutboxRow, code: str, detail: str) -> None:
-    detail = detail[:DETAIL_MAX]
+    detail = cards.mask(detail[:DETAIL_MAX])
     marker = {
         "original_id": _root_id(row.event_id, json.loads(row.data)),
         "original_type": row.type,
