@@ -29,6 +29,9 @@ LIMIT_S = 1200.0
 @click.option(
     "--only", multiple=True, metavar="NAME", help="Only this figure, or all that begin with NAME."
 )
+@click.option(
+    "--profile", is_flag=True, help="Show instead where a sale's processor time goes, by layer."
+)
 @click.option("--list", "list_only", is_flag=True, help="List the figures and leave.")
 @click.option(
     "--dir",
@@ -37,7 +40,13 @@ LIMIT_S = 1200.0
     help="Where to write; its disk is what is measured. Default: the temporary directory.",
 )
 def command(
-    *, quick: bool, as_json: bool, only: tuple[str, ...], list_only: bool, folder: Path | None
+    *,
+    quick: bool,
+    as_json: bool,
+    only: tuple[str, ...],
+    profile: bool,
+    list_only: bool,
+    folder: Path | None,
 ) -> None:
     """Measure the hub, each figure beside its floor in the same run.
 
@@ -45,6 +54,11 @@ def command(
     """
     if list_only:
         report.show_list(FAMILIES)
+        return
+    if profile:
+        from scripts.benchmarks import layers
+
+        layers.show(layers.measure(400 if quick else 1600))
         return
     try:
         wanted = chosen(only, quick=quick)

@@ -27,16 +27,17 @@ class Family:
         return found
 
 
+_SALES = ("store", "sale")
 FAMILIES = (
     Family(
-        "durable sales through gate and writer",
+        "durable sales, storage alone and whole gate",
         "commits",
-        ("sale.1", "sale.10", "sale.50", "sale.200"),
+        tuple(f"{kind}.{clients}" for kind in _SALES for clients in (1, 10, 50, 200)),
     ),
     Family(
         "the same on a slow disk",
         "commits",
-        ("sale.1.slow", "sale.10.slow", "sale.50.slow", "sale.200.slow"),
+        tuple(f"{kind}.{clients}.slow" for kind in _SALES for clients in (1, 10, 50, 200)),
         "run_slow",
     ),
     Family(

@@ -1,7 +1,9 @@
-"""Durable sales through the gate and the writer, without wires, against what the disk can sync.
+"""Durable sales without wires, against what the disk can sync: ``store`` is the storage layer
+alone (a sale's rows, made beforehand, through the writer's thread), ``sale`` the whole gate.
 
-Every sale is a real one: four scanned lines with their prices and taxes, a tender, movements with
-their chain, levels, an event for the cloud and the stored answer, durable before it is answered.
+Every sale of the gate is a real one: four scanned lines with their prices and taxes, a tender,
+movements with their chain, levels, an event for the cloud and the stored answer, durable before it
+is answered.  The aims are the storage layer's.
 """
 
 from __future__ import annotations
@@ -9,14 +11,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
+from hub.config import Settings
+from hub.storage.sqlite import Connection
 from scripts.benchmarks.bench import Bench, Missing, between
-from scripts.benchmarks.counter import Counter, open_counter, sale_body
-from scripts.benchmarks.figures import Aim
+from scripts.benchmarks.counter import open_counter, sale_body
+from scripts.benchmarks.figures import NO_AIM, Aim
 from scripts.benchmarks.measure import SyncProbe, figure
+from scripts.benchmarks.readysales import open_store, ready_sale
 from scripts.benchmarks.seeding import add_device, found_shop, settings_for
 from scripts.benchmarks.slowsync import slow_sync_library
 from scripts.rig.process import ROOT
@@ -24,11 +31,16 @@ from scripts.rig.process import ROOT
 CLIENTS = (1, 10, 50, 200)
 SLOW_MS = 5.0
 FLOOR = "64 KiB overwrite + fdatasync"
-NAMES = tuple(f"sale.{clients}" for clients in CLIENTS)
-SLOW_NAMES = tuple(f"sale.{clients}.slow" for clients in CLIENTS)
+NAMES = tuple(f"{kind}.{clients}" for kind in ("store", "sale") for clients in CLIENTS)
+SLOW_NAMES = tuple(f"{name}.slow" for name in NAMES)
 _FAST_AIMS = {1: 0.3, 10: 1.2, 50: 1.5, 200: 1.8}
 _SLOW_AIMS = {1: 0.85, 10: 6.0, 50: 25.0, 200: 50.0}
 _SALES_MAX_PER_S = 3000
+_STORED_MAX_PER_S = 15_000
+_ABOUT = {
+    "store": "a sale's rows, made beforehand, through the writer's thread alone",
+    "sale": "sales of four lines through gate and writer",
+}
 _WARM_UP = 100
 
 
@@ -50,29 +62,30 @@ async def run_slow(bench: Bench) -> None:
 
 
 async def _measure(bench: Bench, suffix: str, preload: Path | None) -> None:
-    clients = [one for one in CLIENTS if bench.wants(f"sale.{one}{suffix}")]
-    rounds: dict[int, list[tuple[float, float]]] = {one: [] for one in clients}
+    wanted = [name for name in NAMES if bench.wants(f"{name}{suffix}")]
+    rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in wanted}
     with bench.space("sale") as folder:
         plan = {
             "folder": str(folder),
-            "clients": clients,
+            "wanted": wanted,
             "rounds": bench.runs(3, 9),
-            "seconds": 0.15 if bench.quick else 1.0,
+            "seconds": 0.15 if bench.quick else 0.7,
         }
         for line in await _child(plan, preload):
             found = json.loads(line)
-            rounds[found["clients"]].append((found["sales_per_s"], found["syncs_per_s"]))
-    for count in clients:
-        sync_ms = 1000 / median(floor for _, floor in rounds[count])
+            rounds[found["name"]].append((found["sales_per_s"], found["syncs_per_s"]))
+    for name in wanted:
+        kind, _, count = name.partition(".")
+        sync_ms = 1000 / median(floor for _, floor in rounds[name])
         bench.add(
             figure(
-                f"sale.{count}{suffix}",
-                rounds[count],
+                f"{name}{suffix}",
+                rounds[name],
                 unit="sales/s",
                 floor_name=f"{FLOOR}{' at 5 ms' if preload else ''}, per second",
-                aim=Aim(at_least=_aim(count, sync_ms)),
-                explanation=f"durable sales of four lines through gate and writer, {count} at a "
-                f"time{', with fsync slowed by 5 ms' if preload else ''}: how many share a sync",
+                aim=Aim(at_least=_aim(int(count), sync_ms)) if kind == "store" else NO_AIM,
+                explanation=f"durable: {_ABOUT[kind]}, {count} at a time"
+                f"{', with fsync slowed by 5 ms' if preload else ''}: how many share a sync",
             )
         )
 
@@ -105,37 +118,50 @@ async def _child(plan: dict[str, object], preload: Path | None) -> list[str]:
 # In the child ------------------------------------------------------------------------------------
 
 
-async def _sell_all(plan: dict[str, object]) -> None:
-    folder = Path(str(plan["folder"]))
-    settings = settings_for(folder)
-    conn = found_shop(settings)
-    add_device(conn, "till-1")
+async def _sell_all(plan: dict[str, Any]) -> None:
+    folder, seconds = Path(plan["folder"]), float(plan["seconds"])
+    settings, other = settings_for(folder / "gate"), settings_for(folder / "store")
     probe = SyncProbe(folder)
-    seconds = float(str(plan["seconds"]))
-    clients = plan["clients"]
-    assert isinstance(clients, list)
-    async with open_counter(settings, conn) as counter:
-        await _sales_per_s(counter, 10, 5.0, _WARM_UP)
-        for _ in range(int(str(plan["rounds"]))):
-            for count in clients:
+    async with (
+        open_counter(settings, _shop(settings)) as counter,
+        open_store(_shop(other)) as store,
+    ):
+
+        async def sales_per_s(name: str, seconds: float, at_most: int | None = None) -> float:
+            kind, _, clients = name.partition(".")
+            if kind == "store":
+                ready = [ready_sale(n) for n in range(at_most or int(seconds * _STORED_MAX_PER_S))]
+                return await _per_s(store.sell, ready, int(clients), seconds)
+            bodies = [sale_body(n) for n in range(at_most or int(seconds * _SALES_MAX_PER_S))]
+            return await _per_s(counter.sell, bodies, int(clients), seconds)
+
+        for kind in ("store", "sale"):
+            await sales_per_s(f"{kind}.10", 5.0, _WARM_UP)
+        for _ in range(plan["rounds"]):
+            for name in plan["wanted"]:
                 syncs_per_s = probe.per_second(seconds)
-                sales_per_s = await _sales_per_s(counter, count, seconds)
-                found = {"clients": count, "sales_per_s": sales_per_s, "syncs_per_s": syncs_per_s}
-                print(json.dumps(found))
+                found = await sales_per_s(name, seconds)
+                line = {"name": name, "sales_per_s": found, "syncs_per_s": syncs_per_s}
+                print(json.dumps(line))
     probe.close()
 
 
-async def _sales_per_s(
-    counter: Counter, clients: int, seconds: float, at_most: int | None = None
+def _shop(settings: Settings) -> Connection:
+    conn = found_shop(settings)
+    add_device(conn, "till-1")
+    return conn
+
+
+async def _per_s(
+    sell: Callable[[Any], Awaitable[None]], sales: list[Any], clients: int, seconds: float
 ) -> float:
-    count = at_most or int(seconds * _SALES_MAX_PER_S)
-    sales = [sale_body(number) for number in range(count)]
+    count = len(sales)
     start_s = perf_counter()
     end_s = start_s + seconds
 
     async def client() -> None:
         while sales and perf_counter() < end_s:
-            await counter.sell(sales.pop())
+            await sell(sales.pop())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):

@@ -171,7 +171,7 @@ _EVENT_MOVEMENT = {
     "type": "sale",
     "ref_line": "1",
 }
-_EVENT = json.dumps(
+EVENT = json.dumps(
     {
         "sale_id": "%s",
         "business_day": "2026-01-01",
@@ -214,7 +214,7 @@ def _bulk(conn: Connection, statements: tuple[str, ...], count: int, start_ms: i
     conn.execute("PRAGMA synchronous = OFF")
     conn.execute("PRAGMA foreign_keys = OFF")
     for first in range(0, count, 20_000):
-        bounds = (first, min(count, first + 20_000), start_ms, _EVENT)
+        bounds = (first, min(count, first + 20_000), start_ms, EVENT)
         conn.execute("BEGIN IMMEDIATE")
         for statement in statements:
             used = max(n for n in range(1, 5) if f"?{n}" in statement)
