@@ -93,13 +93,19 @@ async def _fill(context: Context, store: str) -> None:
         )
 
 
-@asynccontextmanager
-async def _served(context: Context) -> AsyncIterator[str]:
-    settings = context.settings
+def application(context: Context) -> web.Application:
+    """Every call of the contract and the sandbox's own, over an open database."""
     app = web.Application(middlewares=[_around])
     app[CONTEXT] = context
     add_routes(app)
     add_admin_routes(app)
+    return app
+
+
+@asynccontextmanager
+async def _served(context: Context) -> AsyncIterator[str]:
+    settings = context.settings
+    app = application(context)
     app.on_shutdown.append(_release_polls)
     runner = web.AppRunner(
         app,

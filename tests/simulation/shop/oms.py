@@ -22,14 +22,13 @@ from aiohttp.http import HttpVersion11, RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from cloud_link.sandbox.admin import add_admin_routes
-from cloud_link.sandbox.app import _around
+from cloud_link.sandbox.app import application
 from cloud_link.sandbox.auth import Doorkeeper, Secrets
 from cloud_link.sandbox.commands import append_command
 from cloud_link.sandbox.context import CONTEXT, Context
 from cloud_link.sandbox.context import Settings as OmsSettings
 from cloud_link.sandbox.datasets import Snapshots, change_rows, load_rows
-from cloud_link.sandbox.routes import add_routes
+from cloud_link.sandbox.door import Door, DoorBounds
 from cloud_link.sandbox.store import Database, connect
 from cloud_link.transport import HttpReply, HttpRequest
 from hub.contract.oms import MAX_WAIT_S
@@ -92,13 +91,11 @@ class OmsMachine:
             database=database,
             doorkeeper=Doorkeeper(SECRETS, (goods.STORE,), process.clock, signed=False),
             snapshots=Snapshots(process.directory / "snapshots"),
+            door=Door(DoorBounds()),
         )
         await database.open()
         process.at_death(database.shut)
-        app = web.Application(middlewares=[_around])
-        app[CONTEXT] = context
-        add_routes(app)
-        add_admin_routes(app)
+        app = application(context)
         app.freeze()
         self._run = (process, context)
 
