@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ async def said_until_closed(hub: HubParts, *parts: bytes, tls: bool = True) -> b
             writer.transport.abort()
 
 
+async def until(true: Callable[[], bool]) -> None:
+    while not true():
+        await asyncio.sleep(0.01)
+
+
 async def test_a_stranger_that_never_begins_tls_is_cut_off(hub: HubParts) -> None:
     await said_until_closed(hub, tls=False)
     await said_until_closed(hub, b"\x16\x03", tls=False)
@@ -77,6 +83,45 @@ async def test_a_head_in_the_same_flight_as_the_handshake_is_answered(hub: HubPa
         hub, b"GET /api/1/hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     )
     assert said.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_half_sent_request_line_is_cut_off(hub: HubParts) -> None:
+    assert b" 200 " not in await said_until_closed(hub, b"GET /api/1/he")
+
+
+async def test_a_half_sent_chunk_gets_408(hub: HubParts) -> None:
+    said = await said_until_closed(hub, HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{")
+    assert said.startswith(b"HTTP/1.1 408")
+
+
+async def test_a_kept_connection_is_closed_when_nothing_follows(hub: HubParts) -> None:
+    said = await said_until_closed(hub, b"GET /api/1/hello HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_kept_connection_with_half_of_the_next_head_is_cut_off(hub: HubParts) -> None:
+    ask = b"GET /api/1/hello HTTP/1.1\r\nHost: h\r\n"
+    said = await said_until_closed(hub, ask + b"\r\n", ask)
+    assert said.count(b"HTTP/1.1 200") == 1
+
+
+async def test_whoever_reads_the_answer_byte_by_byte_is_cut_off(hub: HubParts) -> None:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", hub.web.port))
+    reader, writer = await asyncio.open_connection(
+        sock=sock, ssl=hub.trust(), server_hostname="127.0.0.1", limit=1024
+    )
+    try:
+        writer.write(b"GET /app.js HTTP/1.1\r\nHost: h\r\n\r\n" * 2000)
+        async with asyncio.timeout(60):
+            await until(lambda: hub.web.connections == 1)
+            while hub.web.connections:
+                assert await reader.read(1)
+                await asyncio.sleep(0.01)
+    finally:
+        writer.transport.abort()
 
 
 async def test_an_endless_head_is_refused(hub: HubParts) -> None:
