@@ -56,6 +56,8 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     priced = price(items)
     check_price(command.total_minor, priced.total_minor, "total")
     settlement = _settle(unit, command, priced.total_minor)
+    ledger = Ledger.of(unit, "sale")
+    short = _check_goods(unit, command, ledger, items, basket)
     day, _ = _days(unit.now_ms // 60_000, unit.shop.zone, unit.shop.day_cutover_hour)
     receipt_no, outbox_id = salerows.next_receipt_no(unit.tx, unit.caller.id)
     sale = SaleRow(
@@ -81,8 +83,9 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     lines = _line_rows(priced)
     salerows.add_lines(unit.tx, number, lines)
     salerows.add_tenders(unit.tx, number, _tender_rows(command.tenders))
-    movements = _take_goods(unit, command, number, items, basket)
-    data = _event(sale, lines, command.tenders, movements)
+    ledger.ref_id = number
+    _take_goods(unit, command.sale_id, ledger, items, short)
+    data = _event(sale, lines, command.tenders, ledger.finish())
     if unit.emit("sales", SALE_COMPLETED, sale.sale_id, data) != outbox_id:
         salerows.set_outbox_id(unit.tx, number, unit.seq)  # claims that fell short came before it
     salerows.add_to_day(unit.tx, day, sales=1, total_minor=sale.total_minor)
@@ -259,24 +262,29 @@ def _tender_rows(tenders: tuple[Tender, ...]) -> list[TenderRow]:
 # Goods -------------------------------------------------------------------------------------------
 
 
-def _take_goods(
-    unit: Unit, command: CommitSale, number: int, items: list[Item], basket: int | None
-) -> list[dict[str, Any]]:
-    """Move the goods to the customer.  Errors: ``insufficient-stock``."""
-    ledger = Ledger.of(unit, "sale", number)
+def _check_goods(
+    unit: Unit, command: CommitSale, ledger: Ledger, items: list[Item], basket: int | None
+) -> set[str]:
+    """Products that only an override can sell.  Nothing of the sale is written yet: a refusal is
+    cheapest now.  Errors: ``insufficient-stock``."""
     if basket is not None:
         baskets.release_holds(unit, ledger, basket)
     wanted: Counter[str] = Counter()
     for item in items:
         wanted[item.sku] += item.qty
-    short = _check_stock(unit, command, ledger, wanted)
+    return _check_stock(unit, command, ledger, wanted)
+
+
+def _take_goods(
+    unit: Unit, sale_id: str, ledger: Ledger, items: list[Item], short: set[str]
+) -> None:
+    """Move the goods to the customer."""
     for item in items:
         kind = MovementType.SALE_OVERRIDE if item.sku in short else MovementType.SALE
         movement = Movement(kind, Bucket.SELLABLE, Counterparty.CUSTOMER, item.qty)
         ledger.move(item.sku, movement, item.line_no)
     for sku in sorted(short):
-        _report_short(unit, command.sale_id, ledger, sku)
-    return ledger.finish()
+        _report_short(unit, sale_id, ledger, sku)
 
 
 def _check_stock(unit: Unit, command: CommitSale, ledger: Ledger, wanted: Counter[str]) -> set[str]:
