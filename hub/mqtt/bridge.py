@@ -20,6 +20,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 SUBPROTOCOL: Final = "mqtt"
 _CHUNK_BYTES: Final = 65_536
+_CLOSE_S: Final = 2.0  # for the client to answer our close
 
 _log = logging.getLogger("hub.mqtt.bridge")
 
@@ -75,7 +76,7 @@ class WebSocketBridge:
             max_msg_size=self._limits.message_bytes,
             compress=False,
             autoping=True,
-            timeout=5.0,
+            timeout=_CLOSE_S,
         )
         self._open.add(ws)
         try:

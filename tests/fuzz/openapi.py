@@ -2,7 +2,8 @@
 
 ``python -m tests.fuzz.openapi --seconds N [--seed S] [--door hub|oms]`` starts the real processes,
 sends them what their published documents allow and forbid, and prints JSON lines: the progress, at
-last the findings.  One trial is one request.  Every round has its own seed and, for the OMS, its
+last the findings.  One trial is one request.  A document that lies is tried first and has to be
+found out.  Every round has its own seed and, for the OMS, its
 own types of events.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import copy
 import json
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ TELL_EVERY_S = 1.5
 KINDS_AT_ONCE = 4
 FINDINGS_MAX = 20
 MUST_FIRE = ("accepted", "refused", "unauthenticated", "wrong-method", "invalid")
+_BLIND = Broken("control", "a lying document", "response_schema_conformance", "not found", "", "")
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Tally:
     statuses: dict[int, int] = field(default_factory=dict)
     by_door: dict[str, int] = field(default_factory=dict)
     checks: int = 0
+    controls: int = 0
     broken: list[tuple[Broken, str]] = field(default_factory=list)
 
     def add(self, door: str, seen: Seen, replay: str) -> None:
@@ -96,6 +100,7 @@ class Progress:
             line["figures"] = {
                 "rounds": tally.rounds,
                 "checks": tally.checks,
+                "controls": tally.controls,
                 **{f"requests_{door}": times for door, times in tally.by_door.items()},
             }
             line["must_fire"] = list(MUST_FIRE)
@@ -126,6 +131,24 @@ async def _try(options: argparse.Namespace, tally: Tally, progress: Progress) ->
             seed += 1
 
 
+def lying(door: Opened) -> Opened:
+    """The same door with a document that promises what the server doesn't do."""
+    document = copy.deepcopy(door.document)
+    path = "/api/1/hello" if door.name == "hub" else "/v1/stores/{store}/health"
+    document["paths"] = {path: document["paths"][path]}
+    replies = document["paths"][path]["get"]["responses"]
+    replies["200"]["content"] = {"application/json": {"schema": {"type": "array"}}}
+    return replace(door, document=document)
+
+
+def control_fails(door: Opened, seed: int) -> bool:
+    """Whether the lie was found out, as it must be."""
+    seen = Seen()
+    for _ in explore(lying(door), seen, seed=seed, examples=1, phases=("examples", "coverage")):
+        pass
+    return any(one.check == "response_schema_conformance" for one in seen.broken)
+
+
 async def _one_door(
     name: str,
     seed: int,
@@ -147,6 +170,9 @@ async def _one_door(
             seen = Seen()
 
             def run() -> None:
+                if not control_fails(door, seed):
+                    tally.broken.append((_BLIND, replay))
+                tally.controls += 1
                 for _ in one_round(door, seen, seed, examples=options.examples, until_s=until_s):
                     progress.tell(seen, note=f"{name}, seed {seed}")
 
