@@ -7,9 +7,12 @@ EAN-13s passes the Luhn check); what else a device, a person or a cloud can put 
 from __future__ import annotations
 
 import re
+import types
+import typing
 from functools import cache
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from hub.domain import cards
 from hub.domain.checkdigits import gs1_valid
@@ -45,7 +48,13 @@ _GTIN_DIGITS = frozenset((8, 12, 13, 14))
 
 def screen(message: BaseModel) -> None:
     """Errors: :class:`CardDataRefused`, which never contains the value."""
-    _walk(message, "", article=False)
+    place = _find(message)
+    if place is not None:
+        raise CardDataRefused(
+            f"The field {place.removeprefix('.')} holds what looks like card data. Never type a "
+            "card number: take the card with its terminal and send the token or the last four "
+            "digits."
+        )
 
 
 def is_card_id(text: str) -> bool:
@@ -53,43 +62,64 @@ def is_card_id(text: str) -> bool:
 
     Random hexadecimal digits with letters among them look like a card now and then, and are none.
     """
-    return cards.find_card_data(text) is not None and not _HEXADECIMAL.fullmatch(text)
+    return _HEXADECIMAL.fullmatch(text) is None and cards.find_card_data(text) is not None
 
 
 @cache
-def _open_fields(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields of a model that can hold free text, directly or inside."""
+def _open_fields(kind: Any) -> tuple[tuple[str, bool], ...]:
+    """The fields of a model that can hold free text, directly or inside, and whether each holds
+    articles; other types have none."""
+    if not issubclass(kind, BaseModel):
+        return ()
     return tuple(
-        name
-        for name, info in model.model_fields.items()
-        if name not in NOT_FREE_TEXT and info.annotation not in (int, bool)
+        (name, name in _ARTICLES)
+        for name, info in kind.model_fields.items()
+        if name not in NOT_FREE_TEXT and not _is_numeric(info.annotation)
     )
+
+
+def _is_numeric(annotation: Any) -> bool:
+    """Whether every value of this type is a number, a truth value or nothing."""
+    match get_origin(annotation):
+        case typing.Annotated:
+            return _is_numeric(get_args(annotation)[0])
+        case typing.Union | types.UnionType:
+            return all(map(_is_numeric, get_args(annotation)))
+        case _:
+            return annotation in (int, bool, types.NoneType)
 
 
 def _is_gtin(text: str) -> bool:
     return len(text) in _GTIN_DIGITS and text.isascii() and text.isdecimal() and gs1_valid(text)
 
 
-def _walk(value: object, path: str, *, article: bool) -> None:
-    match value:
-        case str():
-            if cards.find_card_data(value) is not None and not (article and _is_gtin(value)):
-                raise CardDataRefused(
-                    f"The field {path} holds what looks like card data. Never type a card number: "
-                    "take the card with its terminal and send the token or the last four digits."
-                )
-        case BaseModel():
-            for name in _open_fields(type(value)):
-                inner = getattr(value, name)
-                if inner is not None and type(inner) is not int:
-                    where = f"{path}.{name}" if path else name
-                    _walk(inner, where, article=name in _ARTICLES)
-        case tuple() | list():
-            for index, item in enumerate(value):
-                _walk(item, f"{path}[{index}]", article=article)
-        case dict():
-            for key, item in value.items():
-                _walk(str(key), path, article=False)
-                _walk(item, f"{path}.{key}", article=False)
-        case SecretStr() | None | _:
-            return
+def _find(value: Any, *, article: bool = False) -> str | None:
+    """Where in a value the first card data is (``.lines[0].reason``); None if there is none."""
+    if isinstance(value, str):
+        is_card = cards.find_card_data(value) is not None and not (article and _is_gtin(value))
+        return "" if is_card else None
+    if isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            rest = _find(item, article=article)
+            if rest is not None:
+                return f"[{index}]{rest}"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if _find(str(key)) is not None:
+                return ""
+            rest = _find(item)
+            if rest is not None:
+                return f".{key}{rest}"
+    elif value is not None:
+        return _find_in_fields(value)
+    return None
+
+
+def _find_in_fields(value: BaseModel) -> str | None:
+    for name, article in _open_fields(type(value)):
+        inner = getattr(value, name)
+        if inner:
+            rest = _find(inner, article=article)
+            if rest is not None:
+                return f".{name}{rest}"
+    return None
