@@ -39,6 +39,8 @@ class WriterThread:
         self._wake = threading.Condition()
         self._stopping = False
         self._depth = 0
+        self._crowded = False
+        self._waking = False
         self._thread = threading.Thread(target=self._run, name="hub-writer", daemon=False)
         self._thread.start()
 
@@ -75,9 +77,21 @@ class WriterThread:
             if self._stopping or self._core.fatal is not None:
                 raise WriterStopped("the hub is stopping")
             self._core.offer(Job(work, future, refused), background=background)
-            self._wake.notify()
+            if not self._crowded:
+                self._wake.notify()
         self._depth += 1
+        if self._crowded and not self._waking:
+            self._waking = True
+            self._loop.call_soon(self._wake_up)
         return future
+
+    def _wake_up(self) -> None:
+        """Whoever was answered together asks again in the same turn of the loop: the writer is
+        woken when all have, not by the first, so that they share a commit again.  One who is
+        alone never waits for others."""
+        self._waking = False
+        with self._wake:
+            self._wake.notify()
 
     async def stop(self) -> None:
         """Write what was taken in, then end the thread and close the connection."""
@@ -114,6 +128,7 @@ class WriterThread:
 
     def _resolve(self, outcomes: list[Outcome]) -> None:
         self._depth -= len(outcomes)
+        self._crowded = len(outcomes) > 1
         notices: list[object] = []
         for outcome in outcomes:
             notices.extend(outcome.notices)
