@@ -39,7 +39,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.on_start_failed: Callable[[Machine, Exception], None] | None = None
         self.on_death: Callable[[Machine], None] | None = None
-        self._graves: list[Any] = []
+        self._graves: dict[int, asyncio.Task[Any]] = {}
 
     def random(self, name: str) -> Random:
         """A source of chance of its own, so that more of one use doesn't change the others."""
@@ -79,8 +79,9 @@ class World:
     def bury(self, process: Process) -> None:
         """Keep what a dead process was doing from being woken, even by the garbage collector."""
         for task in asyncio.all_tasks(self.loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            self._graves.append(task)
+            if id(task) not in self._graves:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                self._graves[id(task)] = task
         self.loop.call_soon(process.free, context=self.context)
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""What is checked of a simulated shop: while things go wrong, and after everything is well again."""
+"""What is checked of a simulated shop: while things go wrong, and after all is well again."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ class Checker:
                 row = sales.get(body["sale_id"])
                 if row is None or row[2] != "voided":
                     self._lost(asked)
-            elif asked.operation == RETURN and body["return_id"] not in returns:
-                self._lost(asked)
-            elif asked.operation in DOCUMENTS:
-                if body[DOCUMENTS[asked.operation]] not in documents:
+            elif asked.operation == RETURN:
+                if body["return_id"] not in returns:
                     self._lost(asked)
+            elif (name := DOCUMENTS.get(asked.operation)) and body[name] not in documents:
+                self._lost(asked)
 
     def _nothing_was_made_up(self, rows: Rows) -> None:
         wanted = {

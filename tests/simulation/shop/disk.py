@@ -45,6 +45,11 @@ class HubDisk:
         self._fault = (ops, random.randint(1, 40), fault, random.choice((1, 3, None)))
         self._order()
 
+    def lose_touch(self, random: Random) -> None:
+        """From some operation on nothing works any more: the power is about to go."""
+        self._fault = (Op.CHANGES, random.randint(1, 60), Fault.EIO, None)
+        self._order()
+
     def mend(self) -> None:
         """Works again."""
         self._fault = None

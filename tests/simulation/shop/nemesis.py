@@ -60,7 +60,8 @@ class Nemesis:
         if self._crash_random.random() < self._crash_odds:
             self._crash_odds = 0.0
             self.world.count(f"died at {name}")
-            process.machine.kill(f"crash point {name}")
+            power = self._crash_random.random() < 0.3
+            process.machine.kill(f"crash point {name}", power=power)
 
     def arm_crash_points(self) -> None:
         """From now on any crash point may be the last."""
@@ -108,10 +109,9 @@ def _hours(random: Random) -> float:
 
 def _store_ways(nemesis: Nemesis, random: Random) -> list[tuple[str, str]]:
     tills = nemesis.shop.till_names
-    return random.choice(
-        [_both("hub", "broker"), *(_both(name, "broker") for name in tills)]
-        + [[way for name in tills for way in _both(name, "broker")]]
-    )
+    everybody = [way for name in tills for way in _both(name, "broker")]
+    single = [_both(name, "broker") for name in ("hub", *tills)]
+    return random.choice([*single, everybody])
 
 
 async def _killed(name: str, nemesis: Nemesis, *, power: bool = False) -> None:
@@ -122,8 +122,13 @@ async def _kill_hub(nemesis: Nemesis, _random: Random) -> None:
     await nemesis.kill("hub")
 
 
-async def _hub_without_power(nemesis: Nemesis, _random: Random) -> None:
+async def _hub_without_power(nemesis: Nemesis, random: Random) -> None:
+    if random.random() < 0.6 and not nemesis.shop.disk.broken:
+        nemesis.shop.disk.lose_touch(random)  # in the middle of a write, then
+        await asyncio.sleep(random.uniform(1, 900))
+        nemesis.world.count("power fails in the middle of a write")
     await nemesis.kill("hub", power=True)
+    nemesis.shop.disk.mend()
 
 
 async def _restart_hub(nemesis: Nemesis, _random: Random) -> None:

@@ -8,21 +8,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.simulation.shop.broker import BrokerMachine
-from tests.simulation.shop.hub import HubConfig, HubMachine
-from tests.simulation.shop.oms import OmsMachine
-from tests.simulation.shop.processor import ProcessorMachine
-from tests.simulation.shop.till import TillMachine
-
 from tests.simulation.kernel import Machine, World
+from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.disk import HubDisk
 from tests.simulation.shop.history import History
+from tests.simulation.shop.hub import HubConfig, HubMachine
 from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
+from tests.simulation.shop.oms import OmsMachine
+from tests.simulation.shop.page import Page
 from tests.simulation.shop.plan import Plan
+from tests.simulation.shop.processor import ProcessorMachine
+from tests.simulation.shop.till import TillMachine
 from tests.support.faultdisk import FaultDisk
 
-LOOK_S = 3_600.0
+LOOK_S = 1_800.0
+NEEDS_DISK = frozenset(
+    {"disk error", "disk full", "hub without power", "hub dies at a crash point"}
+)
 REST_S = 12 * 3_600.0
 REST_LOOK_S = 30.0
 
@@ -75,6 +78,7 @@ class Scenario:
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.checker = Checker(self)
+        self.page = Page(self)
         self.sent_commands: list[str] = []
 
     def run(self) -> Report:
@@ -100,17 +104,19 @@ class Scenario:
         self.nemesis.start()
         sender = self.world.loop.create_task(self._send_commands())
         end_s = self.world.loop.time() + self.plan.days * DAY_S
-        hour = 0
+        looks = 0
         while self.world.loop.time() < end_s and not self.world.violations:
             await asyncio.sleep(LOOK_S)
-            hour += 1
-            self.checker.during(whole=hour % 6 == 0)
+            looks += 1
+            self.checker.during(whole=looks % 12 == 0)
+            await self.page.look()
         sender.cancel()
         await self.nemesis.stop()
         if not self.world.violations:
             await self._heal()
             if await self._rest():
                 self.checker.after()
+                await self.page.look()
 
     def _switch_on(self) -> None:
         starts = {
@@ -127,7 +133,7 @@ class Scenario:
             machine.boot()
 
     def _needs_disk(self) -> bool:
-        return not {"disk error", "disk full", "hub without power"}.isdisjoint(self.plan.faults)
+        return not NEEDS_DISK.isdisjoint(self.plan.faults)
 
     async def _opened(self) -> None:
         """The shop opens when the hub has its catalogue and stock."""
