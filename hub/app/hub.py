@@ -6,6 +6,7 @@ import asyncio
 import gc
 import ipaddress
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 import hub
 from cloud_link.link import CloudLink, World
-from hub.app.caretaker import Caretaker, Certificates
+from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.founding import StateLock, open_state
 from hub.app.messaging import Messaging
 from hub.app.parts import Parts, Running
+from hub.app.reserve import Reserve
 from hub.clock import Clock, Ids, Randomness
 from hub.config import Settings
 from hub.discovery import Advertisement, Advertiser, system_addresses
@@ -91,8 +93,8 @@ class Hub:
             await self.cloud.start()
             self._later("the link to the cloud", self.cloud.stop)
             await self._start_discovery()
-            self._start_care()
-            _settle_memory()
+            await self._start_care()
+            settle_memory()
         except BaseException:
             await self.stop()
             raise
@@ -120,6 +122,10 @@ class Hub:
                 "pysqlite3 wheel, and don't run a replicator beside this hub",
                 sqlite.version(),
             )
+        least = self.settings.storage.reserve_mb * MB
+        self.reserve = Reserve(self.settings.paths.state, least)
+        if shutil.disk_usage(self.settings.paths.state).free < least and self.reserve.release():
+            log.warning("the disk is nearly full: the reserve of %d MB is used", least // MB)
         self.opened = open_state(self.settings, self._clock, self._randomness)
 
     async def _start_gate(self) -> None:
@@ -187,7 +193,13 @@ class Hub:
             list_revoked=self.certificates.list_revoked,
         )
         self.caretaker = Caretaker(
-            self.settings, self.gate, self._clock, self.guard, self.certificates
+            self.settings,
+            self.gate,
+            self._clock,
+            self.guard,
+            self.certificates,
+            reserve=self.reserve,
+            writer_full=lambda: self.writer.full,
         )
 
     def _make_cloud(self) -> None:
@@ -271,7 +283,8 @@ class Hub:
         await self.advertiser.start()
         self._later("discovery", self.advertiser.stop)
 
-    def _start_care(self) -> None:
+    async def _start_care(self) -> None:
+        await self.caretaker.guard_disk()
         self.caretaker.start()
         self._later("the caretaker", self.caretaker.stop)
 
@@ -325,7 +338,7 @@ class Hub:
             self.failed.set_result(error)
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Leave what the start has made out of every later garbage collection, and collect less often:
     collections in the middle of a request were a tenth of the hub's processor time."""
     gc.collect()

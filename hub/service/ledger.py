@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ class Ledger:
             self._head = stockrows.ledger_head(self.unit.tx)
         last, before = self._head
         seq = last + 1
-        bare = MovementRow(
+        bare = (
             seq,
             row.sku_id,
             sku,
@@ -83,10 +83,9 @@ class Ledger:
             ref_line,
             n,
             row.last_seq,
-            b"",
         )
-        digest = hashchain.link(LABEL, before, to_json(_payload(bare)))
-        self._entries.append(bare._replace(hash=digest))
+        digest = hashchain.link(LABEL, before, to_json(_hashed(bare)))
+        self._entries.append(MovementRow(*bare, digest))
         self._head = (seq, digest)
         self._levels[sku] = LevelRow(row.sku_id, sku, levels, seq)
 
@@ -120,20 +119,9 @@ _NAMES: dict[str, str] = {
 """Plain texts, which SQLite binds without asking for an adapter."""
 
 
-def _payload(row: MovementRow) -> list[Json]:
-    return [
-        row.seq,
-        row.sku,
-        row.qty,
-        row.src,
-        row.dst,
-        row.type,
-        row.ref_type,
-        row.ref_id,
-        row.ref_line,
-        row.n,
-        row.prev_seq,
-    ]
+def _hashed(row: Sequence[Any]) -> list[Json]:
+    """What a movement's hash covers: all columns before it but the product's row number."""
+    return [row[0], *row[2:12]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +158,7 @@ def verify(rows: Rows) -> LedgerVerdict:
                 product[row.src] -= row.qty
             if row.dst in product:
                 product[row.dst] += row.qty
-            yield hashchain.ChainRow(row.seq, _payload(row), row.hash)
+            yield hashchain.ChainRow(row.seq, _hashed(row), row.hash)
 
     broken = hashchain.verify(LABEL, chained())
     differing: list[str] = []

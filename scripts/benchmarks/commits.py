@@ -17,6 +17,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from hub.app.hub import settle_memory
 from hub.config import Settings
 from hub.storage.sqlite import Connection
 from scripts.benchmarks.bench import Bench, Missing, between
@@ -137,6 +138,7 @@ async def _sell_all(plan: dict[str, Any]) -> None:
 
         for kind in ("store", "sale"):
             await sales_per_s(f"{kind}.10", 5.0, _WARM_UP)
+        settle_memory()
         for _ in range(plan["rounds"]):
             for name in plan["wanted"]:
                 syncs_per_s = probe.per_second(seconds)

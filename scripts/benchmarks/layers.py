@@ -16,7 +16,7 @@ from pathlib import Path
 from time import thread_time_ns
 from typing import Any, cast
 
-from hub.app.hub import shop_of
+from hub.app.hub import settle_memory, shop_of
 from hub.clock import SystemClock
 from hub.contract.sale import CommitSale
 from hub.service import screening
@@ -145,6 +145,7 @@ def measure(sales: int = 1600) -> list[Profile]:
                     ids=IDS,
                 )
                 _sell(gate, core, 50, 1)
+                settle_memory()
                 return [_profile(gate, core, timed, sales // _ROUNDS, batch) for batch in BATCHES]
         finally:
             desk.close()
