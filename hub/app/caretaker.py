@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 
 from hub.app.periodic import Periodic
+from hub.app.reserve import Reserve
 from hub.clock import Clock
 from hub.config import Settings
 from hub.security.authority import Authority
@@ -41,8 +42,13 @@ class Caretaker:
         clock: Clock,
         guard: ClockGuard,
         certificates: Certificates,
+        *,
+        reserve: Reserve | None = None,
+        writer_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
+        self._reserve = reserve
+        self._writer_full = writer_full
         self._gate = gate
         self._clock = clock
         self._guard = guard
@@ -88,13 +94,21 @@ class Caretaker:
         """Stop taking sales in before the disk is full, and go on when there is room again."""
         free = self.free_bytes()
         least = self._settings.storage.reserve_mb * MB
-        full = free < least
-        if full != self._gate.storage_full:
-            if full:
+        if free < least or self._writer_full():
+            if not self._gate.storage_full:
                 log.error("only %d MB are free: nothing new is taken in", free // MB)
-            else:
-                log.warning("%d MB are free again: selling goes on", free // MB)
-            self._gate.storage_full = full
+                self._gate.storage_full = True
+            if self._reserve is not None and await asyncio.to_thread(self._reserve.release):
+                log.warning("the reserve of %d MB is used from now on", least // MB)
+            return
+        # Space that the reserve gave back isn't room for sales: first it is put by again.
+        if self._reserve is not None and not await asyncio.to_thread(
+            self._reserve.hold, free - least
+        ):
+            return
+        if self._gate.storage_full:
+            log.warning("%d MB are free again: selling goes on", free // MB)
+            self._gate.storage_full = False
 
 
 async def _nobody(rolled_over: bool) -> None:
