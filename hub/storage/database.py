@@ -57,6 +57,15 @@ def open_database(path: Path) -> Connection:
     Errors: :class:`NewerDatabase`, :class:`DamagedDatabase`, :class:`ForeignDatabase`,
     :class:`DiskFails`.
     """
+    try:
+        return _open(path)
+    except DamagedDatabase as damaged:
+        conn = _open(path)  # a disk that reads badly looks like damage that isn't there next time
+        log.error("the disk is failing: at a second look this wasn't so: %s", damaged)
+        return conn
+
+
+def _open(path: Path) -> Connection:
     with refusing(path):
         conn = connect(path)
         try:
@@ -168,17 +177,11 @@ def _check_integrity(conn: Connection, path: Path) -> None:
     if path.stat().st_size > QUICK_CHECK_LIMIT_BYTES:
         log.warning("database too large to check at start; run 'store-hub stock verify' when quiet")
         return
-    findings = _quick_check(conn)
-    if findings == "ok":
-        return
-    conn.execute("PRAGMA shrink_memory")  # the second look is at the disk, not at what was cached
-    if _quick_check(conn) == "ok" or "unable to get the page" in findings:
+    findings = "; ".join(str(row[0]) for row in conn.execute("PRAGMA quick_check(5)"))
+    if "unable to get the page" in findings:
         raise _disk_fails(path, findings)
-    raise _damaged(path, findings)
-
-
-def _quick_check(conn: Connection) -> str:
-    return "; ".join(str(row[0]) for row in conn.execute("PRAGMA quick_check(5)"))
+    if findings != "ok":
+        raise _damaged(path, findings)
 
 
 def _empty_the_log(conn: Connection) -> None:

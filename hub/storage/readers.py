@@ -27,8 +27,7 @@ class LoopReader:
     """
 
     def __init__(self, path: Path) -> None:
-        with refusing(path):
-            self._conn = connect_read_only(path)
+        self._conn = _connect(path)
 
     def one(self, sql: str, *params: Any) -> Row | None:
         try:
@@ -82,8 +81,7 @@ class ThreadReaders:
             self._idle.put_nowait(conn)
 
     def _connect(self) -> Any:
-        with refusing(self._path):
-            return connect_read_only(self._path)
+        return _connect(self._path)
 
     async def read(self, query: Callable[[RowsOf], T]) -> T:
         """Run ``query`` in a reader's thread.
@@ -154,6 +152,14 @@ class RowsOf:
         except sqlite.Error as error:
             raise _meaning(error) from error
         return rows
+
+
+def _connect(path: Path) -> sqlite.Connection:
+    with refusing(path):
+        try:
+            return connect_read_only(path)
+        except sqlite.Error:
+            return connect_read_only(path)  # a second look, as at opening for writing
 
 
 def _meaning(error: sqlite.Error) -> Exception:
