@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hub.service import books
+from hub.service import books, ledger
 from hub.service.books import Books
+from hub.storage import stockrows
 from tests.support.shop import Shop
 
 GTIN = "4006381333931"
@@ -93,3 +94,18 @@ def test_too_little_on_the_shelf_is_found_before_anything_is_written(shop: Shop)
 
     assert found["code"] == "insufficient-stock"
     assert [word for word in words if word != "SELECT"] == ["BEGIN", "INSERT", "COMMIT"]
+
+
+@pytest.mark.parametrize("products", [1, stockrows.FEW, stockrows.FEW + 1])
+def test_a_sale_of_few_and_of_many_products_takes_each_off_its_shelf(
+    shop: Shop, products: int
+) -> None:
+    skus = [f"p{number}" for number in range(products)]
+    for sku in skus:
+        shop.product(sku, 100, stock=3)
+    lines = [{"code": sku, "qty": 2, "unit_price_minor": 100} for sku in skus]
+
+    shop.ok("till-1", "sale/commit", shop.sale(*lines, total_minor=200 * products))
+
+    assert {shop.level(sku)["sellable"] for sku in skus} == {1}
+    assert ledger.verify(shop.rows).whole
