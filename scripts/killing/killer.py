@@ -26,6 +26,7 @@ WAIT_S = 60.0
 _POLL_S = 0.005
 _ASKING_S = 0.01
 _HELD_S = 30.0
+_LISTENS_S = 3.0
 _LEFTOVER = "a broker of an earlier run"
 _TRIES = 3
 _NEWEST = 4
@@ -114,6 +115,8 @@ class Killer:
         if strike.aim != "any":
             with suppress(TimeoutError):
                 await self._floor.until(lambda: bool(self._floor.asking), 1.0)
+            if first == "oms":
+                await self._cloud_listens()
         match strike.aim:
             case "asking":
                 await asyncio.sleep(self._rng.uniform(0, _ASKING_S))
@@ -125,6 +128,15 @@ class Killer:
             case "any":
                 pass
         self._fire(strike)
+
+    async def _cloud_listens(self) -> None:
+        """The hub has found the cloud again: something is written there."""
+        wal = self._rig.oms_database.with_name(self._rig.oms_database.name + "-wal")
+        with suppress(TimeoutError, OSError):
+            before = wal.stat().st_mtime_ns
+            async with asyncio.timeout(_LISTENS_S):
+                while wal.stat().st_mtime_ns == before:
+                    await asyncio.sleep(_POLL_S)
 
     def _fire(self, strike: Strike) -> None:
         """All of them, now."""

@@ -101,7 +101,7 @@ class _Trial:
         self._killer.kills = score.kills
         self._opened_s = self._began_s = perf_counter()
         self._judged_at = 0
-        self._brokers = 0
+        self._others = 0
 
     async def play(self) -> None:
         """Open, sell and kill, close."""
@@ -165,7 +165,7 @@ class _Trial:
             if mine is None:
                 continue
             await self._killer.strike(mine)
-            await self._spare_the_broker(mine)
+            await self._start_afresh(mine)
             if score.kills.total() - self._judged_at >= _ROUND_KILLS:
                 await self._round()
                 self._floor.open()
@@ -187,15 +187,15 @@ class _Trial:
         assert wanted.seconds is not None
         return perf_counter() - self._opened_s >= wanted.seconds - _HEALING_S
 
-    async def _spare_the_broker(self, strike: Strike) -> None:
-        """The hub waits longer after each death of its broker: where hubs don't die anyway, one is
-        restarted politely now and then."""
+    async def _start_afresh(self, strike: Strike) -> None:
+        """The hub waits longer after each death of its broker, and spends its budget of retries on
+        a cloud that keeps dying: where hubs don't die anyway, one is restarted politely."""
         if "hub" in strike.kinds:
-            self._brokers = 0
-        elif "broker" in strike.kinds:
-            self._brokers += 1
-        if self._brokers >= _POLITE_AFTER:
-            self._brokers = 0
+            self._others = 0
+        elif "broker" in strike.kinds or "hub" not in self._wanted.targets:
+            self._others += 1
+        if self._others >= _POLITE_AFTER:
+            self._others = 0
             await self._killer.polite_restart()
 
     # -- judging -------------------------------------------------------------------------------
