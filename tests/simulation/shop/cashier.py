@@ -54,11 +54,13 @@ class WalkedOff(KitError):
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Staff id → PIN of who works at tills, and of the manager; what is sold."""
+    """Staff id → PIN of who works at tills, and of the manager; what is sold; whether there is
+    work in steps, each built on what the hub was told before (baskets, counts, returns)."""
 
     people: dict[str, str]
     manager: Person
     codes: tuple[str, ...]
+    in_steps: bool = True
 
 
 class Manager:
@@ -227,6 +229,15 @@ class Cashier(VirtualTill):
 
     async def serve(self) -> None:
         """One customer, or one of the staff's own jobs."""
+        in_steps = (
+            self._with_a_basket,
+            self._suspends,
+            self._resumes,
+            self._changes_their_mind,
+            self._haggles,
+            self._counts,
+            self._brings_something_back,
+        )
         kinds: tuple[tuple[Callable[[], Awaitable[None]], int], ...] = (
             (self._in_a_hurry, 46),
             (self._with_a_basket, 22),
@@ -240,6 +251,8 @@ class Cashier(VirtualTill):
             (self._counts, 2),
             (self._looks_up, 4),
         )
+        if not self.crew.in_steps:
+            kinds = tuple(one for one in kinds if one[0] not in in_steps)
         visit = self.random.choices([one for one, _ in kinds], [share for _, share in kinds])[0]
         try:
             await visit()

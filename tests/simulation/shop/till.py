@@ -26,7 +26,7 @@ from tests.simulation.shop.wiretap import Wiretap
 DAY_S = 86_400.0
 OPEN_S = 43_200.0
 """The shop is open for the first half of each day since the world's start."""
-ROGUE = 0.15
+ROGUE = 0.3
 
 
 def demo_crew() -> Crew:
