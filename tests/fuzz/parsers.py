@@ -31,12 +31,12 @@ MUST_FIRE = ("refused", "taken")
 class Trial:
     """One run: bounds, progress on stdout, and the last line."""
 
-    def __init__(self, runner: Runner, *, seconds: float, trials: int, note: str) -> None:
+    def __init__(self, runner: Runner, *, ends_s: float, trials: int, note: str) -> None:
         self.runner = runner
         self._note = note
         self._trials_max = trials
         self._began_s = time.monotonic()
-        self._ends_s = self._began_s + seconds
+        self._ends_s = ends_s
         self._told_s = 0.0
 
     @property
@@ -207,7 +207,11 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the targets and end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="try a saved finding again")
     given = parser.parse_args()
+    ends_s = time.monotonic() + given.seconds  # loading the targets counts, too
     logging.disable(logging.WARNING)
+    logging.getLogger().addHandler(
+        logging.NullHandler()
+    )  # what a door logs is not for the terminal
     guide, note, load = _guided(not given.plain and given.replay is None and not given.list)
     table = load()
     from tests.fuzz.engine import Runner
@@ -221,7 +225,7 @@ def main() -> int:
     if given.replay is not None:
         return replay(given.replay, targets)
     runner = Runner(targets)
-    trial = Trial(runner, seconds=given.seconds, trials=given.trials, note=note)
+    trial = Trial(runner, ends_s=ends_s, trials=given.trials, note=note)
     rng = Random(given.seed)
     seeds_first(runner)
     if guide is not None:

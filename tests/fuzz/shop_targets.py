@@ -14,6 +14,7 @@ from hub.contract.problems import Code
 from hub.contract.publish import samples
 from hub.contract.registry import OPERATIONS, Operation
 from hub.contract.topics import Topics, is_device_id
+from hub.domain import cards
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.router import Router
 from hub.service.caller import Caller, CallerKind
@@ -51,7 +52,7 @@ class FuzzShop(Shop):
         folder = scratch() / "shop"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        super().__init__(folder)
+        super().__init__(folder, print_receipts=True)
         self.inputs = 0
         self.gate._handlers = collect(cast(Any, PlainDesk()))
         self.product("A-100", 249, gtin="4006381333931", stock=1000)
@@ -91,6 +92,8 @@ def _check_laws() -> None:
     one.inputs += 1
     if one.inputs % LAWS_EVERY == 0:
         one.check_laws()
+        for (document,) in one.all("SELECT document FROM print_jobs ORDER BY id DESC LIMIT 50"):
+            check_receipt(strict_json(document))
 
 
 def strict_json(text: str) -> dict[str, Any]:
@@ -117,6 +120,14 @@ def check_reply(text: str, operation: Operation | None) -> Reply:
         assert code is not Code.UNAVAILABLE, text
         assert reply.problem.detail
     return reply
+
+
+def check_receipt(document: dict[str, Any]) -> None:
+    """What is to be printed adds up and holds no card number."""
+    assert document["kind"] == "sale"
+    net = sum(line["net_minor"] for line in document["lines"])
+    assert document["total_minor"] in (net, net + document["tax_minor"])
+    assert cards.screen([line["name"] for line in document["lines"]]) is None
 
 
 # The gate ----------------------------------------------------------------------------------------

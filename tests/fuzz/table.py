@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz import (
+    bridge_targets,
     cloud_room,
     cloud_targets,
     engine,
@@ -24,6 +25,7 @@ def all_targets() -> tuple[Target, ...]:
         *shop_targets.targets(),
         *cloud_targets.targets(),
         *sandbox_targets.targets(),
+        *bridge_targets.targets(),
     )
     assert len({one.name for one in found}) == len(found)
     return found
@@ -35,4 +37,5 @@ def close() -> None:
     cloud_room.fresh()
     file_targets.fresh()
     sandbox_targets.stop()
+    bridge_targets.stop()
     engine.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from functools import cache
 from random import Random
@@ -47,7 +46,7 @@ def shown(found: Finding) -> str:
 def test_a_parser_refuses_in_its_own_words(name: str) -> None:
     target = by_name()[name]
     runner = Runner((target,))
-    rng = Random(20261122 if os.environ.get("CI") else None)
+    rng = Random(name)  # the same inputs each time; the trial looks for new ones
     for seed in target.seeds:
         runner.try_one(target, seed)
     for _ in range(CHANGED * target.weight):
@@ -62,6 +61,7 @@ def test_a_parser_refuses_in_its_own_words(name: str) -> None:
     max_examples=NOISE * 30,
     deadline=None,
     database=None,
+    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 @given(name=st.sampled_from(sorted(by_name())), data=st.binary(max_size=300))
