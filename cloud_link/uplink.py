@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from cloud_link.errors import (
     OmsError,
@@ -37,7 +37,6 @@ from hub.service.outgoing import (
     little_waits,
     next_batch,
 )
-from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +137,7 @@ class Uplink:
         """Read, wrapped and compressed in one go in a reader's thread."""
         acked, limits, store = dict(self._acked), self._now, self._gate.shop.store
 
-        def prepare(rows: Rows) -> Ready | MustPark | Literal["little"] | None:
+        def prepare(rows: Any) -> Ready | MustPark | Literal["little"] | None:
             if patient and little_waits(rows, acked, limits):
                 return LITTLE
             batch = next_batch(rows, store, acked, limits)
