@@ -82,7 +82,9 @@ def _lanes(only: list[str] | None, seconds: float) -> list[list[Trial]]:
         kinds = [kind for kind in lane if only is None or kind.name in only]
         shares = sum(kind.share for kind in kinds)
         if kinds:
-            lanes.append([Trial(kind, seconds * kind.share / shares) for kind in kinds])
+            lanes.append(
+                [Trial(kind, max(kind.least_s, seconds * kind.share / shares)) for kind in kinds]
+            )
     return lanes
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 FILES = (
-    "tests/flow/test_access_matrix.py",
+    "tests/flow/test_acl_matrix.py",
     "tests/flow/test_canary_cards.py",
     "tests/flow/test_hub_full_disk.py",
 )

@@ -16,7 +16,7 @@ MUTANTS_MIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``share``: of its lane's time.  ``optional``: may be impossible on this machine, and says
+    """``share``: of its lane's time, ``least_s``: but never less.  ``optional``: may be impossible on this machine, and says
     so in its note."""
 
     name: str
@@ -24,6 +24,7 @@ class Kind:
     module: str
     arguments: tuple[str, ...] = ()
     share: float = 1.0
+    least_s: float = 0.0
     optional: bool = False
 
 
@@ -76,6 +77,7 @@ TOUCHING = (
         "connections that say nothing, or too little",
         "tests.fuzz.slow_clients",
         share=0.05,
+        least_s=130.0,
     ),
     Kind(
         "doors",
