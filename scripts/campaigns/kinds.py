@@ -16,8 +16,8 @@ MUTANTS_MIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``share``: of its lane's time, ``least_s``: but never less.  ``optional``: may be impossible on this machine, and says
-    so in its note."""
+    """``share``: of its lane's time, never less than ``least_s``.  ``optional``: may be impossible
+    on this machine, and says so in its note."""
 
     name: str
     what: str
@@ -51,7 +51,9 @@ TOUCHING = (
         "killing",
         "SIGKILL to the real hub, broker and cloud while tills sell",
         "scripts.killing",
+        ("--against", "thingsboard"),
         share=0.42,
+        least_s=150.0,
     ),
     Kind(
         "power-cut",
