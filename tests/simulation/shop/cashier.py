@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ from hub.contract.sale import (
     Tender,
     VoidSale,
 )
-from hub.contract.staff import Approval, ApprovalSubject, DecideApproval, RequestApproval
+from hub.contract.staff import Approval, ApprovalSubject, RequestApproval
 from hub.contract.stock import (
     AdjustStock,
     CloseCount,
@@ -38,6 +38,7 @@ from hub.contract.stock import (
 from hub.domain.quantity import line_gross_minor
 from hub.domain.stock import Disposition
 from tests.simulation.kernel import Process
+from tests.simulation.shop.crew import Crew, Manager
 from tests.simulation.shop.moneybox import MoneyBox
 from tests.simulation.shop.wallet import Job, Wallet
 from tests.simulation.shop.wiretap import Wiretap
@@ -50,41 +51,6 @@ REASONS = ("dented tin", "last day", "torn packing", "regular customer")
 
 class WalkedOff(KitError):
     """Nobody waits for this answer any more; it comes all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """Staff id → PIN of who works at tills, and of the manager; what is sold; whether there is
-    work in steps, each built on what the hub was told before (baskets, counts, returns)."""
-
-    people: dict[str, str]
-    manager: Person
-    codes: tuple[str, ...]
-    in_steps: bool = True
-
-
-class Manager:
-    """Approves on the spot, and has goods brought from the back."""
-
-    def __init__(self, person: Person) -> None:
-        self._person = person
-        self.till: VirtualTill | None = None
-
-    async def approve(self, asking: VirtualTill, approval_id: str) -> bool:
-        command = DecideApproval.model_validate(
-            {
-                "approval_id": approval_id,
-                "approve": True,
-                "staff_id": self._person.staff_id,
-                "pin": self._person.pin,
-            }
-        )
-        answer = await asking.hub.request(command, Approval, until_answered=True)
-        return answer.state == "approved"
-
-    async def deliver(self, goods: dict[str, int]) -> None:
-        assert self.till is not None
-        await self.till.receive(goods, "from the back room")
 
 
 class Cashier(VirtualTill):

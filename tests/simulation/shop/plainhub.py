@@ -14,7 +14,7 @@ from hub.contract.envelope import HubMode, HubState
 from hub.contract.topics import FactTopic, RequestTopic, Topics
 from tests.simulation.kernel import Process, World
 from tests.simulation.shop.broker import STORE
-from tests.simulation.shop.cashier import Crew
+from tests.simulation.shop.crew import Crew
 from tests.simulation.shop.messages import Connect, Publish
 from tests.support.gatebench import PIN
 from tests.support.shop import Shop

@@ -16,7 +16,8 @@ from devices.tills.till import Person
 from tests.simulation.kernel import Process, World
 from tests.simulation.shop import goods
 from tests.simulation.shop.broker import KEEPALIVE_S, STORE
-from tests.simulation.shop.cashier import Cashier, Crew
+from tests.simulation.shop.cashier import Cashier
+from tests.simulation.shop.crew import Crew
 from tests.simulation.shop.history import History
 from tests.simulation.shop.kitlink import PairedStore, SimLink
 from tests.simulation.shop.rogue import Rogue
