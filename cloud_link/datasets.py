@@ -11,6 +11,7 @@ from cloud_link.errors import CursorGone, OmsError, Permanent, SessionOver
 from cloud_link.http import OmsClient
 from cloud_link.pacing import Pacer, Sleep, first_of
 from hub.contract.oms_datasets import MAX_CHUNK_BYTES, Changes, Chunk, DatasetName, Manifest
+from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.datasets import (
@@ -167,12 +168,14 @@ class DatasetSync:
                 f"{there} different rows came, the manifest says {manifest.rows}: rows are missing"
                 " or two have the same key"
             )
+        crashpoint("datasets.before-swap")
         swapped = await self._gate.internal(
             CLOUD,
             SwapStaging(name, staging, manifest.generation, manifest.as_of_cursor, manifest.rows),
         )
         if not swapped:
             raise SnapshotMoved("another snapshot is being staged")
+        crashpoint("datasets.swapped")
         log.info("data set %s: snapshot %s, %d rows", name, manifest.generation, manifest.rows)
 
     async def _take_chunk(
@@ -194,6 +197,7 @@ class DatasetSync:
             )
             if not staged:
                 raise SnapshotMoved("another snapshot is being staged")
+            crashpoint("datasets.staged")
             self.progress = Progress(name, done + count * number // len(pieces), total)
         if not pieces:
             await self._gate.internal(CLOUD, StageRows(name, staging, (), index + 1))
@@ -238,6 +242,7 @@ class DatasetSync:
             if page.changes or page.cursor != cursor:
                 await self._room()
                 await self._apply(name, generation, page)
+                crashpoint("datasets.changed")
             if not page.more:
                 return
         await self._sleep(FULL_ROUND_PAUSE_S)

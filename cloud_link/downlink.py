@@ -9,6 +9,7 @@ from cloud_link.errors import CursorGone, Permanent
 from cloud_link.http import OmsClient
 from cloud_link.pacing import Pacer, Sleep
 from hub.contract.oms import MAX_WAIT_S, CommandsReply
+from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import Applied, ApplyCommands
@@ -55,7 +56,9 @@ class Downlink:
                 await self._sleep(EMPTY_PAUSE_S)
                 continue
             if reply.commands or reply.cursor != cursor:
+                crashpoint("downlink.received")
                 await self._apply(reply)
+                crashpoint("downlink.applied")
             if reply.cursor == cursor:  # whoever doesn't hold the poll isn't asked at full speed
                 await self._sleep(EMPTY_PAUSE_S)
             cursor = reply.cursor

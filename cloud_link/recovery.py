@@ -12,6 +12,7 @@ from cloud_link.http import OmsClient
 from cloud_link.pacing import Pacer
 from hub.contract.oms import MAX_EVENTS_PAGE, EventsPage
 from hub.contract.oms_events import CloudEvent, Heads
+from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.recovery import FinishRecovery, Recovered, RecoverEvents
@@ -52,9 +53,12 @@ class Recovery:
                 cursor, self.progress = "", RecoveryProgress()
                 continue
             await self._take(page)
+            crashpoint("recovery.written")
             cursor, more = page.cursor, page.more
         counts = self.progress.counts
+        crashpoint("recovery.before-lift")
         await self._gate.internal(CLOUD, FinishRecovery(acked, counts))
+        crashpoint("recovery.lifted")
         log.warning(
             "recovered from the cloud: %d events taken back in, %d were here, %d failed",
             counts.applied,

@@ -13,6 +13,7 @@ from cloud_link.pacing import Pacer
 from hub.clock import Ids, Randomness
 from hub.contract.oms import Hello, HelloReason, HelloReply, OmsCode
 from hub.contract.oms_events import Heads
+from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import (
@@ -104,7 +105,9 @@ class Greeter:
                     "the OMS's answer to HELLO names an incarnation or epoch that is not"
                     f" 1 to {NUMBER_MAX}"
                 )
+            crashpoint("session.answered")
             outcome: HelloOutcome = await self._gate.internal(CLOUD, FinishHello(hello, reply))
+            crashpoint("session.finished")
             if outcome.rolled_back:
                 await self._fork("the cloud has newer events of this hub", rehome=True)
                 continue
@@ -150,6 +153,7 @@ class Greeter:
         if begun is not None and _same_box(begun, fresh):
             return begun
         await self._gate.internal(CLOUD, BeginHello(fresh.model_dump_json()))
+        crashpoint("session.remembered")
         return fresh
 
     def _reason(self, now: Standing) -> HelloReason:
@@ -163,6 +167,7 @@ class Greeter:
         fork = self._randomness.token_bytes(FORK_BYTES).hex()
         self._recovering = False
         moved = await self._gate.internal(CLOUD, EnterFork(fork, self._machine_hash, why, rehome))
+        crashpoint("session.forked")
         log.warning("%s: it is fenced until the cloud gives it a new incarnation", why)
         if moved:
             log.warning("%d unsent events go on under a new source", moved)

@@ -22,6 +22,7 @@ from cloud_link.http import Body, OmsClient, packed
 from cloud_link.pacing import Pacer, Sleep, first_of
 from hub.contract.oms import BATCH_CONTENT_TYPE, MAX_BATCH_BYTES, EventResult, EventsReply
 from hub.contract.oms_events import OUTBOX_PARKED, Heads
+from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import MarkAcked
@@ -174,7 +175,9 @@ class Uplink:
     async def _posted(self, body: Body, batch: Outgoing) -> EventsReply:
         if len(body.content) > MAX_BATCH_BYTES and len(batch.sent) > 1:
             raise TooLarge("the batch is too large, even compressed")
+        crashpoint("uplink.before-send")
         reply = await self._client.post("/events", body, EventsReply)
+        crashpoint("uplink.answered")
         advanced = any(
             _mark(reply.acked, lane) > self._acked.get(lane, first_seq - 1)
             for lane, first_seq, _ in batch.spans
@@ -242,6 +245,7 @@ class Uplink:
                     CLOUD,
                     MarkAcked(tuple((uri, stream, seq) for (uri, stream), seq in marks.items())),
                 )
+                crashpoint("uplink.marked")
                 await self._unpark(taken)
             except Exception as error:
                 # Sent again after a restart, and known by their ids then.
@@ -298,6 +302,7 @@ class Uplink:
         parked = culprit.outbox_id != 0 and await self._gate.internal(
             CLOUD, ParkPoison(culprit.outbox_id, code, detail)
         )
+        crashpoint("uplink.parked")
         if not parked:
             raise Transient(f"the OMS refuses the marker {culprit.event_id}: {detail}")
 

@@ -1,14 +1,59 @@
-"""Named places at which a test may end the process; in production they do nothing."""
+"""Named places at which a test may end the process; in production they do nothing.
+
+A name is ``room.what``: what has just been done, or ``before-`` what comes next.  Each stands where
+something is written in two places and only the first of them is done.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+HUB_CRASH_POINTS: Final = (
+    "founding.salted",
+    "founding.identified",
+    "founding.witnessed",
+    "writer.job-released",
+    "writer.rolled-back",
+    "writer.before-commit",
+    "writer.after-commit",
+    "writer.before-checkpoint",
+    "writer.after-checkpoint",
+    "parking.marked",
+    "session.remembered",
+    "session.answered",
+    "session.finished",
+    "session.forked",
+    "recovery.written",
+    "recovery.before-lift",
+    "recovery.lifted",
+    "uplink.before-send",
+    "uplink.answered",
+    "uplink.marked",
+    "uplink.parked",
+    "downlink.received",
+    "downlink.applied",
+    "datasets.staged",
+    "datasets.before-swap",
+    "datasets.swapped",
+    "datasets.changed",
+)
+"""What a running hub passes, from its start on."""
+COPY_CRASH_POINTS: Final = (
+    "backup.copied",
+    "restore.copied",
+    "restore.fenced",
+    "restore.set-aside",
+    "restore.in-place",
+)
+"""What ``store-hub backup`` and ``store-hub restore`` pass while the hub is stopped."""
+CRASH_POINTS: Final = (*HUB_CRASH_POINTS, *COPY_CRASH_POINTS)
 
 _hook: Callable[[str], None] | None = None
 
 
 def crashpoint(name: str) -> None:
-    """Pass the place called ``name``."""
+    """Pass the place called ``name``, one of :data:`CRASH_POINTS`."""
     if _hook is not None:
         _hook(name)
 

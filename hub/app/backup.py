@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hub.app.founding import StateLock
 from hub.clock import Clock, Randomness
+from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
 from hub.storage.database import open_database, refusing
@@ -63,6 +64,7 @@ def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
                 conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
         finally:
             conn.close()
+        crashpoint("backup.copied")
         (target / "hub.db").chmod(SECRET_MODE)
         if (state / "tls").is_dir():
             shutil.copytree(state / "tls", target / "tls")
@@ -109,7 +111,9 @@ def restore_backup(
         for name in info.files:
             (fresh / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.copy2(source / name, fresh / name)
+        crashpoint("restore.copied")
         _fence(fresh / "hub.db", clock, randomness)
+        crashpoint("restore.fenced")
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)  # keys lie in it
         raise
@@ -124,7 +128,9 @@ def restore_backup(
                 shutil.rmtree(state)
         finally:
             lock.release()
+    crashpoint("restore.set-aside")
     fresh.rename(state)
+    crashpoint("restore.in-place")
     os.sync()
     return info, aside
 

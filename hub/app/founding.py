@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hub.clock import Clock, Randomness
 from hub.config import Settings
+from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
 from hub.storage.database import open_database, refusing
@@ -83,7 +84,9 @@ def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Open
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
                 raise
+        crashpoint("founding.identified")
         _write_witness(settings.paths.state, hub.starts)
+        crashpoint("founding.witnessed")
     except BaseException:
         conn.close()
         raise
@@ -140,6 +143,7 @@ def _new_salt(state: Path, randomness: Randomness) -> str:
     salt = randomness.token_bytes(16).hex()
     _, starts = _read_witness(state)
     write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
+    crashpoint("founding.salted")
     return salt
 
 

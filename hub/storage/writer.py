@@ -130,7 +130,9 @@ class WriterCore:
     def checkpoint(self) -> None:
         """Move the log's pages into the file while nobody waits; never blocks readers."""
         try:
+            crashpoint("writer.before-checkpoint")
             self.conn.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            crashpoint("writer.after-checkpoint")
         except sqlite.Error as error:
             if primary(error) not in (sqlite.FULL, sqlite.BUSY):
                 self._fail(error)
@@ -168,6 +170,7 @@ class WriterCore:
                 return self._transact(jobs, self._run_plain)
             except _NeedsSavepoints:
                 self._roll_back()
+                crashpoint("writer.rolled-back")
                 self._careful = CAREFUL_BATCHES
         self._careful -= 1
         return self._transact(jobs, self._run_apart)
@@ -218,6 +221,7 @@ class WriterCore:
             conn.execute("RELEASE request")
             return outcome
         conn.execute("RELEASE request")
+        crashpoint("writer.job-released")
         return Outcome(job, value=value, notices=tuple(tx.notices))
 
     def _refuse(self, job: Job, tx: Tx, error: Exception) -> Outcome:

@@ -13,6 +13,7 @@ from hub.contract.admin import ParkEvent, RetryParked
 from hub.contract.base import Command, Nothing
 from hub.contract.oms_events import OUTBOX_PARKED
 from hub.contract.problems import Code, refuse
+from hub.crashpoints import crashpoint
 from hub.domain import cards
 from hub.domain.staff import Permission
 from hub.service import permits
@@ -112,6 +113,7 @@ def _park(unit: Unit, row: OutboxRow, code: str, detail: str) -> None:
         json.dumps(marker, separators=(",", ":"), ensure_ascii=False),
         f"{code}: {detail}",
     )
+    crashpoint("parking.marked")
     unit.note(
         "outbox.parked",
         row.event_id,
