@@ -198,8 +198,13 @@ def message(data: bytes) -> None:
     one = shop()
     sent: list[tuple[str, bytes, bytes | None]] = []
 
-    def publish(topic: str, payload: bytes, *, correlation: bytes | None = None) -> None:
-        sent.append((topic, payload, correlation))
+    def publish(
+        topic: str, payload: bytes, *, correlation: bytes | None = None, retain: bool = False
+    ) -> None:
+        if retain:
+            assert not payload  # only to clear what a device may not keep there
+        else:
+            sent.append((topic, payload, correlation))
 
     router = Router(one.gate, TOPICS, one.clock, publish)
     router.paired = frozenset(DEVICES[:4])

@@ -56,6 +56,7 @@ class HubMachine:
         self.config = config or HubConfig()
         self._running: RunningHub | None = None
         self.free_bytes = PLENTY_BYTES
+        self.when_fatal: Callable[[], None] | None = None
         self._world = world
         self._copies = 0
         self.random = world.random("hub threads")
@@ -130,6 +131,8 @@ class HubMachine:
     def fatal(self, process: Process) -> None:
         """The daemon ends with an exit code by which it is started again."""
         self._world.count("hub gave up on its disk")
+        if self.when_fatal is not None:
+            self.when_fatal()
         if process.alive:
             self._world.loop.create_task(process.machine.stop(), context=self._world.context)
 

@@ -123,12 +123,24 @@ async def _kill_hub(nemesis: Nemesis, _random: Random) -> None:
 
 
 async def _hub_without_power(nemesis: Nemesis, random: Random) -> None:
-    if random.random() < 0.6 and not nemesis.shop.disk.broken:
-        nemesis.shop.disk.lose_touch(random)  # in the middle of a write, then
-        await asyncio.sleep(random.uniform(1, 900))
-        nemesis.world.count("power fails in the middle of a write")
-    await nemesis.kill("hub", power=True)
-    nemesis.shop.disk.mend()
+    """Between two writes, or in the middle of one."""
+    shop, machine = nemesis.shop, nemesis.world.machine("hub")
+    if random.random() < 0.6 and not shop.disk.broken:
+
+        def off() -> None:
+            nemesis.world.count("power fails in the middle of a write")
+            nemesis.world.loop.call_soon(cut, context=nemesis.world.context)
+
+        def cut() -> None:
+            machine.kill("no power", power=True)
+
+        shop.hub.when_fatal = off
+        shop.disk.lose_touch(random)
+        await asyncio.sleep(random.uniform(60, 1800))
+        shop.hub.when_fatal = None
+    else:
+        await nemesis.kill("hub", power=True)
+    shop.disk.mend()
 
 
 async def _restart_hub(nemesis: Nemesis, _random: Random) -> None:
