@@ -205,7 +205,8 @@ class HubClient:
     async def fact(self, kind: str, data: dict[str, Any]) -> str:
         """Tell that something happened here; returns its id once it is on disk.
 
-        It reaches the hub sooner or later, in order.  Raises JournalFull, JournalBroken.
+        It reaches the hub sooner or later, in order.  Raises TooMuch for one that is larger than
+        the contract's messages, JournalFull, JournalBroken.
         """
         refuse_cards(data)
         return await self._courier.fact(kind, data)

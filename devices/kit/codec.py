@@ -33,10 +33,8 @@ def encode(command: Command) -> bytes:
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
-    if len(body) > MAX_MESSAGE_BYTES - 1024:  # topic and properties count too
-        raise TooMuch(
-            f"the request has {len(body)} bytes; {MAX_MESSAGE_BYTES - 1024} fit: split it"
-        )
+    if len(body) > BODY_BYTES_MAX:
+        raise TooMuch(f"the request has {len(body)} bytes; {BODY_BYTES_MAX} fit: split it")
     return body
 
 

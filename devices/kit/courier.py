@@ -15,6 +15,7 @@ from typing import Any
 
 from devices.kit.backoff import Backoff
 from devices.kit.calls import Calls
+from devices.kit.codec import BODY_BYTES_MAX
 from devices.kit.errors import JournalError, LinkLost, Refused, TooMuch
 from devices.kit.journal import Journal
 from devices.kit.journal_state import Answer, Entry, FactId, PendingFact
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _FACTS_AT_ONCE = 32
 _FACT_PATIENCE_S = 5.0
+_EVT_SEQ_MAX = 2**53 - 1
 _STUBBORN = frozenset({Code.SUPERSEDED})
 """An old box that was switched on by mistake refuses everything: the right one will not."""
 
@@ -110,16 +112,19 @@ class Courier:
     async def fact(self, kind: str, data: dict[str, Any]) -> str:
         """Journal something that happened; returns ``journal_id:evt_seq`` once it is on disk.
 
-        Raises JournalFull, JournalBroken.
+        Raises TooMuch for one that no hub could be told, JournalFull, JournalBroken.
         """
-        journal_id, evt_seq = self._journal.next_fact_id()
-        fact = Fact(
-            journal_id=journal_id,
-            evt_seq=evt_seq,
+        told = Fact(
+            journal_id=self._journal.journal_id,
+            evt_seq=_EVT_SEQ_MAX,
             occurred_at_ms=self._clock.wall_ms(),
             data=data,
         )
-        body = fact.model_dump_json()
+        size = len(kind.encode()) + len(told.model_dump_json().encode())
+        if size > BODY_BYTES_MAX:  # before it takes a number: no gap is left behind
+            raise TooMuch(f"the fact has {size} bytes; {BODY_BYTES_MAX} fit: split it")
+        journal_id, evt_seq = self._journal.next_fact_id()
+        body = told.model_copy(update={"evt_seq": evt_seq}).model_dump_json()
         await self._journal.add_fact(
             PendingFact(journal_id=journal_id, evt_seq=evt_seq, kind=kind, body=body)
         )
@@ -218,11 +223,12 @@ class Courier:
 
     async def _post_facts(self) -> None:
         while True:
-            batch = self._journal.facts(_FACTS_AT_ONCE)
-            if not batch:
+            waiting = self._journal.facts(_FACTS_AT_ONCE)
+            if not waiting:
                 self._facts.clear()
                 await self._facts.wait()
                 continue
+            batch = self._sendable(waiting)
             link = await self._session.link()
             device_id = self._session.identity.device_id
             try:
@@ -236,6 +242,20 @@ class Courier:
                 self._pause.reset()
             else:
                 await asyncio.sleep(self._pause.next_s())
+
+    def _sendable(self, batch: list[PendingFact]) -> list[PendingFact]:
+        """Without what an earlier version journalled and no broker takes: it would end each
+        connection, and nothing behind it would ever go."""
+        sizes = {fact.id: len(fact.body.encode()) for fact in batch}
+        for fact in batch:
+            if sizes[fact.id] > BODY_BYTES_MAX:
+                _log.error(
+                    "fact %s:%d (%s) is given up: it has %d bytes, the hub takes %d",
+                    *(fact.journal_id, fact.evt_seq, fact.kind),
+                    *(sizes[fact.id], BODY_BYTES_MAX),
+                )
+                self._journal.fact_acked(fact.id)
+        return [fact for fact in batch if sizes[fact.id] <= BODY_BYTES_MAX]
 
     async def _acknowledged(self, batch: list[PendingFact]) -> bool:
         """Whether all of the batch is, within its patience."""
