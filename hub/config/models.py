@@ -310,7 +310,8 @@ class Storage(Section):
         default=16,
         ge=16,
         le=4096,
-        description="Below this nothing new is taken in; look-ups go on.",
+        description="Below this nothing new is taken in; look-ups go on. As much again is put by"
+        " in a file, for what must still be written then.",
     )
     min_free_mb: int = Field(
         default=256, ge=32, le=1_048_576, description="Below this the status page warns."
