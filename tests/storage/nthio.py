@@ -70,6 +70,7 @@ def run_day(template: Path, way: Way, nth: int, report: Report) -> int:
             found, had = [f"an error of no kind: {error!r}"], 0
         finally:
             day.end()
+            FaultDisk.seed_sqlite(None)
     if found:
         report.finding(f"{way.name} at {nth}: {'; '.join(found)}", replay(way, nth))
     return had

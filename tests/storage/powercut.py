@@ -81,6 +81,7 @@ class Episode:
         """End it."""
         self.shop.close()
         self.disk.close()
+        FaultDisk.seed_sqlite(None)
 
     # Trading -----------------------------------------------------------------------------------
 

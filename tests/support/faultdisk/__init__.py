@@ -138,7 +138,7 @@ class _Library:
         self.kill = lib.faultdisk_kill
         self.kill.argtypes = [ctypes.c_int]
         self.seed = lib.faultdisk_seed
-        self.seed.argtypes = [ctypes.c_uint64]
+        self.seed.argtypes = [ctypes.c_uint64, ctypes.c_int]
         for function in (self.close, self.clear, self.counts, self.cut, self.kill, self.seed):
             function.restype = None
 
@@ -173,13 +173,13 @@ class FaultDisk:
         _loaded.append(_Library(library))
 
     @classmethod
-    def seed_sqlite(cls, seed: int) -> None:
+    def seed_sqlite(cls, seed: int | None) -> None:
         """Draw SQLite's own random numbers (the salts of a log) from ``seed``, process-wide.
 
-        Call it at the beginning of what is to have the same bytes again.
+        Call it at the beginning of what is to have the same bytes again; None gives chance back.
         """
         cls.install()
-        _loaded[0].seed(seed & _UINT64)
+        _loaded[0].seed((seed or 0) & _UINT64, int(seed is not None))
 
     def __init__(self, directory: Path, *, track: bool = True) -> None:
         self.install()

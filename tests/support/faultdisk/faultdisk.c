@@ -204,6 +204,19 @@ void faultdisk_kill(int slot){
   UNLOCK();
 }
 
+/* SQLite's own random numbers (the salts of its log) from a seed, for the whole process. */
+static uint64_t chance;
+static int vfs_randomness(sqlite3_vfs *vfs, int n, char *out){
+  (void)vfs;
+  if( !chance ) return orig->xRandomness(orig, n, out);
+  for(int i=0; i<n; i++) out[i] = (char)mix(chance + (uint64_t)i);
+  return n;
+}
+void faultdisk_seed(uint64_t seed, int seeded){
+  chance = seeded ? mix(seed) | 1 : 0;
+  sqlite3_randomness(0, 0); /* drawn afresh at its next use */
+}
+
 /* Control ------------------------------------------------------------------------------------ */
 int faultdisk_open(const char *prefix, int track){
   LOCK();
@@ -239,18 +252,6 @@ void faultdisk_counts(int slot, int64_t *counts, int64_t *fired){
   memcpy(counts, disks[slot].counts, sizeof disks[slot].counts);
   memcpy(fired, disks[slot].fired, sizeof disks[slot].fired);
   UNLOCK();
-}
-/* SQLite's own random numbers (the salts of its log) from a seed, for the whole process. */
-static uint64_t chance;
-static int vfs_randomness(sqlite3_vfs *vfs, int n, char *out){
-  (void)vfs;
-  if( !chance ) return orig->xRandomness(orig, n, out);
-  for(int i=0; i<n; i++) out[i] = (char)mix(chance + (uint64_t)i);
-  return n;
-}
-void faultdisk_seed(uint64_t seed){
-  chance = mix(seed) | 1;
-  sqlite3_randomness(0, 0); /* drawn afresh at its next use */
 }
 int sqlite3_extension_init(sqlite3 *db, char **message, const sqlite3_api_routines *api){
   (void)db; (void)message;
