@@ -94,7 +94,9 @@ class Router:
             case StateTopic() if not properties.retain:
                 self._start(self._take_state(where.device, payload), where.device, SPARE)
             case MetaTopic():
-                self._start(self._take_meta(where.device, payload), where.device, SPARE)
+                meta = self._read_meta(where.device, payload)
+                if meta is not None:
+                    self._start(self._keep_meta(where.device, meta), where.device, SPARE)
             case _:
                 return
 
@@ -246,19 +248,24 @@ class Router:
             state = DeviceState(state=state.state, session="")
         await self._note(device, MarkPresence(device, state.state.value, state.session))
 
-    async def _take_meta(self, device: str, payload: bytes) -> None:
+    def _read_meta(self, device: str, payload: bytes) -> DeviceMeta | None:
+        """What a device says of itself; whether it is understood here counts from its very next
+        message on."""
         if device not in self.paired or not payload:
-            return
+            return None
         try:
             meta = DeviceMeta.model_validate_json(payload)
         except ValidationError as error:
             log.warning("%s wrote a meta that is not one: %d faults", device, error.error_count())
-            return
+            return None
         oldest, newest = meta.contract
         if oldest <= CONTRACT_VERSION <= newest:
             self._other_contract.discard(device)
         else:
             self._other_contract.add(device)
+        return meta
+
+    async def _keep_meta(self, device: str, meta: DeviceMeta) -> None:
         text = meta.model_dump_json()
         if cards.screen(meta.model_dump(mode="json")):
             log.warning("%s wrote card data into its meta; it is not kept", device)
