@@ -178,12 +178,9 @@ class Campaign:
                 seed = report["plan"]["seed"]
                 switch = f" --anti-entropy {'on' if report['plan']['anti_entropy'] else 'off'}"
                 days = f" --days {report['plan']['days']}"
-                self.findings.append(
-                    {
-                        "what": report["violations"][0],
-                        "replay": f"python -m tests.simulation --seed {seed}{switch}{days}",
-                    }
-                )
+                replay = f"python -m tests.simulation --seed {seed}{switch}{days}"
+                self.findings.append({"what": report["violations"][0], "replay": replay})
+                print(f"{replay}: {report['violations'][0]}", file=sys.stderr, flush=True)
         if time.monotonic() - self.told_s > 1.5:
             self._tell(done=False)
 
