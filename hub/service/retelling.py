@@ -15,6 +15,11 @@ from hub.storage import stockrows
 log = logging.getLogger(__name__)
 
 
+def recovered_id(event_id: str) -> str:
+    """The id of the document under which an event's movements are written again."""
+    return f"event:{event_id}"
+
+
 def move_as_told(unit: Unit, ref_type: str, number: int, told: Sequence[ToldMovement]) -> None:
     """Write movements as they were told.  A level that can't be right any more (sales went on
     since the restore) goes below zero rather than lose what happened."""

@@ -97,6 +97,10 @@ class Unit:
         """Answer a repeat whose first effects carry no number of their own: as of now."""
         self.seq = outbox.last_id(self.tx)
 
+    def event_id(self, type_: str, *key: str) -> str:
+        """The id of the one event of this type about the fact named ``key``."""
+        return derived_id(self.shop.store, type_, *key)
+
     def emit(self, stream: str, type_: str, aggregate: str, data: dict[str, Any], *key: str) -> int:
         """Write an event for the cloud; ``key`` names the fact it is about, for ever.
 
@@ -107,7 +111,7 @@ class Unit:
             self.tx,
             source=source,
             stream=stream,
-            event_id=derived_id(self.shop.store, type_, *(key or (aggregate,))),
+            event_id=self.event_id(type_, *(key or (aggregate,))),
             type_=type_,
             aggregate=aggregate,
             data=to_json(data).decode(),

@@ -11,7 +11,17 @@ from hub.contract.problems import Code, refuse
 from hub.contract.staff import DecideApproval, SignIn
 from hub.service.caller import Caller
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import baskets, catalog, house, returns, salequeries, sales, staff, stock
+from hub.service.handlers import (
+    baskets,
+    catalog,
+    house,
+    recovery,
+    returns,
+    salequeries,
+    sales,
+    staff,
+    stock,
+)
 from hub.service.handlers.staff import VerifiedDecision, VerifiedSignIn
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Tx
@@ -19,7 +29,7 @@ from hub.storage.writer import Job, WriterCore
 from tests.fakes import FakeClock
 
 T = TypeVar("T")
-MODULES = (baskets, catalog, house, returns, salequeries, sales, staff, stock)
+MODULES = (baskets, catalog, house, recovery, returns, salequeries, sales, staff, stock)
 PIN = "2468"
 """Everybody's, in tests."""
 
@@ -102,7 +112,7 @@ class PlainDesk:
 
 
 def handlers_of(desk: Any) -> Handlers:
-    """The tables of the counter's handlers, without those of the cloud and the machinery."""
+    """The tables of the handlers at the counter and of recovery, without the other machinery."""
     tables: dict[str, dict[type[Any], Any]] = {}
     for name in ("WRITES", "READS", "SLOW_READS", "INTERNAL"):
         tables[name] = {}

@@ -36,7 +36,7 @@ from hub.domain.errors import DomainError
 from hub.service.handlers import devices
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged, SaleMade
-from hub.service.retelling import move_as_told
+from hub.service.retelling import move_as_told, recovered_id
 from hub.service.unit import Unit
 from hub.storage import catalogrows, devicerows, hubrow, relinkrows, salerows, stockrows
 from hub.storage.outbox import OutboxRow
@@ -311,23 +311,29 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
 
 def _document(unit: Unit, event: CloudEvent, fact: Fact, document_id: str) -> str:
     """Receipts, adjustments, counts and whatever else moved goods; once per event."""
-    recovered_id = f"event:{event.id}"
-    for known_id in (recovered_id, document_id):
+    own_id = recovered_id(fact.original_id or event.id)  # however often it was sent anew
+    for known_id in (own_id, document_id):
         known = stockrows.document(unit.tx, known_id)
-        if known is not None and (known_id == recovered_id or _is_booked(unit, known.kind, known)):
+        if known is not None and (known_id == own_id or _is_booked(unit, known.kind, known)):
             return "known"
     number = stockrows.add_document(
         unit.tx,
-        document_id=recovered_id,
+        document_id=own_id,
         kind="recovered",
         body_hash=RECOVERED,
         device_id="cloud:oms",
         staff_id=None,
         reference=document_id,
-        data=json.dumps({"type": event.type}),
+        data=json.dumps({"type": event.type} | _counted(fact)),
     )
     move_as_told(unit, "recovered", number, movements_of(fact))
     return "applied"
+
+
+def _counted(fact: Fact) -> dict[str, Any]:
+    """What a count's device is told when it offers the count again."""
+    lines = fact.lines if isinstance(fact, StockCounted) else ()
+    return lines[0].model_dump(mode="json") if lines else {}
 
 
 def _is_booked(unit: Unit, kind: str, document: stockrows.DocumentRow) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hub.contract.base import Command
 from hub.contract.oms_events import STOCK_COUNTED, STOCK_MOVED
@@ -31,6 +32,7 @@ from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers.catalog import level_of, levels_of
 from hub.service.ledger import Ledger
+from hub.service.retelling import recovered_id
 from hub.service.unit import Unit, canonical
 from hub.storage import catalogrows, stockrows
 from hub.storage.stockrows import DocumentRow, LevelRow
@@ -85,6 +87,9 @@ def adjust_stock(unit: Unit, command: AdjustStock) -> StockBooked:
 def open_count(unit: Unit, command: OpenCount) -> CountOpened:
     """Begin a blind count; the book's quantity is not told."""
     known = stockrows.document(unit.tx, command.count_id)
+    if known is None and (told := _recovered(unit, STOCK_COUNTED, command.count_id)):
+        seq = told.get("ledger_seq", 0)
+        return CountOpened(count_id=command.count_id, sku=command.sku, ledger_seq=seq)
     if known is None:
         permits.need(unit, Permission.STOCK_COUNT)
         _check_products(unit, (command.sku,))
@@ -99,6 +104,8 @@ def open_count(unit: Unit, command: OpenCount) -> CountOpened:
 
 def close_count(unit: Unit, command: CloseCount) -> CountClosed:
     """End a count against the book at its beginning, and book the variance."""
+    if told := _recovered(unit, STOCK_COUNTED, command.count_id):
+        return _closed_before(unit, command, told)
     permits.need(unit, Permission.STOCK_COUNT)
     document = stockrows.document(unit.tx, command.count_id)
     if document is None or document.kind != "count":
@@ -147,6 +154,20 @@ def close_count(unit: Unit, command: CloseCount) -> CountClosed:
     )
 
 
+def _closed_before(unit: Unit, command: CloseCount, told: dict[str, Any]) -> CountClosed:
+    """The answer to a count whose end came back from the cloud.  Errors: ``conflict``."""
+    if told.get("counted_qty") != command.counted_qty:
+        raise refuse(Code.CONFLICT, "This count is closed already: begin another one.")
+    unit.cover_all()
+    return CountClosed(
+        count_id=command.count_id,
+        sku=told["sku"],
+        counted_qty=command.counted_qty,
+        variance_qty=told["variance_qty"],
+        level=level_of(unit.tx, told["sku"]),
+    )
+
+
 def _book_at(unit: Unit, level: LevelRow, ledger_seq: int) -> int:
     """What the book said of ``sellable`` when the ledger stood at ``ledger_seq``."""
     qty = level.levels.sellable
@@ -158,11 +179,18 @@ def _book_at(unit: Unit, level: LevelRow, ledger_seq: int) -> int:
 def _known(unit: Unit, command: Command, document_id: str, kind: str) -> bool:
     """Whether this very document is booked already.  Errors: ``conflict`` for another one."""
     known = stockrows.document(unit.tx, document_id)
-    if known is None:
+    if known is None and _recovered(unit, STOCK_MOVED, document_id) is None:
         return False
-    _check_same(unit, known, kind)
+    if known is not None:
+        _check_same(unit, known, kind)
     unit.cover_all()
     return True
+
+
+def _recovered(unit: Unit, type_: str, document_id: str) -> dict[str, Any] | None:
+    """What came back from the cloud about a document of this hub, after a restore."""
+    known = stockrows.document(unit.tx, recovered_id(unit.event_id(type_, document_id)))
+    return None if known is None else json.loads(known.data)
 
 
 def _check_same(unit: Unit, known: DocumentRow, kind: str) -> None:

@@ -61,7 +61,13 @@ class Checker:
     def _answered_is_there(self, rows: Rows) -> None:
         sales = {row[0]: row for row in rows.all("SELECT sale_id, total_minor, state FROM sales")}
         returns = {row[0]: row[1] for row in rows.all("SELECT return_id, total_minor FROM returns")}
-        documents = {row[0] for row in rows.all("SELECT document_id FROM documents")}
+        documents = {
+            row[0]
+            for row in rows.all(
+                "SELECT document_id FROM documents"
+                " UNION SELECT reference FROM documents WHERE kind = 'recovered'"
+            )
+        }
         for asked in self._shop.history.asked.values():
             result = asked.result
             if result is None:
