@@ -269,9 +269,11 @@ def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> str:
         name = one.data.get("dataset")
         changed.extend(known for known in DATASETS if known == name)
         return "done"
-    if cards.screen(one.data) is not None:
-        log.warning("command %s (%s) holds card data: neither done nor kept", one.id, one.type)
-        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": "card-data-refused"})
+    try:
+        cards.refuse_card_data(one.data)
+    except DomainError as error:  # card data, or nested too deep to be looked at
+        log.warning("command %s (%s) is neither done nor kept: %s", one.id, one.type, error.code)
+        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": error.code.value})
         return "failed"
     action = _COMMANDS.get(one.type)
     if action is None:
