@@ -90,8 +90,8 @@ class Day:
             gate: Any = self.shop.gate
             gate._handlers.internal.update(cloud.INTERNAL | datasets.INTERNAL)
         elif self.closed or self.shop.core.fatal is not None:
-            if self.kills and not self.closed:
-                self.disk.kill()
+            if not self.closed:
+                self.close()
             self.shop.restart()
             gate = self.shop.gate
             gate._handlers.internal.update(cloud.INTERNAL | datasets.INTERNAL)
@@ -230,6 +230,9 @@ class Day:
         self.internal(Housekeep())
 
     def close(self) -> None:
+        """Stop the hub: in order, or by killing it, which leaves its log as it is."""
+        if self.kills:
+            self.disk.kill()
         self._shop().close()
         self.closed = True
 
@@ -258,7 +261,7 @@ class Day:
         """Heal the disk, start again, sell, lose power, start again; what doesn't hold."""
         self.disk.clear()
         if self.shop is not None and not self.closed:
-            self.shop.close()
+            self.close()
         self.closed = True
         shop = self.start()
         for one in self.not_stored:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 RARE = Op.OPEN | Op.SYNC | Op.TRUNCATE | Op.DELETE | Op.LOCK | Op.SHM
 WAYS = (
     Way("eio-rare", Fault.EIO, 1, RARE),
+    Way("syncs-for-good", Fault.EIO, None, Op.SYNC),
     Way("eio-once", Fault.EIO, 1),
     Way("eio-for-good", Fault.EIO, None),
     Way("enospc-once", Fault.ENOSPC, 1, Op.OPEN | Op.WRITE | Op.SYNC | Op.TRUNCATE | Op.SHM),
@@ -150,7 +151,7 @@ def run(report: Report, seed: int = 0, *, rare_first: bool = True) -> dict[str, 
         ]
         report.violations, report.findings = sound.violations, sound.findings
         Random(seed).shuffle(todo)
-        todo.sort(key=lambda one: rare_first and one[1] is not WAYS[0])  # few, of every kind
+        todo.sort(key=lambda one: rare_first and one[1] not in WAYS[:2])  # few, of every kind
         for trial, way, nth in todo:
             if not report.go_on():
                 break

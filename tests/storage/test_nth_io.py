@@ -16,7 +16,7 @@ from tests.support.shop import Shop
 
 pytestmark = pytest.mark.may_block  # databases are opened again and again; no loop runs here
 
-DAYS = 100
+DAYS = 120
 
 
 @pytest.mark.parametrize(("seed", "rare_first"), [(0, True), (1, False), (2, False)])
