@@ -34,7 +34,7 @@ class ScanRow(NamedTuple):
     ledger_seq: int
 
 
-_NEVER_MOVED = (0,) * 10
+_NEVER_MOVED = (0,) * 11
 
 _SCAN = """
 SELECT p.sku, p.name, p.uom, p.scale, p.tax_code, p.category, p.age_min, p.active, p.generation,
@@ -61,4 +61,4 @@ def by_code(rows: Rows, code: str, gtin14: str, now_ms: int) -> ScanRow | None:
     row = rows.one(_SCAN, now_ms, code, gtin14)
     if row is None:
         return None
-    return ScanRow._make(row) if row[11] is not None else ScanRow._make(row[:11] + _NEVER_MOVED)
+    return ScanRow._make(row) if row[11] is not None else ScanRow._make(row[:10] + _NEVER_MOVED)

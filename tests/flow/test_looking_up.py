@@ -71,6 +71,14 @@ def test_whatever_is_stored_is_the_same_both_ways(shop: Shop, change: str) -> No
     assert short == long
 
 
+def test_a_product_that_never_moved_has_no_safety_stock_either_way(shop: Shop) -> None:
+    shop.product("new", 250, gtin="5901234123457")
+    shop.run("UPDATE products SET safety_qty = 7")
+    shop.run("DELETE FROM stock WHERE sku_id IN (SELECT id FROM skus WHERE sku = 'new')")
+    short, long = both_ways(shop, "5901234123457")
+    assert short == long
+
+
 def test_the_levels_that_are_announced_are_those_that_are_answered(shop: Shop) -> None:
     shop.run("UPDATE stock SET sellable = 5, reserved = 2, held = 4, allotted = 1, last_seq = 3")
     skus = ["tea", "unknown"]
