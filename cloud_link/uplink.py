@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 MARK_PAUSE_S = 0.25
 """Least time between two writes of watermarks: how far the stored ones may lag behind."""
+MARK_AGAIN_S = 2.0
+"""How long after a write that failed."""
 TAKEN_MAX = 20_000
 """Events remembered between two such writes; a cloud that takes more is checked at the end only."""
 LITTLE: Final = "little"
@@ -112,9 +114,14 @@ class Uplink:
                     await self._grew.wait()
         finally:
             self._ending.set()
-            if self._marker is not None:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.shield(self._marker)
+            await self._marked()
+
+    async def _marked(self) -> None:
+        """Wait until no watermark is on its way, however often this is cancelled: one stored after
+        the next HELLO would undo what that went back to."""
+        while self._marker is not None and not self._marker.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait((self._marker,))
 
     async def _round(self) -> bool:
         """Send one batch; False when there is nothing to send."""
@@ -248,9 +255,14 @@ class Uplink:
                 crashpoint("uplink.marked")
                 await self._unpark(taken)
             except Exception as error:
-                # Sent again after a restart, and known by their ids then.
-                log.warning("watermarks are not stored: %s", error)
-                return
+                # Until then sent again after a restart, and known by their ids.
+                log.warning("watermarks are not stored yet: %s", error)
+                if self._ending.is_set():
+                    return
+                self._unmarked = marks | self._unmarked
+                self._taken = [*taken, *self._taken][-TAKEN_MAX:]
+                await first_of(self._ending, MARK_AGAIN_S, self._sleep)
+                continue
             await first_of(self._ending, MARK_PAUSE_S, self._sleep)
 
     async def _after_refusal(self, batch: Outgoing, error: OmsError) -> None:

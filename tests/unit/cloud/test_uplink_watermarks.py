@@ -21,6 +21,7 @@ from hub.service.handlers.parking import Unpark
 from hub.service.outgoing import Limits
 from hub.storage import hubrow, outbox
 from hub.storage.database import open_database
+from hub.storage.errors import QueueFull
 from hub.storage.rows import Tx
 
 LIMITS = Limits(2, 262_144)
@@ -118,6 +119,49 @@ async def test_watermarks_of_many_batches_are_stored_in_one_write(tx: Tx) -> Non
         while room.marks() == first:
             await asyncio.sleep(0)
         assert room.marks() == [2, 9]
+
+
+async def test_a_watermark_that_could_not_be_stored_is_stored_later(tx: Tx) -> None:
+    write(tx, 2)
+    failures = [QueueFull("1000 jobs are waiting to be written")]
+
+    def fail_once() -> None:
+        room.clock.set()
+        if failures:
+            raise failures.pop()
+
+    room = Room(tx, fail_once)
+    async with room.sending(2):
+        pass
+    assert not failures
+    assert room.marks() == [2]
+
+
+async def test_no_watermark_is_stored_after_the_session_has_ended(tx: Tx) -> None:
+    write(tx, 4)
+    room, stalled = Room(tx), asyncio.Event()
+    at_once = room.internal
+
+    async def stalling(caller: object, command: Any) -> Any:
+        await stalled.wait()
+        return await at_once(caller, command)
+
+    room.internal = stalling  # type: ignore[method-assign]
+    task = asyncio.create_task(room.uplink.run())
+    async with asyncio.timeout(30):
+        while room.uplink.sent_events < 4:
+            await asyncio.sleep(0)
+        for _ in range(5):  # as `cancelled` does, every now and then
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        stalled.set()
+        await asyncio.wait((task,))
+    done = room.marks()
+    assert done[-1] == 4
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert room.marks() == done
 
 
 async def test_the_last_watermark_is_stored_when_the_session_ends(tx: Tx) -> None:
