@@ -14,6 +14,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -90,12 +91,20 @@ async def pair(
 
     ``host`` and ``port`` are the hub's HTTPS address.  Raises HubUnreachable, WrongHub,
     PairingRefused, or PairingFailed when the answer can't be used.  A call that ended in
-    HubUnreachable after the code was sent may be repeated: the same key is offered again.
+    HubUnreachable after the code was sent may be repeated: the same key (without a certificate the
+    same nonce) is offered again.
     """
     fingerprint = normal_fingerprint(ca_fingerprint)
-    key = await asyncio.to_thread(store.pending_key) if auth == "mtls" else None
-    csr = None if key is None else _csr_pem(request_certificate(key))
-    request = PairRequest(code=code, auth=DeviceAuth(auth), csr=csr, model=model, firmware=firmware)
+    key = await asyncio.to_thread(store.pending_key)
+    mtls = auth == "mtls"
+    request = PairRequest(
+        code=code,
+        auth=DeviceAuth(auth),
+        csr=_csr_pem(request_certificate(key)) if mtls else None,
+        nonce=None if mtls else _nonce(key),
+        model=model,
+        firmware=firmware,
+    )
     base = _base_url(host, port)
     async with _session(await _pinned(base, fingerprint, timeout_s), timeout_s) as http:
         hello = await _call(http, "GET", f"{base}/hello", None, Hello)
@@ -202,6 +211,14 @@ def _until_ms(certificate: str) -> int:
     except ValueError as error:
         raise PairingFailed("the hub's answer holds an unreadable certificate") from error
     return int(end.timestamp()) * 1000
+
+
+def _nonce(key: ec.EllipticCurvePrivateKey) -> str:
+    """Names this pairing where no key is certified: a hash of the public half, which stays here."""
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return sha256(public).hexdigest()
 
 
 def _csr_pem(csr: x509.CertificateSigningRequest) -> str:

@@ -38,11 +38,22 @@ class Hello(Outgoing):
 
 
 class PairRequest(Incoming):
-    """A device spends a pairing code.  ``csr`` (PEM) is needed for a client certificate."""
+    """A device spends a pairing code.  ``csr`` (PEM) is needed for a client certificate.
+
+    Whoever heard no answer asks again: with the key of the same ``csr``, or without one the same
+    ``nonce``, the code gives the same device until it was seen for the first time.
+    """
 
     code: str = Field(min_length=4, max_length=32)
     auth: DeviceAuth = DeviceAuth.MTLS
     csr: str | None = Field(default=None, max_length=16_384)
+    nonce: str | None = Field(
+        default=None,
+        min_length=32,
+        max_length=64,
+        pattern=r"^[0-9a-f-]+$",
+        description="Random, made by the device for this pairing; with a new password each time.",
+    )
     model: str = Field(default="", max_length=64)
     firmware: str = Field(default="", max_length=64)
 

@@ -28,6 +28,7 @@ NOT_FREE_TEXT = frozenset(
         "last4",
         "pin",
         "csr",
+        "nonce",
         "certificate",
         "basket_id",
         "sale_id",

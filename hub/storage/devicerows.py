@@ -314,6 +314,11 @@ def add_pairing(tx: Tx, row: PairingRow) -> None:
     )
 
 
+def set_password(tx: Tx, device_id: str, password_hash: str) -> None:
+    """Another password for a device that was never told the old one."""
+    tx.run("UPDATE devices SET password_hash = ? WHERE device_id = ?", password_hash, device_id)
+
+
 def use_pairing(tx: Tx, pairing_id: str, device_id: str) -> None:
     """Spend a pairing."""
     tx.run(

@@ -131,7 +131,11 @@ class PairingDesk:
         if normal_code(request.code) is None:
             raise _wrong_code()
         async with self._at_once:
-            key_hash = await asyncio.to_thread(_key_hash, request.csr) if mtls else ""
+            key_hash = (
+                await asyncio.to_thread(_key_hash, request.csr)
+                if mtls
+                else _nonce_hash(request.nonce)
+            )
             password = None if mtls else new_password(self._randomness)
             outcome: PairingOutcome = await self._gate.internal(
                 HUB,
@@ -266,6 +270,11 @@ def _key_hash(csr: str | None) -> str:
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return sha256(der).hexdigest()
+
+
+def _nonce_hash(nonce: str | None) -> str:
+    """Names the pairing of a device without a key; empty: it can't be asked for again."""
+    return sha256(f"nonce {nonce}".encode()).hexdigest() if nonce else ""
 
 
 def _not_known_here(_serial: int) -> bool:

@@ -55,8 +55,9 @@ class KeepPairing(InternalCommand):
 class PairDevice(InternalCommand):
     """A device offers a code; the value is a :class:`PairingOutcome`.
 
-    ``key_hash`` names the key it wants certified: the same code and key again, before the device
-    was ever seen, find the same device (its answer was lost on the way).  Empty: no repeats.
+    ``key_hash`` names the key it wants certified, or its nonce: the same code and key again, before
+    the device was ever seen, find the same device (its answer was lost on the way), which has the
+    new password from then on.  Empty: no repeats.
     """
 
     code: str
@@ -374,9 +375,13 @@ def _repeated(unit: Unit, device_id: str, command: PairDevice) -> Paired | None:
     device = devicerows.get(unit.tx, device_id)
     if device is None or device.status != "paired" or not command.key_hash:
         return None
+    if device.auth != command.auth:
+        return None
     known = json.loads(device.meta).get("pairing_key", "")
     if not hmac.compare_digest(str(known).encode(), command.key_hash.encode()):
         return None
+    if command.password_hash is not None:
+        devicerows.set_password(unit.tx, device_id, command.password_hash)
     return _paired(device)
 
 

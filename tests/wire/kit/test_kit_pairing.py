@@ -235,6 +235,32 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     assert keys[0] == keys[1]
 
 
+async def test_a_password_device_asks_again_under_the_same_nonce(
+    door: PairingDoor, store: IdentityStore, tmp_path: Path
+) -> None:
+    door.lose_answers = 1
+
+    async def ask(into: IdentityStore) -> None:
+        await pair(
+            into,
+            host="127.0.0.1",
+            port=door.port,
+            ca_fingerprint=door.authority.fingerprint,
+            code=CODE,
+            auth="password",
+        )
+
+    with pytest.raises(HubUnreachable):
+        await ask(store)
+    await ask(store)
+    await ask(store)  # paired anew: another pairing
+    await ask(IdentityStore(tmp_path / "another device"))
+    first, again, anew, other = (one["nonce"] for one in door.asked)
+    assert first == again
+    assert len({first, anew, other}) == 3
+    assert all("csr" not in one for one in door.asked)
+
+
 async def test_a_hub_of_another_time_is_named(door: PairingDoor, store: IdentityStore) -> None:
     door.contract = [7, 9]
     with pytest.raises(PairingFailed, match="update the older"):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.contract.admin import RevokeDevice
+from hub.security.passwords import PasswordHash, password_fits
 from hub.security.renewal import proof_message
 from hub.service.internal import KeepCertificate, MarkMeta
 from hub.service.notices import DeviceChanged, DeviceRevoked
@@ -96,6 +97,32 @@ async def test_the_same_key_finds_its_device_again_until_the_device_was_seen(
         assert (status, again["device_id"]) == (200, first["device_id"])
         await hub.gate.internal(SHELL, MarkMeta(first["device_id"], "T5", "1.2", "{}"))
         assert (await post(http, "/api/1/pair", asked(opened.code, key)))[0] == 403
+
+
+def fits(password: str, row: devicerows.DeviceRow) -> bool:
+    assert row.password_hash is not None
+    return password_fits(password, PasswordHash.parse(row.password_hash))
+
+
+async def test_a_password_device_whose_answer_was_lost_finds_itself_again(hub: HubParts) -> None:
+    opened = await hub.open_pairing(kind="kiosk")
+    body = {"code": opened.code, "auth": "password", "nonce": "0c" * 32}
+    async with hub.client() as http:
+        _, first = await post(http, "/api/1/pair", body)
+        status, again = await post(http, "/api/1/pair", body)
+        assert (status, again["device_id"]) == (200, first["device_id"])
+        assert again["password"] != first["password"]
+        row = await hub.gate.read(lambda rows: devicerows.get(rows, "kiosk-01"))
+        assert fits(again["password"], row), "the last one told is good"
+        assert not fits(first["password"], row)
+        other = body | {"nonce": "0d" * 32}
+        assert (await post(http, "/api/1/pair", other))[0] == 403
+        mtls = asked(opened.code) | {"nonce": "0c" * 32}
+        assert (await post(http, "/api/1/pair", mtls))[0] == 403
+        await hub.gate.internal(SHELL, MarkMeta("kiosk-01", "K5", "1.2", "{}"))
+        assert (await post(http, "/api/1/pair", body))[0] == 403, "it was seen: its code is spent"
+    kept = await hub.gate.read(lambda rows: devicerows.listed(rows, 0, 9))
+    assert [one.device.device_id for one in kept] == ["kiosk-01"]
 
 
 async def test_five_wrong_codes_void_the_open_ones(hub: HubParts) -> None:
