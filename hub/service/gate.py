@@ -169,7 +169,7 @@ class Gate:
             case DomainError():
                 answer = from_domain(error)
             case StorageError():
-                self._forget_books()
+                self._forget_books(error)
                 answer = from_storage(error)
             case OverflowError():
                 answer = TOO_BIG
@@ -189,8 +189,8 @@ class Gate:
         try:
             text = self._dispatch(caller, operation, command, key, None)
             reply = json.loads(text if isinstance(text, str) else await text)
-        except StorageError:
-            self._forget_books()
+        except StorageError as error:
+            self._forget_books(error)
             raise
         if not reply["ok"]:
             raise Refusal(Problem.model_validate(reply["problem"]))
@@ -205,16 +205,18 @@ class Gate:
 
         try:
             return await self._writer.submit(work, background=command.background)
-        except OverflowError:
-            self._forget_books()
+        except OverflowError as error:
+            self._forget_books(error)
             raise Refusal(TOO_BIG) from None
-        except Exception:
-            self._forget_books()
+        except Exception as error:
+            self._forget_books(error)
             raise
 
-    def _forget_books(self) -> None:
-        """What was read inside a transaction that is gone may never have been true."""
-        self._write_books = Books(self.shop.currency)
+    def _forget_books(self, error: Exception) -> None:
+        """What was read inside a transaction that is gone may never have been true.  Whoever found
+        the queue full has read nothing, and the writer has no time to read all of it again."""
+        if not isinstance(error, QueueFull):
+            self._write_books = Books(self.shop.currency)
 
     async def read(self, query: Callable[[Rows], Any]) -> Any:
         """A longer read in a reader's thread."""

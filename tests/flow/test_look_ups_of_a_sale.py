@@ -83,6 +83,17 @@ def test_the_books_keep_a_bounded_number_of_products(
     assert shelf.find("p4") is shelf.find("p4")
 
 
+def test_a_full_queue_makes_nobody_read_the_books_again(shop: Shop) -> None:
+    shop.sell("till-1", "tea", 1, 499)
+    known = shop.gate._write_books
+    shop.core.queue_limit = 0
+    line = {"code": "tea", "qty": 1, "unit_price_minor": 499}
+
+    assert shop.no("till-1", "sale/commit", shop.sale(line, total_minor=499))["code"] == "busy"
+
+    assert shop.gate._write_books is known
+
+
 def test_too_little_on_the_shelf_is_found_before_anything_is_written(shop: Shop) -> None:
     words: list[str] = []
     line = {"code": "tea", "qty": 99, "unit_price_minor": 499}
