@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from scripts.benchmarks.figures import Figure, Outcome, Skipped
+from scripts.benchmarks.figures import Figure, Outcome, Series, Sheet, Skipped
 from scripts.benchmarks.measure import SyncProbe
 
 
@@ -21,13 +21,16 @@ class Missing(Exception):
 @dataclass(slots=True)
 class Bench:
     """``sync_ms`` is what one durable overwrite took on this disk at the start of the run;
-    ``say`` shows people what is being done."""
+    ``say`` shows people what is being done; large databases are kept in ``seeds``."""
 
     folder: Path
     quick: bool
     wanted: frozenset[str]
     say: Callable[[str], None]
+    seeds: Path | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
     sync_ms: float = 0.0
 
     def __post_init__(self) -> None:
@@ -48,6 +51,14 @@ class Bench:
         """A figure can't be measured here."""
         if self.wants(name):
             self.outcomes.append(Skipped(name, reason))
+
+    def draw(self, *series: Series) -> None:
+        """Something that grows is measured."""
+        self.series.extend(series)
+
+    def show(self, sheet: Sheet) -> None:
+        """A comparison for the report."""
+        self.sheets.append(sheet)
 
     def runs(self, quick: int, full: int) -> int:
         """How many rounds."""

@@ -28,6 +28,7 @@ class Family:
 
 
 _SALES = ("store", "sale")
+_UPLINK = ("uplink.cpu", "uplink.sale")
 FAMILIES = (
     Family(
         "durable sales, storage alone and whole gate",
@@ -44,16 +45,42 @@ FAMILIES = (
         "a sale from a till over MQTT", "sales", ("till.latency", "till.cpu", "till.throughput")
     ),
     Family("sixteen tills, slow disk", "sales", ("till.throughput.slow",), "run_slow", True),
-    Family("a scan in a large catalogue", "lookups", ("lookup.p99",)),
+    Family(
+        "a scan in a large catalogue; catalogues of several sizes",
+        "lookups",
+        ("lookup.p99", "growth.lookup"),
+    ),
     Family("years of sales, a long outage", "growth", ("growth.commit", "growth.outbox")),
     Family("selling during an import", "imports", ("import.sale",)),
-    Family("events to the cloud", "uplink", ("uplink.cpu", "uplink.sale")),
-    Family("start and memory", "daemon", ("daemon.ready", "daemon.memory")),
-    Family("three hundred devices", "crowd", ("crowd.cpu", "crowd.p99"), full_only=True),
+    Family("events to the cloud, selling while an outage drains", "uplink", _UPLINK),
     Family(
-        "what a shop would use instead",
+        "sale to cloud, cloud to till",
+        "freshness",
+        tuple(f"link.{what}.{pace}" for what in ("sale", "notice") for pace in ("calm", "peak")),
+    ),
+    Family("start and memory", "daemon", ("daemon.ready", "daemon.memory")),
+    Family(
+        "one to three hundred devices",
+        "crowd",
+        ("crowd.cpu", "crowd.p99", "crowd.sales"),
+        full_only=True,
+    ),
+    Family("simulated shops", "trials", ("simulation.days",), "run_simulation"),
+    Family(
+        "what a shop would use instead: durable queues",
         "queues",
-        ("instead.persist-queue", "instead.huey", "instead.procrastinate"),
+        tuple(
+            f"instead.{kind}.{clients}"
+            for kind in ("persist-queue", "huey", "procrastinate")
+            for clients in (1, 10)
+        ),
+    ),
+    Family(
+        "what a shop would use instead: another gateway's storage at kill -9",
+        "trials",
+        ("instead.thingsboard",),
+        "run_kills",
+        full_only=True,
     ),
 )
 ALL_NAMES = tuple(name for family in FAMILIES for name in family.names)

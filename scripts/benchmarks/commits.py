@@ -22,7 +22,7 @@ from hub.config import Settings
 from hub.storage.sqlite import Connection
 from scripts.benchmarks.bench import Bench, Missing, between
 from scripts.benchmarks.counter import open_counter, sale_body
-from scripts.benchmarks.figures import NO_AIM, Aim
+from scripts.benchmarks.figures import NO_AIM, Aim, Line, Series
 from scripts.benchmarks.measure import SyncProbe, figure
 from scripts.benchmarks.readysales import open_store, ready_sale
 from scripts.benchmarks.seeding import add_device, found_shop, settings_for
@@ -87,6 +87,31 @@ async def _measure(bench: Bench, suffix: str, preload: Path | None) -> None:
                 aim=Aim(at_least=_aim(int(count), sync_ms)) if kind == "store" else NO_AIM,
                 explanation=f"durable: {_ABOUT[kind]}, {count} at a time"
                 f"{', with fsync slowed by 5 ms' if preload else ''}: how many share a sync",
+            )
+        )
+    _draw(bench, rounds, suffix)
+
+
+def _draw(bench: Bench, rounds: dict[str, list[tuple[float, float]]], suffix: str) -> None:
+    lines = []
+    floors = []
+    for kind, label in (("store", "storage layer alone"), ("sale", "whole gate")):
+        found = {n: rounds[f"{kind}.{n}"] for n in CLIENTS if f"{kind}.{n}" in rounds}
+        if len(found) > 1:
+            points = tuple((n, median(one[0] for one in each)) for n, each in found.items())
+            lines.append(Line(label, points))
+            floors += [floor for each in found.values() for _, floor in each]
+    if lines:
+        syncs = tuple((n, median(floors)) for n in CLIENTS)
+        title = f"Durable sales, {'fsync slowed by 5 ms' if suffix else 'the disk as it is'}"
+        bench.draw(
+            Series(
+                f"clients{suffix}",
+                title,
+                "sales under way at a time",
+                "per second",
+                (*lines, Line(FLOOR, syncs, True)),
+                log_y=True,
             )
         )
 

@@ -6,12 +6,13 @@ only processor time counts here.  ``sqlite`` is the time inside the library, sta
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import thread_time_ns
 from typing import Any, cast
@@ -263,3 +264,7 @@ def show(profiles: list[Profile]) -> None:
     for calls, spent_us, sql in last.statements:
         detail.add_row(f"{calls:.2f}", f"{spent_us:.1f}", sql[:90])
     console.print(detail)
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(one) for one in measure(int(sys.argv[1]))]))

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -39,7 +40,7 @@ def figure(
     aim: Aim,
     explanation: str,
 ) -> Figure:
-    """A figure of rounds of ``(value, floor)``, both in ``unit``."""
+    """A figure of rounds of ``(value, floor)``, both in ``unit``; floors are above 0."""
     ratios = [value / floor for value, floor in rounds]
     return Figure(
         name=name,
@@ -52,6 +53,50 @@ def figure(
         spread=spread_of(ratios),
         runs=len(rounds),
         explanation=explanation,
+    )
+
+
+def bare_figure(
+    name: str, values: Sequence[float], *, unit: str, aim: Aim, explanation: str
+) -> Figure:
+    """A figure that has nothing to be held against."""
+    return Figure(
+        name=name,
+        value=median(values),
+        unit=unit,
+        floor=None,
+        floor_name="",
+        ratio=None,
+        aim=aim,
+        spread=spread_of(values),
+        runs=len(values),
+        explanation=explanation,
+    )
+
+
+def tail_figure(
+    name: str,
+    rounds: Sequence[tuple[Sequence[float], Sequence[float]]],
+    *,
+    unit: str,
+    floor_name: str,
+    aim: Aim,
+    explanation: str,
+) -> Figure:
+    """A 99th percentile over all samples of all rounds; ratio and spread are those of the rounds'
+    own percentiles.  A few samples' 99th percentile is the slowest of them."""
+    found = figure(
+        name,
+        [(percentile(values, 0.99), percentile(floors, 0.99)) for values, floors in rounds],
+        unit=unit,
+        floor_name=floor_name,
+        aim=aim,
+        explanation=explanation,
+    )
+    return replace(
+        found,
+        value=percentile([one for values, _ in rounds for one in values], 0.99),
+        floor=percentile([one for _, floors in rounds for one in floors], 0.99),
     )
 
 

@@ -7,6 +7,7 @@ would have brought it there, and bulk sales carry hashes of zeros: nothing measu
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ PRICE_MINOR = 119
 _STOCK_QTY = 1_000_000_000
 _DAY_MS = 86_400_000
 _REPLY_BYTES = 300
+_PERMISSIONS = {"sale.sell": None, "sale.discount": 500, "stock.receive": None}
+_TAX_POLICY = {"mode": "inclusive", "rounding_scope": "line", "rounding": "half_up"}
+_TAX_RATE = {"tax_code": "standard", "name": "standard", "rate_ppm": 190_000}
 
 
 def settings_for(base: Path, **sections: dict[str, Any]) -> Settings:
@@ -73,15 +77,12 @@ def gtin_of(number: int) -> str:
 
 
 def _add_taxes(conn: Connection) -> None:
-    policy = {"mode": "inclusive", "rounding_scope": "line", "rounding": "half_up"}
-    rate = {"tax_code": "standard", "name": "standard", "rate_ppm": 190_000}
-    for code, row in (("", policy), ("standard", rate)):
+    for code, row in (("", _TAX_POLICY), ("standard", _TAX_RATE)):
         conn.execute("INSERT INTO taxes VALUES (1, ?, ?)", (code, json.dumps(row)))
 
 
 def _add_staff(conn: Connection, pin_hash: str) -> None:
-    permissions = {"sale.sell": None, "sale.discount": {"max_minor": 500}, "stock.receive": None}
-    conn.execute("INSERT INTO roles VALUES (1, 'cashier', ?)", (json.dumps(permissions),))
+    conn.execute("INSERT INTO roles VALUES (1, 'cashier', ?)", (json.dumps(_PERMISSIONS),))
     conn.execute("INSERT INTO staff VALUES (1, ?, 'Anna', 'cashier', ?, 1)", (STAFF, pin_hash))
 
 
@@ -102,6 +103,41 @@ def _add_products(conn: Connection, count: int) -> None:
     conn.executemany(
         "INSERT INTO stock (sku_id, sellable) VALUES (?, ?)", ((n, _STOCK_QTY) for n in numbers)
     )
+
+
+def cloud_rows(folder: Path, products: int = 100) -> None:
+    """The data sets of ``found_shop`` as a cloud has them: JSON Lines files in a new folder; and a
+    hundred products from number 5,000 on that nobody sells, whose prices may change."""
+    folder.mkdir(parents=True)
+    numbers = (*range(1, products + 1), *range(5000, 5100))
+    catalog = (
+        {
+            "sku": sku_of(n),
+            "name": f"Product number {n} of the shop",
+            "barcodes": [gtin_of(n).zfill(14)],
+            "uom": "each",
+            "scale": 0,
+            "tax_code": "standard",
+            "category": "grocery",
+        }
+        for n in numbers
+    )
+    prices = ({"sku": sku_of(n), "price_minor": PRICE_MINOR} for n in numbers)
+    staff = (
+        {"kind": "role", "role": "cashier", "permissions": _PERMISSIONS},
+        {
+            "kind": "staff",
+            "staff_id": STAFF,
+            "name": "Anna",
+            "role": "cashier",
+            "pin_hash": pins.hash_pin(PIN, SystemRandomness()),
+        },
+    )
+    taxes = ({"kind": "policy", **_TAX_POLICY}, {"kind": "rate", **_TAX_RATE})
+    tables = {"catalog": catalog, "prices": prices, "staff": staff, "taxes": taxes, "policies": ()}
+    for name, rows in tables.items():
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / f"{name}.jsonl").write_text(text)
 
 
 def add_device(conn: Connection, device_id: str, *, signed_in: bool = True) -> None:
@@ -195,21 +231,40 @@ _HEADS = (
 )
 
 
-def add_sales(conn: Connection, count: int, *, events: bool = True) -> None:
-    """``count`` old sales of four lines with all their rows; their events are acked."""
+def _nobody(done: int) -> None:
+    """Listens."""
+
+
+def add_sales(
+    conn: Connection,
+    count: int,
+    *,
+    events: bool = True,
+    on_piece: Callable[[int], None] = _nobody,
+) -> None:
+    """``count`` old sales of four lines with all their rows; their events are acked.
+    ``on_piece`` hears how many are written, and may raise to stop it."""
     start_ms = SystemClock().wall_ms() - 20 * _DAY_MS
-    _bulk(conn, (*_BULK, _BULK_OUTBOX) if events else _BULK, count, start_ms)
+    _bulk(conn, (*_BULK, _BULK_OUTBOX) if events else _BULK, count, start_ms, on_piece)
     if events:
         conn.execute(_HEADS, (count, count))
 
 
-def add_pending_events(conn: Connection, count: int) -> None:
+def add_pending_events(
+    conn: Connection, count: int, *, on_piece: Callable[[int], None] = _nobody
+) -> None:
     """``count`` events of sales that wait for the cloud."""
-    _bulk(conn, (_BULK_OUTBOX,), count, SystemClock().wall_ms() - _DAY_MS)
+    _bulk(conn, (_BULK_OUTBOX,), count, SystemClock().wall_ms() - _DAY_MS, on_piece)
     conn.execute(_HEADS, (count, 0))
 
 
-def _bulk(conn: Connection, statements: tuple[str, ...], count: int, start_ms: int) -> None:
+def _bulk(
+    conn: Connection,
+    statements: tuple[str, ...],
+    count: int,
+    start_ms: int,
+    on_piece: Callable[[int], None],
+) -> None:
     """In pieces, so that the write-ahead log stays small."""
     conn.execute("PRAGMA synchronous = OFF")
     conn.execute("PRAGMA foreign_keys = OFF")
@@ -220,6 +275,7 @@ def _bulk(conn: Connection, statements: tuple[str, ...], count: int, start_ms: i
             used = max(n for n in range(1, 5) if f"?{n}" in statement)
             conn.execute(statement, bounds[:used])
         conn.execute("COMMIT")
+        on_piece(bounds[1])
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.execute("PRAGMA foreign_keys = ON")
     conn.execute("PRAGMA synchronous = FULL")

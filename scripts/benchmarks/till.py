@@ -6,6 +6,7 @@ The same till talks to a hub and to the echo that is its floor.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -33,10 +34,12 @@ class TillKey:
 
 
 class Till:
-    """One connection; as many requests at once as are asked."""
+    """One connection; as many requests at once as are asked.  ``on_notice`` hears the topic of
+    whatever is told without having been asked for."""
 
     def __init__(self, link: Link, topics: Topics, device_id: str) -> None:
         self.device_id = device_id
+        self.on_notice: Callable[[str], None] = lambda topic: None
         self._link = link
         self._topics = topics
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
@@ -114,6 +117,9 @@ class Till:
         await self._link.bye()
 
     def _heard(self, message: Message) -> None:
-        reply = self._waiting.get(message.correlation or "")
+        if message.correlation is None:
+            self.on_notice(message.topic)
+            return
+        reply = self._waiting.get(message.correlation)
         if reply is not None and not reply.done():
             reply.set_result(message.payload)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
@@ -27,7 +28,7 @@ from hub.storage.rows import Tx
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import IDS, Counter, open_counter, sale_body
 from scripts.benchmarks.figures import Aim
-from scripts.benchmarks.measure import figure, interleaved, percentile
+from scripts.benchmarks.measure import figure, interleaved, tail_figure
 from scripts.benchmarks.nullcloud import OMS_INCARNATION
 from scripts.benchmarks.seeding import (
     STORE,
@@ -41,7 +42,7 @@ from scripts.rig.process import Child
 NAMES = ("uplink.cpu", "uplink.sale")
 BATCH = 100
 SALES_PER_S = 20
-_SENT_S = 60.0
+_SENT_S = 300.0
 _LIMITS = Limits(BATCH, 262_144)
 
 
@@ -160,28 +161,43 @@ async def _cpu(bench: Bench, link: _Link, url: str) -> None:
 
 
 async def _sales(bench: Bench, link: _Link) -> None:
-    async def selling_ms() -> float:
-        spent = []
-        for number in range(bench.size(25, 200)):
-            sale = sale_body(number)
+    rounds: list[tuple[list[float], list[float]]] = []
+    pace: list[float] = []
+    for turn in range(bench.runs(2, 5)):
+        bench.say(f"round {turn + 1}: selling while {link.events:,} events drain")
+        async with link.sending() as uplink:
             start_s = perf_counter()
-            await link.counter.sell(sale)
-            spent.append(took_s := perf_counter() - start_s)
-            await asyncio.sleep(max(0.0, 1 / SALES_PER_S - took_s))
-        return percentile(spent, 0.99) * 1000
-
-    async def draining_ms() -> float:
-        async with link.sending():
-            return await selling_ms()
-
+            drained = asyncio.create_task(link.sent(uplink, link.events))
+            draining = await _sold_ms(link.counter, drained.done)
+            await drained
+            pace.append(link.events / (perf_counter() - start_s))
+        calm = await _sold_ms(link.counter, lambda: False, at_most=len(draining))
+        rounds.append((draining, calm))
     bench.add(
-        figure(
+        tail_figure(
             "uplink.sale",
-            await interleaved(bench.runs(2, 7), draining_ms, selling_ms),
+            rounds,
             unit="ms",
             floor_name="the same with nothing to send, p99",
             aim=Aim(at_most=2),
             explanation=f"{SALES_PER_S} durable sales a second while {link.events:,} events of an "
-            "outage drain to a cloud that takes everything, the 99th percentile",
+            f"outage drain ({median(pace):,.0f} events/s) to a cloud that takes everything, from "
+            "the first batch to the last, the 99th percentile",
         )
     )
+
+
+async def _sold_ms(
+    counter: Counter, done: Callable[[], bool], at_most: int = 100_000
+) -> list[float]:
+    """Sell at a steady pace, at most so often, until it is done."""
+    spent: list[float] = []
+    begun_s = perf_counter()
+    while not done() and len(spent) < at_most:
+        sale = sale_body(len(spent))
+        start_s = perf_counter()
+        await counter.sell(sale)
+        spent.append((perf_counter() - start_s) * 1000)
+        pause_s = begun_s + len(spent) / SALES_PER_S - perf_counter()
+        await asyncio.sleep(max(0.0, pause_s))
+    return spent

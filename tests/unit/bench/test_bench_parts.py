@@ -12,8 +12,8 @@ from scripts.benchmarks import measure
 from scripts.benchmarks.__main__ import command
 from scripts.benchmarks.bench import Bench, between
 from scripts.benchmarks.catalogue import ALL_NAMES, FAMILIES, chosen
-from scripts.benchmarks.figures import NO_AIM, Aim, Figure, Skipped
-from scripts.benchmarks.report import print_json
+from scripts.benchmarks.figures import NO_AIM, Aim, Figure
+from scripts.benchmarks.report import print_json, result_of
 
 
 def figure_of(aim: Aim, *rounds: tuple[float, float]) -> Figure:
@@ -95,9 +95,11 @@ def test_a_figure_that_nobody_asked_for_is_left_out(tmp_path: Path) -> None:
     assert [outcome.name for outcome in bench.outcomes] == ["x"]
 
 
-def test_the_json_form_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    found = figure_of(Aim(at_most=3), (2.0, 1.0))
-    print_json([found, Skipped("y", "no compiler")], {"cpus": 2, "sync_ms": 0.1})
+def test_the_json_form_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(tmp_path, True, frozenset({"x", "y"}), lambda text: None)
+    bench.add(figure_of(Aim(at_most=3), (2.0, 1.0)))
+    bench.skip("y", "no compiler")
+    print_json(result_of(bench, {"cpus": 2, "sync_ms": 0.1}))
     printed = json.loads(capsys.readouterr().out)
     assert printed["machine"] == {"cpus": 2, "sync_ms": 0.1}
     assert printed["skipped"] == [{"name": "y", "reason": "no compiler"}]
