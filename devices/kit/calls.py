@@ -137,7 +137,8 @@ class Calls:
         except (LinkLost, TooMuch) as error:
             call.cause = str(error)
             return
-        call.cause = "the hub does not answer"
+        if call.tries == 1:  # what an earlier try saw says more, until this one has seen something
+            call.cause = "the hub does not answer"
         setback = asyncio.create_task(_setback(ack))
         try:
             watched: set[asyncio.Future[Any]] = {call.reply, link.closed, setback}
@@ -146,6 +147,8 @@ class Calls:
                 call.cause = "the link was lost"
             elif setback.done():
                 call.cause = setback.result()
+            elif not call.reply.done():
+                call.cause = "the hub does not answer"
         finally:
             setback.cancel()
 

@@ -33,6 +33,7 @@ _PORTS = (15_000, 31_999)
 _PORT_TRIES = 200
 _GONE_S = 10.0
 _POLL_S = 0.02
+_given: set[int] = set()
 _HUB = "import sys; from hub.cli import main; sys.exit(main())"
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -60,13 +61,30 @@ class Ports:
 
 
 def free_port(randomness: Randomness, host: str = HOST) -> int:
-    """A port that nobody uses just now, below those that outgoing connections are given."""
-    low, high = _PORTS
+    """A port that nobody uses just now, below those that outgoing connections are given.
+
+    One that was given before is not given again: whose server it is may be down for a moment.
+    Test processes that run side by side (pytest-xdist) each have ports of their own.
+    """
+    low, high = _own_ports(os.environ)
     for _ in range(_PORT_TRIES):
         port = low + int(randomness.uniform(0, high - low))
-        if is_free(port, host):
+        if port not in _given and is_free(port, host):
+            _given.add(port)
             return port
     raise OSError(errno.EADDRINUSE, f"no free port found between {low} and {high}")
+
+
+def _own_ports(environment: Mapping[str, str]) -> tuple[int, int]:
+    """The first of this process's ports, and the first that is another's."""
+    low, high = _PORTS
+    number = environment.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    count = environment.get("PYTEST_XDIST_WORKER_COUNT", "")
+    if not (number.isdecimal() and count.isdecimal()):
+        return low, high
+    share = (high - low) // max(1, int(count))
+    first = low + share * (int(number) % max(1, int(count)))
+    return first, first + share
 
 
 def is_free(port: int, host: str = HOST) -> bool:

@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from hub.contract.topics import Topics
 from tests.support.aclworld import CONTROL, HOLE, WAIT_S, World, addresses, filled, rights, world
 from tests.support.rawmqtt import Login, Raw, raw_device
+from tests.support.tidypaho import TidyClient
 
 
 def test_every_topic_has_an_expectation() -> None:
@@ -160,7 +161,7 @@ def one_request_only(topics: Iterable[str]) -> list[str]:
 
 async def leave_will(login: Login, topic: str, payload: bytes) -> None:
     """Connect with a will, then let the connection break."""
-    client = mqtt.Client(
+    client = TidyClient(
         CallbackAPIVersion.VERSION2, login.device_id, protocol=mqtt.MQTTv5,
         transport="websockets" if login.websocket else "tcp", reconnect_on_failure=False,
     )  # fmt: skip

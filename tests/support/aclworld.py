@@ -24,6 +24,7 @@ from hub.contract.topics import Topics
 from hub.security.passwords import hash_password
 from tests.support.hubbox import Box, open_box
 from tests.support.rawmqtt import Login
+from tests.support.tidypaho import TidyClient
 
 OBSERVER: Final = "$observer"
 PASSWORD: Final = "observer's own"
@@ -140,7 +141,7 @@ class Observer:
 @contextlib.asynccontextmanager
 async def observing(box: Box) -> AsyncIterator[Observer]:
     """On the unix socket that WebSockets are handed to."""
-    client = mqtt.Client(
+    client = TidyClient(
         CallbackAPIVersion.VERSION2, OBSERVER, protocol=mqtt.MQTTv5, transport="unix",
         reconnect_on_failure=False,
     )  # fmt: skip

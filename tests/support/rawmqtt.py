@@ -16,8 +16,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-WAIT_S = 15.0
-CLOSED_SLOWLY_S = 30.0
+from tests.support.tidypaho import TidyClient
+
+WAIT_S = 40.0
+CLOSED_SLOWLY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def encoded(body: object) -> bytes:
 async def raw_device(login: Login, store: str, *, subscribe: bool = True) -> AsyncIterator[Raw]:
     """Connect once (no reconnects); ``await raw.outcome`` is ``Success`` or why not."""
     loop = asyncio.get_running_loop()
-    client = mqtt.Client(
+    client = TidyClient(
         CallbackAPIVersion.VERSION2,
         client_id=login.device_id,
         protocol=mqtt.MQTTv311 if login.old else mqtt.MQTTv5,

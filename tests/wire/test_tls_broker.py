@@ -6,9 +6,7 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,18 +19,15 @@ from hub.clock import SystemClock, SystemRandomness
 from hub.security.authority import Authority
 from hub.security.certificates import DAY_MS, Revoked
 from hub.security.passwords import hash_password, new_password
+from scripts.rig import free_port
 
+RANDOM = SystemRandomness()
 NOW_MS = SystemClock().wall_ms()
 PLUGIN = "mosquitto_dynamic_security.so"
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 ANYTHING = dict.fromkeys(
     ("publishClientSend", "publishClientReceive", "subscribe", "unsubscribe"), True
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Broker:
@@ -43,7 +38,7 @@ class Broker:
         self.authority = Authority.open(directory / "tls", store_name="Shop", now_ms=NOW_MS)
         self.authority.ensure_server("hub", [], [], NOW_MS)
         self.authority.issue_crl([], NOW_MS)
-        self.password_port, self.mutual_port = free_port(), free_port()
+        self.password_port, self.mutual_port = free_port(RANDOM), free_port(RANDOM)
         self.password = new_password(SystemRandomness())
         self.device("till-1")
         self._write_dynsec()
@@ -76,12 +71,13 @@ class Broker:
         assert self._process
         self._process.send_signal(signal.SIGHUP)
         self.wait_for_log("Reloading config")
-        time.sleep(0.5)  # it loses a signal that comes while it is reading
+        # It loses a signal that comes while it is reading, and has read when it answers again.
+        assert self.accepts_password("scanner-1", self.password)
 
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
 
     def wait_for_log(self, text: str) -> None:
         assert self._process
@@ -108,7 +104,7 @@ class Broker:
         where = ["-h", "localhost", "-p", str(port), "--cafile", trusted]
         message = ["-V", "5", "-q", "1", "-t", "hello", "-m", "x"]
         command = [program, *where, *credentials, *message]
-        ended = subprocess.run(command, check=False, capture_output=True, timeout=20)
+        ended = subprocess.run(command, check=False, capture_output=True, timeout=60)
         return ended.returncode == 0
 
     def _write_dynsec(self) -> None:

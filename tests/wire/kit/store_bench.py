@@ -28,14 +28,16 @@ from paho.mqtt.properties import Properties
 
 from devices.kit import HubClient, IdentityStore
 from devices.kit.identity import Identity, request_certificate
+from hub.clock import SystemRandomness
 from hub.contract.envelope import DeviceMeta
 from hub.contract.problems import Code, problem
 from hub.contract.sale import CommitSale, SaleLine, Tender
 from hub.contract.topics import Topics
+from scripts import rig
 
 STORE = "367"
 TOPICS = Topics(STORE)
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 SALE_DONE = {
     "receipt_no": "1",
     "business_day": "2026-01-01",
@@ -49,9 +51,7 @@ SALE_DONE = {
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    return rig.free_port(SystemRandomness())
 
 
 def pem(certificate: x509.Certificate) -> str:

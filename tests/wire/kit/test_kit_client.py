@@ -8,7 +8,8 @@ import uuid
 
 import pytest
 
-from devices.kit import HubClient, Refused, Settled, Unanswered
+from devices.kit import HubClient, Refused, Settled, Unanswered, calls
+from devices.kit.link import Link
 from hub.clock import uuid7_wall_ms
 from hub.contract.base import Nothing, Outgoing
 from hub.contract.catalog import Search, SearchResult
@@ -16,7 +17,7 @@ from hub.contract.envelope import Broadcast
 from hub.contract.problems import Code
 from hub.contract.sale import SaleDone
 from hub.contract.staff import SignOut
-from tests.wire.kit.store_bench import Bench, sale
+from tests.wire.kit.store_bench import PATIENCE_S, Bench, sale
 
 
 async def test_a_request_is_answered(bench: Bench) -> None:
@@ -31,7 +32,9 @@ async def test_an_unanswered_request_is_repeated_with_its_key(bench: Bench) -> N
     async with bench.client() as hub:
         done = await hub.request(sale(), SaleDone)
     assert done.receipt_no == "1"
-    assert len(bench.hub.heard) == 4
+    # At least: an answer that is slow to come is asked for again, too.
+    assert len(bench.hub.heard) >= 4
+    assert not bench.hub.script
     assert len({one.key for one in bench.hub.heard}) == 1
     assert len({one.body for one in bench.hub.heard}) == 1
     assert len(bench.hub.executed) == 1
@@ -49,10 +52,13 @@ async def test_a_busy_hub_is_asked_again(bench: Bench) -> None:
     bench.hub.script.extend(["busy", "busy"])
     async with bench.client() as hub:
         await hub.request(sale(), SaleDone)
-    assert [one.key for one in bench.hub.heard] == [bench.hub.executed[0].key] * 3
+    assert len(bench.hub.executed) == 1
+    assert len(bench.hub.heard) >= 3
+    assert {one.key for one in bench.hub.heard} == {bench.hub.executed[0].key}
 
 
-async def test_a_refusal_is_final(bench: Bench) -> None:
+async def test_a_refusal_is_final(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "ATTEMPT_S", PATIENCE_S)
     bench.hub.script.extend(["refuse", "refuse"])
     async with bench.client() as hub:
         with pytest.raises(Refused) as refused:
@@ -76,18 +82,20 @@ async def test_without_a_hub_the_caller_gets_the_key_to_repeat(bench: Bench) -> 
     await bench.hub.stop()
     command = sale()
     async with bench.client() as hub:
+        await hub.session.link()
         with pytest.raises(Unanswered, match="no hub listens") as unanswered:
-            await hub.request(command, SaleDone, timeout_s=1.0)
+            await hub.request(command, SaleDone, timeout_s=3.0)
         await bench.hub.start()
         await hub.request(command, SaleDone, key=unanswered.value.key)
     assert [one.key for one in bench.hub.executed] == [unanswered.value.key]
 
 
 async def test_a_retryable_problem_is_told_when_time_is_up(bench: Bench) -> None:
-    bench.hub.script.extend(["busy"] * 50)
+    bench.hub.script.extend(["busy"] * 500)
     async with bench.client() as hub:
+        await hub.session.link()
         with pytest.raises(Unanswered) as unanswered:
-            await hub.request(SignOut(), Nothing, timeout_s=0.7)
+            await hub.request(SignOut(), Nothing, timeout_s=3.0)
     assert unanswered.value.problem is not None
     assert unanswered.value.problem.code is Code.BUSY
 
@@ -279,17 +287,30 @@ async def test_a_hub_that_crashes_and_returns_is_asked_again_soon(bench: Bench) 
         await asked
 
 
-async def test_an_old_links_end_leaves_the_new_link_its_ears(bench: Bench) -> None:
+async def test_an_old_links_end_leaves_the_new_link_its_ears(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The new socket has the old one's number: what cleans up after the old one must not know."""
+    monkeypatch.setattr(calls, "ATTEMPT_S", PATIENCE_S)
     async with bench.client() as hub:
-        old = await hub.session.link()
-        hub.session.reconnect("the test says so")
-        while hub.session.connections < 2:
-            await asyncio.sleep(0.01)
-        new = await hub.session.link()
-        assert new._handle == old._handle, "this test needs the number to be used again"
+        old, new = await _another_link(hub)
+        while new._handle != old._handle:  # someone else was quicker to take the number
+            old, new = await _another_link(hub)
         del old
         gc.collect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await hub.request(Search(text="milk"), SearchResult)
         assert hub.repeats == 0
+
+
+async def _another_link(hub: HubClient) -> tuple[Link, Link]:
+    """The present link, which is over then, and the next one."""
+    old, count = await hub.session.link(), hub.session.connections
+    hub.session.reconnect("the test says so")
+    async with asyncio.timeout(PATIENCE_S):
+        while hub.session.connections == count:
+            await asyncio.sleep(0.01)
+    new = await hub.session.link()
+    assert isinstance(old, Link)
+    assert isinstance(new, Link)
+    return old, new

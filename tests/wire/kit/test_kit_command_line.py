@@ -42,7 +42,7 @@ async def test_a_technician_asks_the_hub_from_a_shell(bench: Bench) -> None:
 async def test_without_a_hub_the_shell_says_how_to_repeat(bench: Bench) -> None:
     await bench.hub.stop()
     state = str(bench.folder / "till-1")
-    status, _, err = await kit("request", "--state", state, "--seconds", "1", "staff/sign-out")
+    status, _, err = await kit("request", "--state", state, "--seconds", "2", "staff/sign-out")
     assert status == 3
     assert "repeat with the key" in err
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import datetime as dt
 import ipaddress
-import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -34,17 +33,15 @@ from hub.mqtt.session import HubSession
 from hub.mqtt.supervisor import BrokerStatus, BrokerSupervisor
 from hub.mqtt.topics import Topics
 from hub.security.passwords import hash_password
+from scripts.rig import free_port
+from tests.support.tidypaho import TidyClient
 
 HUB_PASSWORD = "hub-secret"
 CLOCK = SystemClock()
 RANDOM = SystemRandomness()
 TOPICS = Topics("s1")
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+WAIT_S = 40.0
+"""For what comes at once on a machine that has time."""
 
 
 class Authority:
@@ -179,7 +176,7 @@ class Peer:
 
     async def subscribe(self, pattern: str, qos: int = 1) -> str:
         self.client.subscribe(pattern, qos)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             return (await self.suback.get())[0]
 
     async def publish(
@@ -191,11 +188,11 @@ class Peer:
         self.client.publish(topic, payload, qos, retain, properties)
         if qos == 0:
             return ""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             return await self.puback.get()
 
     async def next(self) -> Received:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             return await self.messages.get()
 
     async def leave(self) -> None:
@@ -218,7 +215,7 @@ async def peer(
 ) -> AsyncIterator[Peer]:
     """Connected, or refused: ``await peer.connected`` says ``Success`` or why not."""
     loop = asyncio.get_running_loop()
-    client = mqtt.Client(
+    client = TidyClient(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=mqtt.MQTTv5,
@@ -267,7 +264,7 @@ async def peer(
     client.connect_async(host, port, keepalive=30)
     client.loop_start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             await asyncio.wait({it.connected})
         yield it
     finally:
@@ -317,13 +314,13 @@ class Shop:
         return peer("127.0.0.1", port, tls=self.authority.client_context(certificate), **more)
 
     async def next(self) -> tuple[str, bytes, InboundProperties]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             return await self.inbox.get()
 
     async def start(self) -> None:
         self.supervisor = make_supervisor(self)
         self.supervisor.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await self.supervisor.wait_running()
 
     async def connect(self, **more: Any) -> None:
@@ -337,7 +334,7 @@ class Shop:
         self.control = DynsecControl(TOPICS, self.session)
         self.session.route(RESPONSE_TOPIC, self.control.handle_response)
         self.session.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             await self.session.wait_up()
 
     async def stop(self) -> None:
@@ -390,8 +387,8 @@ def make_shop(directory: Path, devices: Iterable[tuple[str, str | None]] = ()) -
         run_dir=Path(tempfile.mkdtemp(prefix="shop")),
         state_dir=directory / "mqtt state",
         tls=authority.files,
-        password_port=free_port(),
-        mtls_port=free_port(),
+        password_port=free_port(RANDOM),
+        mtls_port=free_port(RANDOM),
         bind="127.0.0.1",
     )
     shop = Shop(plan, authority, [], {})

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.mqtt.broker_shop import Shop, make_shop
+from tests.wire.mqtt.broker_shop import WAIT_S, Shop, make_shop
+
+
+@pytest.fixture(autouse=True)
+def _a_broker_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that wants the bound says so; every other one only waits on a busy machine."""
+    monkeypatch.setattr("hub.mqtt.supervisor._START_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr("hub.mqtt.supervisor._STOP_TIMEOUT_S", WAIT_S)
+    monkeypatch.setattr("hub.mqtt.leftover._TERM_WAIT_S", WAIT_S)
+    monkeypatch.setattr("hub.mqtt.session._CONNECT_TIMEOUT_S", WAIT_S)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hub.mqtt.endpoint import Subscription
 from tests.wire.mqtt.broker_shop import (
     HUB_PASSWORD,
     TOPICS,
+    WAIT_S,
     Authority,
     Shop,
     device_access,
@@ -168,7 +169,7 @@ async def test_the_hubs_session_cannot_be_taken_over_by_its_client_id(shop: Shop
 async def test_a_message_over_the_bound_ends_its_sender_and_nobody_else(shop: Shop) -> None:
     async with shop.password_peer("till-1") as till, shop.password_peer("till-2") as other:
         till.client.publish(TOPICS.request("till-1", "sale", "commit"), b"x" * 10_000_000, 1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             await till.gone.wait()
         assert await other.publish(TOPICS.fact("till-2", "end")) == "Success"
         assert (await shop.next())[0] == TOPICS.fact("till-2", "end")
@@ -181,7 +182,7 @@ async def test_a_removed_device_is_cut_off_at_once_and_stays_without_rights(shop
         assert await tab.connected == await till.connected == "Success"
         assert await shop.control.remove_device("tablet-1")
         assert await shop.control.remove_device("till-1")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             await asyncio.gather(tab.gone.wait(), till.gone.wait())
     async with shop.password_peer("till-1") as till:
         assert await till.connected != "Success"

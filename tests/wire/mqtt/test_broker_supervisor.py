@@ -19,8 +19,9 @@ import pytest
 from hub.mqtt import deathwatch
 from hub.mqtt.config import BadPlan, BrokerMissing, find_broker, render
 from hub.mqtt.leftover import remember_broker
-from hub.mqtt.supervisor import BrokerState
-from tests.wire.mqtt.broker_shop import TOPICS, Shop, free_port, make_supervisor
+from hub.mqtt.supervisor import BrokerState, _until_answering
+from scripts.rig import free_port
+from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, WAIT_S, Shop, make_supervisor
 
 
 @contextlib.asynccontextmanager
@@ -33,7 +34,7 @@ async def running(shop: Shop) -> AsyncIterator[None]:
 
 
 async def reach(shop: Shop, condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -104,7 +105,8 @@ async def test_a_planned_restart_keeps_retained_messages(shop: Shop) -> None:
 async def test_a_broker_left_by_a_crashed_hub_is_replaced(
     shop_on_paper: Shop, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
-    monkeypatch.setattr("hub.mqtt.leftover._TERM_WAIT_S", 0.5)
+    if hangs:
+        monkeypatch.setattr("hub.mqtt.leftover._TERM_WAIT_S", 0.5)
     shop = shop_on_paper
     async with running(shop):
         pass
@@ -112,7 +114,8 @@ async def test_a_broker_left_by_a_crashed_hub_is_replaced(
         find_broker().executable, "-c", shop.plan.config_file, stderr=asyncio.subprocess.DEVNULL
     )
     remember_broker(shop.plan.pid_file, leftover.pid)
-    await reach(shop, shop.plan.hub_socket.exists)
+    async with asyncio.timeout(WAIT_S):
+        await _until_answering(shop.plan.hub_socket)
     if hangs:
         leftover.send_signal(signal.SIGSTOP)
     async with running(shop):
@@ -123,7 +126,7 @@ async def test_a_broker_left_by_a_crashed_hub_is_replaced(
 async def test_a_foreign_process_with_the_old_number_is_left_alone(shop_on_paper: Shop) -> None:
     shop = shop_on_paper
     shop.plan.state_dir.mkdir(parents=True)
-    sleeper = await asyncio.create_subprocess_exec("sleep", "30")
+    sleeper = await asyncio.create_subprocess_exec("sleep", "300")
     try:
         remember_broker(shop.plan.pid_file, sleeper.pid)
         async with running(shop):
@@ -164,7 +167,7 @@ async def test_a_port_that_is_taken_is_named_until_it_is_free(shop_on_paper: Sho
         await reach(shop, lambda: shop.supervisor.status.state is BrokerState.BACKOFF)
         assert "Address already in use" in shop.supervisor.status.reason
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await shop.supervisor.wait_running()
     finally:
         await shop.supervisor.stop()
@@ -181,7 +184,7 @@ async def test_accounts_that_cannot_be_read_are_reported_and_tried_again(
         await reach(shop, lambda: shop.supervisor.status.state is BrokerState.BACKOFF)
         assert shop.supervisor.status.reason == "device till-1 is listed twice"
         shop.devices.pop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await shop.supervisor.wait_running()
     finally:
         await shop.supervisor.stop()
@@ -229,7 +232,7 @@ async def test_a_revoked_certificate_is_refused_after_a_reload(
             async with shop.mtls_peer(tablet) as tab:
                 return await tab.connected != "Success"
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             while not await refused():
                 await asyncio.sleep(0.1)
         assert await stays.publish(TOPICS.fact("tablet-2", "scan")) == "Success"
@@ -243,7 +246,7 @@ async def test_a_new_server_certificate_is_shown_after_a_reload(shop: Shop) -> N
     after = shop.authority.issue_server()
     assert before != after
     shop.supervisor.reload_certificates()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while await asyncio.to_thread(presented_serial, shop) != after:
             await asyncio.sleep(0.05)
     assert shop.supervisor.status.restarts == 0
@@ -274,7 +277,7 @@ async def test_a_program_under_the_deathwatch_dies_with_its_parent() -> None:
     script = (
         "import subprocess, sys, os\n"
         f"p = subprocess.Popen([sys.executable, '-I', '-S', {deathwatch.__file__!r},"
-        " str(os.getpid()), '/bin/sleep', '60'])\n"
+        " str(os.getpid()), '/bin/sleep', '300'])\n"
         "print(p.pid, flush=True)\n"
         "sys.stdin.read()\n"
     )
@@ -284,7 +287,7 @@ async def test_a_program_under_the_deathwatch_dies_with_its_parent() -> None:
     assert parent.stdout is not None
     child = int(await parent.stdout.readline())
     command = Path(f"/proc/{child}/cmdline")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not command.read_bytes().startswith(b"/bin/sleep"):
             await asyncio.sleep(0.01)
     parent.kill()
@@ -296,7 +299,7 @@ async def test_a_program_under_the_deathwatch_dies_with_its_parent() -> None:
         except OSError:
             return True
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         while not gone():
             await asyncio.sleep(0.01)
 
@@ -327,7 +330,9 @@ async def test_the_broker_accepts_the_configuration_without_tls_ports(shop_on_pa
 async def test_the_socket_path_may_have_its_full_length(shop_on_paper: Shop) -> None:
     shop = shop_on_paper
     name = "x" * (107 - len("/hub.sock") - len(str(shop.plan.run_dir)) - 1)
-    shop.plan = replace(shop.plan, run_dir=shop.plan.run_dir / name, password_port=free_port())
+    shop.plan = replace(
+        shop.plan, run_dir=shop.plan.run_dir / name, password_port=free_port(RANDOM)
+    )
     assert len(str(shop.plan.hub_socket)) == 107
     async with running(shop):
         await shop.connect()

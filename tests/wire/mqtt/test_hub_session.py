@@ -20,11 +20,11 @@ from hub.mqtt.session import (
     SessionBusy,
     SessionDown,
 )
-from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, Received, Shop, session_config
+from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, WAIT_S, Received, Shop, session_config
 
 
 async def reach(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(WAIT_S):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -129,7 +129,7 @@ async def test_a_callback_that_fails_loses_its_message_and_nothing_else(
         async with shop.password_peer("till-1") as till:
             await till.publish(TOPICS.fact("till-1", "scan"), b"bad")
             await till.publish(TOPICS.fact("till-1", "scan"), b"good")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_S):
                 assert await seen.get() == b"good"
         assert session.connects == 1
         assert "broken handler" in caplog.text
@@ -178,7 +178,9 @@ async def test_a_broker_that_hangs_is_noticed(shop: Shop) -> None:
     shop.downs.clear()
     await shop.connect(keepalive_s=1)
     async with frozen(shop):
-        await reach(lambda: shop.downs == ["the broker does not answer any more"])
+        await reach(lambda: bool(shop.downs))
+    # A broker that is only slow is taken for one that hangs, too.
+    assert set(shop.downs) == {"the broker does not answer any more"}
     await reach(lambda: shop.session.is_up)
 
 
@@ -222,7 +224,7 @@ async def test_an_external_broker_is_reached_over_tls(shop: Shop) -> None:
     try:
         await reach(lambda: session.is_up)
         shop.session.publish(TOPICS.reply("till-1"), b"hello" * 10_000, qos=1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             assert await seen.get() == b"hello" * 10_000
     finally:
         await session.stop()
