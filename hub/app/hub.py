@@ -78,7 +78,10 @@ class Hub:
     # -- start --------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start everything, in order; what was started is stopped again if a step fails."""
+        """Start everything, in order; what was started is stopped again if a step fails.
+
+        The page comes before the broker is awaited: a technician sees why devices can't connect.
+        """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             await asyncio.to_thread(self._open_storage)
@@ -86,10 +89,11 @@ class Hub:
             await self._open_identity()
             self._make_messaging()
             self._make_cloud()
-            await self.messaging.start()
-            self._later("messaging", self.messaging.stop)
+            opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
+            self._later("messaging", lambda: self._stop_messaging(opening))
             self._listeners += [self.messaging.notify, self.cloud.notify]
             await self._start_web()
+            await opening
             await self.cloud.start()
             self._later("the link to the cloud", self.cloud.stop)
             await self._start_discovery()
@@ -109,6 +113,11 @@ class Hub:
                     await result
             except Exception:
                 log.exception("stopping %s failed", name)
+
+    async def _stop_messaging(self, opening: asyncio.Task[None]) -> None:
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)  # what it raised, the start raises
+        await self.messaging.stop()
 
     def _later(self, name: str, stop: Callable[[], Any]) -> None:
         self._stops.append((name, stop))
