@@ -32,6 +32,12 @@ def test_signing_in_and_out(shop: Shop) -> None:
     assert shop.ask("till-3", "staff/sign-out").ok
 
 
+def test_who_asks_who_he_is_hears_what_he_may_do_as_at_sign_in(shop: Shop) -> None:
+    signed_in = shop.ok("till-3", "staff/sign-in", ANNA)
+    assert "sale.sell" in signed_in["permissions"]
+    assert shop.ok("till-3", "staff/who-am-i")["permissions"] == signed_in["permissions"]
+
+
 def test_a_sign_in_ends_with_its_time_whatever_the_wall_clock_says(shop: Shop) -> None:
     shop.ok("till-3", "staff/sign-in", ANNA)
     shop.clock.jump_wall(86_400)

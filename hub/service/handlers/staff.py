@@ -6,6 +6,7 @@ handlers here only act on a verified person.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -143,7 +144,7 @@ def who_am_i(unit: ReadUnit, query: WhoAmI) -> SignedIn:
         staff_id=found.staff_id,
         name=found.name,
         role=found.role,
-        permissions=tuple(sorted(found.permissions)),
+        permissions=tuple(sorted(json.loads(found.permissions))),
         expires_in_s=(found.expires_budget_ms - unit.budget_ms) // 1000,
     )
 
