@@ -197,7 +197,7 @@ class Messaging:
             since_ms=state.since_ms,
             restarts=state.restarts,
             connected=self.session.is_up,
-            detail=state.reason,
+            detail=state.reason or state.caution,
         )
 
     # -- inside -------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Each start writes the configuration and the accounts anew (0600), takes away a broker that a
 crashed hub left behind, and counts as done when the broker answers MQTT on the hub's socket.  A
 broker that ends is started again with jittered backoff, for ever; what it prints goes into the
-log.
+log, and tells which of its connections are silent for too long (:mod:`hub.mqtt.strangers`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hub.mqtt import deathwatch
 from hub.mqtt.config import BrokerPlan, BrokerProgram, render
 from hub.mqtt.leftover import BrokerStuck, forget_broker, remember_broker, replace_leftover
 from hub.mqtt.logpipe import pump_log
+from hub.mqtt.strangers import Patience, Strangers
 
 _START_TIMEOUT_S: Final = 15.0
 _STOP_TIMEOUT_S: Final = 5.0
@@ -35,6 +36,7 @@ _BACKOFF_FIRST_S: Final = 0.2
 _BACKOFF_MAX_S: Final = 30.0
 _SETTLED_S: Final = 60.0
 _KEPT_DATABASES: Final = 3
+_STRANGERS_BESIDE: Final = 1_024  # who came and went since the last look
 
 _log = logging.getLogger("hub.mqtt.broker")
 
@@ -53,13 +55,15 @@ class BrokerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokerStatus:
-    """For the status page.  ``reason`` says why it is in this state, empty when all is well."""
+    """For the status page.  ``reason`` says why it is in this state, empty when all is well;
+    ``caution`` what it can't do while it runs."""
 
     state: BrokerState = BrokerState.STOPPED
     reason: str = ""
     restarts: int = 0
     pid: int | None = None
     since_ms: int = 0
+    caution: str = ""
 
 
 class BrokerSupervisor:
@@ -77,6 +81,7 @@ class BrokerSupervisor:
         clock: Clock,
         randomness: Randomness,
         on_status: Callable[[BrokerStatus], None] = lambda status: None,
+        patience: Patience | None = None,
     ) -> None:
         render(plan, program)  # a plan that can't be written fails here, not in the background
         self._plan = plan
@@ -85,6 +90,8 @@ class BrokerSupervisor:
         self._clock = clock
         self._randomness = randomness
         self._on_status = on_status
+        self._patience = patience or Patience()
+        self._caution = self._cautioned = ""
         self._status = BrokerStatus()
         self._ready = asyncio.Event()
         self._process: Process | None = None
@@ -165,10 +172,15 @@ class BrokerSupervisor:
         await replace_leftover(plan.pid_file, plan.config_file)
         self._write_files()
         self._lines.clear()
+        self._caution = ""
+        strangers = self._strangers()
         process = await self._spawn()
         self._process = process
         assert process.stderr is not None
-        logs = asyncio.create_task(pump_log(process.stderr, _log, self._lines, self._clock))
+        logs = asyncio.create_task(
+            pump_log(process.stderr, _log, self._lines, self._clock, strangers.heard)
+        )
+        doorman: asyncio.Task[None] | None = None
         ready = False
         try:
             remember_broker(plan.pid_file, process.pid)
@@ -178,9 +190,13 @@ class BrokerSupervisor:
                     socket_path.chmod(0o600)  # Mosquitto lets its group in, whatever the umask
                 self._show(BrokerState.RUNNING, "", process.pid)
                 self._ready.set()
+                doorman = asyncio.create_task(strangers.watch(process.pid), name="broker-doorman")
                 await process.wait()
         finally:
             self._ready.clear()
+            if doorman is not None:
+                doorman.cancel()
+                await asyncio.gather(doorman, return_exceptions=True)
             self._process = None
             silent = process.returncode is None
             await _end(process)
@@ -191,6 +207,20 @@ class BrokerSupervisor:
         if not ready:
             self._set_damaged_database_aside(process.returncode or 0)
         return self._ending(process)
+
+    def _strangers(self) -> Strangers:
+        plan = self._plan
+        ports = [port for port in (plan.password_port, plan.mtls_port) if port is not None]
+        places = plan.limits.password_connections + plan.limits.mtls_connections
+        most = 2 * places + _STRANGERS_BESIDE
+        return Strangers(ports, most, self._patience, self._clock, self._warn)
+
+    def _warn(self, caution: str) -> None:
+        """Say it once in the log, and on the status page for as long as it holds."""
+        if caution != self._cautioned:
+            _log.warning("%s", caution)
+        self._caution = self._cautioned = caution
+        self._show(self._status.state, self._status.reason, self._status.pid)
 
     async def _answers(self, process: Process) -> bool:
         """Whether the broker answers on the hub's socket before it ends and in time."""
@@ -253,7 +283,8 @@ class BrokerSupervisor:
 
     def _show(self, state: BrokerState, reason: str, pid: int | None = None) -> None:
         restarts = self._status.restarts
-        self._status = BrokerStatus(state, reason, restarts, pid, self._clock.wall_ms())
+        now_ms = self._clock.wall_ms()
+        self._status = BrokerStatus(state, reason, restarts, pid, now_ms, self._caution)
         try:
             self._on_status(self._status)
         except Exception:
