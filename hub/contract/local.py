@@ -202,6 +202,9 @@ class HubStatus(Outgoing):
     seq: int
     safe_seq: int
     clock_suspect: bool
+    superseded_at_ms: int | None = Field(
+        default=None, description="since when another box has this hub's place"
+    )
     sales: SalesStatus
     devices: tuple[DeviceView, ...]
     outbox: OutboxStatus

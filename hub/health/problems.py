@@ -45,9 +45,15 @@ def find_problems(
 
 def _standing(status: HubStatus) -> Iterator[Finding]:
     if status.mode == "superseded":
+        since_ms = status.superseded_at_ms
+        when = f" {ago(status.time_ms - since_ms)} ago" if since_ms is not None else ""
         yield (
             0,
-            "Another box has taken this hub's place: switch this one off, or call central IT.",
+            (
+                f"Another box took this hub's place{when}, and nothing is sold here: sell through "
+                "the other one and switch this one off, or call central IT if this is the right "
+                "one."
+            ),
         )
     if status.mode == "recovery":
         yield (

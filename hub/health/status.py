@@ -116,6 +116,7 @@ class StatusSource:
             seq=rows.seq,
             safe_seq=rows.safe_seq,
             clock_suspect=bool(rows.hub.clock_suspect),
+            superseded_at_ms=rows.superseded_at_ms,
             sales=_sales(rows, shop.currency),
             devices=tuple(view(row) for row in rows.devices),
             outbox=_outbox(rows),

@@ -11,6 +11,7 @@ from hub.storage.rows import Rows
 from hub.storage.salerows import DayRow
 
 RECENT_SALES_MAX = 2000
+AUDIT_LOOKED_AT_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ class StatusRows:
     devices: tuple[ListedRow, ...]
     datasets: dict[str, str]
     drift: int
+    superseded_at_ms: int | None
 
 
 def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int) -> StatusRows:
     """Read it all; every query is by key or bounded."""
+    hub = hubrow.get(rows)
     return StatusRows(
-        hub=hubrow.get(rows),
+        hub=hub,
         seq=outbox.last_id(rows),
         safe_seq=outbox.safe_id(rows),
         depth=outbox.depth(rows),
@@ -49,7 +52,18 @@ def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int)
             )
         },
         drift=_count(rows, "SELECT count(*) FROM drift"),
+        superseded_at_ms=_superseded_at_ms(rows) if hub.fence == "superseded" else None,
     )
+
+
+def _superseded_at_ms(rows: Rows) -> int | None:
+    """When the fence was put up, as the audit log says; it is nearly the last that is written."""
+    row = rows.one(
+        "SELECT max(at_ms) FROM (SELECT at_ms, action FROM audit ORDER BY seq DESC LIMIT ?)"
+        " WHERE action = 'cloud.superseded'",
+        AUDIT_LOOKED_AT_MAX,
+    )
+    return row[0] if row else None
 
 
 def _sales_since(rows: Rows, since_ms: int) -> int:

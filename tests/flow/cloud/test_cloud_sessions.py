@@ -10,7 +10,7 @@ import pytest
 from hub.contract.problems import Refusal
 from hub.service.handlers.cloud import EnterFork
 from hub.service.ledger import verify
-from hub.storage import outbox
+from hub.storage import outbox, statusrows
 from tests.flow.cloud.cloudshop import Emit, HubSide, Oms, hub_side
 
 
@@ -51,6 +51,8 @@ async def test_a_copied_disk_takes_over_and_the_old_box_goes_read_only(
             await copy.until(lambda: copy.hub.incarnation == 2)
             await old.until(lambda: old.hub.fence == "superseded")
             await old.until(lambda: old.link.status().state == "superseded")
+            seen = statusrows.read(old.gate.rows, business_day="", recent_since_ms=0, budget_ms=0)
+            assert seen.superseded_at_ms is not None, "a technician is told since when"
             with pytest.raises(Refusal, match="place"):
                 await old.sell(*goods[0])
             await copy.until(lambda: copy.hub.fence == "")

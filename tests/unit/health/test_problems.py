@@ -93,6 +93,8 @@ def test_a_hub_that_is_well_has_no_problems() -> None:
     ("change", "words"),
     [
         ({"mode": "superseded"}, "Another box"),
+        ({"mode": "superseded", "superseded_at_ms": NOW_MS - 3 * 3_600_000}, "3 h ago"),
+        ({"mode": "superseded"}, "switch this one off"),
         ({"mode": "recovery"}, "restored"),
         ({"clock_suspect": True}, "clock"),
         ({"training": True}, "Training"),
