@@ -35,6 +35,13 @@ _INFLIGHT = 20
 _QUEUED = 500
 NOBODY_LISTENS = 0x10
 """PUBACK reason "no matching subscribers": the hub is not there."""
+_NOT_LET_IN = frozenset({0x86, 0x87})
+"""Reasons "bad user name or password" and "not authorized": a password's at CONNACK, an unknown
+certificate's of the hub's own authority at SUBACK."""
+_UNKNOWN_HERE = (
+    "; the hub doesn't know it: pair it again (it was revoked, or paired after the copy was made"
+    " from which this hub was restored)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +248,7 @@ class Link:
         self, paho: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _p: Any
     ) -> None:
         if reason.is_failure:
-            self.drop(f"the broker refuses this device: {reason}")
+            self.drop(f"the broker refuses this device: {_told(reason)}")
             return
         options = SubscribeOptions(qos=1)
         paho.subscribe([(topic, options) for topic in self._greeting.topics])
@@ -251,7 +258,7 @@ class Link:
     ) -> None:
         for topic, reason in zip(self._greeting.topics, reasons, strict=False):
             if reason.is_failure:
-                self.drop(f"the broker refuses the subscription to {topic}: {reason}")
+                self.drop(f"the broker refuses the subscription to {topic}: {_told(reason)}")
                 return
         if not self._opened.done():
             self._opened.set_result(None)
@@ -283,6 +290,10 @@ class Link:
     def _on_unregister_write(self, _paho: Client, _data: Any, _sock: SocketLike) -> None:
         if self._hooked and not self._loop.is_closed():
             self._loop.remove_writer(self._handle)
+
+
+def _told(reason: ReasonCode) -> str:
+    return f"{reason}{_UNKNOWN_HERE if reason.value in _NOT_LET_IN else ''}"
 
 
 class _PahoOnSocket(Client):

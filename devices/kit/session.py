@@ -126,8 +126,10 @@ class Session:
         try:
             link = await self._open()
         except (OSError, TimeoutError, KitError) as error:
-            self.last_error = str(error) or type(error).__name__
-            _log.info("no connection to the hub's broker: %s", self.last_error)
+            known, self.last_error = self.last_error, str(error) or type(error).__name__
+            news = isinstance(error, KitError) and self.last_error != known
+            level = logging.WARNING if news else logging.INFO
+            _log.log(level, "no connection to the hub's broker: %s", self.last_error)
             return False
         self._link = link
         self.connections += 1

@@ -51,3 +51,4 @@ def command(source: Path, yes: bool, as_json: bool) -> None:
     if aside is not None:
         click.echo(f"What was there is kept in {aside}; delete it when all is well.")
     click.echo("Start the hub (store-hub run): it is fenced until the cloud has answered.")
+    click.echo("Devices that were paired after the copy was made have to be paired again.")

@@ -293,8 +293,8 @@ def _wrong_code() -> Refused:
 def _revoked() -> Refused:
     return refuse(
         Code.FORBIDDEN,
-        "The certificate was revoked or replaced. Pair the device again (open pairing on the "
-        "hub's status page).",
+        "The certificate was revoked or replaced, or this hub was restored from a copy that is "
+        "older. Pair the device again (open pairing on the hub's status page).",
     )
 
 

@@ -87,6 +87,7 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
 
         await box.cli("devices", "revoke", stolen, "--reason", "stolen", "--yes")
         forgotten = await box.pair(name="Paired after the copy was made")
+        too = await box.pair(name="And without a certificate", kind="kiosk", auth="password")
         await papers.sell(front, 3)  # the cloud will know these,
         await box.told_all()
         await box.rig.oms_admin.misbehave(down=True)
@@ -106,6 +107,10 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
         status = box.rows(f"SELECT status FROM devices WHERE device_id = '{stolen}'")
         assert status == [("revoked",)], "a stolen device is welcome again"
         await papers.sell(front, 1)
+        for lost in (forgotten, too):
+            async with box.client(lost, person=None) as unknown:
+                await box.until(lambda: "pair it again" in unknown.session.last_error)  # noqa: B023
+                assert "restored" in unknown.session.last_error
         fresh = await box.pair(name="Paired after the restore")
         assert fresh.load().device_id != forgotten.load().device_id
         await box.until(lambda: not front.journal.entries and not back.journal.entries)
