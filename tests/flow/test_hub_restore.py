@@ -109,7 +109,7 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
         await papers.sell(front, 1)
         for lost in (forgotten, too):
             async with box.client(lost, person=None) as unknown:
-                await box.until(lambda: "pair it again" in unknown.session.last_error)  # noqa: B023
+                await box.until(lambda: "pair it again" in unknown.session.last_error)
                 assert "restored" in unknown.session.last_error
         fresh = await box.pair(name="Paired after the restore")
         assert fresh.load().device_id != forgotten.load().device_id
