@@ -180,7 +180,7 @@ class HubParts:
         connector = aiohttp.TCPConnector(ssl=self.trust())
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(
-            self.base, connector=connector, cookie_jar=jar, timeout=aiohttp.ClientTimeout(20)
+            self.base, connector=connector, cookie_jar=jar, timeout=aiohttp.ClientTimeout(60)
         ) as session:
             yield session
 

@@ -20,7 +20,7 @@ from hub.security.certificates import DAY_MS, Revoked
 from hub.security.renewal import Nonces, RenewalAsked, check_renewal, proof_message
 
 NOW_MS = SystemClock().wall_ms()
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class Process:
             stderr=asyncio.subprocess.DEVNULL,
         )
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             self.ready = json.loads(await process.stdout.readline())
         return process
 
@@ -154,9 +154,10 @@ async def test_sigterm_stops_it_cleanly_while_a_poll_waits(tmp_path: Path) -> No
     async with client_session(sandbox.ready["ca"]) as http:
         hub = await sandbox.bench(http).new_hub()
         poll = asyncio.create_task(hub.caller.get("/commands", wait="50"))
-        await asyncio.sleep(0.1)
+        for _ in range(2):  # the poll was sent before these were, and came in before
+            assert (await hub.caller.get("/health")).status == 200
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             assert await process.wait() == 0
             assert (await poll).status == 200
 

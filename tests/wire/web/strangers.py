@@ -14,6 +14,6 @@ from tests.hubparts import HubParts
 async def stranger(hub: HubParts, address: str) -> AsyncIterator[aiohttp.ClientSession]:
     """A client that connects from ``address`` (of 127.0.0.0/8)."""
     connector = aiohttp.TCPConnector(ssl=hub.trust(), local_addr=(address, 0))
-    timeout = aiohttp.ClientTimeout(30)
+    timeout = aiohttp.ClientTimeout(60)
     async with aiohttp.ClientSession(hub.base, connector=connector, timeout=timeout) as http:
         yield http
