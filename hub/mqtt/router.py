@@ -220,7 +220,7 @@ class Router:
                     fact.journal_id,
                     fact.evt_seq,
                     fact.occurred_at_ms,
-                    json.dumps(fact.data, separators=(",", ":")),
+                    _as_json(fact.data),
                 ),
             )
         except ValidationError as error:
@@ -289,6 +289,17 @@ def _body_correlation(payload: bytes) -> str | None:
     except (ValueError, AttributeError, RecursionError):
         return None
     return found if isinstance(found, str) and len(found) <= 200 else None
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    """Errors: ``validation`` for NaN and Infinity, which the reader takes, but no JSON knows (RFC
+    8259, section 6): one of them would spoil all events that are sent with it."""
+    try:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise Refusal(
+            problem(Code.VALIDATION, "The fact holds NaN or Infinity: send a number or null.")
+        ) from None
 
 
 def _card_refusal() -> Problem:
