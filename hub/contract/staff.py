@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -64,12 +64,17 @@ class ApprovalSubject(Outgoing):
 
 
 class RequestApproval(Command):
-    """Ask a manager, on any device, to lend a permission for one action."""
+    """Ask a manager, on any device, to lend a permission for one action.
+
+    ``also``: more permissions that the same action needs (a line with both a discount and another
+    price), each up to the same ``amount_minor``.
+    """
 
     service: ClassVar[str] = "approval"
     operation: ClassVar[str] = "request"
     approval_id: UniqueId
     permission: str = Field(max_length=40)
+    also: tuple[Annotated[str, Field(max_length=40)], ...] = Field(default=(), max_length=3)
     subject: ApprovalSubject
     reason: Reason
 
@@ -97,6 +102,7 @@ class Approval(Outgoing):
 
     approval_id: str
     permission: str
+    also: tuple[str, ...] = ()
     subject: ApprovalSubject
     reason: str
     state: str

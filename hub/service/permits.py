@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.contract.problems import Code, refuse
 from hub.contract.staff import ApprovalSubject
+from hub.domain.errors import ApprovalRequired
 from hub.domain.staff import (
     NO_AMOUNT,
     Allowed,
@@ -97,17 +98,25 @@ def _spend(
     row = staffrows.approval(unit.tx, approval_id)
     if row is None or row.device_id != unit.caller.id:
         raise refuse(Code.NOT_FOUND, "There is no such approval for this device: ask for one.")
-    if row.state != "approved" or row.expires_budget_ms <= unit.tx.budget_ms:
+    taken = unit.spent.setdefault(approval_id, set())
+    fresh = row.state == "approved" or (row.state == "used" and bool(taken - {permission.value}))
+    if not fresh or row.expires_budget_ms <= unit.tx.budget_ms:
         raise refuse(
             Code.CONFLICT,
             f"This approval is {row.state if row.state != 'approved' else 'expired'}: ask again.",
         )
     approved = ApprovalSubject.model_validate_json(row.subject)
-    fits = row.permission == permission.value and (
-        subject_text(approved.model_copy(update={"amount_minor": None}))
-        == subject_text(subject.model_copy(update={"amount_minor": None}))
+    fits = subject_text(approved.model_copy(update={"amount_minor": None})) == subject_text(
+        subject.model_copy(update={"amount_minor": None})
     )
-    if not fits or asked.amount_minor > (approved.amount_minor or 0):
+    lent = permission.value in row.permissions
+    if fits and not lent and taken:
+        raise ApprovalRequired(
+            f"This needs {permission}, too: ask for one approval that names it under `also`.",
+            permission=permission,
+            amount_minor=asked.amount_minor or None,
+        )
+    if not (fits and lent) or asked.amount_minor > (approved.amount_minor or 0):
         raise refuse(
             Code.CONFLICT, "That approval is for something else or for less: ask for a new one."
         )
@@ -119,7 +128,8 @@ def _spend(
         permission, row.staff_id or "", row.decided_by, grants_of(approver.permissions), asked
     )
     staffrows.use_approval(unit.tx, approval_id)
-    unit.tell(ApprovalChanged(approval_id, "used", row.permission, row.device_id))
+    taken.add(permission.value)
+    unit.tell(ApprovalChanged(approval_id, "used", row.permissions[0], row.device_id))
     return row.decided_by
 
 

@@ -60,6 +60,8 @@ class Unit:
     _staff: SignedInRow | None = None
     _staff_known: bool = False
     _source: tuple[int, str] | None = None
+    spent: dict[str, set[str]] = field(default_factory=dict)
+    """Approvals that this request has used, and the permissions it took of each."""
     _told: set[Notice] = field(default_factory=set)
 
     @property

@@ -119,7 +119,10 @@ def clear_lockouts(tx: Tx, staff_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRow:
-    """An approval; ``subject`` is canonical JSON, ``state`` pending, approved, refused or used."""
+    """An approval; ``subject`` is canonical JSON, ``state`` pending, approved, refused or used.
+
+    ``permission`` is one, or several joined by ``+``.
+    """
 
     approval_id: str
     permission: str
@@ -132,6 +135,11 @@ class ApprovalRow:
     decided_on: str | None
     at_ms: int
     expires_budget_ms: int
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """All that it lends, the one that was asked for first."""
+        return tuple(self.permission.split("+"))
 
 
 _APPROVAL = (

@@ -138,13 +138,19 @@ def test_discounts_and_prices_have_their_maxima(
         assert entry["lines"][0]["reason"] == "regular"
 
 
-def approve(shop: Shop, permission: str, subject: dict[str, Any]) -> str:
+def approve(shop: Shop, permission: str, subject: dict[str, Any], *also: str) -> str:
     """An approval that anna asked for on till-1 and mia gave on till-2."""
     approval = shop.id()
     shop.ok(
         "till-1",
         "approval/request",
-        {"approval_id": approval, "permission": permission, "subject": subject, "reason": "ok?"},
+        {
+            "approval_id": approval,
+            "permission": permission,
+            "also": also,
+            "subject": subject,
+            "reason": "ok?",
+        },
     )
     decided = shop.ok(
         "till-2",
@@ -152,6 +158,7 @@ def approve(shop: Shop, permission: str, subject: dict[str, Any]) -> str:
         {"approval_id": approval, "approve": True, "staff_id": "mia", "pin": "2468"},
     )
     assert (decided["state"], decided["decided_by"]) == ("approved", "mia")
+    assert (decided["permission"], tuple(decided["also"])) == (permission, also)
     return approval
 
 
@@ -178,6 +185,33 @@ def test_an_approval_is_spent_once_and_for_its_subject_only(shop: Shop) -> None:
     assert shop.value("SELECT state FROM approvals") == "used"
     sale_id = shop.id()
     assert sell() == "conflict"
+
+
+def test_one_approval_lends_all_the_permissions_that_a_line_needs(shop: Shop) -> None:
+    sale_id = shop.id()
+    subject = {"sale_id": sale_id, "line_no": 1, "sku": "tea", "amount_minor": 400}
+    both = TEA | WHY | {"override_price_minor": 100, "discount_minor": 90}
+
+    def sell(approval_id: str | None) -> Any:
+        line = both | {"approval_id": approval_id}
+        return shop.ask("till-1", "sale/commit", shop.sale(line, total_minor=10, sale_id=sale_id))
+
+    assert sell(None).problem["approval"] == {"permission": "price.override", "amount_minor": 399}
+    price_only = approve(shop, "price.override", subject)
+    with shop.unchanged():
+        found = sell(price_only).problem
+        assert found["code"] == "approval-required"
+        assert found["approval"] == {"permission": "sale.discount", "amount_minor": 90}
+        assert "also" in found["detail"]
+    too_little = approve(shop, "price.override", subject | {"amount_minor": 398}, "sale.discount")
+    with shop.unchanged():
+        assert sell(too_little).code == "conflict"
+    approval = approve(shop, "price.override", subject, "sale.discount")
+    assert sell(approval).code == "ok"
+    assert shop.audited("sale.deviations")[0]["lines"][0]["approved_by"] == "mia"
+    assert shop.value("SELECT state FROM approvals WHERE approval_id = ?", approval) == "used"
+    sale_id = shop.id()
+    assert sell(approval).code == "conflict", "it was spent as a whole"
 
 
 def test_an_approval_ends_with_its_time_and_with_its_giver(shop: Shop) -> None:

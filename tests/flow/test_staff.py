@@ -244,6 +244,24 @@ def test_some_things_can_not_be_approved(shop: Shop, changed: dict[str, Any], co
         assert shop.no("till-1", "approval/request", asked(shop, **changed))["code"] == code
 
 
+def test_whoever_lends_several_permissions_has_them_all(shop: Shop) -> None:
+    for also, code in (
+        (["hub.admin"], "validation"),
+        (["nonsense"], "validation"),
+        (["sale.void"] * 4, "validation"),
+    ):
+        assert shop.no("till-1", "approval/request", asked(shop, also=also))["code"] == code
+    body = asked(shop, also=["sale.void", "sale.void", "refund"])
+    assert shop.ok("till-1", "approval/request", body)["also"] == ["sale.void"]
+    (waiting,) = shop.ok("till-2", "approval/list")["approvals"]
+    assert (waiting["permission"], waiting["also"]) == ("refund", ["sale.void"])
+    shop.staff({"manager": {"refund": None}, "cashier": {"sale.sell": None}})
+    found = shop.no("till-2", "approval/decide", decision(body))
+    assert (found["code"], found["context"]["permission"]) == ("forbidden", "sale.void")
+    shop.staff({"manager": {"refund": None, "sale.void": None}, "cashier": {"sale.sell": None}})
+    shop.ok("till-2", "approval/decide", decision(body))
+
+
 def test_an_approval_ends_with_its_time(shop: Shop) -> None:
     body = asked(shop)
     shop.ok("till-1", "approval/request", body)

@@ -127,6 +127,7 @@ _SELLING = """\
 - A discount or another price needs a `reason` and its permission; above a person's limit the answer
   is `approval-required` with the permission to lend. Then `approval/request`, a manager's
   `approval/decide` on any device, and the same action again with `approval_id`, under a fresh key.
+  A line with both asks for both: one permission in `permission`, the other in `also`.
 - `insufficient-stock`: a customer who holds the goods wins. Send `stock_override` with a reason.
 
 ### Card data

@@ -159,11 +159,10 @@ def clear_lockout(unit: Unit, command: ClearLockout) -> Nothing:
 
 def request_approval(unit: Unit, command: RequestApproval) -> Approval:
     """Ask for a manager's word."""
-    permission = next((p for p in Permission if p.value == command.permission), None)
-    if permission is None or permission in NOT_APPROVABLE:
-        raise refuse(
-            Code.VALIDATION, f"{command.permission} is not a permission that can be approved."
-        )
+    wanted = tuple(dict.fromkeys((command.permission, *command.also)))
+    for name in wanted:
+        if name not in set(Permission) - NOT_APPROVABLE:
+            raise refuse(Code.VALIDATION, f"{name} is not a permission that can be approved.")
     if unit.staff is None:
         raise refuse(Code.UNAUTHENTICATED, "Nobody is signed in on this device: sign in first.")
     if staffrows.approval(unit.tx, command.approval_id) is not None:
@@ -172,7 +171,7 @@ def request_approval(unit: Unit, command: RequestApproval) -> Approval:
         raise refuse(Code.CONFLICT, f"{MAX_PENDING} approvals wait already: have them decided.")
     row = ApprovalRow(
         approval_id=command.approval_id,
-        permission=permission.value,
+        permission="+".join(wanted),
         subject=permits.subject_text(command.subject),
         reason=command.reason,
         state="pending",
@@ -184,7 +183,7 @@ def request_approval(unit: Unit, command: RequestApproval) -> Approval:
         expires_budget_ms=unit.tx.budget_ms + unit.shop.approval_ttl_ms,
     )
     staffrows.add_approval(unit.tx, row)
-    unit.tell(ApprovalChanged(row.approval_id, "pending", row.permission, row.device_id))
+    unit.tell(ApprovalChanged(row.approval_id, "pending", wanted[0], row.device_id))
     return _view(row, unit.tx.budget_ms)
 
 
@@ -199,13 +198,14 @@ def decide_approval(unit: Unit, command: VerifiedDecision) -> Approval:
     member = staffrows.member(unit.tx, command.staff_id)
     assert member is not None
     subject = ApprovalSubject.model_validate_json(row.subject)
-    check_approver(
-        Permission(row.permission),
-        row.staff_id or "",
-        command.staff_id,
-        permits.grants_of(member.permissions),
-        Asked(amount_minor=subject.amount_minor or 0),
-    )
+    for name in row.permissions:
+        check_approver(
+            Permission(name),
+            row.staff_id or "",
+            command.staff_id,
+            permits.grants_of(member.permissions),
+            Asked(amount_minor=subject.amount_minor or 0),
+        )
     state = "approved" if command.approve else "refused"
     staffrows.decide_approval(unit.tx, command.approval_id, state, command.staff_id, unit.caller.id)
     unit.note(
@@ -220,7 +220,7 @@ def decide_approval(unit: Unit, command: VerifiedDecision) -> Approval:
             "reason": row.reason,
         },
     )
-    unit.tell(ApprovalChanged(row.approval_id, state, row.permission, row.device_id))
+    unit.tell(ApprovalChanged(row.approval_id, state, row.permissions[0], row.device_id))
     decided = staffrows.approval(unit.tx, command.approval_id)
     assert decided is not None
     return _view(decided, unit.tx.budget_ms)
@@ -235,7 +235,8 @@ def list_approvals(unit: ReadUnit, query: ListApprovals) -> Approvals:
 def _view(row: ApprovalRow, budget_ms: int) -> Approval:
     return Approval(
         approval_id=row.approval_id,
-        permission=row.permission,
+        permission=row.permissions[0],
+        also=row.permissions[1:],
         subject=ApprovalSubject.model_validate_json(row.subject),
         reason=row.reason,
         state=row.state,
