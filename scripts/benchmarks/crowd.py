@@ -11,7 +11,7 @@ from time import perf_counter
 
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import sale_body
-from scripts.benchmarks.figures import NO_AIM, Aim, Line, Series
+from scripts.benchmarks.figures import NO_AIM, Aim, Line, Series, level
 from scripts.benchmarks.measure import SyncProbe, figure, percentile
 from scripts.benchmarks.seeding import gtin_of
 from scripts.benchmarks.shop import HubProcess, connected, running_hub
@@ -95,6 +95,7 @@ def _add_asked(bench: Bench, asked: dict[int, _Asked]) -> None:
             explanation=f"request to answer, the 99th percentile: {what}",
         )
     )
+    each = median(few.core) / FEW
     x_title = "connected devices, one look-up a second each"
     bench.draw(
         Series(
@@ -102,7 +103,10 @@ def _add_asked(bench: Bench, asked: dict[int, _Asked]) -> None:
             "Request to answer",
             x_title,
             "ms, p99",
-            (Line("p99", _points(asked, "p99_ms")),),
+            (
+                Line("p99", _points(asked, "p99_ms")),
+                level(f"with {FEW} devices", asked, median(few.p99_ms)),
+            ),
             log_y=True,
         ),
         Series(
@@ -110,14 +114,20 @@ def _add_asked(bench: Bench, asked: dict[int, _Asked]) -> None:
             "Processor time of the hub per message",
             x_title,
             "µs",
-            (Line("hub", _points(asked, "cpu_us")),),
+            (
+                Line("hub", _points(asked, "cpu_us")),
+                level(f"with {FEW} devices", asked, median(few.cpu_us)),
+            ),
         ),
         Series(
             "devices-asking",
             "The hub's share of one core",
             x_title,
             "%",
-            (Line("hub", _points(asked, "core")),),
+            (
+                Line("hub", _points(asked, "core")),
+                Line(f"in proportion to {FEW}", tuple((n, n * each) for n in asked), True),
+            ),
             log_y=True,
         ),
     )
@@ -136,7 +146,6 @@ def _add_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
         )
     )
     x_title = "tills, selling as fast as they can"
-    syncs = tuple((n, 1000 / sync_ms) for n in sold)
     bench.draw(
         Series(
             "tills-selling",
@@ -145,7 +154,7 @@ def _add_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
             "sales per second",
             (
                 Line("sales", _points(sold, "per_s")),
-                Line("syncs the disk can do", syncs, True),
+                level("syncs the disk can do", sold, 1000 / sync_ms),
             ),
             log_y=True,
         ),
@@ -154,7 +163,10 @@ def _add_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
             "Request to answer",
             x_title,
             "ms, p99",
-            (Line("p99", _points(sold, "p99_ms")),),
+            (
+                Line("p99", _points(sold, "p99_ms")),
+                level("64 KiB overwrite + fdatasync, p50", sold, sync_ms),
+            ),
             log_y=True,
         ),
         Series(
@@ -162,7 +174,10 @@ def _add_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
             "Processor time of the hub per sale",
             x_title,
             "µs",
-            (Line("hub", _points(sold, "cpu_us")),),
+            (
+                Line("hub", _points(sold, "cpu_us")),
+                level("with one till", sold, median(sold[1].cpu_us)),
+            ),
         ),
     )
 

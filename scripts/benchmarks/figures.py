@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -110,6 +111,11 @@ class Line:
     label: str
     points: tuple[tuple[float, float], ...]
     floor: bool = False
+
+
+def level(label: str, xs: Iterable[float], y: float) -> Line:
+    """A floor that doesn't grow."""
+    return Line(label, tuple((x, y) for x in xs), True)
 
 
 @dataclass(frozen=True, slots=True)

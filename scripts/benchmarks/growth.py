@@ -18,7 +18,7 @@ from hub.storage.sqlite import Connection
 from scripts.benchmarks import seeds
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import Counter, open_counter, sale_body
-from scripts.benchmarks.figures import Aim, Line, Series
+from scripts.benchmarks.figures import Aim, Line, Series, level
 from scripts.benchmarks.measure import SyncProbe, figure, percentile
 from scripts.benchmarks.seeding import add_device, add_pending_events, add_sales, found_shop
 
@@ -88,9 +88,7 @@ async def _commits(bench: Bench) -> None:
 
 
 def _draw_sales(bench: Bench, spent: dict[int, _Spent], syncs_ms: list[float]) -> None:
-    floor = Line(
-        "64 KiB overwrite + fdatasync, p50", tuple((n, median(syncs_ms)) for n in spent), True
-    )
+    floor = level("64 KiB overwrite + fdatasync, p50", spent, median(syncs_ms))
     bench.draw(
         Series(
             _PLOT_SALES,
@@ -109,7 +107,10 @@ def _draw_sales(bench: Bench, spent: dict[int, _Spent], syncs_ms: list[float]) -
             "Processor time of a sale, gate and writer",
             "sales held",
             "µs",
-            (Line("median", tuple((n, median(one.cpu_us)) for n, one in spent.items())),),
+            (
+                Line("median", tuple((n, median(one.cpu_us)) for n, one in spent.items())),
+                level(f"with {min(spent):,} sales", spent, median(spent[min(spent)].cpu_us)),
+            ),
         ),
     )
 

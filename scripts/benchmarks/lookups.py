@@ -17,13 +17,13 @@ from hub.storage.sqlite import Connection
 from scripts.benchmarks import seeds
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import Counter, open_counter, sale_body
-from scripts.benchmarks.figures import NO_AIM, Aim, Line, Series
-from scripts.benchmarks.measure import figure, percentile
+from scripts.benchmarks.figures import NO_AIM, Aim, Line, Series, level
+from scripts.benchmarks.measure import SyncProbe, figure, percentile
 from scripts.benchmarks.seeding import add_device, found_shop, gtin_of
 
 NAMES = ("lookup.p99", "growth.lookup")
 SIZES = (1_000, 10_000, 50_000, 200_000)
-_PRODUCT_BYTES = 210
+_PRODUCT_BYTES = 220
 _STRIDE = 7919
 _SELECT = """
 SELECT p.sku, p.name, p.uom, p.scale, p.tax_code, p.category, p.active, p.safety_qty,
@@ -67,7 +67,11 @@ async def run(bench: Bench) -> None:
             shops.append(_Scans(counter, size, bench.size(400, 3000)))
             await shops[-1].looked_up()
         bench.say("scanning")
+        probe = SyncProbe(bench.folder if bench.seeds is None else bench.seeds)
+        stack.callback(probe.close)
+        syncs_ms: list[float] = []
         for _ in range(bench.runs(5, 15)):
+            syncs_ms += [probe.once() * 1000 for _ in range(10)]
             for scans in shops:
                 selected[scans.products].append(scans.selected())
                 looked[scans.products].append(await scans.looked_up())
@@ -75,7 +79,7 @@ async def run(bench: Bench) -> None:
                     sold[scans.products] += await scans.sold_ms(bench.size(5, 30))
     _add_figures(bench, looked, selected)
     if len(sizes) > 1:
-        _draw(bench, looked, selected, sold)
+        _draw(bench, looked, selected, sold, median(syncs_ms))
 
 
 def _add_figures(bench: Bench, looked: _Rounds, selected: _Rounds) -> None:
@@ -120,6 +124,7 @@ def _draw(
     looked: _Rounds,
     selected: _Rounds,
     sold: dict[int, list[float]],
+    sync_ms: float,
 ) -> None:
     bench.draw(
         Series(
@@ -140,7 +145,10 @@ def _draw(
             "A durable sale, one at a time",
             "SKUs in the catalogue",
             "ms",
-            (Line("p50", tuple((n, median(ms)) for n, ms in sold.items())),),
+            (
+                Line("p50", tuple((n, median(ms)) for n, ms in sold.items())),
+                level("64 KiB overwrite + fdatasync, p50", sold, sync_ms),
+            ),
         ),
     )
 

@@ -25,6 +25,7 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
     "lines.linewidth": 2.2,
     "lines.markersize": 6,
@@ -33,11 +34,12 @@ _STYLE: Any = {
 }
 _COLOURS = ("#0b6fb8", "#d1701a", "#3a8f4d", "#8450a8")
 _FLOOR, _GOOD, _BAD = "#777777", "#2e8b57", "#c0392b"
+_DARK = "#0b5b98"
 _LAYERS = (
     ("reading", "#a9cce8", ("parse_us",)),
     ("screening", "#79aedb", ("screen_us",)),
     ("hashing", "#4a8cc4", ("hash_us",)),
-    ("rest of the loop", "#0b5b98", ("loop_us", "parse_us", "screen_us", "hash_us")),
+    ("rest of the loop", _DARK, ("loop_us", "parse_us", "screen_us", "hash_us")),
     ("SQLite", "#d1701a", ("sqlite_us",)),
     ("writer's Python", "#eeb27a", ("writer_us", "sqlite_us")),
 )
@@ -100,25 +102,32 @@ def _panel(axes: Axes, panel: Mapping[str, Any]) -> None:
             axes.plot(xs, ys, "o-", color=next(colours), label=line["label"])
     axes.set_title(panel["title"])
     axes.set_ylabel(panel["y_title"])
-    highest = max(y for line in panel["lines"] for _, y in line["points"])
+    _scale(axes, panel)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: short(y)))
+    lines = len(panel["lines"])
+    if lines > 1:
+        axes.legend(loc="upper left", ncols=2 if lines > 2 else 1)
+
+
+def _scale(axes: Axes, panel: Mapping[str, Any]) -> None:
+    """The y axis, with room for the legend above the lines."""
+    ys = [y for line in panel["lines"] for _, y in line["points"]]
+    legend = 0.4 if len(panel["lines"]) > 1 else 0.0
     if panel["log_y"]:
+        low, high = min(ys) / 1.3, max(ys) * 1.3
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_minor_locator(NullLocator())
-        low, high = axes.get_ylim()
-        axes.set_ylim(low / 1.15, high * 1.15)
+        axes.set_ylim(low, high * (high / low) ** legend)
     else:
-        axes.set_ylim(0, highest * 1.2)
+        axes.set_ylim(0, max(ys) * (1.2 + legend))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: short(y)))
-    if len(panel["lines"]) > 1:
-        axes.legend(loc="best")
 
 
 def short(value: float) -> str:
     """``1500`` → ``1.5k``, ``1000000`` → ``1M``."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
+        if abs(value) >= size * 0.9995:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
 
@@ -133,7 +142,8 @@ def _overview(figures: Sequence[Mapping[str, Any]]) -> Figure:
     for row, one in enumerate(figures):
         part = min(_BEST, max(_WORST, one["part"]))
         colour = _GOOD if one["met"] else _BAD
-        axes.plot((1, part), (row, row), "-", color=colour, linewidth=5, alpha=0.35)
+        (bar,) = axes.plot((1, part), (row, row), "-", color=colour, linewidth=5, alpha=0.35)
+        bar.set_solid_capstyle("butt")
         error = part * min(0.9, one["spread"] / 2)
         axes.errorbar(part, row, xerr=error, fmt="o", color=colour, capsize=3, linewidth=1.4)
     axes.axvline(1, color="black", linewidth=1.2)
@@ -166,7 +176,10 @@ def _profile(profile: Sequence[Mapping[str, Any]]) -> Figure:
         for row, (left, width) in enumerate(zip(lefts, widths, strict=True)):
             if width > 0.06 * max(one["loop_us"] + one["writer_us"] for one in profile):
                 text = f"{width:.0f}"
-                axes.text(left + width / 2, row, text, ha="center", va="center", fontsize=11)
+                ink = "white" if colour == _DARK else "black"
+                axes.text(
+                    left + width / 2, row, text, ha="center", va="center", fontsize=11, color=ink
+                )
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)

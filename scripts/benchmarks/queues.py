@@ -198,7 +198,7 @@ async def _compare(bench: Bench, ours: _Ours, queues: dict[str, _Queue]) -> None
     sales: dict[int, list[float]] = {clients: [] for clients in CLIENTS}
     theirs: dict[str, list[float]] = {name: [] for name in events}
     await ours.events_per_s(CLIENTS[-1])
-    for turn in range(bench.runs(3, 9)):
+    for turn in range(bench.runs(2, 9)):
         bench.say(f"round {turn + 1}: enqueueing")
         for clients in CLIENTS:
             sales[clients].append(await ours.sales_per_s(clients))

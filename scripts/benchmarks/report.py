@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 Result = dict[str, Any]
+_TOLD = ("warning", "at_ms")
 _WIDE = 140
 _COLOURS = {True: "green", False: "red", None: "dim"}
 
@@ -111,7 +112,7 @@ def _print_rest(console: Any, result: Result) -> None:
         console.print(f"[red]{one['name']}[/] failed: ", end="")
         console.print(one["error"], markup=False)
     machine = result["machine"]
-    facts = ", ".join(f"{name} {value}" for name, value in machine.items() if name != "warning")
+    facts = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in _TOLD)
     console.print(f"\nThis machine: {facts}. Ratios travel between machines; values don't.")
     if machine.get("warning"):
         console.print(f"[yellow]{machine['warning']}[/]")

@@ -19,7 +19,7 @@ _PLATFORM = "away"
 
 async def run_simulation(bench: Bench) -> None:
     """Store-days per second of processor time, over the same first seeds each time."""
-    rounds, seeds = bench.runs(2, 5), bench.size(1, 6)
+    rounds, seeds = bench.runs(1, 5), bench.size(1, 6)
     found = []
     for turn in range(rounds):
         bench.say(f"simulating shops, seeds {1 + turn * seeds} to {(turn + 1) * seeds}")
@@ -43,7 +43,7 @@ async def run_simulation(bench: Bench) -> None:
 
 async def run_kills(bench: Bench) -> None:
     """Our hub and its event storages, killed as often."""
-    kills = bench.size(3, 12)
+    kills = bench.size(10, 25)  # with fewer, its controls have too little to find
     bench.say(f"killing hub and storages {kills} times each")
     last = await _last_line(
         "scripts.killing",

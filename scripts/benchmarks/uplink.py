@@ -163,7 +163,7 @@ async def _cpu(bench: Bench, link: _Link, url: str) -> None:
 async def _sales(bench: Bench, link: _Link) -> None:
     rounds: list[tuple[list[float], list[float]]] = []
     pace: list[float] = []
-    for turn in range(bench.runs(2, 5)):
+    for turn in range(bench.runs(3, 5)):
         bench.say(f"round {turn + 1}: selling while {link.events:,} events drain")
         async with link.sending() as uplink:
             start_s = perf_counter()
