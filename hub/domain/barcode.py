@@ -96,6 +96,8 @@ class RestrictedRule:
         spans = (0 <= a < b <= 12 for a, b in (self.item, self.measure))
         if not all(spans) or not (self.prefix.isascii() and self.prefix.isdecimal()):
             raise Invalid("A rule for restricted numbers lies outside of its 12 digits: mend it.")
+        if not 0 <= self.decimals <= 12 or self.verifier_at not in (None, *range(13)):
+            raise Invalid("A rule for restricted numbers has 0 to 12 decimals and digits: mend it.")
         if self.verifier_at is not None and self.measure[1] - self.measure[0] not in (4, 5):
             raise Invalid("A measure with a check digit has four or five digits: mend the rule.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +13,14 @@ from hub.domain.barcode import (
     RestrictedRule,
     ScannedCode,
 )
+from hub.domain.errors import DomainError
 from hub.domain.money import currency_exponent
 from hub.service import pricing
 from hub.service.pricing import Found, TaxBook, Taxes
 from hub.storage import catalogrows
 from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
 
 BARCODE_POLICY = "barcode.restricted"
 """Policy whose value lists the shop's rules for restricted numbers: objects with ``prefix``,
@@ -111,16 +115,26 @@ def _says_no_more(scanned: ScannedCode) -> bool:
 
 
 def _restricted(value: Any) -> tuple[RestrictedRule, ...]:
+    """The rules in a policy's value.  A wrong one is left out: the labels it is about are unknown
+    then, and everything else is sold."""
     if not isinstance(value, list):
         return ()
-    return tuple(
-        RestrictedRule(
-            prefix=str(rule["prefix"]),
-            item=(int(rule["item"][0]), int(rule["item"][1])),
-            measure=(int(rule["measure"][0]), int(rule["measure"][1])),
-            kind=MeasureKind(rule["kind"]),
-            decimals=int(rule.get("decimals", 0)),
-            verifier_at=rule.get("verifier_at"),
-        )
-        for rule in value
+    found = []
+    for number, rule in enumerate(value, start=1):
+        try:
+            found.append(_rule(rule))
+        except (AttributeError, LookupError, TypeError, ValueError, DomainError) as wrong:
+            log.error("rule %d of policy %s is left out: %r", number, BARCODE_POLICY, wrong)
+    return tuple(found)
+
+
+def _rule(rule: Any) -> RestrictedRule:
+    verifier_at = rule.get("verifier_at")
+    return RestrictedRule(
+        prefix=str(rule["prefix"]),
+        item=(int(rule["item"][0]), int(rule["item"][1])),
+        measure=(int(rule["measure"][0]), int(rule["measure"][1])),
+        kind=MeasureKind(rule["kind"]),
+        decimals=int(rule.get("decimals", 0)),
+        verifier_at=None if verifier_at is None else int(verifier_at),
     )
