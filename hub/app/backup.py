@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from hub.app.founding import StateLock
+from hub.app.founding import BEING_RESTORED, StateLock, being_restored
 from hub.clock import Clock, Randomness
 from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, write_atomic
@@ -105,7 +105,7 @@ def restore_backup(
     info = verify_backup(source)
     aside = None
     state = state.resolve()  # systemd's private state directories are links
-    fresh = state.with_name(f"{state.name}.being-restored-{clock.wall_ms()}")
+    fresh = state.with_name(f"{state.name}{BEING_RESTORED}{clock.wall_ms()}")
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name in info.files:
@@ -132,6 +132,8 @@ def restore_backup(
     fresh.rename(state)
     crashpoint("restore.in-place")
     os.sync()
+    for left in being_restored(state):
+        shutil.rmtree(left, ignore_errors=True)  # of earlier ones that were cut short
     return info, aside
 
 

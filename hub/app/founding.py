@@ -8,6 +8,7 @@ moved.  Either way the hub is fenced until the cloud has given it a new epoch.
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from hub.storage.sqlite import Connection
 
 log = logging.getLogger(__name__)
 
+BEING_RESTORED = ".being-restored-"
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -36,6 +38,10 @@ class StateInUse(Exception):
 
 class WrongStore(Exception):
     """The state directory belongs to another store."""
+
+
+class RestoreUnfinished(Exception):
+    """A restore was cut short when the former state was aside and the copy not yet in its place."""
 
 
 class StateLock:
@@ -70,9 +76,12 @@ class Opened:
 def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Opened:
     """Open (or found) the database and note this start.
 
-    Errors: :class:`~hub.storage.errors.DatabaseRefused`, :class:`WrongStore`.
+    Errors: :class:`~hub.storage.errors.DatabaseRefused`, :class:`WrongStore`,
+    :class:`RestoreUnfinished`.
     """
     path = settings.paths.state / "hub.db"
+    if not path.exists():
+        _refuse_half_restored(settings.paths.state)
     conn = open_database(path)
     try:
         with refusing(path):
@@ -91,6 +100,22 @@ def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Open
         conn.close()
         raise
     return Opened(conn, hub, path)
+
+
+def being_restored(state: Path) -> list[Path]:
+    """What restores that were cut short have left beside a state directory."""
+    real = state.resolve()  # systemd's private state directories are links
+    return sorted(real.parent.glob(f"{glob.escape(real.name)}{BEING_RESTORED}*"))
+
+
+def _refuse_half_restored(state: Path) -> None:
+    """A new hub must not be founded where another one was about to be put back."""
+    left = being_restored(state)
+    if left:
+        raise RestoreUnfinished(
+            f"a restore of {state} was cut short: run `store-hub restore` again (to begin a new hub"
+            f" instead, delete {left[-1]})"
+        )
 
 
 def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Randomness) -> HubRow:

@@ -53,7 +53,7 @@ def import_files(paths: tuple[Path, ...], as_json: bool) -> None:
     """
     files = list(_files(paths))
     settings = load_settings().settings
-    from hub.app.founding import StateInUse, StateLock, WrongStore
+    from hub.app.founding import RestoreUnfinished, StateInUse, StateLock, WrongStore
     from hub.service.handlers.datasets import BadRow
     from hub.storage.errors import StorageError
 
@@ -66,7 +66,7 @@ def import_files(paths: tuple[Path, ...], as_json: bool) -> None:
         )
     try:
         done = _import(settings, files, quiet=as_json)
-    except (BadRow, WrongStore, StorageError, OSError, UnicodeError) as error:
+    except (BadRow, WrongStore, RestoreUnfinished, StorageError, OSError, UnicodeError) as error:
         fail(f"{error}", next_step="correct the file; the data set in force is unchanged")
     finally:
         lock.release()

@@ -36,7 +36,7 @@ def command(show_code: bool) -> None:
     import asyncio
     import json
 
-    from hub.app.founding import StateInUse, WrongStore
+    from hub.app.founding import RestoreUnfinished, StateInUse, WrongStore
     from hub.app.service import serve
     from hub.clock import SystemClock
     from hub.logs import set_up
@@ -65,7 +65,9 @@ def command(show_code: bool) -> None:
 
     try:
         code = asyncio.run(serve(settings, logging.recent, ready))
-    except (StateInUse, WrongStore, DatabaseRefused, BrokerMissing, BadPlan) as error:
+    except (StateInUse, WrongStore, RestoreUnfinished, DatabaseRefused) as error:
+        fail(str(error))
+    except (BrokerMissing, BadPlan) as error:
         fail(str(error))
     except SecurityError as error:
         fail(str(error))
