@@ -85,6 +85,8 @@ def read_lines(
             shaped = table_rows(validate(line))
         except ValidationError as wrong:
             raise BadRow(f"{where}, line {number}: {_why(wrong)}") from None
+        except BadRow as wrong:
+            raise BadRow(f"{where}, line {number}: {wrong}") from None
         if not _fits(shaped):
             raise BadRow(f"{where}, line {number}: {TOO_BIG}")
         found += shaped
@@ -109,7 +111,9 @@ def _why(wrong: ValidationError) -> str:
 
 
 def table_rows(row: Any) -> list[TableRow]:
-    """A data set's row as rows of tables; card numbers in its texts become stars."""
+    """A data set's row as rows of tables; card numbers in its texts become stars.
+
+    Errors: :class:`BadRow`."""
     match row:
         case SafetyCatalogRow():
             product = (
@@ -123,6 +127,8 @@ def table_rows(row: Any) -> list[TableRow]:
             return [("prices", (row.sku, begins, row.valid_to_ms, row.price_minor))]
         case TaxPolicyRow():
             return [("taxes", ("", row.model_dump_json()))]
+        case TaxRateRow(tax_code=""):
+            raise BadRow("a rate without its tax_code: it would take the policy's place")
         case TaxRateRow():
             named = row.model_copy(update={"name": mask(row.name)})
             return [("taxes", (row.tax_code, named.model_dump_json()))]
@@ -161,7 +167,9 @@ def key_rows(dataset: str, row: Mapping[str, Any]) -> list[TableRow]:
             return [("prices", (row.get("sku"), row.get("valid_from_ms") or 0))]
         case "taxes":
             # The policy is replaced, never gone: without one nothing could be sold.
-            return [] if row.get("kind") == "policy" else [("taxes", (row.get("tax_code"),))]
+            return (
+                [] if row.get("kind") == "policy" else [("taxes", (row.get("tax_code") or None,))]
+            )
         case "staff":
             if row.get("kind") == "role":
                 return [("roles", (row.get("role"),))]
