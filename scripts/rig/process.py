@@ -90,7 +90,7 @@ class Child:
             )
         self._reader = asyncio.create_task(self._read(), name=f"{self.name} output")
 
-    async def ready(self, timeout_s: float = 60.0) -> dict[str, Any]:
+    async def ready(self, timeout_s: float = 120.0) -> dict[str, Any]:
         """The JSON object that it prints first.  Raises ChildDied, TimeoutError."""
         assert self._first is not None
         try:
@@ -119,7 +119,7 @@ class Child:
             self._process.kill()
         await self.ended()
 
-    async def stop(self, timeout_s: float = 15.0) -> bool:
+    async def stop(self, timeout_s: float = 60.0) -> bool:
         """SIGTERM, and SIGKILL after ``timeout_s``; False if it had to be killed."""
         if self._process is None or not self.alive:
             return True

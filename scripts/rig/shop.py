@@ -170,7 +170,7 @@ class ShopRig:
 
     # -- the OMS -------------------------------------------------------------------------------
 
-    async def start_oms(self, timeout_s: float = 60.0) -> None:
+    async def start_oms(self, timeout_s: float = 120.0) -> None:
         """Start it and wait until it answers.  Raises ChildDied, TimeoutError."""
         await self.oms.start()
         ready = await self.oms.ready(timeout_s)
@@ -206,7 +206,7 @@ class ShopRig:
             own.setdefault(section, {}).update(fields)
         self.config_file.write_text(_toml(own))
 
-    async def start_hub(self, timeout_s: float = 60.0) -> None:
+    async def start_hub(self, timeout_s: float = 120.0) -> None:
         """Start it and wait until devices can connect.  Raises ChildDied, TimeoutError."""
         if not self.config_file.exists():
             self.write_config()

@@ -20,7 +20,7 @@ class HubAdmin:
     """The hub's admin socket; see ``hub.web.adminsocket``."""
 
     socket: Path
-    timeout_s: float = 10.0
+    timeout_s: float = 30.0
 
     async def status(self) -> dict[str, Any]:
         """The hub's status (``hub.contract.local.HubStatus`` as JSON)."""
@@ -55,7 +55,7 @@ class OmsAdmin:
     url: str
     ca: str
     token: str
-    timeout_s: float = 10.0
+    timeout_s: float = 30.0
 
     async def misbehave(self, **how: object) -> None:
         """Set how it misbehaves (``cloud_link.sandbox.misbehave``); nothing: good behaviour."""

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN_S = 100.0
-CLOSE_S = 40.0
+CLOSE_S = 80.0
 
 
 class Run:
@@ -75,7 +75,7 @@ def left_behind(state: Path) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.xdist_group("living-shop")
 async def test_a_living_shop_sells_closes_and_goes_on_where_it_was(tmp_state: Path) -> None:
     state = tmp_state / "shop"

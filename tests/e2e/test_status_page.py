@@ -53,7 +53,7 @@ async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
         ignore_https_errors=True, viewport=PHONE, locale="en-US", timezone_id="UTC"
     )
     opened = await context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     seen.watch(opened)
     await opened.goto(hub.base + "/")
     yield opened

@@ -22,7 +22,7 @@ from hub.clock import SystemRandomness
 from scripts.rig import Ports, ShopRig
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "selling-by-hand.md"
-PATIENCE_S = 80.0
+PATIENCE_S = 120.0
 
 SAME_ANSWER = """
 ask "$KEY" sale/commit "$BODY"
@@ -79,7 +79,6 @@ def sales_at_the_hub(rig: ShopRig) -> list[str]:
         return [row[0] for row in db.execute("SELECT sale_id FROM sales")]
 
 
-@pytest.mark.timeout(150)
 async def test_a_stranger_pairs_sells_and_repeats_by_following_the_guide(
     rig: ShopRig, tmp_path: Path
 ) -> None:

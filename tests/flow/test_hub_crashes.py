@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ async def selling(
                 answered[sale_id] = await hub.submit(sale_of(sale_id, goods), SaleDone)
                 after += enough.is_set()
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as shop:
+    async with asyncio.timeout(240), asyncio.TaskGroup() as shop:
         for store in tills:
             shop.create_task(till(store))
         await box.until(lambda: len(answered) > 10)
@@ -103,7 +104,7 @@ async def test_a_killed_hub_takes_its_broker_along_and_every_sale_is_done_once(
 
     async def harm() -> None:
         await box.rig.hub.kill()
-        await box.until(lambda: box.rig.broker_pid() is None, timeout_s=10)
+        await box.until(lambda: box.rig.broker_pid() is None)
         await box.start_hub()
 
     await settled(box, await selling(box, tills, harm), before)
@@ -126,11 +127,12 @@ async def test_devices_restate_themselves_to_a_broker_that_came_back(
     box: Box, tills: list[IdentityStore]
 ) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        for store in tills:
-            await stack.enter_async_context(box.client(store, None))
+        clients = [await stack.enter_async_context(box.client(store, None)) for store in tills]
         ids = {store.load().device_id for store in tills}
         await box.until(lambda: all_are(box, ids, "ready"))
         box.rig.kill_broker()
+        await box.until(lambda: all(hub.session.connections > 1 for hub in clients))
+        await box.until(lambda: is_connected(box))
         await box.until(lambda: all_are(box, ids, "ready"))
         await asyncio.sleep(RESTATE_S * 2)
         assert await all_are(box, ids, "ready")
@@ -151,7 +153,7 @@ async def test_a_device_that_is_not_back_after_a_restart_is_shown_lost(
         await box.until(lambda: all_are(box, {device}, "ready"))
         box.rig.kill_broker()
         await raw.cut()
-        await box.until(lambda: all_are(box, {device}, "lost"), timeout_s=20)
+        await box.until(lambda: all_are(box, {device}, "lost"))
 
 
 @restarts
@@ -159,7 +161,7 @@ async def test_a_stop_is_quick_and_leaves_no_process(box: Box, tills: list[Ident
     async with box.client(tills[0]) as hub:
         await sell(hub)
         broker, daemon = box.rig.broker_pid(), box.rig.hub.pid
-        assert await box.rig.hub.stop(timeout_s=10), box.rig.hub.tail()
+        assert await box.rig.hub.stop(timeout_s=60), box.rig.hub.tail()
         assert box.rig.hub.exit_code == 0
         assert box.rig.broker_pid() is None
         await box.until(lambda: not Path(f"/proc/{broker}").exists())
@@ -202,7 +204,7 @@ async def test_a_missing_broker_is_named_with_its_cure(box: Box) -> None:
 
 async def test_a_taken_port_is_shown_and_the_hub_recovers_when_it_is_free(box: Box) -> None:
     with taken(box) as thief:
-        status = await box.until(lambda: broker_detail(box, "in use"), timeout_s=20)
+        status = await box.until(lambda: broker_detail(box, "in use"))
         assert status["state"] in {"backoff", "starting"}
         assert any("broker" in problem.lower() for problem in (await box.status())["problems"])
         thief.close()
@@ -214,13 +216,22 @@ def taken(box: Box) -> Any:
     """Take the broker's port in the moment it dies."""
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        assert box.rig.kill_broker() is not None
-        for _ in range(100_000):
-            with contextlib.suppress(OSError):
-                thief.bind(("127.0.0.1", box.rig.ports.mtls))
-                break
+        until_s = time.monotonic() + 60.0
+        while not took(thief, box.rig.ports.mtls):
+            assert time.monotonic() < until_s, "the port is never free"
+            box.rig.kill_broker()  # again, when the next one was quicker than we
         thief.listen()
         yield thief
+
+
+def took(thief: socket.socket, port: int) -> bool:
+    """Whether the port could be had within half a second."""
+    until_s = time.monotonic() + 0.5
+    while time.monotonic() < until_s:
+        with contextlib.suppress(OSError):
+            thief.bind(("127.0.0.1", port))
+            return True
+    return False
 
 
 async def broker_detail(box: Box, word: str) -> dict[str, Any] | None:

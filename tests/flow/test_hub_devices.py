@@ -48,7 +48,7 @@ async def shut_out(box: Box, store: IdentityStore, **changed: object) -> None:
     async def refused() -> bool:
         return await outcome_of(box, store, **changed) != "Success"
 
-    await box.until(refused, timeout_s=10)
+    await box.until(refused)
     for _ in range(3):
         assert await refused()
 
@@ -121,7 +121,7 @@ async def test_a_revoked_certificate_is_on_the_revocation_list_at_once(box: Box)
         number = certificate.serial_number
         return any(crl.get_revoked_certificate_by_serial_number(number) for crl in crls)
 
-    await box.until(listed, timeout_s=10)
+    await box.until(listed)
 
 
 @pytest.mark.parametrize(

@@ -244,9 +244,12 @@ async def test_selling_makes_no_threads_and_keeps_no_files_open(
         before = appetite(box.rig.hub.pid)
         await many(hub, 200)
         await box.told_all()
-        after = appetite(box.rig.hub.pid)
-    for what, count in before.items():
-        assert after[what] <= count + 2, (before, after)
+
+        def as_before() -> bool:  # some of the cloud's connections may be busy just now
+            after = appetite(box.rig.hub.pid)
+            return all(after[what] <= count + 2 for what, count in before.items())
+
+        await box.until(as_before)
 
 
 async def many(hub: HubClient, count: int) -> None:
@@ -290,7 +293,7 @@ async def test_the_hub_announces_the_ports_it_really_listens_on(
         for port in (told.https_port, told.mqtt_port, told.mtls_port):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await hub.advertiser.wait_for(lambda state: state.status is not Status.STOPPED)
         assert hub.parts.discovery().state == "waiting"
 
@@ -329,7 +332,7 @@ async def test_a_certificate_renewed_while_running_is_served_and_nobody_is_disco
             before = [await served(store, port) for port in ports]
             hub.authority.server_certificate_path.unlink()
             await hub.certificates.keep()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while before[1] == await served(store, ports[1]):
                     await asyncio.sleep(0.05)
             after = [await served(store, port) for port in ports]
@@ -351,7 +354,7 @@ async def test_devices_come_back_when_the_authority_changes_while_the_hub_runs(
             await hub.certificates.keep()
             monkeypatch.undo()
             assert hub.authority.fingerprint != fingerprint
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while kiosk.session.connections < 2:
                     await asyncio.sleep(0.05)
             await kiosk.request(ListBaskets(), Baskets)

@@ -37,7 +37,7 @@ from tests.support.rawmqtt import Login, Raw, raw_device
 STORE = "367"
 SKUS = 40
 DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
-UNTIL_S = 40.0
+UNTIL_S = 80.0
 THREADS = 4
 HUB = "import sys; from hub.cli import main; sys.exit(main())"
 CASHIER, SECOND, SUPERVISOR, MANAGER = ((row[0], row[3]) for row in demo.DEMO_STAFF)
@@ -174,7 +174,7 @@ class Box:
     @contextlib.asynccontextmanager
     async def https(self, trust: ssl.SSLContext) -> AsyncIterator[aiohttp.ClientSession]:
         connector = aiohttp.TCPConnector(ssl=trust)
-        timeout = aiohttp.ClientTimeout(total=20)
+        timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(self.url, connector=connector, timeout=timeout) as http:
             yield http
 
@@ -186,7 +186,7 @@ class Box:
 
     def write(self, sql: str, *values: object) -> None:
         """Tamper with the hub's database from outside."""
-        with contextlib.closing(sqlite3.connect(self.rig.hub_database, timeout=10)) as db, db:
+        with contextlib.closing(sqlite3.connect(self.rig.hub_database, timeout=60)) as db, db:
             db.execute(sql, values)
 
     def oms_rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -239,7 +239,7 @@ class Box:
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **(environment or {})},
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             out, err = await process.communicate()
         assert process.returncode == code, (arguments, process.returncode, out, err)
         return out.decode() + (err.decode() if code else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -36,6 +35,7 @@ from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
+from scripts.rig import free_port
 
 STORE = "367"
 KIOSK = Caller(CallerKind.DEVICE, "kiosk-01")
@@ -145,7 +145,7 @@ class HubSide:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     _count: int = 0
 
-    async def until(self, what: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    async def until(self, what: Callable[[], Any], *, seconds: float = 80.0) -> Any:
         """Wait for a condition, looking again after every notice and change."""
         async with asyncio.timeout(seconds):
             while not (found := what()):
@@ -164,7 +164,7 @@ class HubSide:
     def waiting(self) -> int:
         return sum(lane.waiting for lane in outbox.heads(self.gate.rows))
 
-    async def drained(self, seconds: float = 30.0) -> None:
+    async def drained(self, seconds: float = 80.0) -> None:
         await self.until(lambda: self.waiting == 0, seconds=seconds)
 
     async def synced(self, *names: str) -> None:
@@ -345,12 +345,6 @@ class Oms:
         return await self.ask("GET", "/sandbox/stats")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 StartOms = Callable[..., Awaitable[Oms]]
 
 
@@ -362,7 +356,7 @@ async def oms_process(
     options = ["--seed-demo", "--skus", str(skus), *arguments]
     if plain:
         options.append("--http")
-    oms = Oms(state, free_port(), tuple(options))
+    oms = Oms(state, free_port(SystemRandomness()), tuple(options))
     await oms.start()
     try:
         yield oms

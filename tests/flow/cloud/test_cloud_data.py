@@ -253,7 +253,6 @@ def big_catalogue(folder: Path, products: int) -> None:
             p.write(json.dumps({"sku": row["sku"], "price_minor": 100 + n % 900}) + "\n")
 
 
-@pytest.mark.timeout(110)
 async def test_selling_goes_on_while_a_large_catalogue_is_imported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
