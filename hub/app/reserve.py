@@ -7,12 +7,17 @@ clocks, acknowledgements of the cloud, the state of devices, and at its start it
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import os
 from pathlib import Path
 
 from hub.security.files import SECRET_MODE
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "disk.reserve"
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Reserve:
@@ -21,6 +26,7 @@ class Reserve:
     def __init__(self, state: Path, size_bytes: int) -> None:
         self._path = state / FILE_NAME
         self._size_bytes = size_bytes
+        self._warned = False
 
     @property
     def held(self) -> bool:
@@ -31,7 +37,10 @@ class Reserve:
             return False
 
     def hold(self, room_bytes: int) -> bool:
-        """Put the space by if ``room_bytes`` allow it; True when it is held."""
+        """Put the space by if ``room_bytes`` allow it; False when there is no room for it.
+
+        A disk that has room but can't keep a reserve does not stop the shop: True, and a warning.
+        """
         if self.held:
             return True
         if room_bytes < self._size_bytes:
@@ -42,9 +51,13 @@ class Reserve:
                 os.posix_fallocate(handle, 0, self._size_bytes)
             finally:
                 os.close(handle)
-        except OSError:
+        except OSError as error:
             self.release()
-            return False
+            if error.errno in NO_ROOM:
+                return False
+            if not self._warned:
+                log.warning("no reserve of disk space can be kept: %s", error)
+                self._warned = True
         return True
 
     def release(self) -> bool:

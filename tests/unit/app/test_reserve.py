@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -85,3 +87,20 @@ async def test_without_a_reserve_the_bound_alone_decides(tmp_path: Path) -> None
         (True, False),
         (False, False),
     ]
+
+
+def test_a_disk_that_can_not_keep_a_reserve_does_not_stop_the_shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(code: int) -> None:
+        def allocate(_handle: int, _start: int, _length: int) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "posix_fallocate", allocate)
+
+    reserve = Reserve(tmp_path, MB)
+    refused(errno.EOPNOTSUPP)
+    assert reserve.hold(10 * MB)
+    assert not reserve.held
+    refused(errno.EDQUOT)
+    assert not reserve.hold(10 * MB)
