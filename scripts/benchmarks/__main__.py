@@ -47,7 +47,8 @@ progress to standard error.
                                              write an earlier run's report again
 
 It never judges: whether an aim is met is told, not enforced. Exit status: 0; 1 when something
-could not be run that should have; 130 when it was interrupted, which leaves nothing behind.
+could not be run that should have; 130 when it was interrupted, which leaves nothing behind but
+a table of what was measured until then.
 """
 
 
@@ -133,6 +134,9 @@ def _run(*, quick: bool, only: tuple[str, ...], profiled: bool, folder: Path | N
             profiles = asyncio.run(_measure(bench, profiled=profiled))
         except (KeyboardInterrupt, asyncio.CancelledError):
             print("bench: interrupted; everything is stopped", file=sys.stderr)
+            about = machine.told(before, bench.sync_ms, quick=quick)
+            if bench.outcomes:
+                report.print_table(report.result_of(bench, about))
             sys.exit(_INTERRUPTED)
     if quick and not only:
         for family in FAMILIES:
