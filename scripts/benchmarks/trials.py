@@ -73,8 +73,8 @@ async def run_kills(bench: Bench) -> None:
                 (name, platform, *(f"{one[key]:,}" for key in _COLUMNS))
                 for name, platform, one in rows
             ),
-            f"Accepted: the storage's put returned True, or the till was answered.  {version}; its "
-            "storages as its own example settings make them.",
+            f"Accepted: the storage's put returned True, or the till was answered.  {version}, driven as its "
+            "gateway drives it (scripts/killing/thingsboard_process.py).",
         )
     )
 
