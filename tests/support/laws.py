@@ -6,6 +6,7 @@ Each law is a function of a reader that gives what breaks it, as sentences; noth
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from hub.contract.oms_events import EVENT_DATA
@@ -106,6 +107,35 @@ def money_of_sales_is_the_tenders(rows: Rows) -> Iterator[str]:
         yield f"more was paid back than was taken: {row}"
 
 
+def what_was_given_back_is_counted(rows: Rows) -> Iterator[str]:
+    """Each card's refunds by returns, against what its tender says; a void gives all back."""
+    given: Counter[str] = Counter()
+    for (refund,) in rows.all("SELECT refund FROM returns"):
+        for one in json.loads(refund):
+            if one.get("payment_id"):
+                given[one["payment_id"]] += one["amount_minor"]
+    for payment_id, amount, refunded, state in rows.all(
+        "SELECT t.payment_id, t.amount_minor, t.refunded_minor, s.state FROM tenders t"
+        " JOIN sales s ON s.id = t.sale WHERE t.payment_id IS NOT NULL"
+    ):
+        due = amount if state == "voided" else given[payment_id]
+        if refunded != due:
+            yield f"of payment {payment_id} {refunded} count as given back, {due} were"
+
+
+def variances_are_booked(rows: Rows) -> Iterator[str]:
+    """A count that has ended moved what it found too little or too much."""
+    for row in rows.all(
+        "SELECT d.document_id, json_extract(d.data, '$.counted_qty') AS found,"
+        " json_extract(d.data, '$.book_qty') AS book,"
+        " (SELECT coalesce(sum(CASE WHEN m.dst = 'sellable' THEN m.qty ELSE -m.qty END), 0)"
+        "  FROM movements m WHERE m.ref_type = 'count' AND m.ref_id = d.id) AS moved"
+        " FROM documents d WHERE d.kind = 'count' AND json_extract(d.data, '$.closed')"
+        " AND moved <> found - book"
+    ):
+        yield f"a count's variance is not what was moved: {row}"
+
+
 def the_day_counts_its_sales(rows: Rows) -> Iterator[str]:
     """The totals that the status page shows."""
     found = rows.all(
@@ -165,7 +195,7 @@ def a_sale_is_printed_once(rows: Rows) -> Iterator[str]:
     """At most one receipt job for one sale."""
     for row in rows.all(
         "SELECT kind, json_extract(document, '$.sale_id') AS sale, count(*) FROM print_jobs"
-        " WHERE kind = 'receipt' AND sale IS NOT NULL GROUP BY kind, sale HAVING count(*) > 1"
+        " WHERE kind = 'sale' AND sale IS NOT NULL GROUP BY kind, sale HAVING count(*) > 1"
     ):
         yield f"a receipt is printed more than once: {row}"
 
@@ -174,6 +204,7 @@ QUICK: tuple[Law, ...] = (
     claims_are_what_is_claimed,
     nothing_is_oversold,
     money_of_sales_is_the_tenders,
+    what_was_given_back_is_counted,
     goods_of_sales_left_the_shelf_once,
     the_day_counts_its_sales,
     a_sale_is_printed_once,
@@ -182,6 +213,7 @@ WHOLE: tuple[Law, ...] = (
     levels_are_the_sum_of_the_ledger,
     the_audit_log_is_unbroken,
     every_row_has_its_parent,
+    variances_are_booked,
     events_stand_in_unbroken_order,
     every_document_has_its_event,
     events_are_as_the_contract_says,

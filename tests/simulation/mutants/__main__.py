@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant
+from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant, refresh
 
 SEEDS = 100
 HUNT_S = 900.0
@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   python -m tests.simulation.mutants                       every mutant, 100 seeds at most each
   python -m tests.simulation.mutants --only no-dedupe      one of them
   python -m tests.simulation.mutants --list
+  python -m tests.simulation.mutants --refresh             write the patches anew, for this tree
 
 A mutant is a patch in tests/simulation/mutants/patches. One that survives is a missing checker; one
 that doesn't apply, or with which the shop can't sell at all, is a fault of the mutant. The tree
@@ -97,6 +98,8 @@ def main() -> int:
         for one in chosen:
             print(f"{one.promise}  {one.name:<32} {one.what}")
         return 0
+    if options.refresh:
+        return _refresh(chosen)
     outcomes: list[Outcome] = []
     began_s = time.monotonic()
     memory = Path("/dev/shm")
@@ -116,6 +119,18 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return _tell(outcomes, len(chosen), skipped, done=True)
+
+
+def _refresh(chosen: list[Mutant]) -> int:
+    lost = 0
+    for one in chosen:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                done = "written anew" if refresh(one, Path(folder) / one.name) else "as it was"
+            except NotPlanted as error:
+                lost, done = lost + 1, str(error)
+        print(f"{one.name:<42} {done}")
+    return 1 if lost else 0
 
 
 def _in_time(
@@ -138,6 +153,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these mutants")
     parser.add_argument("--list", action="store_true", help="what there is")
+    parser.add_argument("--refresh", action="store_true", help="mend patches that came loose")
     parser.add_argument("--control", action="store_true", help="hunt the sound tree as well")
     return parser.parse_args()
 

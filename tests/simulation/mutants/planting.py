@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 PATCHES = Path(__file__).parent / "patches"
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = ("hub", "cloud_link", "devices", "tests", "contract", "pyproject.toml")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns("node_modules", "*.egg-info", ".*_cache")
 
 
 class NotPlanted(Exception):
@@ -49,6 +50,44 @@ def plant(mutant: Mutant | None, target: Path) -> None:
 
     Errors: :class:`NotPlanted` when the patch doesn't apply exactly.
     """
+    _copy(target)
+    if mutant is None:
+        return
+    done = _apply(mutant.patch, target)
+    if done.returncode != 0:
+        raise NotPlanted(f"{mutant.patch.name} doesn't apply any more: {done.stderr.strip()}")
+    if not _changed(target):
+        raise NotPlanted(f"{mutant.patch.name} changes nothing")
+
+
+def refresh(mutant: Mutant, target: Path) -> bool:
+    """Write a patch anew for the tree as it is, with less context if it has to be; True if it
+    differs now.  Errors: :class:`NotPlanted` when it has to be written by hand."""
+    _copy(target)
+    done = _apply(mutant.patch, target, "-C1")
+    if done.returncode != 0:
+        raise NotPlanted(f"{mutant.patch.name} has to be written anew: {done.stderr.strip()}")
+    before = mutant.patch.read_text(encoding="utf-8")
+    after = before.split("--- a/", 1)[0] + "".join(
+        _difference(path, target) for path in _changed(target)
+    )
+    mutant.patch.write_text(after, encoding="utf-8")
+    return before != after
+
+
+def _difference(path: Path, target: Path) -> str:
+    name = path.as_posix()
+    return "".join(
+        difflib.unified_diff(
+            (ROOT / path).read_text(encoding="utf-8").splitlines(keepends=True),
+            (target / path).read_text(encoding="utf-8").splitlines(keepends=True),
+            f"a/{name}",
+            f"b/{name}",
+        )
+    )
+
+
+def _copy(target: Path) -> None:
     target.mkdir(parents=True)
     for name in COPIED:
         source = ROOT / name
@@ -57,28 +96,28 @@ def plant(mutant: Mutant | None, target: Path) -> None:
         else:
             shutil.copy2(source, target / name)
     (target / "var").symlink_to(ROOT / "var")
-    if mutant is None:
-        return
-    done = subprocess.run(
-        ["git", "apply", "--whitespace=nowarn", str(mutant.patch)],
+
+
+def _apply(patch: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", *options, str(patch)],
         cwd=target,
         env={"GIT_CEILING_DIRECTORIES": str(target.parent), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise NotPlanted(f"{mutant.patch.name} doesn't apply any more: {done.stderr.strip()}")
-    if not _changed(target):
-        raise NotPlanted(f"{mutant.patch.name} changes nothing")
 
 
-def _changed(target: Path) -> bool:
+def _changed(target: Path) -> list[Path]:
+    """The product's files that differ from ours, relative to the tree."""
+    found = []
     for name in ("hub", "cloud_link", "devices"):
         for path in sorted((target / name).rglob("*")):
-            source = ROOT / path.relative_to(target)
+            inner = path.relative_to(target)
             if path.suffix not in {".py", ".sql"} or not path.is_file():
                 continue
+            source = ROOT / inner
             if not source.exists() or source.read_bytes() != path.read_bytes():
-                return True
-    return False
+                found.append(inner)
+    return found

@@ -36,6 +36,7 @@ class Checker:
         rows = running.rows
         for sentence in laws.broken(rows, quick=not whole):
             self._violated(sentence)
+        self._acked_is_in_the_cloud(rows)
         if self._shop.history.restored:
             return  # what an older copy doesn't know comes back: `after` looks
         self._answered_is_there(rows)
@@ -51,6 +52,8 @@ class Checker:
         self._nothing_was_made_up(rows)
         self._refused_left_nothing(rows)
         self._receipts_are_queued_once(rows)
+        self._goods_are_booked_as_told(rows)
+        self._acked_is_in_the_cloud(rows)
         self._commands_arrived(rows)
         self._cloud_is_the_same(rows)
         if not self._shop.plan.loses_storage:
@@ -123,22 +126,69 @@ class Checker:
                 self._violated(f"sale {sale_id} was refused and is there: {asked.answers}")
 
     def _receipts_are_queued_once(self, rows: Rows) -> None:
-        """Every sale whose answer says that its receipt is printed has one job."""
+        """A sale has one receipt if somebody was told that it is printed, and else none."""
+        if self._shop.history.restored:
+            return
         jobs = Counter(
             row[0]
             for row in rows.all(
-                "SELECT json_extract(document, '$.sale_id') FROM print_jobs WHERE kind = 'receipt'"
+                "SELECT json_extract(document, '$.sale_id') FROM print_jobs WHERE kind = 'sale'"
             )
         )
+        told: dict[str, bool] = {}
         for asked in self._shop.history.asked.values():
-            result = asked.result
-            if asked.operation != SALE or result is None or self._shop.history.restored:
-                continue
-            wanted = 1 if result.get("printed") else 0
-            if jobs[asked.body["sale_id"]] != wanted:
+            if asked.operation == SALE and asked.result is not None:
+                sale_id = asked.body["sale_id"]
+                told[sale_id] = told.get(sale_id, False) or asked.result["receipt_printed"]
+        for sale_id, printed in told.items():
+            self._world.count("receipt queued" if printed else "no receipt")
+            if jobs[sale_id] != int(printed):
                 self._violated(
-                    f"{jobs[asked.body['sale_id']]} receipts are queued for"
-                    f" {asked.body['sale_id']}, the till heard of {wanted}"
+                    f"{jobs[sale_id]} receipts are queued for {sale_id}, the tills heard"
+                    f" {'that it is printed' if printed else 'of none'}"
+                )
+
+    def _goods_are_booked_as_told(self, rows: Rows) -> None:
+        """Deliveries and adjustments, by product, against their movements."""
+        moved: dict[str, Counter[str]] = {}
+        for document_id, sku, qty in rows.all(
+            "SELECT d.document_id, k.sku, CASE WHEN m.dst = 'sellable' THEN m.qty ELSE -m.qty END"
+            " FROM documents d JOIN movements m ON m.ref_type = d.kind AND m.ref_id = d.id"
+            " JOIN skus k ON k.id = m.sku_id WHERE d.kind IN ('receipt', 'adjustment')"
+        ):
+            moved.setdefault(document_id, Counter())[sku] += qty
+        here = {row[0] for row in rows.all("SELECT document_id FROM documents")}
+        for asked in self._shop.history.asked.values():
+            name = DOCUMENTS.get(asked.operation, "")
+            if name not in ("receipt_id", "adjustment_id") or asked.result is None:
+                continue
+            wanted: Counter[str] = Counter()
+            for line in asked.body.get("lines", [asked.body]):
+                wanted[line["sku"]] += line["qty"]
+            if asked.body[name] in here and moved.get(asked.body[name], Counter()) != wanted:
+                self._violated(
+                    f"{asked.operation} {asked.body[name]} moved {moved.get(asked.body[name])},"
+                    f" the till asked for {wanted}"
+                )
+
+    def _acked_is_in_the_cloud(self, rows: Rows) -> None:
+        """What the hub won't send any more, the cloud has."""
+        if "oms restored" in self._shop.plan.faults:
+            return
+        there = {
+            (source, stream): seq
+            for source, stream, seq in self._shop.oms.look(
+                "SELECT source, stream, max(seq) FROM placements GROUP BY source, stream"
+            )
+        }
+        for uri, stream, acked in rows.all(
+            "SELECT s.uri, t.stream, t.acked_seq FROM streams t JOIN sources s ON s.id = t.source"
+            " JOIN hub h ON h.source = t.source"
+        ):
+            if acked > there.get((uri, stream), 0):
+                self._violated(
+                    f"the hub counts {acked} events of {stream} as sent, the cloud has"
+                    f" {there.get((uri, stream), 0)}"
                 )
 
     # The hub and the cloud -----------------------------------------------------------------------

@@ -26,6 +26,11 @@ OPENING_STOCK = {
     for n, (row, _) in enumerate(_PRODUCTS)
 }
 """SKU → base units of the first delivery; every fifth product runs out within days."""
+SCARCE_STOCK = {
+    row["sku"]: (6 + n % 7) * (1000 if row["uom"] == "kg" else 1)
+    for n, (row, _) in enumerate(_PRODUCTS)
+}
+"""The same where the goods run out within hours."""
 
 
 def stored_pin(pin: str) -> str:

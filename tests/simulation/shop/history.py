@@ -11,7 +11,8 @@ from tests.simulation.kernel import World
 
 @dataclass(slots=True)
 class Asked:
-    """One request, by its device and idempotency key; ``answers`` in order of arrival."""
+    """One request, by its device and idempotency key; ``answers`` in order of arrival; ``result``
+    is that of the first one that said yes."""
 
     device: str
     key: str
@@ -19,26 +20,18 @@ class Asked:
     body: dict[str, Any]
     at_s: float
     answers: list[str] = field(default_factory=list)
-
-    @property
-    def result(self) -> dict[str, Any] | None:
-        """The result, when it was answered with one."""
-        for text in self.answers:
-            answer = json.loads(text)
-            if answer["ok"]:
-                found: dict[str, Any] = answer["result"]
-                return found
-        return None
+    result: dict[str, Any] | None = None
 
 
 class History:
-    """``forgotten`` is told when a hub was restored from an older copy: answers before it may be
-    given anew, and differ in what is not the sale's own."""
+    """``restored`` counts how often the hub was put back to an older copy: answers from before it
+    may be given anew, and differ in what is not the sale's own.  ``disk_fails``: its disk may."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.asked: dict[tuple[str, str], Asked] = {}
         self.restored = 0
+        self.disk_fails = False
 
     def ask(self, device: str, key: str, operation: str, body: dict[str, Any]) -> None:
         """A request is sent, for the first time or again."""
@@ -53,13 +46,15 @@ class History:
         answer = json.loads(text)
         final = answer["ok"] or not answer["problem"]["retryable"]
         if not final:
-            self._world.count(f"answer {answer['problem']['code']}")
+            self._later(asked, answer["problem"])
             return
         if not self.restored and asked.answers and asked.answers[0] != text:
             self._world.violated(
                 f"{device} was told two things for one request {asked.operation} {key}:"
                 f" {asked.answers[0]} and {text}"
             )
+        if answer["ok"] and asked.result is None:
+            asked.result = answer["result"]
         if text not in asked.answers:
             asked.answers.append(text)
         else:
@@ -67,3 +62,11 @@ class History:
         self._world.count("answered" if answer["ok"] else f"refused {answer['problem']['code']}")
         if answer["ok"]:
             self._world.count(f"answered {asked.operation}")
+
+    def _later(self, asked: Asked, problem: dict[str, Any]) -> None:
+        """It was told to come again."""
+        self._world.count(f"answer {problem['code']}")
+        if problem["code"] == "hub-recovery":
+            self._world.violated(f"{asked.operation} had to wait for the cloud: {problem}")
+        if problem.get("instance") and not self.disk_fails:
+            self._world.violated(f"the hub failed on {asked.operation} {asked.body}: {problem}")

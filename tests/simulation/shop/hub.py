@@ -29,7 +29,7 @@ from hub.storage.readers import LoopReader
 from hub.storage.rows import Rows, Tx
 from tests.fakes import SeededRandomness
 from tests.simulation.kernel import Machine, Process, World
-from tests.simulation.shop.goods import MANAGER, OPENING_STOCK, PINS
+from tests.simulation.shop.goods import MANAGER, OPENING_STOCK, PINS, SCARCE_STOCK
 from tests.simulation.shop.hubwiring import (
     PLENTY_BYTES,
     HubConfig,
@@ -50,7 +50,7 @@ OPENING = "019b0000-0000-7000-8000-000000000001"
 
 class HubMachine:
     """``running`` is the present run once it has come up; ``free_bytes`` is what its disk guard
-    finds free."""
+    finds free; ``on_commit`` is called after each commit that was told of."""
 
     def __init__(self, world: World, config: HubConfig | None = None) -> None:
         self.config = config or HubConfig()
@@ -59,6 +59,7 @@ class HubMachine:
         self.when_fatal: Callable[[], None] | None = None
         self._world = world
         self._copies = 0
+        self.on_commit: Callable[[RunningHub], None] = lambda _running: None
         self.random = world.random("hub threads")
 
     @property
@@ -83,7 +84,11 @@ class HubMachine:
         process.at_stop(_called(running.rows.close))
         await running.messaging.start()
         process.at_stop(_kept(running.messaging.stop))
-        running.writer.listeners += [running.messaging.notify, running.link.notify]
+        running.writer.listeners += [
+            running.messaging.notify,
+            running.link.notify,
+            lambda _notices: self.on_commit(running),
+        ]
         await running.link.start()
         process.at_stop(_kept(running.link.stop))
         running.caretaker.start()
@@ -157,7 +162,8 @@ class HubMachine:
             return
         office = Caller(CallerKind.DEVICE, OFFICE)
         staff_id, pin = MANAGER, PINS[MANAGER]
-        lines = tuple(ReceivedLine(sku=sku, qty=qty) for sku, qty in OPENING_STOCK.items())
+        goods = SCARCE_STOCK if self.config.scarce else OPENING_STOCK
+        lines = tuple(ReceivedLine(sku=sku, qty=qty) for sku, qty in goods.items())
         with suppress(Exception):  # the next start tries again
             sign_in = SignIn.model_validate({"staff_id": staff_id, "pin": pin})
             await running.gate.run(office, sign_in)

@@ -51,10 +51,11 @@ class HubConfig:
     queue_limit: int = 1000
     print_receipts: bool = False
     stocked: bool = True
+    scarce: bool = False
     synced: bool = True
     digest_every_s: int = 3_600
     dataset_every_s: int = 21_600
-    poll_wait_s: int = 300
+    poll_wait_s: int = 600
     clock_every_s: float = 300.0
     care_every_s: float = 900.0
     disk_every_s: float = 300.0

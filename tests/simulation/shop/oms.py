@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -134,9 +134,11 @@ class OmsMachine:
         reply = await _answered(app, replace(request, url=f"{head}&wait=0"))
         if reply.status != 200 or json.loads(reply.body)["commands"]:
             return reply
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(int(wait)):
                 await bell.wait()
+        except TimeoutError:
+            return reply  # nothing has come
         return await _answered(app, replace(request, url=f"{head}&wait=0"))
 
     def _strikes(self, odds: float) -> bool:

@@ -41,7 +41,8 @@ LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``faults`` maps a kind to its mean number per store-day."""
+    """``faults`` maps a kind to its mean number per store-day; ``scarce``: goods run out
+    soon; ``turn_s``: how long what is to be written may wait for its turn."""
 
     seed: int
     days: int = 1
@@ -51,6 +52,8 @@ class Plan:
     batch_events: int = 100
     batch_max: int = 256
     print_receipts: bool = True
+    scarce: bool = True
+    turn_s: float = 0.004
     faults: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -77,5 +80,7 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
         batch_events=random.choice((1, 3, 20, 100)),
         batch_max=random.choice((1, 4, 256)),
         print_receipts=random.random() < 0.7,
+        scarce=random.random() < 0.6,
+        turn_s=random.choice((0.004, 0.004, 1.0)),
         faults=faults,
     )

@@ -9,11 +9,15 @@ from contextlib import suppress
 from devices.kit import KitError, Refused
 from devices.kit.codec import decode, encode, operation_of
 from hub.contract.basket import BasketView, OpenBasket
+from hub.contract.problems import Code
 from hub.contract.sale import CommitSale, SaleDone
 from tests.simulation.shop.broker import NOBODY_LISTENS, NOT_AUTHORISED
 from tests.simulation.shop.cashier import Cashier
 
 EXPIRY_S = 10
+REFUSED = 10
+WITH_PIN = ("staff/sign-in", "approval/decide")
+"""A PIN is looked at before anything is written: its refusal is not remembered."""
 NONSENSE: tuple[tuple[str, str, str], ...] = (
     ("sale/commit", '{"sale_id"', "validation"),
     ("sale/commit", '{"sale_id":"ID","total_minor":5,"tenders":[]}', "validation"),
@@ -45,12 +49,16 @@ class Rogue:
         kinds: tuple[Callable[[], Awaitable[None]], ...] = (
             self._repeat_answered,
             self._repeat_answered,
+            self._repeat_refused,
             self._repeat_elsewhere,
             self._reuse_key,
+            self._reuse_foreign_key,
             self._reuse_sale_id,
+            self._reuse_payment,
             self._nonsense,
             self._nonsense,
             self._foreign_topic,
+            self._fact,
             self._fact,
             self._fact,
         )
@@ -66,6 +74,28 @@ class Rogue:
         command = decode(job.service, job.operation, job.body.encode())
         self._world.count("answered request repeated")
         await self._hub.request(command, operation_of(command).result, key=job.key)
+
+    async def _repeat_refused(self) -> None:
+        """What was refused once is refused again under its key, whatever has changed meanwhile."""
+        history = self._tap.history
+        refused = [
+            one
+            for one in history.asked.values()
+            if one.device == self._cashier.name
+            and one.answers
+            and one.result is None
+            and one.operation not in WITH_PIN
+        ]
+        if not refused or history.restored:
+            return
+        asked = self._random.choice(refused[-REFUSED:])
+        text = json.dumps(asked.body)
+        if '"card"' in text:
+            return  # its charge was reversed: not even a hub that is set back may sell it
+        self._world.count("refused request repeated")
+        service, _, operation = asked.operation.partition("/")
+        command = decode(service, operation, text.encode())
+        await self._hub.request(command, operation_of(command).result, key=asked.key)
 
     async def _repeat_elsewhere(self) -> None:
         """Another till sends the same sale: it is told of the one that there is."""
@@ -99,6 +129,51 @@ class Rogue:
             with suppress(Refused):
                 await self._hub.request(other, BasketView, key=key)
         await self._cashier.abandon(basket)
+
+    async def _reuse_foreign_key(self) -> None:
+        """A key that another till has used already: a till's keys are its own."""
+        theirs = [job.key for name, job in self._cashier.board.done if name != self._cashier.name]
+        if not theirs:
+            return
+        key, command = self._random.choice(theirs), OpenBasket(basket_id=self._hub.ids.uuid7())
+        if (self._cashier.name, key) in self._tap.history.asked:
+            return
+        try:
+            basket = await self._hub.request(command, BasketView, key=key)
+        except Refused as error:
+            if error.problem.code is Code.IDEMPOTENCY_MISMATCH:
+                self._world.violated(f"{self._cashier.name} can't use key {key} of another till")
+            return
+        self._world.count("key of another till used")
+        if basket.basket_id != command.basket_id:
+            self._world.violated(f"{command.basket_id} was asked for, {basket} was answered")
+            return
+        await self._cashier.abandon(basket)
+
+    async def _reuse_payment(self) -> None:
+        """A payment that another sale was paid with.  It is too little as well, so that a hub that
+        has forgotten the first sale refuses it too."""
+        sales = [job for _, job in self._cashier.board.done if job.address == "sale/commit"]
+        paid = [job for job in sales if '"kind":"card"' in job.body]
+        if not paid or self._tap.history.restored:
+            return
+        job = self._random.choice(paid)
+        sale = decode(job.service, job.operation, job.body.encode())
+        assert isinstance(sale, CommitSale)
+        if sale.basket_id is not None or sale.total_minor < 2:
+            return
+        card = next(one for one in sale.tenders if one.kind == "card")
+        other = sale.model_copy(
+            update={
+                "sale_id": self._hub.ids.uuid7(),
+                "tenders": (card.model_copy(update={"amount_minor": 1}),),
+            }
+        )
+        key = self._hub.new_key()
+        codes = ("conflict", "price-changed", "unauthenticated", "approval-required")
+        self._tap.attack(self._cashier.name, key, encode(other), "payment used again", codes)
+        with suppress(Refused):
+            await self._hub.request(other, SaleDone, key=key)
 
     async def _reuse_sale_id(self) -> None:
         """Another sale under the id of one that was made.  Its total is wrong as well, so that a

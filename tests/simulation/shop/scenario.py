@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from tests.simulation.kernel import Machine, World
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.disk import HubDisk
+from tests.simulation.shop.goods import PRICES
 from tests.simulation.shop.history import History
 from tests.simulation.shop.hub import HubConfig, HubMachine
 from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
@@ -19,6 +22,8 @@ from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
 from tests.simulation.shop.plan import Plan
 from tests.simulation.shop.processor import ProcessorMachine
+from tests.simulation.shop.shelf import Shelf
+from tests.simulation.shop.simwriter import Pace
 from tests.simulation.shop.till import TillMachine
 from tests.support.faultdisk import FaultDisk
 
@@ -28,6 +33,8 @@ NEEDS_DISK = frozenset(
 )
 REST_S = 12 * 3_600.0
 REST_LOOK_S = 30.0
+KEEPALIVE_S = 240.0
+"""Longer than in a shop: quiet nights are to cost little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +69,22 @@ class Scenario:
                 batch_events=plan.batch_events,
                 batch_max=plan.batch_max,
                 print_receipts=plan.print_receipts,
+                scarce=plan.scarce,
+                pace=Pace(turn_s=(0.0001, plan.turn_s)),
                 synced=self._needs_disk(),
             ),
         )
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
-        self.broker = BrokerMachine(self.world)
+        self.broker = BrokerMachine(self.world, keepalive_s=KEEPALIVE_S)
         self.processor = ProcessorMachine(self.world)
         self.tills = [
             TillMachine(
-                self.world, self.history, name, sales_per_day=plan.sales_per_day / plan.tills
+                self.world,
+                self.history,
+                name,
+                sales_per_day=plan.sales_per_day / plan.tills,
+                keepalive_s=KEEPALIVE_S,
             )
             for name in self.till_names
         ]
@@ -79,6 +92,9 @@ class Scenario:
         self.nemesis = Nemesis(self)
         self.checker = Checker(self)
         self.page = Page(self)
+        self.shelf = Shelf(self)
+        self.hub.on_commit = self.shelf.look
+        self.history.disk_fails = self._needs_disk()
         self.sent_commands: list[str] = []
 
     def run(self) -> Report:
@@ -146,10 +162,18 @@ class Scenario:
     async def _send_commands(self) -> None:
         random = self.world.random("commands")
         while True:
-            await asyncio.sleep(random.expovariate(20 / DAY_S))
+            await asyncio.sleep(random.expovariate(40 / DAY_S))
+            if random.random() < 0.3:
+                self._change_a_price(random)
+                continue
             key = f"probe-{len(self.sent_commands)}"
             if self.oms.queue_command("config.changed", {"key": key, "value": 1}):
                 self.sent_commands.append(key)
+
+    def _change_a_price(self, random: Random) -> None:
+        sku = random.choice(list(PRICES))
+        if self.oms.set_price(sku, PRICES[sku] + random.randint(-20, 20)):
+            self.world.count("price changed by the cloud")
 
     # Healing -------------------------------------------------------------------------------------
 
@@ -183,7 +207,24 @@ class Scenario:
         for till in self.tills:
             if waiting := till.under_way():
                 return waiting
-        return self.hub.under_way() or self.oms.under_way()
+        return self.hub.under_way() or self.oms.under_way() or self._other_prices()
+
+    def _other_prices(self) -> str:
+        """What the hub still has to hear of prices, in words."""
+        running = self.hub.running
+        assert running is not None
+        here: dict[str, int] = dict(
+            running.rows.all(
+                "SELECT p.sku, p.price_minor FROM prices p JOIN datasets d"
+                " ON d.dataset = 'prices' AND d.generation = p.generation"
+            )
+        )
+        there = (
+            json.loads(row)
+            for (row,) in self.oms.look("SELECT row FROM dataset_rows WHERE dataset = 'prices'")
+        )
+        differing = [row["sku"] for row in there if here.get(row["sku"]) != row["price_minor"]]
+        return f"the hub has other prices than the cloud for {differing}" if differing else ""
 
     def _leftovers(self) -> list[str]:
         if self.world.violations:

@@ -190,6 +190,11 @@ class SimRows:
         self._reader = LoopReader(path)
         self._writer = writer
 
+    @property
+    def quiet(self) -> LoopReader:
+        """For who only looks on: nothing is committed between two statements."""
+        return self._reader
+
     def one(self, sql: str, *params: Any) -> Row | None:
         self._writer.interleave()
         return self._reader.one(sql, *params)
