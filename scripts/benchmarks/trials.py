@@ -73,8 +73,8 @@ async def run_kills(bench: Bench) -> None:
                 (name, platform, *(f"{one[key]:,}" for key in _COLUMNS))
                 for name, platform, one in rows
             ),
-            f"Accepted: the storage's put returned True, or the till was answered.  {version}, driven as its "
-            "gateway drives it (scripts/killing/thingsboard_process.py).",
+            f"Accepted: the storage's put returned True, or the till was answered.  {version}, "
+            "with the settings of its packaged configuration.",
         )
     )
 
