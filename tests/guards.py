@@ -28,7 +28,7 @@ from blockbuster import BlockBuster, BlockBusterFunction
 from blockbuster import blockbuster as blockbuster_module
 
 STEP_LIMIT_S = 1.0
-GRACE_S = 2.0
+GRACE_S = "20"
 _KEY = pytest.StashKey["Watch"]()
 
 
@@ -48,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "Packages whose calls must not block a running event loop.",
         type="args",
         default=["hub", "devices", "cloud_link"],
+    )
+    parser.addini(
+        "leak_grace_s",
+        "For threads and children that are ending just now; a busy machine needs seconds.",
+        default=GRACE_S,
     )
 
 
@@ -74,11 +79,14 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
         _current[-1] = None
     if watch is None:
         return outcome
+    grace_s = float(item.config.getini("leak_grace_s"))
     faults = [f"blocked the event loop: {what}" for what in watch.blocked]
     if item.get_closest_marker("may_leak") is None:
         faults += [f"left a task behind: {name}" for name in watch.tasks]
-        faults += [f"left a thread behind: {name}" for name in _leaked_threads(watch)]
-        faults += [f"left a child process behind: {name}" for name in _leaked_children(watch)]
+        faults += [f"left a thread behind: {name}" for name in _leaked_threads(watch, grace_s)]
+        faults += [
+            f"left a child process behind: {name}" for name in _leaked_children(watch, grace_s)
+        ]
     if faults:
         pytest.fail("the test " + "; ".join(faults), pytrace=False)
     return outcome
@@ -147,16 +155,16 @@ if getattr(_runners._cancel_all_tasks, "__module__", "") == "asyncio.runners":
     _runners._cancel_all_tasks = _note_tasks
 
 
-def _leaked_threads(watch: Watch) -> list[str]:
-    deadline = time.monotonic() + GRACE_S
+def _leaked_threads(watch: Watch, grace_s: float) -> list[str]:
+    deadline = time.monotonic() + grace_s
     leaked = [thread for thread in threading.enumerate() if thread not in watch.threads]
     for thread in leaked:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [thread.name for thread in leaked if thread.is_alive()]
 
 
-def _leaked_children(watch: Watch) -> list[str]:
-    deadline = time.monotonic() + GRACE_S
+def _leaked_children(watch: Watch, grace_s: float) -> list[str]:
+    deadline = time.monotonic() + grace_s
     while (leaked := _children() - watch.children) and time.monotonic() < deadline:
         time.sleep(0.02)
     return [f"{pid} {_command(pid)}" for pid in sorted(leaked)]

@@ -24,7 +24,7 @@ def test_what_was_answered_is_stored(tmp_path: Path, place: str, nth: int) -> No
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -305,6 +305,6 @@ def test_a_seed_gives_the_same_in_another_process_and_place(tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.stdout.strip() == here

@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def readers(path: Path) -> AsyncIterator[ThreadReaders]:
-    readers = ThreadReaders(path, size=1, limit_s=0.3)
+    readers = ThreadReaders(path, size=1, limit_s=1.0)
     await readers.open()
     yield readers
     await readers.close()

@@ -163,7 +163,7 @@ async def test_a_failing_checkpoint_calls_for_help(
     failing(desk.core, "PRAGMA wal_checkpoint", sqlite.IOERR)
     await desk.keep(1)
 
-    assert isinstance(await asyncio.wait_for(desk.fatal, 20), OutcomeUnknown)
+    assert isinstance(await asyncio.wait_for(desk.fatal, 60), OutcomeUnknown)
     assert desk.kept() == [1]
 
 

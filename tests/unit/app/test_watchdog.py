@@ -38,7 +38,7 @@ async def test_a_full_queue_or_a_foreign_lock_does_not_end_the_signs_of_life(
     watchdog = asyncio.create_task(service._watchdog(hub, notifier))
     try:
         ended = asyncio.create_task(alive.wait())
-        await asyncio.wait({watchdog, ended}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({watchdog, ended}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         assert alive.is_set(), watchdog
     finally:
         watchdog.cancel()

@@ -86,7 +86,7 @@ class Room:
     @asynccontextmanager
     async def sending(self, events: int) -> AsyncIterator[None]:
         task = asyncio.create_task(self.uplink.run())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.uplink.sent_events < events or not self.marks():
                 await asyncio.sleep(0)
             yield
@@ -148,7 +148,7 @@ async def test_no_watermark_is_stored_after_the_session_has_ended(tx: Tx) -> Non
 
     room.internal = stalling  # type: ignore[method-assign]
     task = asyncio.create_task(room.uplink.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while room.uplink.sent_events < 4:
             await asyncio.sleep(0)
         for _ in range(5):  # as `cancelled` does, every now and then

@@ -62,13 +62,13 @@ async def test_blocks(name):
     getattr(shopcode, name)()
 
 def test_leaves_a_thread():
-    threading.Thread(target=threading.Event().wait, args=(20,), daemon=True).start()
+    threading.Thread(target=threading.Event().wait, args=(300,), daemon=True).start()
 
 async def test_leaves_a_task():
     kept.append(asyncio.create_task(asyncio.sleep(60), name="forgotten"))
 
 def test_leaves_a_child():
-    kept.append(subprocess.Popen(["sleep", "15"]))
+    kept.append(subprocess.Popen(["sleep", "60"]))
 """
 _CLEAN = """
 import asyncio, subprocess, threading, time
@@ -121,7 +121,7 @@ def shop(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
     pytester.makeini(
         f"[pytest]\nasyncio_mode = auto\npythonpath = {ROOT} .\nguarded_packages = shopcode\n"
         "asyncio_default_fixture_loop_scope = function\naddopts = -p pytest_asyncio.plugin\n"
-        "markers =\n    may_block\n    may_leak\n"
+        "leak_grace_s = 2\nmarkers =\n    may_block\n    may_leak\n"
     )
     return pytester
 
@@ -141,7 +141,7 @@ def test_each_guard_fails_a_test_that_does_what_it_guards_against(shop: pytest.P
             "*ERROR*test_blocks[[]calculate[]]* of processor time in one step*",
             "*ERROR*test_leaves_a_thread* left a thread behind: *",
             "*ERROR*test_leaves_a_task* left a task behind: *forgotten*",
-            "*ERROR*test_leaves_a_child* left a child process behind: * sleep 15",
+            "*ERROR*test_leaves_a_child* left a child process behind: * sleep 60",
         ]
     )
 

@@ -30,7 +30,7 @@ async def test_facts_are_told_to_wait_while_the_disk_is_nearly_full() -> None:
     fact = {"journal_id": journal_id, "evt_seq": 1, "occurred_at_ms": 1, "data": {}}
     properties = cast(Any, SimpleNamespace(retain=False, correlation=None))
     router.on_message(topics.fact("till-1", "scan"), json.dumps(fact).encode(), properties)
-    await asyncio.wait_for(answered.wait(), 5)
+    await asyncio.wait_for(answered.wait(), 60)
     assert said[0]["problem"]["code"] == "storage-full"
     assert said[0]["problem"]["retryable"]
     await router.stop()

@@ -13,7 +13,7 @@ import pytest
 from hub.mqtt import deathwatch
 from scripts.rig import Child, ChildDied
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 READY = (
     "import json, signal; print(json.dumps({'ready': 1}), flush=True); print('more', flush=True)"
 )

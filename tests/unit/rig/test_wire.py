@@ -10,7 +10,7 @@ import pytest
 
 from scripts.rig import Wire
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -43,7 +43,7 @@ _DBUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Conf
 
 
 def run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Hub:
     ) -> dict[str, Any]:
         """The next new state of ``status`` that passes ``check``."""
         assert self.process.stdout is not None
-        while line := await asyncio.wait_for(self.process.stdout.readline(), 30):
+        while line := await asyncio.wait_for(self.process.stdout.readline(), 60):
             self.states.append(json.loads(line))
             if self.states[-1]["status"] == status and check(self.states[-1]):
                 return self.states[-1]
@@ -68,7 +68,7 @@ class Hub:
         if self.process.returncode is None:
             self.process.terminate()
         # Read on: a process that blocks on a full pipe would never end.
-        await asyncio.wait_for(self.process.communicate(), 20)
+        await asyncio.wait_for(self.process.communicate(), 60)
 
 
 @dataclass
@@ -119,17 +119,17 @@ class Machine:
         wanted = json.dumps({**ADVERTISEMENT, **changes})
         return Hub(await self.spawn(sys.executable, str(HERE / "hub_process.py"), wanted))
 
-    async def find(self, *, enough: int = 64, timeout_s: float = 10.0) -> list[dict[str, Any]]:
+    async def find(self, *, enough: int = 64, timeout_s: float = 40.0) -> list[dict[str, Any]]:
         script = str(HERE / "finder_process.py")
         process = await self.spawn(sys.executable, script, str(timeout_s), str(enough))
-        output, _ = await asyncio.wait_for(process.communicate(), timeout_s + 20)
+        output, _ = await asyncio.wait_for(process.communicate(), timeout_s + 60)
         found: list[dict[str, Any]] = json.loads(output)
         return found
 
     async def browse_with_avahi(self, service: str) -> list[list[str]]:
         """The resolved services (``=`` lines) of ``avahi-browse``, as lists of its columns."""
         process = await self.spawn("avahi-browse", "--resolve", "--parsable", "-t", service)
-        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
         lines = (line.split(";") for line in output.decode().splitlines())
         return [columns for columns in lines if columns[0] == "="]
 
@@ -145,7 +145,7 @@ class Machine:
             "dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"
         )
         assert bus.stdout is not None
-        await asyncio.wait_for(bus.stdout.readline(), 10)
+        await asyncio.wait_for(bus.stdout.readline(), 60)
         settings = self.directory / "avahi.conf"
         settings.write_text(
             f"[server]\nhost-name={self.namespace}\nuse-ipv4=yes\nuse-ipv6=yes\n"
@@ -158,7 +158,7 @@ class Machine:
             "mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon && exec avahi-daemon"
             f" --no-drop-root --no-chroot --no-rlimits --file={settings} 2>/dev/null",
         )
-        for _ in range(100):
+        for _ in range(400):
             probe = await self.spawn("sh", "-c", "avahi-browse --all -t >/dev/null 2>&1")
             if await probe.wait() == 0:
                 return

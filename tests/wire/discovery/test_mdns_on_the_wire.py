@@ -105,7 +105,10 @@ async def test_a_second_hub_of_the_same_name_renames_itself(machines: Machines) 
     await first.reaches("advertising")
 
     second = await other.start_hub()
-    renamed = await second.reaches("advertising")
+    # At once, as a rule; later, when the first was too busy to answer the probes.
+    renamed = await second.reaches(
+        "advertising", lambda state: bool(state["instance"] != "Corner Shop")
+    )
 
     assert renamed["instance"] == "Corner Shop (2)"
     assert renamed["host"] == "store-hub-2.local"
@@ -128,9 +131,11 @@ async def test_two_hubs_that_claimed_one_name_apart_settle_who_keeps_it_once_joi
     other.join()
 
     # "hub-b" is the greater of the two records, so "hub-a" gives way (RFC 6762, section 8.2).
-    renamed = await loser.reaches("advertising")
+    renamed = await loser.reaches(
+        "advertising", lambda state: bool(state["instance"] != "Corner Shop")
+    )
     assert renamed["instance"] == "Corner Shop (2)"
-    hubs = {hub["name"]: hub["addresses"] for hub in await box.find(enough=2, timeout_s=20)}
+    hubs = {hub["name"]: hub["addresses"] for hub in await box.find(enough=2, timeout_s=60)}
     assert hubs == {"Corner Shop": ["10.99.0.2"], "Corner Shop (2)": ["10.99.0.1"]}
     assert winner.states[-1]["instance"] == "Corner Shop"
 
@@ -146,7 +151,7 @@ async def test_two_hubs_switched_on_at_the_same_moment_end_up_with_two_names(
     )
     await asyncio.gather(first.reaches("advertising"), second.reaches("advertising"))
 
-    found = await box.find(enough=2, timeout_s=20)
+    found = await box.find(enough=2, timeout_s=60)
 
     assert {hub["name"] for hub in found} == {"Corner Shop", "Corner Shop (2)"}
     assert {hub["host"] for hub in found} == {"hub-a.local", "hub-b.local"}
@@ -212,7 +217,7 @@ async def test_a_stopped_hub_says_goodbye_and_vanishes_from_caches(machines: Mac
     await hub.stop()
 
     # avahi forgets a record one second after its goodbye (RFC 6762, section 10.1).
-    for _ in range(30):
+    for _ in range(150):
         if not await device.browse_with_avahi("_store-hub._tcp"):
             break
         await asyncio.sleep(0.2)

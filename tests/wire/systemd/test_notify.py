@@ -16,7 +16,7 @@ from hub.notify import Notifier, watchdog_interval_s
 def manager(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(5)
+        listener.settimeout(60)
         yield listener
 
 
@@ -43,7 +43,7 @@ def test_an_abstract_socket_is_reached_too() -> None:
     name = f"store-hub-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name)
-        listener.settimeout(5)
+        listener.settimeout(60)
         with Notifier("@" + name) as notifier:
             assert notifier.ready()
         assert heard(listener) == ["READY=1"]
