@@ -32,6 +32,7 @@ from hub.security.sessions import Sessions
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Handlers
 from hub.service.handlers import devices, webaccess
+from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.storage import hubrow
 from hub.storage.database import open_database
@@ -234,6 +235,7 @@ async def hub_parts(
                 clock=clock,
                 budget=Instants(clock),
                 ids=ids,
+                recorder=Recorder(bytes(32), shop.store),
             )
             authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
             parts = FakeParts(clock, database)

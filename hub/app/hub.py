@@ -30,10 +30,12 @@ from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.secrets_box import SecretsBox
 from hub.security.sessions import Sessions
+from hub.service import records
 from hub.service.gate import Gate
 from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
 from hub.service.notices import DatasetSwapped
+from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage import sqlite
@@ -136,6 +138,8 @@ class Hub:
         if shutil.disk_usage(self.settings.paths.state).free < least and self.reserve.release():
             log.warning("the disk is nearly full: the reserve of %d MB is used", least // MB)
         self.opened = open_state(self.settings, self._clock, self._randomness)
+        key = self.settings.paths.state / "tls" / "box.key"
+        self.box = SecretsBox.open(key, self._randomness)
 
     async def _start_gate(self) -> None:
         opened, storage = self.opened, self.settings.storage
@@ -168,6 +172,11 @@ class Hub:
             clock=self._clock,
             budget=self.budget,
             ids=self._ids,
+            recorder=Recorder(
+                self.box.derive(records.PURPOSE),
+                self.settings.store.id,
+                self.settings.broker.max_packet_bytes,
+            ),
         )
 
     async def _open_identity(self) -> None:
@@ -222,9 +231,6 @@ class Hub:
         )
 
     async def _start_web(self) -> None:
-        box = await asyncio.to_thread(
-            SecretsBox.open, self.settings.paths.state / "tls" / "box.key", self._randomness
-        )
         running = Running(
             self.settings,
             self.opened.database,
@@ -255,7 +261,7 @@ class Hub:
             gate=self.gate,
             authority=self.authority,
             status=source,
-            sessions=Sessions(box.derive("web sessions"), self._randomness),
+            sessions=Sessions(self.box.derive("web sessions"), self._randomness),
             nonces=Nonces(self._clock, self._randomness),
             randomness=self._randomness,
             host=self.parts.host,

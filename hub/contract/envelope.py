@@ -16,19 +16,25 @@ from hub.contract.base import (
 )
 from hub.contract.problems import Problem
 
+MAX_RECORD_CHARS = 49_152
+"""A user property of MQTT 5 has 65,535 bytes at most, and body and record share one message."""
+
 
 class Reply(Outgoing):
     """The answer to one request, on ``dev/{id}/rep``.
 
     ``seq`` is the hub's work sequence up to which this answer's effects are written; the device
     keeps what it was answered until ``hub/state.safe_seq`` of the same incarnation reaches it.
-    ``correlation`` repeats the request's for devices without MQTT 5 properties.
+    ``record`` is the hub's own, to be kept unread with a change and sent with it when it is offered
+    again to another incarnation.  ``correlation`` repeats the request's for devices without MQTT 5
+    properties.
     """
 
     ok: bool
     seq: int = 0
     result: dict[str, Any] | None = None
     problem: Problem | None = None
+    record: str | None = None
     correlation: str | None = None
 
 

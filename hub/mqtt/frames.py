@@ -32,7 +32,8 @@ class InboundProperties(NamedTuple):
     """What came with a message.
 
     ``correlation`` is the requester's opaque bytes, ``idk`` the user property of that name (the
-    idempotency key), ``expiry_s`` what was left of the message's life when the broker sent it.
+    idempotency key), ``record`` that of its name, ``expiry_s`` what was left of the message's life
+    when the broker sent it.
     ``retain`` tells a stored message from a live one.  The Response Topic is not here on purpose:
     it is never followed.
     """
@@ -43,6 +44,7 @@ class InboundProperties(NamedTuple):
     qos: int = 0
     retain: bool = False
     dup: bool = False
+    record: str | None = None
 
 
 class Inbound(NamedTuple):
@@ -91,25 +93,26 @@ def decode_publish(first: int, body: bytes) -> Inbound:
         position = topic_end + 1
         if size >= 0x80:
             size, position = _varint(body, topic_end)
-        correlation, idk, expiry_s = None, None, None
+        correlation, idk, expiry_s, record = None, None, None, None
         end = position + size
         if end > len(body):
             raise MalformedFrame("properties longer than their frame")
         if size:
-            correlation, idk, expiry_s = _read_properties(body, position, end)
+            correlation, idk, expiry_s, record = _read_properties(body, position, end)
     except (IndexError, ValueError, StructError) as error:
         raise MalformedFrame(f"unreadable PUBLISH: {error}") from error
     properties = InboundProperties(
-        correlation, idk, expiry_s, qos, bool(first & 1), bool(first & 8)
+        correlation, idk, expiry_s, qos, bool(first & 1), bool(first & 8), record
     )
     return Inbound(topic, body[end:], properties, packet_id)
 
 
 def _read_properties(
     body: bytes, position: int, end: int
-) -> tuple[bytes | None, str | None, int | None]:
+) -> tuple[bytes | None, str | None, int | None, str | None]:
     correlation: bytes | None = None
     idk: str | None = None
+    record: str | None = None
     expiry_s: int | None = None
     while position < end:
         kind = body[position]
@@ -117,8 +120,11 @@ def _read_properties(
         if kind == _USER:
             name_end = position + 2 + _U16.unpack_from(body, position)[0]
             value_end = name_end + 2 + _U16.unpack_from(body, name_end)[0]
-            if idk is None and body[position + 2 : name_end] == b"idk":
+            name = body[position + 2 : name_end]
+            if idk is None and name == b"idk":
                 idk = body[name_end + 2 : value_end].decode()
+            elif record is None and name == b"record":
+                record = body[name_end + 2 : value_end].decode()
             position = value_end
         elif kind in (_CORRELATION, _CONTENT_TYPE, _RESPONSE_TOPIC):
             value_end = position + 2 + _U16.unpack_from(body, position)[0]
@@ -138,7 +144,7 @@ def _read_properties(
             raise MalformedFrame(f"property 0x{kind:02x} in a PUBLISH")
     if position != end:
         raise MalformedFrame("properties that don't add up to their length")
-    return correlation, idk, expiry_s
+    return correlation, idk, expiry_s, record
 
 
 def encode_publish(

@@ -21,7 +21,13 @@ from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.session import MessageTooLarge, PublishRefused
-from hub.service.answers import failure_json, from_domain, from_storage, from_validation
+from hub.service.answers import (
+    failure_json,
+    from_domain,
+    from_storage,
+    from_validation,
+    without_record,
+)
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.internal import InternalCommand, MarkMeta, MarkPresence, TakeFact
@@ -161,6 +167,7 @@ class Router:
             body=payload,
             key=properties.idk,
             deadline_s=deadline_s,
+            record=properties.record,
         )
         reply = self._gate.begin(request)
         if isinstance(reply, str):
@@ -184,17 +191,25 @@ class Router:
         self, device: str, text: str, correlation: bytes | None, echoed: str | None = None
     ) -> None:
         """Send an answer.  QoS 0: a device that missed it repeats its request."""
-        topic = self._reply_topic(device)
-        for answer in (text, TOO_LARGE):
-            if echoed is not None:
-                answer = f'{answer[:-1]},"correlation":{json.dumps(echoed)}}}'  # noqa: PLW2901
-            try:
-                self._publish(topic, answer.encode(), correlation=correlation)
-            except MessageTooLarge:
-                continue
-            except PublishRefused as error:
-                log.info("an answer to %s was not sent: %s", device, error)
+        if self._sent(device, text, correlation, echoed):
             return
+        shorter = without_record(text)
+        if shorter is None or not self._sent(device, shorter, correlation, echoed):
+            self._sent(device, TOO_LARGE, correlation, echoed)
+
+    def _sent(
+        self, device: str, answer: str, correlation: bytes | None, echoed: str | None
+    ) -> bool:
+        """False when it is too large for a message."""
+        if echoed is not None:
+            answer = f'{answer[:-1]},"correlation":{json.dumps(echoed)}}}'
+        try:
+            self._publish(self._reply_topic(device), answer.encode(), correlation=correlation)
+        except MessageTooLarge:
+            return False
+        except PublishRefused as error:
+            log.info("an answer to %s was not sent: %s", device, error)
+        return True
 
     async def _take_fact(self, where: FactTopic, payload: bytes) -> None:
         device = where.device

@@ -29,6 +29,7 @@ MAX_FINDINGS = 5
 MAX_NAME_CHARS = 40
 
 
+_SEQ_AT = len('{"ok":true,"seq":')
 quoted: Callable[[str], str] = JSONEncoder(ensure_ascii=False).encode
 """A text as JSON."""
 
@@ -39,6 +40,20 @@ def success_json(result: Outgoing | str, seq: int) -> str:
         # What model_dump_json does, without going over its twenty settings.
         result = type(result).__pydantic_serializer__.to_json(result, exclude_none=True).decode()
     return f'{{"ok":true,"seq":{seq},"result":{result}}}'
+
+
+def without_record(answer: str) -> str | None:
+    """A shorter answer that says the same, or None if there is none."""
+    fields = json.loads(answer)
+    if fields.pop("record", None) is None:
+        return None
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def split_success(answer: str) -> tuple[int, str]:
+    """The work sequence and the result's JSON of an answer made by :func:`success_json`."""
+    end = answer.index(",", _SEQ_AT)
+    return int(answer[_SEQ_AT:end]), answer[end + len(',"result":') : -1]
 
 
 def failure_json(answer: Problem) -> str:

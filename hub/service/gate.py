@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from hub.clock import Clock, Ids, uuid7_wall_ms
 from hub.contract.base import Command, Outgoing
@@ -27,44 +27,28 @@ from hub.service.answers import (
 )
 from hub.service.books import Books
 from hub.service.caller import Caller
-from hub.service.incoming import command_hash, operation_of, read_command
+from hub.service.incoming import Asked, Read, command_hash, operation_of, read_command
 from hub.service.internal import InternalCommand
+from hub.service.ports import Budget, SlowReads, Writer
+from hub.service.records import Recorder, TakeTold
 from hub.service.shop import Shop
 from hub.service.unit import Unit
 from hub.storage import hubrow, requests
 from hub.storage.errors import QueueFull, StorageError
+from hub.storage.requests import KnownRequest
 from hub.storage.rows import Rows, Tx
 
 log = logging.getLogger(__name__)
 
 KEY_MAX_AGE_MS = requests.KEEP_DAYS * 86_400_000
 KEY_MAX_AHEAD_MS = 86_400_000
+STRANGE_RECORD = "record.not_ours"
 WRITE_SHED_OPERATIONS = frozenset({"sign-out", "abandon", "suspend"})
 """Operations that free something; they are let through while the disk is nearly full."""
 
 Handler = Callable[[Unit, Any], Outgoing]
 Reader = Callable[["ReadUnit", Any], Outgoing | str]
 """A query's handler; a result as text is its model's JSON already."""
-
-
-class Writer(Protocol):
-    """What the gate needs of the writer."""
-
-    def submit(
-        self,
-        work: Callable[[Tx], Any],
-        *,
-        refused: Callable[[Tx, Exception], Any] | None = None,
-        background: bool = False,
-    ) -> Any:
-        """An awaitable of the work's value after COMMIT."""
-
-
-class SlowReads(Protocol):
-    """Reads in threads."""
-
-    async def read(self, query: Callable[[Any], Any]) -> Any:
-        """Run ``query`` on a read-only connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +66,8 @@ class ReadUnit:
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as a door hands it over.  ``body`` is JSON bytes; ``key`` the idempotency key;
-    ``deadline_s`` the monotonic instant after which it must not be executed any more."""
+    ``deadline_s`` the monotonic instant after which it must not be executed any more; ``record``
+    what a hub gave with its answer, when the request is offered again."""
 
     caller: Caller
     service: str
@@ -90,13 +75,7 @@ class Request:
     body: bytes
     key: str | None = None
     deadline_s: float | None = None
-
-
-class Budget(Protocol):
-    """The hub's own monotonic milliseconds."""
-
-    def budget_ms(self) -> int:
-        """Milliseconds that no wall clock can move."""
+    record: str | None = None
 
 
 @dataclass(slots=True)
@@ -124,12 +103,15 @@ class Gate:
         clock: Clock,
         budget: Budget,
         ids: Ids,
+        recorder: Recorder,
     ) -> None:
         self.shop = shop
         self.clock = clock
         self.budget = budget
         self.ids = ids
         self.rows = rows
+        self._recorder = recorder
+        self._distrusted: set[str] = set()
         self._writer = writer
         self._slow = slow
         self._handlers = handlers
@@ -146,8 +128,8 @@ class Gate:
         """
         try:
             operation = operation_of(request.caller, request.service, request.operation)
-            command, key = read_command(operation, request.body, request.key)
-            return self._dispatch(request.caller, operation, command, key, request.deadline_s)
+            read = read_command(operation, request.body, request.key, request.record)
+            return self._dispatch(request.caller, operation, read, request.deadline_s)
         except Exception as error:
             return self.failure(request, error)
 
@@ -187,7 +169,7 @@ class Gate:
         operation = OPERATIONS[(command.service, command.operation)]
         key = key or self.ids.uuid7()
         try:
-            text = self._dispatch(caller, operation, command, key, None)
+            text = self._dispatch(caller, operation, Read(command, key, None), None)
             reply = json.loads(text if isinstance(text, str) else await text)
         except StorageError as error:
             self._forget_books(error)
@@ -226,10 +208,10 @@ class Gate:
         self,
         caller: Caller,
         operation: Operation,
-        command: Command,
-        key: str | None,
+        read: Read,
         deadline_s: float | None,
     ) -> str | Awaitable[str]:
+        command, key, record = read
         if operation.is_query:
             return self._query(caller, command)
         if key is None:
@@ -238,19 +220,23 @@ class Gate:
                 "A change needs an idempotency key: user property 'idk', or the field "
                 "idempotency_key.",
             )
-        self._check_key_age(key)
+        body_hash = command_hash(command)
+        told = self._recorder.read(record, caller, key, body_hash) if record else None
+        if told is None:
+            self._check_key_age(key)
         before = self._handlers.before.get(type(command))
         if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
             known = requests.find(self.rows, caller.key, key)
             if known is not None and before is None:
-                return _replay(known, command_hash(command))
+                return self._replay(self.rows, known, caller, key, body_hash)
             raise refuse(
                 Code.STORAGE_FULL,
                 "The hub's disk is nearly full, so nothing new is taken in. Free space on the box.",
             )
         if before is not None:
             return self._write_after(before, caller, command, key, deadline_s)
-        return self._write(caller, command, key, deadline_s)
+        strange = bool(record) and told is None and self._is_first_strange(caller)
+        return self._write(Asked(caller, command, key, body_hash, deadline_s, told, strange))
 
     def _query(self, caller: Caller, command: Command) -> str | Awaitable[str]:
         handler = self._handlers.reads.get(type(command))
@@ -274,29 +260,36 @@ class Gate:
         key: str,
         deadline_s: float | None,
     ) -> str:
-        return await self._write(caller, await before(self, caller, command), key, deadline_s)
+        verified = await before(self, caller, command)
+        return await self._write(Asked(caller, verified, key, command_hash(verified), deadline_s))
 
-    def _write(
-        self, caller: Caller, command: Command, key: str, deadline_s: float | None
-    ) -> Awaitable[str]:
+    def _write(self, asked: Asked) -> Awaitable[str]:
+        caller, command, key, body_hash, deadline_s, told, strange = asked
         handler = self._handlers.writes[type(command)]
-        body_hash = command_hash(command)
 
         def work(tx: Tx) -> str:
             known = requests.find(tx, caller.key, key)
             if known is not None:
-                return _replay(known, body_hash)
+                return self._replay(tx, known, caller, key, body_hash)
             if deadline_s is not None and self.clock.monotonic_s() > deadline_s:
                 raise refuse(Code.EXPIRED, "The request's time was over before its turn came.")
             unit = self._unit(tx, caller, body_hash)
             unit.check_fence()
-            result = handler(unit, command)
-            text = success_json(result, unit.seq)
-            requests.store(tx, caller.key, key, body_hash, text)
-            return text
+            if strange:
+                unit.note(STRANGE_RECORD, key)
+            if told is not None and self._take(unit, TakeTold(command, told)):
+                text = success_json(told.result, unit.seq)
+            else:
+                if told is not None:
+                    self._check_key_age(key)
+                text = success_json(handler(unit, command), unit.seq)
+            requests.store(tx, caller.key, key, body_hash, text, len(unit.emitted))
+            return self._recorder.add(text, caller, key, body_hash, unit.emitted)
 
         def refused(tx: Tx, error: Exception) -> str:
             answer = self._refusal_of(error)
+            if strange:
+                self._unit(tx, caller).note(STRANGE_RECORD, key)
             text = failure_json(answer)
             if not answer.retryable and answer.code not in _NOT_REMEMBERED:
                 requests.store(tx, caller.key, key, body_hash, text)
@@ -304,6 +297,27 @@ class Gate:
 
         written: Awaitable[str] = self._writer.submit(work, refused=refused)
         return written
+
+    def _take(self, unit: Unit, command: TakeTold) -> bool:
+        return bool(self._handlers.internal[TakeTold](unit, command))
+
+    def _is_first_strange(self, caller: Caller) -> bool:
+        """Whether a device's record that isn't ours is the first of this run."""
+        if caller.key in self._distrusted:
+            return False
+        self._distrusted.add(caller.key)
+        log.warning("%s offers a record that this hub never made: judged as if new", caller.key)
+        return True
+
+    def _replay(
+        self, rows: Rows, known: KnownRequest, caller: Caller, key: str, body_hash: bytes
+    ) -> str:
+        if known.hash != body_hash:
+            raise refuse(
+                Code.IDEMPOTENCY_MISMATCH,
+                "This key was used for another request: make a fresh key for every new request.",
+            )
+        return self._recorder.add_again(rows, known, caller, key, body_hash)
 
     def _refusal_of(self, error: Exception) -> Problem:
         match error:
@@ -366,15 +380,6 @@ _SLOW = problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_aft
 
 _NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH})
 """Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""
-
-
-def _replay(known: tuple[bytes, str], body_hash: bytes) -> str:
-    if known[0] != body_hash:
-        raise refuse(
-            Code.IDEMPOTENCY_MISMATCH,
-            "This key was used for another request: make a fresh key for every new request.",
-        )
-    return known[1]
 
 
 def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from hub.contract.registry import OPERATIONS, Door, Operation
 from hub.service import screening
 from hub.service.answers import from_validation
 from hub.service.caller import Caller, CallerKind
+from hub.service.records import Told
 
 _AT_DEVICES = {at: row for at, row in OPERATIONS.items() if row.doors & Door.DEVICE}
 _AT_ADMINS = {at: row for at, row in OPERATIONS.items() if row.doors & Door.ADMIN}
@@ -31,9 +33,32 @@ def operation_of(caller: Caller, service: str, name: str) -> Operation:
     return operation
 
 
-def read_command(operation: Operation, body: bytes, key: str | None) -> tuple[Command, str | None]:
-    """The typed command in ``body``, screened for card data, and its idempotency key: ``key``, or
-    that in the body.
+class Read(NamedTuple):
+    """A command with the idempotency key and the record that came with it."""
+
+    command: Command
+    key: str | None
+    record: str | None
+
+
+class Asked(NamedTuple):
+    """A change on its way to the writer; ``told``: it was decided once before; ``strange``: its
+    record is not this hub's."""
+
+    caller: Caller
+    command: Command
+    key: str
+    body_hash: bytes
+    deadline_s: float | None
+    told: Told | None = None
+    strange: bool = False
+
+
+def read_command(
+    operation: Operation, body: bytes, key: str | None, record: str | None = None
+) -> Read:
+    """The typed command in ``body``, screened for card data.  ``key`` and ``record`` are those of
+    the properties; a device without them has them in its body.
 
     Errors: ``too-large``, ``validation``, ``card-data-refused``.
     """
@@ -41,11 +66,12 @@ def read_command(operation: Operation, body: bytes, key: str | None) -> tuple[Co
         raise refuse(Code.TOO_LARGE, f"A message is at most {MAX_MESSAGE_BYTES} bytes long.")
     validator = operation.command.__pydantic_validator__
     try:
-        if b'"idempotency_key"' in body or b'"correlation"' in body:
+        if b'"idempotency_key"' in body or b'"correlation"' in body or b'"record"' in body:
             fields = json.loads(body)
             if isinstance(fields, dict):
                 fields.pop("correlation", None)
                 key = fields.pop("idempotency_key", key)
+                record = fields.pop("record", record)
             command = validator.validate_json(json.dumps(fields))
         else:
             command = validator.validate_json(body or b"{}")
@@ -57,7 +83,7 @@ def read_command(operation: Operation, body: bytes, key: str | None) -> tuple[Co
         raise refuse(Code.VALIDATION, "An idempotency key is 8 to 64 printable ASCII letters.")
     screening.screen(command)
     screening.screen_key(key)
-    return command, key
+    return Read(command, key, record if isinstance(record, str) else None)
 
 
 def _is_key(key: object) -> bool:

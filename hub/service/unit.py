@@ -21,6 +21,7 @@ from hub.service.caller import Caller
 from hub.service.notices import Notice, OutboxGrew
 from hub.service.shop import Shop
 from hub.storage import hubrow, outbox, staffrows
+from hub.storage.outbox import Emitted
 from hub.storage.rows import Tx
 from hub.storage.staffrows import SignedInRow
 
@@ -57,6 +58,7 @@ class Unit:
     ids: Ids
     body_hash: bytes = b""
     seq: int = 0
+    emitted: list[Emitted] = field(default_factory=list)
     _staff: SignedInRow | None = None
     _staff_known: bool = False
     _source: tuple[int, str] | None = None
@@ -108,18 +110,42 @@ class Unit:
 
         The work sequence of the event.  Errors: ``superseded`` when another box took over.
         """
+        event_id = self.event_id(type_, *(key or (aggregate,)))
+        text = to_json(data).decode()
+        return self.retell(Emitted(stream, type_, aggregate, event_id, self.now_ms, text))
+
+    def retell(self, event: Emitted) -> int:
+        """Write an event as it is, at the end of its stream; see :meth:`emit`."""
         source = self.check_fence()
+        stream, type_, aggregate, event_id, at_ms, data = event
         self.seq = outbox.append(
             self.tx,
             source=source,
             stream=stream,
-            event_id=self.event_id(type_, *(key or (aggregate,))),
+            event_id=event_id,
             type_=type_,
             aggregate=aggregate,
-            data=to_json(data).decode(),
+            data=data,
+            at_ms=at_ms,
         )
+        self.emitted.append(event)
         self.tell(OutboxGrew(stream))
         return self.seq
+
+    def cite(self, outbox_id: int) -> None:
+        """Answer a repeat whose event is known: as of then, with a record of that event."""
+        row = outbox.get(self.tx, outbox_id)
+        if row is None or self.emitted or outbox.is_parked(self.tx, outbox_id):
+            self.seq = max(self.seq, outbox_id)
+            return
+        self.seq = outbox_id
+        self.emitted.append(row.event)
+
+    def undo(self) -> None:
+        """Forget what was emitted and told: its rows were undone."""
+        self.emitted.clear()
+        self._told.clear()
+        self.seq = 0
 
     def note(self, action: str, subject: str, data: dict[str, Any] | None = None) -> None:
         """Write an entry of the audit log."""

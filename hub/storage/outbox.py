@@ -4,6 +4,7 @@ acked, so that acking is one row however many events are kept."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.storage.rows import Rows, Tx
 
@@ -12,6 +13,17 @@ STREAMS = ("payments", "orders", "sales", "stock", "telemetry")
 DURABLE_STREAMS = ("payments", "orders", "sales", "stock")
 """Streams whose loss would be a loss of money or stock; ``safe_seq`` counts these."""
 PURGE_MAX = 1000
+
+
+class Emitted(NamedTuple):
+    """An event without its place; ``data`` is JSON."""
+
+    stream: str
+    type: str
+    aggregate: str
+    event_id: str
+    at_ms: int
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,11 @@ class OutboxRow:
     aggregate: str
     at_ms: int
     data: str
+
+    @property
+    def event(self) -> Emitted:
+        """What was told, wherever it stands."""
+        return Emitted(self.stream, self.type, self.aggregate, self.event_id, self.at_ms, self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +64,18 @@ class StreamHead:
 
 
 def append(
-    tx: Tx, *, source: int, stream: str, event_id: str, type_: str, aggregate: str, data: str
+    tx: Tx,
+    *,
+    source: int,
+    stream: str,
+    event_id: str,
+    type_: str,
+    aggregate: str,
+    data: str,
+    at_ms: int | None = None,
 ) -> int:
-    """Write an event at the end of its stream; its work sequence (row number)."""
+    """Write an event at the end of its stream; its work sequence (row number).  ``at_ms`` is when
+    it happened, if that isn't now."""
     row = tx.one(
         "INSERT INTO streams (source, stream, head_seq) VALUES (?, ?, 1)"
         " ON CONFLICT DO UPDATE SET head_seq = head_seq + 1 RETURNING head_seq",
@@ -66,7 +92,7 @@ def append(
         event_id,
         type_,
         aggregate,
-        tx.now_ms,
+        tx.now_ms if at_ms is None else at_ms,
         data,
     )
 
@@ -103,6 +129,23 @@ def get(rows: Rows, outbox_id: int) -> OutboxRow | None:
         outbox_id,
     )
     return OutboxRow(*row) if row else None
+
+
+def span(rows: Rows, last_id: int, count: int) -> list[OutboxRow]:
+    """The ``count`` events that end with the work sequence ``last_id``; fewer if some are gone."""
+    found = rows.all(
+        "SELECT o.id, o.source, s.uri, o.stream, o.seq, o.event_id, o.type, o.aggregate, o.at_ms,"
+        " o.data FROM outbox o JOIN sources s ON s.id = o.source"
+        " WHERE o.id > ? AND o.id <= ? ORDER BY o.id",
+        last_id - count,
+        last_id,
+    )
+    return [OutboxRow(*row) for row in found]
+
+
+def is_parked(rows: Rows, outbox_id: int) -> bool:
+    """Whether a marker stands in an event's place."""
+    return rows.one("SELECT 1 FROM parked WHERE outbox_id = ?", outbox_id) is not None
 
 
 def set_acked(tx: Tx, source_uri: str, stream: str, seq: int) -> bool:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from hub.storage.rows import Rows, Tx
 
 KEEP_DAYS = 30
 PURGE_MAX = 1000
 
 
-def find(rows: Rows, caller: str, idk: str) -> tuple[bytes, str] | None:
-    """``(hash, reply)`` of the request this key was used for, or None."""
-    row = rows.one("SELECT hash, reply FROM requests WHERE caller = ? AND idk = ?", caller, idk)
-    return (row[0], row[1]) if row else None
+class KnownRequest(NamedTuple):
+    """``events``: how many the request emitted; the answer's ``seq`` is the last of them."""
+
+    hash: bytes
+    reply: str
+    events: int
 
 
-def store(tx: Tx, caller: str, idk: str, body_hash: bytes, reply: str) -> None:
+def find(rows: Rows, caller: str, idk: str) -> KnownRequest | None:
+    """The request this key was used for, or None."""
+    row = rows.one(
+        "SELECT hash, reply, events FROM requests WHERE caller = ? AND idk = ?", caller, idk
+    )
+    return KnownRequest(*row) if row else None
+
+
+def store(tx: Tx, caller: str, idk: str, body_hash: bytes, reply: str, events: int = 0) -> None:
     """Remember the answer of a request."""
     tx.run(
-        "INSERT INTO requests (caller, idk, hash, reply, at_ms) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO requests (caller, idk, hash, reply, events, at_ms) VALUES (?, ?, ?, ?, ?, ?)",
         caller,
         idk,
         body_hash,
         reply,
+        events,
         tx.now_ms,
     )
 

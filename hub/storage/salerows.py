@@ -104,13 +104,13 @@ def set_outbox_id(tx: Tx, sale: int, outbox_id: int) -> None:
     tx.run("UPDATE sales SET outbox_id = ? WHERE id = ?", outbox_id, sale)
 
 
-def mark_voided(tx: Tx, sale: int, void_hash: bytes, reason: str) -> None:
-    """Void a sale."""
+def mark_voided(tx: Tx, sale: int, void_hash: bytes, reason: str, at_ms: int | None = None) -> None:
+    """Void a sale, now or (taken back in) then."""
     tx.run(
         "UPDATE sales SET state = 'voided', void_hash = ?, voided_at_ms = ?, void_reason = ?"
         " WHERE id = ?",
         void_hash,
-        tx.now_ms,
+        tx.now_ms if at_ms is None else at_ms,
         reason,
         sale,
     )

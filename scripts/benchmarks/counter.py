@@ -17,6 +17,7 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
+from hub.service.records import Recorder
 from hub.service.timekeeping import BudgetClock
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.sqlite import Connection
@@ -83,6 +84,7 @@ async def open_counter(settings: Settings, conn: Connection) -> AsyncIterator[Co
                 clock=clock,
                 budget=budget,
                 ids=IDS,
+                recorder=Recorder(bytes(32), shop_of(settings).store),
             )
             yield Counter(gate, thread, rows)
     finally:

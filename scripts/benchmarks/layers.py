@@ -25,6 +25,7 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request, command_hash
 from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
+from hub.service.records import Recorder
 from hub.service.timekeeping import BudgetClock
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.sqlite import Connection
@@ -144,6 +145,7 @@ def measure(sales: int = 1600) -> list[Profile]:
                     clock=clock,
                     budget=budget,
                     ids=IDS,
+                    recorder=Recorder(bytes(32), shop_of(settings).store),
                 )
                 _sell(gate, core, 50, 1)
                 settle_memory()

@@ -180,8 +180,8 @@ _BULK = (
         f" 'customer', 'sale', 'sale', i, l, 0, zeroblob(32) FROM n, {_LINES}"
     ),
     (
-        f"{_NUMBERS} INSERT INTO requests SELECT 'device:old', {_ID}, zeroblob(32),"
-        f" printf('%{_REPLY_BYTES}s', ''), ?3 + i FROM n"
+        f"{_NUMBERS} INSERT INTO requests (caller, idk, hash, reply, at_ms) SELECT"
+        f" 'device:old', {_ID}, zeroblob(32), printf('%{_REPLY_BYTES}s', ''), ?3 + i FROM n"
     ),
 )
 _EVENT_LINE = {

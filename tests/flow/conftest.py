@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.copies import Copies
 from tests.support.shop import Shop
 
 
@@ -45,3 +46,12 @@ def stocked(shop: Shop) -> None:
     shop.product("rare", 1000, stock=1)
     shop.sign_in("till-1", "anna")
     shop.sign_in("till-2", "ben")
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[Copies]:
+    found = Copies(tmp_path)
+    yield found
+    for shop in found.made:
+        shop.check_laws()
+        shop.close()

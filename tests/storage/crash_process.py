@@ -15,6 +15,7 @@ from pathlib import Path
 from hub.crashpoints import on_crashpoint
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
+from hub.service.records import Recorder
 from hub.storage.readers import LoopReader
 from hub.storage.writer_thread import WriterThread
 from tests.support.gatebench import FakeInstants, PlainDesk, ReadNow, handlers_of
@@ -36,6 +37,7 @@ async def trade(shop: Shop, place: str, nth: int) -> None:
         clock=shop.clock,
         budget=FakeInstants(shop.clock),
         ids=shop.ids,
+        recorder=Recorder(bytes(32), shop.rules.store),
     )
     passed = 0
 

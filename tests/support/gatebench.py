@@ -21,6 +21,7 @@ from hub.service.handlers import (
     sales,
     staff,
     stock,
+    told,
 )
 from hub.service.handlers.staff import VerifiedDecision, VerifiedSignIn
 from hub.storage.readers import LoopReader
@@ -29,7 +30,7 @@ from hub.storage.writer import Job, WriterCore
 from tests.fakes import FakeClock
 
 T = TypeVar("T")
-MODULES = (baskets, catalog, house, recovery, returns, salequeries, sales, staff, stock)
+MODULES = (baskets, catalog, house, recovery, returns, salequeries, sales, staff, stock, told)
 PIN = "2468"
 """Everybody's, in tests."""
 

@@ -22,6 +22,7 @@ from hub.security import pins
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
 from hub.service.internal import Housekeep, InternalCommand
+from hub.service.records import Recorder
 from hub.service.shop import Shop as Rules
 from hub.storage import hubrow
 from hub.storage.database import open_database
@@ -137,6 +138,7 @@ class Shop:
             clock=self.clock,
             budget=instants,
             ids=self.ids,
+            recorder=Recorder(bytes(32), self.rules.store),
         )
 
     def close(self) -> None:
@@ -305,6 +307,7 @@ class Shop:
         *,
         key: str | None = "",
         deadline_s: float | None = None,
+        record: str | None = None,
     ) -> Reply:
         """Ask as a device does.  ``body`` is a JSON value or bytes; without ``key`` a fresh one."""
         raw = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
@@ -318,6 +321,7 @@ class Shop:
                     raw,
                     self.id() if key == "" else key,
                     deadline_s,
+                    record,
                 )
             )
         )

@@ -180,6 +180,11 @@ _FALLBACK_FIELDS: Schema = {
         "pattern": "^[!-~]{8,64}$",
         "description": "MQTT 3.1.1 only: in place of the user property `idk`.",
     },
+    "record": {
+        "type": "string",
+        "maxLength": envelope.MAX_RECORD_CHARS,
+        "description": "MQTT 3.1.1 only: in place of the user property `record`.",
+    },
     "correlation": {
         "type": "string",
         "maxLength": 200,
@@ -189,6 +194,12 @@ _FALLBACK_FIELDS: Schema = {
 _CORRELATION: Schema = {
     "type": "string",
     "description": "The request's `correlation`, for devices without MQTT 5 properties.",
+}
+_RECORD: Schema = {
+    "type": "string",
+    "maxLength": envelope.MAX_RECORD_CHARS,
+    "description": "The hub's own, of a change: keep it unread with the request and send it along "
+    "when the request is offered again to another incarnation.",
 }
 _SEQ: Schema = {
     "type": "integer",
@@ -208,7 +219,7 @@ def schemas(rows: tuple[Operation, ...]) -> dict[str, Schema]:
         schema = found[row.command.__name__]
         fields = dict(_FALLBACK_FIELDS)
         if row.is_query:
-            del fields["idempotency_key"]
+            del fields["idempotency_key"], fields["record"]
         schema["properties"] = {**schema.get("properties", {}), **fields}
         found[_reply_schema_name(row)] = _yes(ref(row.result))
     found["FactReply"] = _yes({"type": "object"})
@@ -232,7 +243,13 @@ def schemas(rows: tuple[Operation, ...]) -> dict[str, Schema]:
                 "type": "string",
                 "pattern": "^[!-~]{8,64}$",
                 "description": "The idempotency key; a UUIDv7 is recommended.",
-            }
+            },
+            "record": {
+                "type": "string",
+                "maxLength": envelope.MAX_RECORD_CHARS,
+                "description": "The `record` of the reply that another incarnation gave to this "
+                "request.",
+            },
         },
     }
     return dict(sorted(found.items()))
@@ -245,6 +262,7 @@ def _yes(result: Schema) -> Schema:
             "ok": {"const": True},
             "seq": _SEQ,
             "result": result,
+            "record": _RECORD,
             "correlation": _CORRELATION,
         },
         "required": ["ok", "seq", "result"],

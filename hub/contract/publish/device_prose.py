@@ -111,6 +111,16 @@ journal its sales, returns and voids on disk before it sends them, and keep them
 until `safe_seq` of the same `incarnation` ≥ the reply's `seq`. When `hub/state` shows another
 `incarnation`, the box was replaced or restored: send everything kept that is not covered again,
 oldest first, with the same keys. Nothing is sold twice, and what the box forgot is there again.
+
+A yes to a change may carry a `record` (at most 49,152 characters, the hub's own word on what it
+did). Keep it unread with the request, and when you send that again to another `incarnation`, send
+it along: user property `record` (MQTT 5) or field `record` (MQTT 3.1.1). The hub then takes the
+change in as it was, with the same receipt number, whoever is signed in by then. Leave the record
+out where body and record together would be over 261,120 bytes; without it the request is judged as
+if it were new. `busy` with `context.waits_for` means that it builds on a sale which another device
+has yet to send again: go on with your other requests, and repeat this one later. An answer with
+`seq` 0 needs no keeping.
+
 A mode `superseded` means that this box is out of service; `away` is the hub's own last will."""
 
 _SELLING = """\

@@ -26,6 +26,7 @@ def _modules() -> tuple[ModuleType, ...]:
         sales,
         staff,
         stock,
+        told,
         webaccess,
     )
 
@@ -42,6 +43,7 @@ def _modules() -> tuple[ModuleType, ...]:
         sales,
         staff,
         stock,
+        told,
         webaccess,
     )
 

@@ -76,7 +76,7 @@ def _repeat(unit: Unit, known: ReturnRow, command: CommitReturn, body_hash: byte
             Code.CONFLICT,
             "This return id belongs to another return: make a fresh id for every return.",
         )
-    unit.seq = max(unit.seq, known.outbox_id)
+    unit.cite(known.outbox_id)
     return ReturnDone(
         return_id=known.return_id,
         sale_id=known.sale_id,

@@ -108,7 +108,7 @@ def _repeat(unit: Unit, known: SaleRow, command: CommitSale, body_hash: bytes) -
             "This sale id belongs to another sale: make a fresh id for every sale.",
             sale_id=known.sale_id,
         )
-    unit.seq = max(unit.seq, known.outbox_id)
+    unit.cite(known.outbox_id)
     return _done(known, printed=False)
 
 

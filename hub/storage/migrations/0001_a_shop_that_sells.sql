@@ -72,6 +72,7 @@ CREATE TABLE requests (
     idk TEXT NOT NULL,
     hash BLOB NOT NULL,
     reply TEXT NOT NULL,
+    events INTEGER NOT NULL DEFAULT 0,           -- emitted by it; they end at the reply's seq
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (caller, idk)
 ) STRICT, WITHOUT ROWID;

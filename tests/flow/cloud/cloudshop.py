@@ -27,6 +27,7 @@ from hub.service.gate import Gate, Handlers
 from hub.service.handlers import cloud, datasets, devices, recovery, sales, stock
 from hub.service.internal import InternalCommand
 from hub.service.ledger import Ledger
+from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.service.unit import Unit
 from hub.storage import devicerows, hubrow, outbox
@@ -245,6 +246,7 @@ async def hub_side(
                 clock=clock,
                 budget=clock,
                 ids=ids,
+                recorder=Recorder(bytes(32), SHOP.store),
             )
             world = World(clock, ids, randomness, clock.sleep)
             link = CloudLink(settings, gate, world, machine_hash=machine)

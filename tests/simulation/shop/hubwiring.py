@@ -20,6 +20,7 @@ from hub.mqtt.router import Router
 from hub.service.gate import Gate
 from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
+from hub.service.records import Recorder
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage.writer import WriterCore
 from tests.simulation.kernel import Process
@@ -109,6 +110,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         clock=process.clock,
         budget=budget,
         ids=process.ids,
+        recorder=Recorder(bytes(32), settings.store.id),
     )
     guard = ClockGuard(
         process.clock,

@@ -56,7 +56,7 @@ def test_properties_are_packed_as_paho_packs_them(
 def test_what_is_written_is_read_back(
     payload: bytes, retain: bool, packet_id: int, correlation: bytes, expiry_s: int, key: str
 ) -> None:
-    properties = pack_properties(correlation, expiry_s, [("a", "b"), ("idk", key)])
+    properties = pack_properties(correlation, expiry_s, [("a", "b"), ("idk", key), ("record", key)])
     frame = encode_publish(
         "sh/ü", payload, retain=retain, packet_id=packet_id, properties=properties
     )
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_back(
     read = decode_publish(frame[0], frame[span[0] : span[1]])
     assert (read.topic, read.payload, read.packet_id) == ("sh/ü", payload, packet_id)
     qos = 1 if packet_id else 0
-    assert read.properties == (correlation, key, expiry_s, qos, retain, False)
+    assert read.properties == (correlation, key, expiry_s, qos, retain, False, key)
     for cut in range(min(len(frame), 8)):
         assert frame_at(frame[:cut] or b"0", 0, 1_000_000) is None
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from hub.clock import SystemClock
 from hub.contract.topics import Topics
 from hub.mqtt.router import Router
+from hub.mqtt.session import MessageTooLarge
 from hub.service.answers import failure_json, from_storage
 from hub.storage.errors import QueueFull
 
@@ -24,6 +25,7 @@ class Door:
 
     def __init__(self) -> None:
         self.reply: Any = YES
+        self.bytes_max = 1000
         self.said: list[dict[str, Any]] = []
         self.router = Router(cast(Any, self), TOPICS, SystemClock(), self._publish)
         self.router.paired = frozenset({"till-1"})
@@ -37,11 +39,13 @@ class Door:
 
     def _publish(self, topic: str, payload: bytes, **options: Any) -> None:
         assert topic == TOPICS.reply("till-1")
+        if len(payload) > self.bytes_max:
+            raise MessageTooLarge("too large")
         self.said.append(json.loads(payload) | {"to": options["correlation"]})
 
     def ask(self, correlation: bytes) -> None:
         properties = SimpleNamespace(
-            retain=False, correlation=correlation, expiry_s=None, idk="k" * 16
+            retain=False, correlation=correlation, expiry_s=None, idk="k" * 16, record=None
         )
         self.router.on_message(
             TOPICS.request("till-1", "sale", "commit"), b"{}", cast(Any, properties)
@@ -86,3 +90,18 @@ async def test_a_change_that_is_given_up_has_no_answer_and_gives_its_place_back(
     door.reply = YES
     door.ask(b"5")
     assert [one["to"] for one in door.said] == [b"5"]
+
+
+async def test_an_answer_that_is_too_large_with_its_record_goes_without_it() -> None:
+    door = Door()
+    door.reply = f'{YES[:-1]},"record":"{"r" * 2000}"}}'
+    door.ask(b"6")
+    assert door.said == [{"ok": True, "seq": 0, "result": {}, "to": b"6"}]
+
+
+async def test_an_answer_that_is_too_large_anyhow_is_a_refusal() -> None:
+    door = Door()
+    door.reply = f'{{"ok":true,"seq":0,"result":{{"text":"{"x" * 2000}"}}}}'
+    door.ask(b"8")
+    (answer,) = door.said
+    assert answer["problem"]["code"] == "too-large"

@@ -43,7 +43,9 @@ class Wire:
         return self.said[-1]
 
     def _hear(self, topic: str, payload: bytes) -> None:
-        properties = SimpleNamespace(retain=False, correlation=b"1", expiry_s=None, idk="k" * 16)
+        properties = SimpleNamespace(
+            retain=False, correlation=b"1", expiry_s=None, idk="k" * 16, record=None
+        )
         self.router.on_message(topic, payload, cast(Any, properties))
 
 

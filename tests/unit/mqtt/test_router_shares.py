@@ -50,7 +50,7 @@ class Door:
 
     def ask(self, device: str, body: bytes = b"{}", correlation: bytes | None = b"1") -> None:
         properties = SimpleNamespace(
-            retain=False, correlation=correlation, expiry_s=None, idk="k" * 16
+            retain=False, correlation=correlation, expiry_s=None, idk="k" * 16, record=None
         )
         topic = TOPICS.request(device, "stock", "levels")
         self.router.on_message(topic, body, cast(Any, properties))
