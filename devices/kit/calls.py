@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devices.kit.backoff import Backoff
-from devices.kit.codec import read_reply
+from devices.kit.codec import BODY_BYTES_MAX, read_reply
 from devices.kit.errors import LinkLost, TooMuch, Unanswered
 from devices.kit.link import NOBODY_LISTENS, Message
 from devices.kit.session import Session
@@ -38,6 +38,8 @@ class Call:
     key: str | None
     correlation: str
     stubborn: frozenset[Code] = frozenset()
+    record: str | None = None
+    yields: bool = False
     cause: str = "the link is down"
     problem: Problem | None = None
     tries: int = 0
@@ -46,7 +48,10 @@ class Call:
     )
 
     def wants_repeat(self, problem: Problem) -> bool:
-        """``expired`` was not executed; a ``stubborn`` code is outlived, not accepted."""
+        """``expired`` was not executed; a ``stubborn`` code is outlived, not accepted; a call that
+        ``yields`` lets others go first when it has to wait for another device."""
+        if self.yields and waits_for_another(problem):
+            return False
         return problem.retryable or problem.code is Code.EXPIRED or problem.code in self.stubborn
 
 
@@ -70,12 +75,17 @@ class Calls:
         *,
         timeout_s: float | None,
         stubborn: frozenset[Code] = frozenset(),
+        record: str | None = None,
+        yields: bool = False,
     ) -> Reply:
         """The first final reply (yes, or a refusal that a repeat can't change).
 
-        ``timeout_s`` None means for ever.  Raises Unanswered.
+        ``record`` goes with the request if the two fit into one message.  ``timeout_s`` None means
+        for ever.  Raises Unanswered.
         """
         call = Call(service, operation, body, key, self._ids.uuid7(), stubborn)
+        call.yields = yields
+        call.record = with_record(body, record)
         self._calls[call.correlation] = call
         try:
             async with asyncio.timeout(timeout_s):
@@ -133,6 +143,7 @@ class Calls:
                 correlation=call.correlation,
                 key=call.key,
                 expiry_s=EXPIRY_S,
+                record=call.record,
             )
         except (LinkLost, TooMuch) as error:
             call.cause = str(error)
@@ -167,6 +178,17 @@ class Calls:
         if self._kick is None or self._kick.done():
             self._kick = asyncio.get_running_loop().create_future()
         return self._kick
+
+
+def with_record(body: bytes, record: str | None) -> str | None:
+    """The record if it fits into one message with its request."""
+    fits = record is not None and len(body) + len(record) <= BODY_BYTES_MAX
+    return record if fits else None
+
+
+def waits_for_another(problem: Problem) -> bool:
+    """Whether a request that is offered again builds on what another device has yet to tell."""
+    return problem.code is Code.BUSY and "waits_for" in problem.context
 
 
 async def _setback(ack: asyncio.Future[int]) -> str:

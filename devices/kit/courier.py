@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devices.kit.backoff import Backoff
-from devices.kit.calls import Calls
+from devices.kit.calls import Calls, waits_for_another
 from devices.kit.codec import BODY_BYTES_MAX
 from devices.kit.errors import JournalError, LinkLost, Refused, TooMuch
 from devices.kit.journal import Journal
@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 _FACTS_AT_ONCE = 32
 _FACT_PATIENCE_S = 5.0
 _EVT_SEQ_MAX = 2**53 - 1
+_ROUND_S = 1.0
+_GIVE_UP_S = 24 * 3600.0
+"""How long a request is offered again that builds on what another device has yet to tell."""
 _STUBBORN = frozenset({Code.SUPERSEDED})
 """An old box that was switched on by mistake refuses everything: the right one will not."""
 
@@ -71,6 +74,7 @@ class Courier:
         self._ids = ids
         self._on_settled = on_settled
         self._pause = Backoff(randomness, base_s=0.5, cap_s=10.0)
+        self._patience = Backoff(randomness, base_s=_ROUND_S, cap_s=60.0)
         self._waiters: dict[str, asyncio.Future[Reply]] = {}
         self._new = asyncio.Event()
         self._again = asyncio.Event()
@@ -82,8 +86,8 @@ class Courier:
     async def run(self) -> None:
         """Deliver until cancelled."""
         async with asyncio.TaskGroup() as lanes:
-            lanes.create_task(self._carry(self._journal.first_new, self._new))
-            lanes.create_task(self._carry(self._journal.first_again, self._again))
+            lanes.create_task(self._carry_new())
+            lanes.create_task(self._offer_again())
             lanes.create_task(self._post_facts())
 
     async def submit(self, key: str, service: str, operation: str, body: str) -> Reply:
@@ -175,31 +179,64 @@ class Courier:
 
     # -- lanes ---------------------------------------------------------------------------------
 
-    async def _carry(self, first: Callable[[], Entry | None], wake: asyncio.Event) -> None:
+    async def _carry_new(self) -> None:
         while True:
-            entry = first()
+            entry = self._journal.first_new()
             if entry is None:
-                wake.clear()
-                await wake.wait()
+                self._new.clear()
+                await self._new.wait()
+            else:
+                self._settle(entry.key, await self._ask(entry))
+
+    async def _offer_again(self) -> None:
+        """As :meth:`_carry_new`; what has to wait for another device goes behind the others."""
+        turned_away: dict[str, float] = {}  # since when
+        round_: set[str] = set()
+        while True:
+            entry = self._journal.first_again()
+            if entry is None:
+                turned_away.clear()
+                round_.clear()
+                self._again.clear()
+                await self._again.wait()
                 continue
-            reply = await self._calls.ask(
-                entry.service,
-                entry.operation,
-                entry.body.encode(),
-                entry.key,
-                timeout_s=None,
-                stubborn=_STUBBORN,
-            )
+            if entry.key in round_:  # so have all the others been
+                round_.clear()
+                await asyncio.sleep(self._patience.next_s(_ROUND_S))
+                continue
+            reply = await self._ask(entry)
+            if reply.problem is not None and waits_for_another(reply.problem):
+                now_s = self._clock.monotonic_s()
+                if now_s - turned_away.setdefault(entry.key, now_s) < _GIVE_UP_S:
+                    round_.add(entry.key)
+                    self._journal.defer(entry.key)
+                    continue
+            round_.clear()
+            self._patience.reset()
             self._settle(entry.key, reply)
+
+    async def _ask(self, entry: Entry) -> Reply:
+        return await self._calls.ask(
+            entry.service,
+            entry.operation,
+            entry.body.encode(),
+            entry.key,
+            timeout_s=None,
+            stubborn=_STUBBORN,
+            record=entry.record if entry.offered_again else None,
+            yields=entry.offered_again,
+        )
 
     def _settle(self, key: str, reply: Reply) -> None:
         entry = self._journal.entry(key)
         if entry is None:
             return
         problem = None if reply.ok else reply.problem
-        if problem is None:
+        if problem is None and reply.seq == 0:
+            self._journal.end(key)  # nothing of it is kept for ever, so nothing can be lost
+        elif problem is None:
             answer = Answer(self._incarnation, reply.seq, reply.result)
-            self._journal.answered(key, answer)
+            self._journal.answered(key, answer, reply.record)
         elif entry.offered_again:
             _log.error("the hub refuses %s, which it had accepted before: %s", key, problem.detail)
             self._journal.doubt(key, f"{problem.code}: {problem.detail}")

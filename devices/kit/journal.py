@@ -30,7 +30,7 @@ class JournalBounds:
 
     entries: int = 20_000
     facts: int = 20_000
-    bytes: int = 64 * 1_048_576
+    bytes: int = 128 * 1_048_576
     compact_bytes: int = 1_048_576
 
 
@@ -125,12 +125,16 @@ class Journal:
         self._check_size()
         await self._keep([records.ask_record(entry)])
 
-    def answered(self, key: str, answer: Answer) -> None:
-        """Not waited for: if the record is lost, the request is sent again and answered again."""
-        self._note([records.answer_record(key, answer)])
+    def answered(self, key: str, answer: Answer, record: str | None = None) -> None:
+        """Not waited for: if it is lost, the request is sent again and answered again."""
+        self._note([records.answer_record(key, answer, record)])
 
     def ask_again(self, keys: Iterable[str]) -> None:
         self._note([records.again_record(key) for key in keys])
+
+    def defer(self, key: str) -> None:
+        """Offer the others again before this one."""
+        self._state.defer(key)
 
     def doubt(self, key: str, detail: str) -> None:
         self._note([records.doubt_record(key, detail)])

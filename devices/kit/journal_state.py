@@ -5,7 +5,7 @@ record meaning
 ====== ======================================================================================
 owner  whose journal this is: store and device
 ask    a request that must be answered; written before it is sent
-answer the hub's yes, with the incarnation and sequence it was given under
+answer the hub's yes, with the incarnation and sequence it was given under, and its record
 again  another incarnation is there: the answer doesn't count any more, ask again
 doubt  asked again, the hub refused what another incarnation had accepted: a person must look
 end    a request is over: refused, or given up by a person
@@ -39,7 +39,8 @@ class Entry:
     """A request that must be answered.
 
     ``answer`` None: it has to be sent; with ``offered_again`` another incarnation of the hub had
-    said yes to it before.  ``doubt`` is the detail of that refusal.
+    said yes to it before.  ``doubt`` is the detail of that refusal.  ``record`` is the hub's own
+    word on a yes, to be given back when it is offered again.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Entry:
     answer: Answer | None = None
     offered_again: bool = False
     doubt: str | None = None
+    record: str | None = None
 
     @property
     def waits(self) -> bool:
@@ -92,9 +94,10 @@ class JournalState:
                 self._ask(row)
             case "answer":
                 answer = Answer(row["incarnation"], row["seq"], row["result"])
-                self._change(row["key"], answer=answer, doubt=None)
+                self._change(row["key"], answer=answer, doubt=None, **_recorded(row))
             case "again":
-                self._change(row["key"], answer=None, doubt=None, offered_again=True)
+                changes = _recorded(row)
+                self._change(row["key"], answer=None, doubt=None, offered_again=True, **changes)
             case "doubt":
                 self._change(row["key"], answer=None, doubt=row["detail"])
             case "end":
@@ -133,9 +136,9 @@ class JournalState:
         for entry in self.entries.values():
             yield ask_record(entry)
             if entry.offered_again:
-                yield again_record(entry.key)
+                yield again_record(entry.key, entry.record)
             if entry.answer is not None:
-                yield answer_record(entry.key, entry.answer)
+                yield answer_record(entry.key, entry.answer, entry.record)
             if entry.doubt is not None:
                 yield doubt_record(entry.key, entry.doubt)
         for fact in self.facts.values():
@@ -159,6 +162,12 @@ class JournalState:
             line.pop(entry.key, None)
             self.new.pop(entry.key, None)
 
+    def defer(self, key: str) -> None:
+        """Put a key that is offered again behind the others."""
+        if key in self.again:
+            del self.again[key]
+            self.again[key] = None
+
     def _drop(self, key: str) -> None:
         self.entries.pop(key, None)
         self.new.pop(key, None)
@@ -170,6 +179,11 @@ def replay(payloads: Iterable[bytes]) -> JournalState:
     for payload in payloads:
         state.apply(payload)
     return state
+
+
+def _recorded(row: dict[str, Any]) -> dict[str, str]:
+    """The change of ``record``; an answer without one leaves the older one as it is."""
+    return {"record": row["record"]} if row.get("record") else {}
 
 
 def owner_record(owner: str) -> bytes:
@@ -187,18 +201,20 @@ def ask_record(entry: Entry) -> bytes:
     )
 
 
-def answer_record(key: str, answer: Answer) -> bytes:
+def answer_record(key: str, answer: Answer, record: str | None = None) -> bytes:
+    more = {} if record is None else {"record": record}
     return _record(
         "answer",
         key=key,
         incarnation=answer.incarnation,
         seq=answer.seq,
         result=answer.result,
+        **more,
     )
 
 
-def again_record(key: str) -> bytes:
-    return _record("again", key=key)
+def again_record(key: str, record: str | None = None) -> bytes:
+    return _record("again", key=key, **({} if record is None else {"record": record}))
 
 
 def doubt_record(key: str, detail: str) -> bytes:

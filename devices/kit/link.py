@@ -83,6 +83,7 @@ class Connection(Protocol):
         correlation: str | None = None,
         key: str | None = None,
         expiry_s: int | None = None,
+        record: str | None = None,
     ) -> asyncio.Future[int]:
         """Send; the broker's reason code."""
 
@@ -137,6 +138,7 @@ class Link:
         correlation: str | None = None,
         key: str | None = None,
         expiry_s: int | None = None,
+        record: str | None = None,
     ) -> asyncio.Future[int]:
         """Send; the future is the broker's reason code (0: it has subscribers, 0x10: it has none),
         or LinkLost.  Raises LinkLost when the link is over, TooMuch at the bound of 500 unsent."""
@@ -145,8 +147,9 @@ class Link:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if correlation is not None:
             properties.CorrelationData = correlation.encode()
-        if key is not None:
-            properties.UserProperty = [("idk", key)]
+        user = [(name, value) for name, value in (("idk", key), ("record", record)) if value]
+        if user:
+            properties.UserProperty = user
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
         sent = self._paho.publish(topic, payload, qos=qos, retain=retain, properties=properties)

@@ -27,6 +27,11 @@ class Papers:
     by_number: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     sold: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number on each sale's receipt."""
+        return {sale_id: no for no, ids in self.by_number.items() for sale_id in ids}
+
     async def sell(self, hub: HubClient, times: int) -> None:
         for n in range(times):
             done = await sell(hub, GOODS[n % len(GOODS)])
@@ -118,6 +123,7 @@ async def test_a_restored_hub_gets_back_what_the_cloud_and_its_devices_still_hav
     await whole(box)
     given_twice = {no: ids for no, ids in papers.by_number.items() if len(ids) > 1}
     assert given_twice == {}, "one number on the receipts of several customers"
+    assert dict(box.rows("SELECT sale_id, receipt_no FROM sales")) == papers.numbers
     known = box.rows("SELECT receipt_no, count(*) FROM sales GROUP BY 1 HAVING count(*) > 1")
     assert known == []
 

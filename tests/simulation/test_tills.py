@@ -162,19 +162,7 @@ def test_whatever_dies_or_is_lost_every_request_is_answered_once(tmp_path: Path,
     assert bench.world.counters["message lost"]
 
 
-@pytest.mark.parametrize(
-    "in_steps",
-    [
-        False,
-        pytest.param(
-            True,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="a step is told again before, or without, the one that it builds on",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("in_steps", [False, True])
 def test_a_hub_put_back_to_an_older_copy_is_told_again_what_it_lost(
     tmp_path: Path, in_steps: bool
 ) -> None:

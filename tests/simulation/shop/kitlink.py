@@ -115,6 +115,7 @@ class SimLink:
         correlation: str | None = None,
         key: str | None = None,
         expiry_s: int | None = None,
+        record: str | None = None,
     ) -> asyncio.Future[int]:
         """See :class:`devices.kit.link.Link`."""
         if self.closed.done():
@@ -126,7 +127,7 @@ class SimLink:
         ack: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._acks[self._mid] = ack
         self.stream.send(
-            Packet(self._mid, Publish(name, topic, payload, raw, key, expiry_s, retain))
+            Packet(self._mid, Publish(name, topic, payload, raw, key, expiry_s, retain, record))
         )
         return ack
 

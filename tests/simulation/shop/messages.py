@@ -16,6 +16,7 @@ class Publish:
     idk: str | None = None
     expiry_s: int | None = None
     retain: bool = False
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

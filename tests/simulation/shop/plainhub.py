@@ -96,7 +96,11 @@ class _Run:
         match self._machine.topics.parse(message.topic):
             case RequestTopic(device, service, operation) if not message.retain:
                 reply = self.shop.ask(
-                    device, f"{service}/{operation}", message.payload, key=message.idk
+                    device,
+                    f"{service}/{operation}",
+                    message.payload,
+                    key=message.idk,
+                    record=message.record,
                 )
                 self._send(self._machine.topics.reply(device), reply.text, message.correlation)
             case FactTopic(device, _):

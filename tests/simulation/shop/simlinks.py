@@ -93,7 +93,12 @@ class SimSession:
         """What the network brings."""
         if sender == BROKER and isinstance(message, Publish) and self._up.is_set():
             properties = InboundProperties(
-                message.correlation, message.idk, message.expiry_s, 1, message.retain
+                message.correlation,
+                message.idk,
+                message.expiry_s,
+                1,
+                message.retain,
+                record=message.record,
             )
             self._on_message(message.topic, message.payload, properties)
 

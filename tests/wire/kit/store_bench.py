@@ -175,6 +175,7 @@ class Heard:
     body: bytes
     correlation: bytes
     topic: str
+    record: str | None = None
 
 
 @dataclass
@@ -320,6 +321,7 @@ class FakeHub:
             bytes(message.payload),
             properties.CorrelationData,
             message.topic,
+            pairs.get("record"),
         )
         self.heard.append(heard)
         behaviour = self.script.popleft() if self.script else "ok"
@@ -349,8 +351,9 @@ class FakeHub:
             result = {"sale_id": json.loads(heard.body)["sale_id"], **SALE_DONE}
         elif heard.operation == "catalog/search":
             result = {"hits": [], "more": False}
-        reply = {"ok": True, "seq": self.seq, "result": result}
+        reply: dict[str, Any] = {"ok": True, "seq": self.seq, "result": result}
         if heard.key is not None:
+            reply["record"] = f"record-of-{heard.key}"
             self.replies[heard.key] = reply
         return reply
 

@@ -176,6 +176,7 @@ async def test_answered_sales_are_kept_until_safe_and_offered_to_a_restored_hub(
         bench.hub.tell_state()
         await bench.hub.until(lambda: len(hub.journal.entries) == 3)
         before = [(one.key, one.body) for one in bench.hub.executed]
+        assert not any(one.record for one in bench.hub.executed)
 
     # The box burns; another one is restored from a backup that knows the first two sales.
     bench.hub.replies = {key or "": bench.hub.replies[key or ""] for key, _ in before[:2]}
@@ -186,6 +187,9 @@ async def test_answered_sales_are_kept_until_safe_and_offered_to_a_restored_hub(
     async with bench.client() as hub:
         await bench.hub.until(lambda: len(bench.hub.executed) == 3)
         assert [(one.key, one.body) for one in bench.hub.executed] == before[2:]
+        assert [one.record for one in bench.hub.executed] == [
+            f"record-of-{k}" for k, _ in before[2:]
+        ]
         await bench.hub.until(lambda: hub.offered_again == 3)
         assert [one.answer.incarnation for one in hub.journal.entries if one.answer] == ["2"] * 3
         bench.hub.safe_seq = 5
