@@ -10,6 +10,8 @@ import pytest
 from tests.simulation.mutants.__main__ import SEEDS, Outcome, hunted
 from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant
 
+pytestmark = pytest.mark.timeout(960)  # a hunt may take HUNT_S
+
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda one: str(one.name))
 def test_a_planted_bug_is_found_within_a_hundred_seeds(mutant: Mutant, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.timeout(900)  # minutes of processor time
 RUNS, SEEDS_PER_RUN = 4, 50
 """Some 270 store-days here; as many as there is time for in scripts/campaign."""
 
@@ -22,7 +23,7 @@ def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=840,
     )
 
 
