@@ -23,10 +23,15 @@ __all__ = ["_watched", "pytest_addoption", "pytest_runtest_teardown"]
 
 pytest_plugins = ["pytester"]
 
-# Continuous integration tries the same examples each time; people and campaigns try new ones.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# Continuous integration tries the same examples each time; people and campaigns try new ones.  No
+# example has a deadline: how long one takes says more of the machine than of the code.
+hypothesis.settings.register_profile(
+    "patient",
+    derandomize=bool(os.environ.get("CI")),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
