@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 import sys
@@ -13,15 +12,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.pool import played
 from tests.simulation.shop.coverage import MUST_FIRE
 from tests.simulation.shop.plan import Plan, draw
 
-SEEDS_PER_PROCESS = 20
 TRACE_LINES = 60
 KIND = "simulation"
 EXAMPLES = """examples:
@@ -94,11 +92,6 @@ def play(plan: Plan, *, echo: Any = None) -> dict[str, Any]:
     return report
 
 
-def _work(plan: Plan) -> dict[str, Any]:
-    logging.disable(logging.CRITICAL)
-    return play(plan)
-
-
 def _one(options: argparse.Namespace) -> int:
     plan = plan_of(options.seed, options.anti_entropy, options.days)
     if options.only is not None:
@@ -136,22 +129,13 @@ class Campaign:
 
     def run(self) -> int:
         """The exit code."""
-        began_s = time.monotonic()
         options = self.options
-        plans = self._plans(began_s)
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(
-            options.jobs, mp_context=context, max_tasks_per_child=SEEDS_PER_PROCESS
-        ) as pool:
-            running: set[Future[dict[str, Any]]] = set()
-            for plan in plans:
-                running.add(pool.submit(_work, plan))
-                if len(running) >= options.jobs + 1:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    self._take(done)
-                if options.stop_at_first and self.broken:
-                    break
-            self._take(wait(running).done)
+        reports = played(self._plans(time.monotonic()), options.jobs)
+        for report in reports:
+            self._take(report)
+            if options.stop_at_first and self.broken:
+                reports.close()
+                break
         self._tell(done=True)
         return 1 if self.broken else 0
 
@@ -166,21 +150,20 @@ class Campaign:
             yield plan_of(options.first + number, options.anti_entropy, options.days)
             number += 1
 
-    def _take(self, done: set[Future[dict[str, Any]]]) -> None:
-        for future in sorted(done, key=lambda one: int(one.result()["plan"]["seed"])):
-            report = future.result()
-            self.seeds += 1
-            self.days += report["virtual_days"]
-            self.cpu_s += report["cpu_s"]
-            self.counters.update(report["counters"])
-            if report["violations"]:
-                self.broken += 1
-                seed = report["plan"]["seed"]
-                switch = f" --anti-entropy {'on' if report['plan']['anti_entropy'] else 'off'}"
-                days = f" --days {report['plan']['days']}"
-                replay = f"python -m tests.simulation --seed {seed}{switch}{days}"
-                self.findings.append({"what": report["violations"][0], "replay": replay})
-                print(f"{replay}: {report['violations'][0]}", file=sys.stderr, flush=True)
+    def _take(self, report: dict[str, Any]) -> None:
+        self.seeds += 1
+        self.days += report["virtual_days"]
+        self.cpu_s += report["cpu_s"]
+        self.counters.update(report["counters"])
+        if report["violations"]:
+            self.broken += 1
+            plan, what = report["plan"], report["violations"][0]
+            replay = (
+                f"python -m tests.simulation --seed {plan['seed']} --days {plan['days']}"
+                f" --anti-entropy {'on' if plan['anti_entropy'] else 'off'}"
+            )
+            self.findings.append({"what": what, "replay": replay})
+            print(f"{replay}: {what}", file=sys.stderr, flush=True)
         if time.monotonic() - self.told_s > 1.5:
             self._tell(done=False)
 
