@@ -123,6 +123,30 @@ def what_was_given_back_is_counted(rows: Rows) -> Iterator[str]:
             yield f"of payment {payment_id} {refunded} count as given back, {due} were"
 
 
+def what_was_paid_for_a_void_goes_back(rows: Rows) -> Iterator[str]:
+    """All of it, less the change that was given already."""
+    for row in rows.all(
+        "SELECT s.sale_id, s.total_minor + s.rounding_minor, sum(t.refunded_minor) FROM sales s"
+        " JOIN tenders t ON t.sale = s.id WHERE s.state = 'voided' GROUP BY s.id"
+        " HAVING sum(t.refunded_minor) <> s.total_minor + s.rounding_minor"
+    ):
+        yield f"a void gives back something else than was paid: {row}"
+
+
+def counts_begin_with_the_book(rows: Rows) -> Iterator[str]:
+    """A count is held against what the ledger said when it began, whatever was sold meanwhile."""
+    moved = "CASE 'sellable' WHEN m.dst THEN m.qty WHEN m.src THEN -m.qty ELSE 0 END"
+    for row in rows.all(
+        "SELECT d.document_id, json_extract(d.data, '$.book_qty') AS book,"
+        f" (SELECT coalesce(sum({moved}), 0) FROM movements m JOIN skus k ON k.id = m.sku_id"
+        "  WHERE k.sku = json_extract(d.data, '$.sku')"
+        "  AND m.seq <= json_extract(d.data, '$.ledger_seq')) AS said"
+        " FROM documents d WHERE d.kind = 'count' AND json_extract(d.data, '$.closed')"
+        " AND said <> book"
+    ):
+        yield f"a count was held against another book: {row}"
+
+
 def variances_are_booked(rows: Rows) -> Iterator[str]:
     """A count that has ended moved what it found too little or too much."""
     for row in rows.all(
@@ -211,6 +235,7 @@ QUICK: tuple[Law, ...] = (
     nothing_is_oversold,
     money_of_sales_is_the_tenders,
     what_was_given_back_is_counted,
+    what_was_paid_for_a_void_goes_back,
     goods_of_sales_left_the_shelf_once,
     the_day_counts_its_sales,
     a_sale_is_printed_once,
@@ -220,6 +245,7 @@ WHOLE: tuple[Law, ...] = (
     the_audit_log_is_unbroken,
     every_row_has_its_parent,
     variances_are_booked,
+    counts_begin_with_the_book,
     events_stand_in_unbroken_order,
     every_document_has_its_event,
     events_are_as_the_contract_says,

@@ -45,6 +45,8 @@ from tests.simulation.shop.wiretap import Wiretap
 
 R = TypeVar("R", bound=Outgoing)
 TRIES = 5
+BEST_SELLERS = 6
+"""Half of all customers want nothing else, so that tills meet at the same goods."""
 PATIENCE_S = 90.0
 REASONS = ("dented tin", "last day", "torn packing", "regular customer")
 
@@ -206,7 +208,7 @@ class Cashier(VirtualTill):
         )
         kinds: tuple[tuple[Callable[[], Awaitable[None]], int], ...] = (
             (self._in_a_hurry, 46),
-            (self._with_a_basket, 22),
+            (self._with_a_basket, 24),
             (self._suspends, 6),
             (self._resumes, 6),
             (self._brings_something_back, 5),
@@ -214,7 +216,7 @@ class Cashier(VirtualTill):
             (self._haggles, 2),
             (self._delivery, 3),
             (self._adjusts, 2),
-            (self._counts, 2),
+            (self._counts, 4),
             (self._looks_up, 4),
         )
         if not self.crew.in_steps:
@@ -260,6 +262,9 @@ class Cashier(VirtualTill):
             await self.abandon(basket)
             self.world.count("basket abandoned")
             return
+        if self.random.random() < 0.3:
+            await asyncio.sleep(self.random.uniform(5, 900))
+            self.world.count("customer fetched something else")
         await self.sell_basket(basket)
 
     async def _suspends(self) -> None:
@@ -334,7 +339,7 @@ class Cashier(VirtualTill):
         count_id = self.hub.ids.uuid7()
         await self._submit(OpenCount(count_id=count_id, sku=product.sku), CountOpened)
         level = (await look_up(self.hub, product.sku)).level.sellable
-        await asyncio.sleep(self.random.uniform(5, 300))
+        await asyncio.sleep(self.random.uniform(5, 1200))
         counted = max(0, level + self.random.choice((-1, 0, 0, 1)) * 10**product.scale)
         await self._submit(CloseCount(count_id=count_id, counted_qty=counted), CountClosed)
         self.world.count("stock counted")
@@ -365,7 +370,8 @@ class Cashier(VirtualTill):
         """1 to 6 products; a price once seen is remembered for a while."""
         found: dict[str, ProductView] = {}
         count = min(6, 1 + int(self.random.expovariate(0.6)))
-        for code in self.random.sample(self.crew.codes, min(count, len(self.crew.codes))):
+        wanted = self.crew.codes if self.random.random() < 0.5 else self.crew.codes[:BEST_SELLERS]
+        for code in self.random.sample(wanted, min(count, len(wanted))):
             product = self._known.get(code)
             if product is None or self.random.random() < 0.1:
                 product = self._known[code] = await look_up(self.hub, code)

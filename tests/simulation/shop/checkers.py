@@ -222,12 +222,13 @@ class Checker:
                 )
 
     def _commands_arrived(self, rows: Rows) -> None:
-        """What the cloud sent was taken in."""
+        """What the cloud sent, as far as it knows of it, was taken in."""
         noted = {
             row[0]
             for row in rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.config%'")
         }
-        for key in self._shop.sent_commands:
+        sent = self._shop.oms.look("SELECT data FROM commands WHERE type = 'config.changed'")
+        for key in (json.loads(data)["key"] for (data,) in sent):
             if key not in noted:
                 self._violated(f"the cloud's command {key} never arrived")
 

@@ -26,12 +26,14 @@ class Asked:
 
 class History:
     """``restored`` counts how often the hub was put back to an older copy: answers from before it
-    may be given anew, and differ in what is not the sale's own.  ``disk_fails``: its disk may."""
+    may be given anew, and differ in what is not the sale's own.  ``disk_fails``: its disk may;
+    ``answered`` counts what was said yes to."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.asked: dict[tuple[str, str], Asked] = {}
         self.restored = 0
+        self.answered = 0
         self.disk_fails = False
 
     def ask(self, device: str, key: str, operation: str, body: dict[str, Any]) -> None:
@@ -63,6 +65,7 @@ class History:
             self._world.count("same answer again")
         self._world.count("answered" if answer["ok"] else f"refused {answer['problem']['code']}")
         if answer["ok"]:
+            self.answered += 1
             self._world.count(f"answered {asked.operation}")
 
     def _later(self, asked: Asked, problem: dict[str, Any]) -> None:

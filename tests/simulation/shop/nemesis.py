@@ -67,6 +67,16 @@ class Nemesis:
         """From now on any crash point may be the last."""
         self._crash_odds = 0.1
 
+    async def wait_for_an_answer(self, random: Random) -> None:
+        """Until a till has just been told yes: that is when it hurts most."""
+        answered = self.shop.history.answered
+        for _ in range(900):
+            await asyncio.sleep(1.0)
+            if self.shop.history.answered != answered:
+                self.world.count("struck right after an answer")
+                await asyncio.sleep(random.uniform(0, 0.5))
+                return
+
     async def kill(self, name: str, *, power: bool = False) -> None:
         """The supervisor starts it again."""
         machine = self.world.machine(name)
@@ -118,14 +128,16 @@ async def _killed(name: str, nemesis: Nemesis, *, power: bool = False) -> None:
     await nemesis.kill(name, power=power)
 
 
-async def _kill_hub(nemesis: Nemesis, _random: Random) -> None:
+async def _kill_hub(nemesis: Nemesis, random: Random) -> None:
+    if random.random() < 0.5:
+        await nemesis.wait_for_an_answer(random)
     await nemesis.kill("hub")
 
 
 async def _hub_without_power(nemesis: Nemesis, random: Random) -> None:
     """Between two writes, or in the middle of one."""
     shop, machine = nemesis.shop, nemesis.world.machine("hub")
-    if random.random() < 0.6 and not shop.disk.broken:
+    if random.random() < 0.5 and not shop.disk.broken:
 
         def off() -> None:
             nemesis.world.count("power fails in the middle of a write")
@@ -139,6 +151,8 @@ async def _hub_without_power(nemesis: Nemesis, random: Random) -> None:
         await asyncio.sleep(random.uniform(60, 1800))
         shop.hub.when_fatal = None
     else:
+        if random.random() < 0.7:
+            await nemesis.wait_for_an_answer(random)
         await nemesis.kill("hub", power=True)
     shop.disk.mend()
 
@@ -152,7 +166,14 @@ async def _crash_point(nemesis: Nemesis, _random: Random) -> None:
 
 
 async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.shop.set_hub_back(random.uniform(60, 20_000))
+    """Where nothing is done in steps, only the tills know what is lost: the cloud was cut off all
+    the while."""
+    after_s = random.uniform(60, 20_000)
+    work = [nemesis.shop.set_hub_back(after_s)]
+    if not nemesis.shop.plan.in_steps:
+        nemesis.world.count("restored after the cloud was cut off")
+        work.append(nemesis.cut(_both("hub", "oms"), after_s + random.uniform(0, 600)))
+    await asyncio.gather(*work)
 
 
 async def _kill_broker(nemesis: Nemesis, _random: Random) -> None:
