@@ -166,11 +166,10 @@ async def _crash_point(nemesis: Nemesis, _random: Random) -> None:
 
 
 async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
-    """Where nothing is done in steps, only the tills know what is lost: the cloud was cut off all
-    the while."""
+    """Half the time only the tills know what is lost: the cloud was cut off all the while."""
     after_s = random.uniform(60, 20_000)
     work = [nemesis.shop.set_hub_back(after_s)]
-    if not nemesis.shop.plan.in_steps:
+    if random.random() < 0.5:
         nemesis.world.count("restored after the cloud was cut off")
         work.append(nemesis.cut(_both("hub", "oms"), after_s + random.uniform(0, 600)))
     await asyncio.gather(*work)

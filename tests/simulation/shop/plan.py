@@ -42,9 +42,7 @@ LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``faults`` maps a kind to its mean number per store-day; ``scarce``: goods run out
-    soon; ``turn_s``: how long what is to be written may wait for its turn;
-    ``in_steps``: with baskets, voids and returns, each of which builds on what the hub was told
-    before (a hub that is put back, and whose cloud doesn't know either, can't be told those again).
+    soon; ``turn_s``: how long what is to be written may wait for its turn.
     """
 
     seed: int
@@ -57,7 +55,6 @@ class Plan:
     print_receipts: bool = True
     scarce: bool = True
     turn_s: float = 0.004
-    in_steps: bool = True
     faults: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -86,6 +83,5 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
         print_receipts=random.random() < 0.7,
         scarce=random.random() < 0.6,
         turn_s=random.choice((0.004, 0.004, 1.0)),
-        in_steps="hub restored" not in faults or random.random() < 0.5,
         faults=faults,
     )

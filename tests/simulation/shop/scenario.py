@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -24,7 +24,7 @@ from tests.simulation.shop.plan import Plan
 from tests.simulation.shop.processor import ProcessorMachine
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
-from tests.simulation.shop.till import TillMachine, demo_crew
+from tests.simulation.shop.till import TillMachine
 from tests.support.faultdisk import FaultDisk
 
 LOOK_S = 1_800.0
@@ -84,7 +84,6 @@ class Scenario:
                 self.history,
                 name,
                 sales_per_day=plan.sales_per_day / plan.tills,
-                crew=replace(demo_crew(), in_steps=plan.in_steps),
                 keepalive_s=KEEPALIVE_S,
             )
             for name in self.till_names
