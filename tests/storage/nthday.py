@@ -17,7 +17,7 @@ from hub.service.internal import Housekeep, InternalCommand
 from hub.storage import outbox
 from hub.storage.errors import OutcomeUnknown, StorageError
 from tests.storage.powercut import SKUS, TILLS
-from tests.storage.together import Asked, BusyShop, Wanted
+from tests.storage.together import Asked, BusyShop, Wanted, bare
 from tests.storage.trials import GOODS, Report
 from tests.support import laws
 from tests.support.faultdisk import Fault, FaultDisk, Op
@@ -273,7 +273,7 @@ class Day:
         if power:
             self.disk.cut(7, keep_probability=0.0)
             shop.restart()
-        gone = [one for one in self.heard if one.ok and shop.stored(one) != one.text]
+        gone = [one for one in self.heard if one.ok and shop.stored(one) != bare(one.text)]
         if gone:
             yield f"{len(gone)} answered requests are gone, the first {gone[0].address}"
             return
