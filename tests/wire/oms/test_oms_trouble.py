@@ -153,7 +153,17 @@ async def test_sigterm_stops_it_cleanly_while_a_poll_waits(tmp_path: Path) -> No
     process = await sandbox.start()
     async with client_session(sandbox.ready["ca"]) as http:
         hub = await sandbox.bench(http).new_hub()
+        sent = asyncio.Event()
+        trace = aiohttp.TraceConfig()
+
+        async def note(_session: object, _context: object, _sent: object) -> None:
+            sent.set()
+
+        trace.on_request_headers_sent.append(note)
+        trace.freeze()
+        http.trace_configs.append(trace)
         poll = asyncio.create_task(hub.caller.get("/commands", wait="50"))
+        await asyncio.wait_for(sent.wait(), 60)
         for _ in range(2):  # the poll was sent before these were, and came in before
             assert (await hub.caller.get("/health")).status == 200
         process.send_signal(signal.SIGTERM)
