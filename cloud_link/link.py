@@ -68,7 +68,7 @@ class CloudLink:
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._parts: _Parts | None = None
-        self._since_ms = world.clock.wall_ms()
+        self._since_s = world.clock.monotonic_s()
         self._state = "unconfigured" if settings.url is None else "connecting"
         self._detail = ""
         self._last_success_ms: int | None = None
@@ -129,7 +129,7 @@ class CloudLink:
             detail = "; ".join(f"{name}: {why}" for name, why in parts.datasets.problems.items())
         return CloudStatus(
             state=self._state,
-            since_ms=self._since_ms,
+            since_ms=self._since_ms(),
             detail=detail[:500],
             last_success_at_ms=self._last_success_ms,
             url=self._settings.url,
@@ -137,6 +137,11 @@ class CloudLink:
             importing=self._importing(),
             drift=drift_count(self._gate.rows),
         )
+
+    def _since_ms(self) -> int:
+        """By the wall clock as it is now: setting that makes no outage longer or shorter."""
+        clock = self._world.clock
+        return clock.wall_ms() - int((clock.monotonic_s() - self._since_s) * 1000)
 
     def _importing(self) -> str | None:
         parts = self._parts
@@ -252,7 +257,7 @@ class CloudLink:
     def _set(self, state: str, detail: str) -> None:
         changed = state != self._state
         if changed:
-            self._since_ms = self._world.clock.wall_ms()
+            self._since_s = self._world.clock.monotonic_s()
         self._state, self._detail = state, detail
         if changed:
             self._on_change()

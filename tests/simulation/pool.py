@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Generator, Iterable
@@ -16,6 +17,8 @@ from typing import Any
 from tests.simulation.shop.plan import Plan
 
 RUNS_PER_PROCESS = 20
+RUN_S = 300.0
+"""What takes longer never ends."""
 
 
 class Broken(RuntimeError):
@@ -47,13 +50,14 @@ class _Worker:
         try:
             child.stdin.write(json.dumps(asdict(plan)) + "\n")
             child.stdin.flush()
-            line = child.stdout.readline()
+            answered, _, _ = select.select([child.stdout], [], [], RUN_S)
+            line = child.stdout.readline() if answered else ""
         except BrokenPipeError:
-            line = ""
+            answered, line = [child.stdout], ""
         if not line:
-            code = child.wait()
+            how = "ended without a word" if answered else f"was still at it after {RUN_S:.0f} s"
             self.end()
-            raise Broken(f"the process that played seed {plan.seed} ended with code {code}")
+            raise Broken(f"the process that played seed {plan.seed} {how}")
         report: dict[str, Any] = json.loads(line)
         return report
 
@@ -70,10 +74,7 @@ class _Worker:
 
 
 def played(plans: Iterable[Plan], jobs: int) -> Generator[dict[str, Any], None, None]:
-    """Reports in the order in which runs end; a plan is drawn only when a process is free.
-
-    Errors: :class:`Broken`.
-    """
+    """Reports in the order in which runs end; a plan is drawn only when a process is free."""
     free: SimpleQueue[_Worker] = SimpleQueue()
     workers = [_Worker() for _ in range(jobs)]
     for worker in workers:
@@ -83,6 +84,8 @@ def played(plans: Iterable[Plan], jobs: int) -> Generator[dict[str, Any], None, 
         worker = free.get()
         try:
             return worker.play(plan)
+        except Broken as error:
+            return _without_report(plan, error)
         finally:
             free.put(worker)
 
@@ -100,6 +103,18 @@ def played(plans: Iterable[Plan], jobs: int) -> Generator[dict[str, Any], None, 
         finally:
             for worker in workers:
                 worker.end()
+
+
+def _without_report(plan: Plan, error: Broken) -> dict[str, Any]:
+    """A run that never told how it ended is a broken one."""
+    return {
+        "plan": asdict(plan),
+        "violations": [str(error)],
+        "counters": {},
+        "virtual_days": 0.0,
+        "cpu_s": 0.0,
+        "trace": (),
+    }
 
 
 def main() -> None:

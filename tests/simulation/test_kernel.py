@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hub.crashpoints import crashpoint, on_crashpoint
-from tests.simulation.kernel import Killed, Lost, Process, World
+from tests.simulation.kernel import Endless, Killed, Lost, Process, World
 from tests.simulation.kernel.network import current
 
 
@@ -186,3 +186,37 @@ def test_a_call_whose_way_is_cut_is_lost(tmp_path: Path, down: str) -> None:
     world.run(main())
     assert served == (["lost"] if down == "back" else []) + ["heard", "heard"]
     assert not world.violations
+
+
+def test_whoever_stops_a_machine_that_is_killed_meanwhile_goes_on(tmp_path: Path) -> None:
+    world = World(1, tmp_path)
+
+    async def start(process: Process) -> None:
+        process.at_stop(lambda: asyncio.sleep(1_000_000))
+
+    machine = world.add("a", start)
+
+    async def main() -> None:
+        machine.boot()
+        await asyncio.sleep(1)
+        stopping = asyncio.get_running_loop().create_task(machine.stop())
+        await asyncio.sleep(1)
+        machine.kill("test")
+        await stopping
+
+    world.run(main())
+    assert world.loop.time() < 10
+    assert machine.process is None
+
+
+def test_a_run_that_does_not_end_is_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.simulation.kernel.loop.STEPS_MAX", 1_000)
+
+    async def main() -> None:
+        while True:
+            await asyncio.sleep(1)
+
+    with pytest.raises(Endless, match="doesn't end"):
+        World(1, tmp_path).run(main())

@@ -4,13 +4,14 @@
 trace; everything that is left to chance comes from its seed.
 """
 
-from tests.simulation.kernel.loop import Killed, VirtualLoop
+from tests.simulation.kernel.loop import Endless, Killed, VirtualLoop
 from tests.simulation.kernel.machine import Machine, MachineClock, Process
 from tests.simulation.kernel.network import Link, Lost, Network
 from tests.simulation.kernel.trace import Trace
 from tests.simulation.kernel.world import World
 
 __all__ = [
+    "Endless",
     "Killed",
     "Link",
     "Lost",

@@ -17,9 +17,13 @@ from contextvars import Context, ContextVar
 from random import Random
 from typing import Any, Protocol
 
-STEPS_MAX = 50_000_000
+STEPS_MAX = 5_000_000
 THREAD_S = (0.00005, 0.004)
 """How long work in a thread takes until it is done, and again until the loop hears of it."""
+
+
+class Endless(RuntimeError):
+    """The run takes so many steps that it can't be expected to end."""
 
 
 class Killed(BaseException):
@@ -107,7 +111,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not handle._cancelled and (owner is None or owner.alive):
             self.steps += 1
             if self.steps > STEPS_MAX:
-                raise RuntimeError(f"more than {STEPS_MAX} steps: the run doesn't end")
+                raise Endless(f"more than {STEPS_MAX} steps: the run doesn't end")
             handle._run()
 
     def _sort_ready(self) -> None:

@@ -59,6 +59,7 @@ class Process:
         self.receive: Callable[[str, Any], None] | None = None
         self.serve: Callable[[str, Any], Awaitable[Any]] | None = None
         self.ready = False
+        self.ended: asyncio.Future[None] = self.world.loop.create_future()
         self._context: Context = copy_context()
         self._context.run(OWNER.set, self)
         self._closers: list[Callable[[], Any]] = []
@@ -171,7 +172,8 @@ class Machine:
             return
         process.note("stop")
         if process.ready:
-            await process.spawn(process.stopped(), f"{self.name}-stop")
+            stopping = process.spawn(process.stopped(), f"{self.name}-stop")
+            await asyncio.wait({stopping, process.ended}, return_when=asyncio.FIRST_COMPLETED)
         if self.process is process:
             self.process = None
             process.alive = False

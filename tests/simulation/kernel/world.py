@@ -78,6 +78,8 @@ class World:
 
     def bury(self, process: Process) -> None:
         """Keep what a dead process was doing from being woken, even by the garbage collector."""
+        if not process.ended.done():
+            process.ended.set_result(None)
         for task in asyncio.all_tasks(self.loop):
             if id(task) not in self._graves:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]

@@ -20,12 +20,15 @@ Act = Callable[["Nemesis"], Awaitable[None]]
 
 
 class Nemesis:
-    """One run's faults.  ``stop`` ends them; what they bent, the scenario straightens."""
+    """One run's faults.  ``stop`` ends them; what they bent, the scenario straightens.
+
+    ``joined_s`` is when something that was cut was joined again for the last time."""
 
     def __init__(self, shop: Scenario) -> None:
         self.shop = shop
         self.world = shop.world
         self._tasks: list[asyncio.Task[None]] = []
+        self.joined_s = 0.0
         self._crash_odds = 0.0
         self._crash_random = shop.world.random("crash points")
 
@@ -90,6 +93,7 @@ class Nemesis:
         await asyncio.sleep(seconds)
         for way in ways:
             self.world.network.link(*way).up = True
+        self.joined_s = self.world.loop.time()
 
     async def spoil(self, ways: list[tuple[str, str]], seconds: float, random: Random) -> None:
         """Much is lost, doubled, late or out of order for a while."""

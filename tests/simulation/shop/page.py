@@ -74,7 +74,12 @@ class Page:
             return
         if self._cloud_cut_since_s is None:
             self._cloud_cut_since_s = now_s
-        since_s = max(self._cloud_cut_since_s, running.process.machine.clock.started_s)
+        since_s = max(
+            self._cloud_cut_since_s,
+            self._shop.nemesis.joined_s,
+            self._shop.world.machine("oms").clock.started_s,
+            running.process.machine.clock.started_s,
+        )
         if now_s - since_s < KNOWN_AFTER_S:
             return
         self._shop.world.count("page: cloud cut")

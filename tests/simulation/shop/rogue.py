@@ -17,7 +17,8 @@ from tests.simulation.shop.cashier import Cashier
 EXPIRY_S = 10
 REFUSED = 10
 WITH_PIN = ("staff/sign-in", "approval/decide")
-"""A PIN is looked at before anything is written: its refusal is not remembered."""
+"""A PIN is looked at before anything is written: its refusal is not remembered.  Nor is that of a
+key that looks too old, or too new, to a hub whose clock was set."""
 NONSENSE: tuple[tuple[str, str, str], ...] = (
     ("sale/commit", '{"sale_id"', "validation"),
     ("sale/commit", '{"sale_id":"ID","total_minor":5,"tenders":[]}', "validation"),
@@ -85,6 +86,7 @@ class Rogue:
             and one.answers
             and one.result is None
             and one.operation not in WITH_PIN
+            and '"idempotency-expired"' not in one.answers[0]
         ]
         if not refused or history.restored:
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.simulation.kernel import Machine, World
+from tests.simulation.kernel import Endless, Machine, World
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.disk import HubDisk
@@ -101,7 +101,10 @@ class Scenario:
         """Play it."""
         began_s = time.process_time()
         FaultDisk.seed_sqlite(self.plan.seed)
-        self.world.run(self._main())
+        try:
+            self.world.run(self._main())
+        except Endless as error:
+            self.world.violations.append(str(error))
         self.world.violations += self._leftovers()
         return Report(
             plan=self.plan,
