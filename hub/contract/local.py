@@ -12,6 +12,8 @@ Paths (HTTPS on the web port unless said otherwise):
 - ``DELETE /api/1/session``            sign out
 - ``GET  /api/1/status``               :class:`HubStatus` (signed in)
 - ``GET  /api/1/status/stream``        the same as server-sent events (signed in)
+- ``GET  /api/1/actions``              what the hub can do to mend itself (signed in)
+- ``POST /api/1/actions/{key}``        :class:`~hub.contract.health.ActionDone` (signed in)
 - ``GET  /mqtt``                       WebSocket, subprotocol ``mqtt``
 - ``POST /api/1/{service}/{operation}`` admin operations (signed in, or the admin socket)
 """
@@ -24,6 +26,7 @@ from pydantic import Field
 
 from hub.contract.admin import DeviceAuth, DeviceView
 from hub.contract.base import Incoming, Outgoing
+from hub.contract.health import HealthReport
 
 
 class Hello(Outgoing):
@@ -213,4 +216,7 @@ class HubStatus(Outgoing):
     discovery: DiscoveryStatus
     storage: StorageStatus
     errors: tuple[RecentError, ...]
-    problems: tuple[str, ...] = Field(default=(), description="what needs a person, worst first")
+    problems: tuple[str, ...] = Field(
+        default=(), description="what needs a person, worst first; the same as in health, shorter"
+    )
+    health: HealthReport | None = None

@@ -16,6 +16,7 @@ from hub.contract.admin import OpenPairing
 from hub.contract.base import CONTRACT_VERSION
 from hub.contract.local import Hello, PairRequest, RenewalRequest, TechnicianSignIn
 from hub.contract.problems import Code, Refusal, refuse
+from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
 from hub.security.authority import Authority
 from hub.security.renewal import Nonces
@@ -78,12 +79,14 @@ class WebServer:
         bridge: Bridge | None = None,
         technician: TechnicianCode | None = None,
         admit: Admit | None = None,
+        actions: ActionDesk | None = None,
     ) -> None:
         self._config = config
         self._gate = gate
         self._authority = authority
         self._status = status
         self._bridge = bridge
+        self._actions = actions or ActionDesk(gate)
         self.technician = technician or TechnicianCode(gate.clock, randomness)
         self.access = Access(
             gate, sessions, self.technician, idle_s=config.idle_s, max_s=config.max_s
@@ -190,9 +193,13 @@ class WebServer:
         router.add_delete("/api/1/session", self._sign_out)
         router.add_get("/api/1/status", self._show_status)
         router.add_get("/api/1/status/stream", self._stream)
+        router.add_get("/api/1/actions", self._list_actions)
+        router.add_post("/api/1/actions/{key}", self._act)
         router.add_post("/api/1/pairing/open", self._open_pairing)
         # Not behind GET's back: `Allow` of the stream must not promise POST.
-        router.add_post(r"/api/1/{service:(?!status/)[^{}/]+}/{operation}", self._operation)
+        router.add_post(
+            r"/api/1/{service:(?!status/|actions/)[^{}/]+}/{operation}", self._operation
+        )
         router.add_get("/mqtt", self._mqtt)
         return app
 
@@ -271,6 +278,14 @@ class WebServer:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         session = await self.access.need(request, counts=False)
         return await self.feed.serve(request, lambda: self.access.still_good(session))
+
+    async def _list_actions(self, request: web.Request) -> web.Response:
+        await self.access.need(request)
+        return answers.answer(self._actions.listed())
+
+    async def _act(self, request: web.Request) -> web.Response:
+        session = await self.access.need_to_change(request)
+        return answers.answer(await self._actions.run(session.caller, request.match_info["key"]))
 
     async def _open_pairing(self, request: web.Request) -> web.Response:
         session = await self.access.need_to_change(request)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from hub.contract import admin, local
+from hub.contract import admin, health, local
 from hub.contract.problems import MEANINGS, Code, Problem
 from hub.contract.publish import local_samples, samples
 from hub.contract.publish.local_prose import description
@@ -24,6 +24,7 @@ from hub.contract.registry import OPERATIONS, Door, Operation
 _SLOW_BODY: Final = (408, Code.EXPIRED)
 BASE: Final = "/api/1"
 OPERATION_ROUTE: Final = f"{BASE}/{{service}}/{{operation}}"
+ACTION_ROUTE: Final = f"{BASE}/actions/{{key}}"
 COOKIE: Final = "__Host-store-hub"
 CSRF_HEADER: Final = "X-CSRF-Token"
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
@@ -53,6 +54,8 @@ class LocalCall:
     media: str = "application/json"
     status: int = 200
     codes: tuple[Code, ...] = ()
+    parameters: tuple[str, ...] = ()
+    """Parts of the path, by their names among the components."""
     bare: tuple[tuple[int, Code], ...] = ()
     """Problems under another status than their code's own."""
 
@@ -116,6 +119,22 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         media="text/event-stream",
     ),
     LocalCall(
+        "GET",
+        f"{BASE}/actions",
+        "What the hub can do to mend itself",
+        Access.SIGNED_IN,
+        reply=health.Actions,
+    ),
+    LocalCall(
+        "POST",
+        ACTION_ROUTE,
+        "Do it: written to the audit log before and after",
+        Access.CHANGES,
+        reply=health.ActionDone,
+        parameters=("actionKey",),
+        codes=(Code.NOT_FOUND, Code.CONFLICT, Code.STORAGE_FULL),
+    ),
+    LocalCall(
         "POST",
         f"{BASE}/pairing/open",
         "Make a one-time pairing code, shown once",
@@ -171,7 +190,11 @@ def build() -> Document:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "parameters": {"csrf": _csrf(), "idempotencyKey": _key()},
+            "parameters": {
+                "actionKey": _action_key(),
+                "csrf": _csrf(),
+                "idempotencyKey": _key(),
+            },
             "headers": {
                 "Retry-After": {
                     "description": "Seconds to wait at least.",
@@ -196,8 +219,9 @@ def _call(call: LocalCall) -> Document:
         "summary": call.summary,
         "security": [] if call.access is Access.ANYONE else [{"session": []}],
     }
-    if call.access is Access.CHANGES:
-        found["parameters"] = [{"$ref": "#/components/parameters/csrf"}]
+    names = [*call.parameters, *(["csrf"] if call.access is Access.CHANGES else [])]
+    if names:
+        found["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     if call.request is not None:
         example = local_samples.REQUESTS[call.request.__name__]
         found["requestBody"] = {"required": True, "content": body(ref(call.request), example)}
@@ -273,6 +297,17 @@ def _key() -> Document:
         "description": "8 to 64 printable ASCII characters; the same key for every repeat.",
         "schema": {"type": "string", "pattern": "^[!-~]{8,64}$"},
         "example": samples.KEY,
+    }
+
+
+def _action_key() -> Document:
+    return {
+        "name": "key",
+        "in": "path",
+        "required": True,
+        "description": "`key` of one of `GET /api/1/actions`.",
+        "schema": {"type": "string", "pattern": "^[a-z]+\\.[a-z]+$", "maxLength": 40},
+        "example": "outbox.retry",
     }
 
 

@@ -86,7 +86,44 @@ _STATUS: Example = {
         "sqlite_version": "3.46.1",
     },
     "errors": [],
-    "problems": [],
+    "problems": [
+        "The cloud refused 2 events, which wait aside. Read why, then have them sent again."
+    ],
+    "health": {
+        "verdict": "warning",
+        "headline": "The shop sells; 1 thing needs somebody.",
+        "since_ms": samples.NOW_MS - 600_000,
+        "reasons": ["The cloud refused 2 events, which wait aside."],
+        "findings": [
+            {
+                "key": "parked",
+                "title": "Refused events",
+                "what": "Whether the cloud refused events that now wait aside.",
+                "weight": 6,
+                "level": "warning",
+                "summary": "The cloud refused 2 events, which wait aside.",
+                "since_ms": samples.NOW_MS - 600_000,
+                "means": "Selling goes on; the cloud's books lack these events.",
+                "next_step": "Read why, then have them sent again.",
+                "action": "parked.resend",
+                "detail": {"events": "2"},
+            },
+            {
+                "key": "broker",
+                "title": "Broker",
+                "what": "Whether the message broker runs and the hub is connected to it.",
+                "weight": 15,
+                "level": "ok",
+                "summary": "The broker runs.",
+            },
+        ],
+        "readiness": {
+            "score": 71,
+            "total_weight": 21,
+            "lost": [{"key": "parked", "title": "Refused events", "weight": 6}],
+        },
+        "way": [],
+    },
 }
 
 REPLIES: dict[str, Any] = {
@@ -126,5 +163,23 @@ REPLIES: dict[str, Any] = {
         "qr_svg": QR_SVG,
     },
     "HubStatus": _STATUS,
+    "Actions": {
+        "actions": [
+            {
+                "key": "outbox.retry",
+                "title": "Send now",
+                "what": "Sends what waits for the cloud now, without waiting for the next try.",
+                "confirm": "Send what waits for the cloud now?",
+                "disturbs": False,
+                "available": True,
+            }
+        ]
+    },
+    "ActionDone": {
+        "key": "outbox.retry",
+        "outcome": "started",
+        "text": "What waits is being sent.",
+        "at_ms": samples.NOW_MS,
+    },
     "EventStream": "event: status\nid: 1\ndata: {…}\n\n",
 }
