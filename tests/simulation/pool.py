@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -122,8 +123,11 @@ def main() -> None:
     from tests.simulation.command import play
 
     logging.disable(logging.CRITICAL)
+    gc.set_threshold(50_000, 20, 100)
     for line in sys.stdin:
         print(json.dumps(play(Plan(**json.loads(line)))), flush=True)
+        gc.collect()
+        gc.freeze()  # what the next one need not look through again
     os._exit(0)  # the dead of twenty runs are not worth a tidy farewell
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from hub.contract.oms_events import EVENT_DATA
 from hub.service import auditlog, ledger
@@ -212,13 +213,21 @@ def every_document_has_its_event(rows: Rows) -> Iterator[str]:
 def events_are_as_the_contract_says(rows: Rows) -> Iterator[str]:
     """Each event's data."""
     for kind, data in rows.all("SELECT type, data FROM outbox"):
-        if kind in EVENT_DATA:
-            try:
-                EVENT_DATA[kind].model_validate_json(data)
-            except ValueError as error:
-                yield f"an event {kind} is not one: {error}"
-        elif not isinstance(json.loads(data), dict):
-            yield f"an event {kind} has no object in it"
+        if wrong := _wrong_with_event(kind, data):
+            yield wrong
+
+
+@lru_cache(maxsize=20_000)
+def _wrong_with_event(kind: str, data: str) -> str:
+    """Events are looked at again and again: what is wrong with this one, or nothing."""
+    if kind in EVENT_DATA:
+        try:
+            EVENT_DATA[kind].model_validate_json(data)
+        except ValueError as error:
+            return f"an event {kind} is not one: {error}"
+    elif not isinstance(json.loads(data), dict):
+        return f"an event {kind} has no object in it"
+    return ""
 
 
 def a_sale_is_printed_once(rows: Rows) -> Iterator[str]:

@@ -53,9 +53,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._lanes: dict[Owner | None, deque[Handle]] = {}
         self._busy_until_s: dict[int, float] = {}
         self._executors: list[Any] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self.steps = 0
         self.set_exception_handler(self._on_exception)
         self.faults: list[str] = []
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """Kept until the end: were the garbage collector to close what a dead process was doing,
+        its ``finally`` would run."""
+        task = super().create_task(coro, **options)
+        self._tasks.append(task)
+        return task
+
+    def forget(self) -> None:
+        """Let go of all tasks without a word about those that never ended."""
+        for task in self._tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._tasks.clear()
 
     def time(self) -> float:
         """Virtual seconds since the start."""

@@ -39,7 +39,6 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.on_start_failed: Callable[[Machine, Exception], None] | None = None
         self.on_death: Callable[[Machine], None] | None = None
-        self._graves: dict[int, asyncio.Task[Any]] = {}
 
     def random(self, name: str) -> Random:
         """A source of chance of its own, so that more of one use doesn't change the others."""
@@ -77,13 +76,9 @@ class World:
             self.loop.call_soon(self.on_death, machine, context=self.context)
 
     def bury(self, process: Process) -> None:
-        """Keep what a dead process was doing from being woken, even by the garbage collector."""
+        """What a dead process was doing is never woken: the loop keeps it as it is."""
         if not process.ended.done():
             process.ended.set_result(None)
-        for task in asyncio.all_tasks(self.loop):
-            if id(task) not in self._graves:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
-                self._graves[id(task)] = task
         self.loop.call_soon(process.free, context=self.context)
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
@@ -102,6 +97,7 @@ class World:
                 machine.process.free()
                 machine.process = None
         self.violations += [f"unhandled: {fault}" for fault in self.loop.faults]
+        self.loop.forget()
         # What dies now may write to files that are gone and talk of it: nobody is to hear.
         sys.unraisablehook = lambda _unraisable: None
         with contextlib.suppress(Exception):
