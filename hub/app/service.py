@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hub.app.hub import Hub
-from hub.clock import SystemClock, SystemIds, SystemRandomness
+from hub.clock import Clock, SystemClock, SystemIds, SystemRandomness
 from hub.config import Settings
 from hub.logs import Recent
 from hub.notify import Notifier, watchdog_interval_s
@@ -22,6 +22,14 @@ log = logging.getLogger(__name__)
 EXIT_FAILED = 75
 """EX_TEMPFAIL (sysexits.h): start it again."""
 WATCHDOG_ANSWER_S = 5.0
+BROKER_PATIENCE_S = 180.0
+"""So long a broker may be silent before systemd is to start everything again: twice the time after
+which the hub itself restarts one that hangs. Until then the page tells why devices can't connect,
+and it would be gone for a while after each start."""
+START_SIGN_S = 20.0
+START_MORE_S = 60
+START_SIGNS_MAX = 30
+"""Ten minutes for checking and migrating a database; after that the unit's own limit holds."""
 
 
 async def serve(settings: Settings, recent: Recent, on_ready: Callable[[Hub], None]) -> int:
@@ -43,11 +51,12 @@ async def serve(settings: Settings, recent: Recent, on_ready: Callable[[Hub], No
         recent=recent,
     )
     try:
-        await hub.start()
+        async with _more_time(notifier):
+            await hub.start()
         notifier.ready(f"store {settings.store.id} is open")
         log.info("the hub is ready: store %s on port %d", settings.store.id, hub.web.port)
         on_ready(hub)
-        watchdog = asyncio.create_task(_watchdog(hub, notifier), name="watchdog")
+        watchdog = asyncio.create_task(_watchdog(hub, notifier, clock), name="watchdog")
         waiting = asyncio.create_task(ended.wait(), name="end-signal")
         ends: set[asyncio.Future[Any]] = {waiting, hub.failed}
         try:
@@ -67,17 +76,46 @@ async def serve(settings: Settings, recent: Recent, on_ready: Callable[[Hub], No
         notifier.close()
 
 
-async def _watchdog(hub: Hub, notifier: Notifier) -> None:
-    """Tell systemd that loop and writer answer; silence makes it start the hub again."""
+@contextlib.asynccontextmanager
+async def _more_time(notifier: Notifier) -> AsyncIterator[None]:
+    """Ask systemd for more time, again and again, while the hub starts and its loop turns."""
+
+    async def ask() -> None:
+        for _ in range(START_SIGNS_MAX):
+            notifier.extend_timeout(START_MORE_S)
+            await asyncio.sleep(START_SIGN_S)
+
+    asking = asyncio.create_task(ask(), name="start-signs")
+    try:
+        yield
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def _watchdog(hub: Hub, notifier: Notifier, clock: Clock) -> None:
+    """Tell systemd that loop, writer and broker answer; silence makes it start the hub again.
+
+    A broker that somebody else runs doesn't count: starting the hub again wouldn't mend it.
+    """
     interval_s = watchdog_interval_s()
     if interval_s is None:
         return
+    heard_s = clock.monotonic_s()
+    given_up = False
     while True:
         # A queue that is full for a moment, or a foreign lock, must not end the signs of life.
         with contextlib.suppress(TimeoutError, StorageError):
             async with asyncio.timeout(min(WATCHDOG_ANSWER_S, interval_s)):
                 await hub.writer.submit(_nothing)
-                notifier.watchdog()
+                broker = hub.messaging.status()
+                if broker.connected or broker.mode == "external":
+                    heard_s, given_up = clock.monotonic_s(), False
+                if clock.monotonic_s() - heard_s < BROKER_PATIENCE_S:
+                    notifier.watchdog()
+                elif not given_up:
+                    given_up = True
+                    log.critical("no broker for %.0f s: everything starts anew", BROKER_PATIENCE_S)
         await asyncio.sleep(interval_s)
 
 
