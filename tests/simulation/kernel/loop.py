@@ -88,6 +88,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> Handle:
         return self.call_soon(callback, *args, context=context)
 
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        """In its owner's lane at once."""
+        handle = Handle(callback, args, self, context)
+        self._line_up(handle)
+        return handle
+
     def call_at(  # type: ignore[override]
         self,
         when: float,
@@ -113,8 +121,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         lanes = self._lanes
-        if self._ready:  # type: ignore[attr-defined]
-            self._sort_ready()
         if not lanes:
             self._pass_time()
         owner = next(iter(lanes)) if len(lanes) == 1 else self._random.choice(list(lanes))
@@ -127,11 +133,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if self.steps > STEPS_MAX:
                 raise Endless(f"more than {STEPS_MAX} steps: the run doesn't end")
             handle._run()
-
-    def _sort_ready(self) -> None:
-        ready: deque[Handle] = self._ready  # type: ignore[attr-defined]
-        while ready:
-            self._line_up(ready.popleft())
 
     def _line_up(self, handle: Handle) -> None:
         owner = handle._context.get(OWNER)  # type: ignore[attr-defined]
