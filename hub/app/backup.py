@@ -1,4 +1,4 @@
-"""Backup and restore in their simplest correct form: a copy of the stopped hub's state.
+"""Backup and restore in their simplest correct form: a copy of the hub's state.
 
 A copy holds the database, the keys and certificates, and nothing that can be made again. Putting
 it back fences the hub: it sells over the counter, but promises nothing, until the cloud has given
@@ -21,6 +21,7 @@ from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, write_atomic
 from hub.storage import hubrow
 from hub.storage.database import open_database, refusing
+from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
 
 MANIFEST = "backup.json"
@@ -64,17 +65,20 @@ def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
                 conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
         finally:
             conn.close()
-        crashpoint("backup.copied")
-        (target / "hub.db").chmod(SECRET_MODE)
-        if (state / "tls").is_dir():
-            shutil.copytree(state / "tls", target / "tls")
-        info = BackupInfo(
-            FORMAT, hub.store, hub.hub_id, hub.label, clock.wall_ms(), _digests(target)
-        )
-        write_atomic(target / MANIFEST, json.dumps(asdict(info), indent=1).encode(), SECRET_MODE)
-        return info
+        return complete(state, target, hub, clock)
     finally:
         lock.release()
+
+
+def complete(state: Path, target: Path, hub: HubRow, clock: Clock) -> BackupInfo:
+    """Put keys, certificates and the manifest beside a copied database."""
+    crashpoint("backup.copied")
+    (target / "hub.db").chmod(SECRET_MODE)
+    if (state / "tls").is_dir():
+        shutil.copytree(state / "tls", target / "tls")
+    info = BackupInfo(FORMAT, hub.store, hub.hub_id, hub.label, clock.wall_ms(), digests(target))
+    write_atomic(target / MANIFEST, json.dumps(asdict(info), indent=1).encode(), SECRET_MODE)
+    return info
 
 
 def verify_backup(source: Path) -> BackupInfo:
@@ -88,7 +92,7 @@ def verify_backup(source: Path) -> BackupInfo:
         raise BackupRefused(f"{source} is not a backup of a hub ({error})") from None
     if info.format != FORMAT:
         raise BackupRefused(f"{source} is a backup of format {info.format}, not {FORMAT}")
-    found = _digests(source)
+    found = digests(source)
     wrong = sorted(n for n in info.files.keys() | found.keys() if info.files.get(n) != found.get(n))
     if wrong:
         raise BackupRefused(f"{source} is damaged: {', '.join(wrong[:5])}; take another backup")
@@ -153,7 +157,8 @@ def _fence(database: Path, clock: Clock, randomness: Randomness) -> None:
         conn.close()
 
 
-def _digests(directory: Path) -> dict[str, str]:
+def digests(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file, by its name below ``directory``."""
     return {
         str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.rglob("*"))

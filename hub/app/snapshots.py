@@ -1,0 +1,112 @@
+"""Copies that are made every day, also of a hub that runs: named by their time, a few are kept.
+
+A copy appears under its name only when it is whole; what a cut left behind is removed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hub.app.backup import (
+    BackupInfo,
+    BackupRefused,
+    complete,
+    digests,
+    make_backup,
+    verify_backup,
+)
+from hub.app.founding import StateInUse
+from hub.clock import Clock
+from hub.storage import hubrow
+from hub.storage.copies import check_copy, copy_beside
+from hub.storage.readers import LoopReader
+
+NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+PARTIAL = ".partial"
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole copy and where it is."""
+
+    path: Path
+    info: BackupInfo
+
+
+def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
+    """Copy the state into a new directory below ``directory``, check the copy, and remove all but
+    the newest ``keep`` (at least 1) whole ones.
+
+    Errors: :class:`~hub.app.backup.BackupRefused`,
+    :class:`~hub.storage.errors.DatabaseRefused`, ``OSError``; older copies are kept then.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in directory.glob(f"*{PARTIAL}"):
+        shutil.rmtree(left, ignore_errors=True)
+    name = _name(clock.wall_ms())
+    target, partial = directory / name, directory / f"{name}{PARTIAL}"
+    try:
+        try:
+            info = make_backup(state, partial, clock)
+        except StateInUse:
+            info = _copy_running(state, partial, clock)
+        check_snapshot(partial)
+        os.sync()
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # keys lie in it
+        raise
+    os.sync()
+    for old in list_snapshots(directory)[: -max(1, keep)]:
+        shutil.rmtree(old)
+    return Snapshot(target, info)
+
+
+def list_snapshots(directory: Path) -> list[Path]:
+    """The copies in ``directory``, oldest first."""
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if NAME.fullmatch(path.name))
+
+
+def check_snapshot(source: Path) -> BackupInfo:
+    """Its files against the manifest, and its database from the first page to the last.
+
+    Errors: :class:`~hub.app.backup.BackupRefused`,
+    :class:`~hub.storage.errors.DatabaseRefused`.
+    """
+    info = verify_backup(source)
+    check_copy(source / "hub.db")
+    return info
+
+
+def _copy_running(state: Path, target: Path, clock: Clock) -> BackupInfo:
+    """The database as it is at one instant, read beside the hub, and the keys that belong to it."""
+    database = state / "hub.db"
+    for _ in range(TRIES):
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(mode=0o700)
+        before = digests(state / "tls")
+        copy_beside(database, target / "hub.db")
+        with LoopReader(target / "hub.db") as rows:
+            hub = hubrow.get(rows)
+        try:
+            info = complete(state, target, hub, clock)
+        except OSError:  # a certificate was being replaced
+            if digests(state / "tls") == before:
+                raise
+            continue
+        if before == digests(state / "tls") == digests(target / "tls"):
+            return info
+    raise BackupRefused(f"the certificates in {state} changed during each of {TRIES} tries: again")
+
+
+def _name(at_ms: int) -> str:
+    instant = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{instant:%Y%m%dT%H%M%S}.{at_ms % 1000:03d}Z"

@@ -1,0 +1,136 @@
+"""The daily copies: of a hub that runs, checked, named by their time, and a few of them kept."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from hub.app import snapshots
+from hub.app.backup import BackupRefused, restore_backup
+from hub.app.founding import StateLock, open_state
+from hub.app.snapshots import check_snapshot, list_snapshots, take_snapshot
+from hub.clock import SystemRandomness
+from hub.storage.copies import copy_beside
+from hub.storage.errors import DatabaseRefused
+from hub.storage.hubrow import HubRow
+from tests.fakes import FakeClock
+from tests.storage.crash_copies import settings_of
+
+RANDOMNESS = SystemRandomness()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def state(tmp_path: Path, clock: FakeClock) -> Path:
+    """A founded hub's, with keys."""
+    state = tmp_path / "state"
+    tls = state / "tls"
+    tls.mkdir(parents=True)
+    (tls / "ca.key").write_text("key")
+    start(state, clock)
+    return state
+
+
+def start(state: Path, clock: FakeClock) -> HubRow:
+    opened = open_state(settings_of(state), clock, RANDOMNESS)
+    opened.conn.close()
+    return opened.hub
+
+
+def test_a_running_hub_is_copied_while_it_writes(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    lock = StateLock(state)
+    opened = open_state(settings_of(state), clock, RANDOMNESS)
+    try:
+        opened.conn.execute("BEGIN IMMEDIATE")
+        opened.conn.execute("UPDATE hub SET budget_ms = budget_ms + 77")
+        before = opened.hub.budget_ms
+        made = take_snapshot(state, tmp_path / "copies", 3, clock)
+        opened.conn.execute("COMMIT")
+        after = take_snapshot(state, tmp_path / "copies", 3, _later(clock))
+    finally:
+        opened.conn.close()
+        lock.release()
+    assert (budget(made.path), budget(after.path)) == (before, before + 77)
+    assert (made.path / "tls" / "ca.key").read_text() == "key"
+    restore_backup(after.path, state, clock, RANDOMNESS)
+    assert start(state, clock).fence == "restored"
+
+
+def test_only_the_newest_are_kept_and_what_a_cut_left_is_removed(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    copies = tmp_path / "copies"
+    (copies / "20200101T000000.000Z.partial").mkdir(parents=True)
+    (copies / "mine").mkdir()
+    made = [take_snapshot(state, copies, 2, _later(clock)).path for _ in range(4)]
+    assert list_snapshots(copies) == made[2:]
+    assert sorted(path.name for path in copies.iterdir()) == [*(p.name for p in made[2:]), "mine"]
+
+
+def test_a_copy_that_is_not_whole_takes_no_older_ones_place(
+    state: Path, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    first = take_snapshot(state, copies, 1, clock).path
+
+    def damaged(path: Path) -> None:
+        raise BackupRefused(f"{path} is damaged")
+
+    monkeypatch.setattr(snapshots, "check_copy", damaged)
+    with pytest.raises(BackupRefused):
+        take_snapshot(state, copies, 1, _later(clock))
+    assert list(copies.iterdir()) == [first]
+
+
+def test_a_damaged_page_is_found_even_if_the_manifest_agrees(
+    state: Path, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = take_snapshot(state, tmp_path / "copies", 1, clock)
+    with contextlib.closing(sqlite3.connect(made.path / "hub.db")) as db, db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("DELETE FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
+    with pytest.raises(BackupRefused, match="damaged"):
+        check_snapshot(made.path)
+    monkeypatch.setattr(snapshots, "verify_backup", lambda source: made.info)
+    with pytest.raises(DatabaseRefused):
+        check_snapshot(made.path)
+
+
+def test_keys_that_change_meanwhile_make_it_try_again(
+    state: Path, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, changes = copy_beside, iter(range(2))
+
+    def copy_and_change(database: Path, target: Path) -> None:
+        real(database, target)
+        for number in changes:
+            (state / "tls" / "ca.key").write_text(f"another key {number}")
+            break
+
+    monkeypatch.setattr(snapshots, "copy_beside", copy_and_change)
+    lock = StateLock(state)
+    try:
+        made = take_snapshot(state, tmp_path / "copies", 1, clock)
+    finally:
+        lock.release()
+    assert (made.path / "tls" / "ca.key").read_text() == "another key 1"
+
+
+def budget(copy: Path) -> int:
+    with contextlib.closing(sqlite3.connect(f"file:{copy / 'hub.db'}?mode=ro", uri=True)) as db:
+        return int(db.execute("SELECT budget_ms FROM hub").fetchone()[0])
+
+
+def _later(clock: FakeClock) -> FakeClock:
+    clock.advance(1)
+    return clock
