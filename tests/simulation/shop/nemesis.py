@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from hub.crashpoints import on_crashpoint
+from hub.crashpoints import HUB_CRASH_POINTS, on_crashpoint
 from tests.simulation.kernel import Machine
 from tests.simulation.kernel.network import current
 from tests.support.faultdisk import Fault
@@ -30,6 +30,7 @@ class Nemesis:
         self._tasks: list[asyncio.Task[None]] = []
         self.joined_s = 0.0
         self._crash_odds = 0.0
+        self._crash_at = ""
         self._crash_random = shop.world.random("crash points")
 
     def start(self) -> None:
@@ -60,15 +61,19 @@ class Nemesis:
         if process is None or not process.alive or not self._crash_odds:
             return
         self.world.count(f"passed {name}")
+        if self._crash_at and name != self._crash_at:
+            return
         if self._crash_random.random() < self._crash_odds:
             self._crash_odds = 0.0
             self.world.count(f"died at {name}")
             power = self._crash_random.random() < 0.3
             process.machine.kill(f"crash point {name}", power=power)
 
-    def arm_crash_points(self) -> None:
-        """From now on any crash point may be the last."""
-        self._crash_odds = 0.1
+    def arm_crash_points(self, random: Random) -> None:
+        """From now on any crash point may be the last; or one, lest those that are passed with
+        every write take all deaths."""
+        self._crash_at = random.choice(("", random.choice(HUB_CRASH_POINTS)))
+        self._crash_odds = 0.4 if self._crash_at else 0.1
 
     async def wait_for_an_answer(self, random: Random) -> None:
         """Until a till has just been told yes: that is when it hurts most."""
@@ -165,8 +170,8 @@ async def _restart_hub(nemesis: Nemesis, _random: Random) -> None:
     await nemesis.world.machine("hub").stop()
 
 
-async def _crash_point(nemesis: Nemesis, _random: Random) -> None:
-    nemesis.arm_crash_points()
+async def _crash_point(nemesis: Nemesis, random: Random) -> None:
+    nemesis.arm_crash_points(random)
 
 
 async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
