@@ -24,6 +24,7 @@ from hub.config import Settings
 from hub.discovery import Advertisement, Advertiser, system_addresses
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
+from hub.health.facts import Limits
 from hub.health.status import StatusSource
 from hub.logs import Recent
 from hub.security.authority import Authority
@@ -246,7 +247,10 @@ class Hub:
             self.gate,
             self.parts,
             started_at_ms=self.started_at_ms,
-            free_low_bytes=self.settings.storage.min_free_mb << 20,
+            limits=Limits(
+                free_low_bytes=self.settings.storage.min_free_mb << 20,
+                reserve_bytes=self.settings.storage.reserve_mb << 20,
+            ),
         )
         web = self.settings.web
         self.web = WebServer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,7 +19,8 @@ from hub.contract.local import (
     StorageStatus,
 )
 from hub.domain.dayparts import business_day
-from hub.health.problems import FREE_LOW_BYTES, find_problems
+from hub.health.facts import NOTHING_MEASURED, Facts, Limits, Measured
+from hub.health.report import Examiner, problems_of
 from hub.service.gate import Gate
 from hub.service.handlers.devices import view
 from hub.storage import sqlite, statusrows
@@ -53,7 +54,10 @@ class LiveParts(Protocol):
 
 
 class StatusSource:
-    """Builds the status; all who ask within a second share one."""
+    """Builds the status; all who ask within a second share one.
+
+    ``measured`` gives what the probes found last: asking it must cost nothing.
+    """
 
     def __init__(
         self,
@@ -61,12 +65,15 @@ class StatusSource:
         parts: LiveParts,
         *,
         started_at_ms: int,
-        free_low_bytes: int = FREE_LOW_BYTES,
+        limits: Limits | None = None,
+        measured: Callable[[], Measured] = lambda: NOTHING_MEASURED,
     ) -> None:
         self._gate = gate
         self._parts = parts
         self._started_at_ms = started_at_ms
-        self._free_low_bytes = free_low_bytes
+        self._limits = limits or Limits()
+        self._measured = measured
+        self._examiner = Examiner(gate.clock)
         self._lock = asyncio.Lock()
         self._last: HubStatus | None = None
         self._made_at_s = 0.0
@@ -126,12 +133,17 @@ class StatusSource:
             storage=self._parts.storage(),
             errors=tuple(self._parts.errors())[:ERRORS_MAX],
         )
-        problems = find_problems(
-            status,
-            server_certificate_expires_at_ms=self._parts.server_certificate_expires_at_ms(),
-            free_low_bytes=self._free_low_bytes,
+        report = self._examiner.examine(
+            Facts(
+                status,
+                self._measured(),
+                self._limits,
+                self._parts.server_certificate_expires_at_ms(),
+                rows.hub.clock_suspect,
+                sqlite.has_wal_reset_bug(),
+            )
         )
-        return status.model_copy(update={"problems": problems})
+        return status.model_copy(update={"problems": problems_of(report), "health": report})
 
 
 def storage_status(database: Path, *, queue_depth: int, full: bool, alive: bool) -> StorageStatus:
