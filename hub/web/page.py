@@ -1,24 +1,24 @@
-"""The files of the status page, read once and answered from memory."""
+"""The files of the technician's page, read once and answered from memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
 from typing import Final
 
 from aiohttp import web
 
-FILES: Final[Mapping[str, tuple[str, str]]] = {
-    "/": ("index.html", "text/html"),
-    "/app.css": ("app.css", "text/css"),
-    "/app.js": ("app.js", "text/javascript"),
-    "/api.js": ("api.js", "text/javascript"),
-    "/view.js": ("view.js", "text/javascript"),
-    "/text.js": ("text.js", "text/javascript"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
+CONTENT_TYPES: Final[Mapping[str, str]] = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
 }
+"""Files with another suffix aren't part of the page and aren't answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,23 @@ class _File:
 
 
 class Page:
-    """Every path of the page; a name that isn't in the table is not looked for."""
+    """Every file below ``static``; a path that isn't among ``paths`` is not looked for."""
 
     def __init__(self) -> None:
         folder = resources.files("hub.web").joinpath("static")
-        self._files = {}
-        for path, (name, content_type) in FILES.items():
-            body = folder.joinpath(name).read_bytes()
-            self._files[path] = _File(body, content_type, f'"{sha256(body).hexdigest()[:16]}"')
+        self._files: dict[str, _File] = {}
+        for path, found in _walk(folder, "/"):
+            content_type = CONTENT_TYPES.get(PurePosixPath(path).suffix)
+            if content_type is not None:
+                body = found.read_bytes()
+                etag = f'"{sha256(body).hexdigest()[:16]}"'
+                self._files[path] = _File(body, content_type, etag)
+        self._files["/"] = self._files.pop("/index.html")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What the page consists of, as paths of URLs."""
+        return tuple(sorted(self._files))
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer with the file, or 304 when the browser has it."""
@@ -47,3 +56,11 @@ class Page:
         return web.Response(
             body=file.body, content_type=file.content_type, charset="utf-8", headers=headers
         )
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for found in folder.iterdir():
+        if found.is_dir():
+            yield from _walk(found, f"{prefix}{found.name}/")
+        else:
+            yield prefix + found.name, found

@@ -28,7 +28,7 @@ from hub.web.answers import SECURITY_HEADERS, address_of, read_model, too_often
 from hub.web.feed import StatusFeed
 from hub.web.limits import RateLimit
 from hub.web.listener import Bounds, Listener
-from hub.web.page import FILES, Page
+from hub.web.page import Page
 from hub.web.pairing import Addresses, Admit, PairingDesk
 from hub.web.technician import TechnicianCode
 
@@ -181,7 +181,7 @@ class WebServer:
         app.on_response_prepare.append(_secure_headers)
         page = Page()
         router = app.router
-        for path in FILES:
+        for path in page.paths:
             router.add_get(path, page.handle)
         router.add_get("/api/1/hello", self._hello)
         router.add_get("/api/1/ca", self._ca)
