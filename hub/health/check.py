@@ -1,15 +1,12 @@
 """What a check is: a small value with a pure function, one file each in ``hub.health.checks``.
 
-Adding one is adding one file there that defines ``CHECK``.
+Adding one is adding one file there that defines ``CHECK`` (:mod:`hub.health.allchecks` finds it).
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
 from hub.contract.health import Level
@@ -82,15 +79,3 @@ def grade(
         if reached:
             return level
     return "ok"
-
-
-@cache
-def all_checks() -> tuple[Check, ...]:
-    """All checks, in the order of their files' names."""
-    from hub.health import checks
-
-    names = sorted(one.name for one in pkgutil.iter_modules(checks.__path__))
-    found = tuple(importlib.import_module(f"{checks.__name__}.{name}").CHECK for name in names)
-    assert all(isinstance(one, Check) for one in found)
-    assert len({one.key for one in found}) == len(found), "two checks share a key"
-    return found

@@ -15,7 +15,8 @@ from hub.contract.health import (
     LostWeight,
     Readiness,
 )
-from hub.health.check import SEVERITY, Check, Finding, all_checks, unknown
+from hub.health.allchecks import all_checks
+from hub.health.check import SEVERITY, Check, Finding, unknown
 from hub.health.facts import Facts
 from hub.health.words import many
 

@@ -9,7 +9,8 @@ import pytest
 
 from hub.contract.health import Level
 from hub.contract.local import DiscoveryStatus, RecentError
-from hub.health.check import Finding, all_checks, grade
+from hub.health.allchecks import all_checks
+from hub.health.check import Finding, grade
 from hub.health.facts import GIB, MIB, Backup, Certificates, ClockSource, Facts, Measured
 from hub.health.words import ago, size
 from tests.unit.health.wellhub import (

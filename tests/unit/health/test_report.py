@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hub.contract.health import Level
-from hub.health.check import Check, Finding, all_checks
+from hub.health.allchecks import all_checks
+from hub.health.check import Check, Finding
 from hub.health.facts import Facts, Measured
 from hub.health.report import Examiner, Since, problems_of
 from tests.fakes import FakeClock
