@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from scripts.campaigns.display import Plain, table
+from scripts.campaigns.display import Plain, left_s, table
 from scripts.campaigns.kinds import KINDS, LANES
 from scripts.campaigns.summary import summary
 from scripts.campaigns.trial import State, Trial
 
+MINUTES_MAX = 100_000
 EXAMPLES = """examples:
   ./scripts/campaign                        twenty minutes of everything
   ./scripts/campaign --minutes 300          a night of it
@@ -26,6 +27,8 @@ EXAMPLES = """examples:
 Two lanes run at once: what needs processor time only, and what needs real processes, sockets and
 disks. Exit code 0: nothing was broken, every planted bug was caught, every fault that has to
 happen did, and at least 500 seeds were reached. A finding names the command that shows it again.
+Ctrl-C stops all kinds, waits until they have removed what they made (a second one doesn't wait),
+and shows what was found until then; exit code 130.
 Logs and the last summary are in var/campaign/.
 """
 
@@ -38,16 +41,15 @@ def main(arguments: Sequence[str]) -> int:
     lanes = _lanes(options.only, options.minutes * 60)
     trials = [trial for lane in lanes for trial in lane]
     began_s = time.monotonic()
-    finished = asyncio.run(_run(lanes, folder, quiet=options.json, minutes=options.minutes))
+    finished = asyncio.run(_run(lanes, folder, quiet=options.json))
     found = summary(trials, minutes=options.minutes, took_s=time.monotonic() - began_s)
     if options.only is not None:
-        found["missing"] = [one for one in found["missing"] if "did not run" not in one]
         found["only"] = [trial.kind.name for trial in trials]
     (folder / "summary.json").write_text(json.dumps(found, indent=1) + "\n")
     if options.json:
         print(json.dumps(found))
     else:
-        _show(trials, found["missing"])
+        _show(trials, found["missing"], of_these=options.only is not None)
     if not finished:
         return 130
     return 0 if found["ok"] else 1
@@ -67,12 +69,14 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one object on standard output")
     parser.add_argument("--only", metavar="KINDS", help="these kinds, separated by commas")
     options = parser.parse_args(arguments)
-    if options.minutes <= 0:
-        parser.error("--minutes has to be above 0")
+    if not 0 < options.minutes < MINUTES_MAX:
+        parser.error(f"--minutes has to be above 0 and below {MINUTES_MAX}")
     if options.only is not None:
         options.only = [name.strip() for name in options.only.split(",") if name.strip()]
         if unknown := [name for name in options.only if name not in KINDS]:
             parser.error(f"there is no kind {unknown[0]!r}; there are {', '.join(KINDS)}")
+        if not options.only:
+            parser.error(f"--only names no kind; there are {', '.join(KINDS)}")
     return options
 
 
@@ -88,14 +92,12 @@ def _lanes(only: list[str] | None, seconds: float) -> list[list[Trial]]:
     return lanes
 
 
-async def _run(lanes: list[list[Trial]], folder: Path, *, quiet: bool, minutes: float) -> bool:
+async def _run(lanes: list[list[Trial]], folder: Path, *, quiet: bool) -> bool:
     """True when all were run to their end."""
-    trials = [trial for lane in lanes for trial in lane]
-    end_s = time.monotonic() + minutes * 60
-    with _shown(trials, end_s, quiet=quiet) as moved:
+    with _shown(lanes, quiet=quiet) as moved:
         work = asyncio.gather(*(_lane(lane, folder, moved) for lane in lanes))
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, work.cancel)
         ticking = asyncio.create_task(_tick(moved))
         try:
@@ -108,7 +110,11 @@ async def _run(lanes: list[list[Trial]], folder: Path, *, quiet: bool, minutes: 
 
 
 async def _lane(lane: list[Trial], folder: Path, moved: Callable[[], None]) -> None:
+    """One after another; what the others leave of the lane's time is the last one's."""
+    end_s = time.monotonic() + sum(trial.seconds for trial in lane)
     for trial in lane:
+        if trial is lane[-1]:
+            trial.seconds = max(trial.seconds, end_s - time.monotonic())
         await trial.run(folder / f"{trial.kind.name}.log", moved)
 
 
@@ -119,14 +125,15 @@ async def _tick(moved: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def _shown(trials: list[Trial], end_s: float, *, quiet: bool):  # type: ignore[no-untyped-def]
+def _shown(lanes: list[list[Trial]], *, quiet: bool):  # type: ignore[no-untyped-def]
     """Live on a terminal; plain lines on standard error otherwise."""
     from rich.console import Console
     from rich.live import Live
 
+    trials = [trial for lane in lanes for trial in lane]
     if not quiet and sys.stdout.isatty():
         with Live(table(trials), console=Console(), refresh_per_second=2) as live:
-            yield lambda: live.update(table(trials, left_s=end_s - time.monotonic()))
+            yield lambda: live.update(table(trials, left_s=left_s(lanes)))
         return
     plain = Plain()
 
@@ -137,23 +144,26 @@ def _shown(trials: list[Trial], end_s: float, *, quiet: bool):  # type: ignore[n
     yield tell
 
 
-def _show(trials: list[Trial], missing: list[str]) -> None:
+def _show(trials: list[Trial], missing: list[str], *, of_these: bool) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console()
     if not sys.stdout.isatty():
         console.print(table(trials))
     for trial in trials:
         for finding in trial.told.get("findings", [])[:10]:
-            console.print(f"[red]{trial.kind.name}[/]: {finding.get('what')}", highlight=False)
+            what = escape(str(finding.get("what")))
+            console.print(f"[red]{trial.kind.name}[/]: {what}", highlight=False)
             console.print(f"    {finding.get('replay')}", highlight=False, markup=False)
         if trial.state is State.FAILED and not trial.told.get("findings"):
             for line in list(trial.errors)[-5:]:
                 console.print(f"    {line}", highlight=False, markup=False)
     for one in missing:
-        console.print(f"[bold red]not shown:[/] {one}", highlight=False)
+        console.print(f"[bold red]not shown:[/] {escape(one)}", highlight=False)
     if not missing:
-        console.print("[green]Every promise was shown.[/]")
+        which = "of these kinds " if of_these else ""
+        console.print(f"[green]Every promise {which}was shown.[/]")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,13 @@ MARKS = {
     State.RUNNING: "[cyan]running[/]",
     State.PASSED: "[green]passed[/]",
     State.FAILED: "[bold red]failed[/]",
+    State.STOPPED: "[yellow]stopped[/]",
 }
 
 
 def table(trials: Sequence[Trial], *, left_s: float | None = None) -> Table:
     """One row per kind."""
+    from rich.markup import escape
     from rich.table import Table
 
     title = None if left_s is None else f"{_span(max(0.0, left_s))} left"
@@ -41,9 +43,25 @@ def table(trials: Sequence[Trial], *, left_s: float | None = None) -> Table:
             f"{fired:,}",
             broken,
             _span(trial.elapsed_s),
-            words,
+            escape(words),
         )
     return found
+
+
+def left_s(lanes: Sequence[Sequence[Trial]]) -> float:
+    """How long the longest lane will still take: the least times of some kinds may add up to more
+    than what was asked for."""
+    return max((sum(_rest_s(trial) for trial in lane) for lane in lanes), default=0.0)
+
+
+def _rest_s(trial: Trial) -> float:
+    match trial.state:
+        case State.WAITING:
+            return trial.seconds
+        case State.RUNNING:
+            return max(0.0, trial.seconds - trial.elapsed_s)
+        case State.PASSED | State.FAILED | State.STOPPED:
+            return 0.0
 
 
 class Plain:

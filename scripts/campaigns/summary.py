@@ -41,6 +41,7 @@ def summary(trials: Sequence[Trial], *, minutes: float, took_s: float) -> dict[s
 def _kind(trial: Trial) -> dict[str, Any]:
     told = trial.told
     return {
+        "state": trial.state.value,
         "trials": trial.trials,
         "unit": told.get("unit", ""),
         "per_s": round(trial.trials / trial.took_s, 3) if trial.took_s else 0.0,

@@ -9,16 +9,21 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hub.mqtt import deathwatch
 from scripts.campaigns.kinds import Kind
 
 GRACE_S = 240.0
 """How long after its time a kind may need to end."""
+TIDY_S = 30.0
+"""How long one that is interrupted may take to stop what it started and remove its files."""
+BURIED_S = 5.0
 LINE_MAX_BYTES = 8 << 20
 STDERR_LINES = 30
 
@@ -30,6 +35,7 @@ class State(StrEnum):
     RUNNING = "running"
     PASSED = "passed"
     FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass
@@ -63,15 +69,11 @@ class Trial:
         return self.took_s
 
     async def run(self, log: Path, moved: Callable[[], None]) -> None:
-        """Run the child to its end; what it says on stderr goes to ``log``."""
+        """Run the child to its end; what it says on stderr goes to ``log``.  Cancelled, it first
+        has the child tidy up; cancelled once more, it doesn't wait for that."""
         self.state, self.began_s = State.RUNNING, time.monotonic()
         moved()
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", self.kind.module, "--seconds", f"{self.seconds:.0f}",
-            *self.kind.arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            limit=LINE_MAX_BYTES, start_new_session=True, env=os.environ | {"COLUMNS": "120"},
-        )  # fmt: skip
+        child = await self._start()
         try:
             async with asyncio.timeout(self.seconds + GRACE_S):
                 await asyncio.gather(self._listen(child, moved), self._keep(child, log))
@@ -79,15 +81,33 @@ class Trial:
             self._judge(code)
         except TimeoutError:
             self.problems.append(f"did not end within {GRACE_S:.0f} s after its time")
+        except asyncio.CancelledError:
+            self.problems.append("was interrupted")
+            moved()
+            raise
         finally:
-            await _end(child)
-        self.took_s = time.monotonic() - self.began_s
-        self.state = State.FAILED if self.problems else State.PASSED
-        moved()
+            try:
+                await _end(child)
+            finally:
+                self.took_s = time.monotonic() - self.began_s
+                stopped = "was interrupted" in self.problems
+                failed = State.STOPPED if stopped else State.FAILED
+                self.state = failed if self.problems else State.PASSED
+                moved()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        watch = (sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid()))
+        return await asyncio.create_subprocess_exec(
+            *watch, sys.executable, "-m", self.kind.module, "--seconds", f"{self.seconds:.0f}",
+            *self.kind.arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            limit=LINE_MAX_BYTES, start_new_session=True, env=os.environ | {"COLUMNS": "120"},
+        )  # fmt: skip
 
     async def _listen(self, child: asyncio.subprocess.Process, moved: Callable[[], None]) -> None:
         assert child.stdout is not None
-        while line := await child.stdout.readline():
+        async for line in self._lines(child.stdout):
             try:
                 told = json.loads(line)
             except ValueError:
@@ -99,10 +119,21 @@ class Trial:
 
     async def _keep(self, child: asyncio.subprocess.Process, log: Path) -> None:
         assert child.stderr is not None
-        with log.open("wb") as file:
-            while line := await child.stderr.readline():
+        with log.open("wb", buffering=0) as file:
+            async for line in self._lines(child.stderr):
                 file.write(line)
                 self.errors.append(line.decode(errors="replace").rstrip())
+
+    async def _lines(self, stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        while True:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                self.problems.append(f"wrote a line of more than {LINE_MAX_BYTES >> 20} MiB")
+                continue
+            if not line:
+                return
+            yield line
 
     def _judge(self, code: int) -> None:
         told = self.told
@@ -122,11 +153,30 @@ class Trial:
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    """Nothing of it goes on, nor of its own children."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
-            break
-        await asyncio.sleep(0.2)
+    """Nothing of it goes on, nor of its own children; one that still runs may tidy up first."""
+    try:
+        if child.returncode is None:
+            _signal(child.pid, signal.SIGINT)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TIDY_S):
+                    await _drained(child)
+    finally:
+        _signal(child.pid, signal.SIGKILL)
+        with suppress(TimeoutError):  # a stranger may hold its pipe
+            async with asyncio.timeout(BURIED_S):
+                await child.wait()
+
+
+async def _drained(child: asyncio.subprocess.Process) -> None:
+    """Until it has ended; a full pipe doesn't hold it up."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    for stream in (child.stdout, child.stderr):
+        while await stream.read(LINE_MAX_BYTES):
+            pass
     await child.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)

@@ -68,6 +68,7 @@ _SPECIALS = (
     Strike(("oms",), "any", again_s=0.4),
     Strike(("broker", "oms"), "asking"),
     Strike(("hub",), "committed"),
+    Strike(("oms",), "committed"),
 )
 """One of each sort comes first, so that a short run has them all."""
 

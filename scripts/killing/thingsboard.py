@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
@@ -29,7 +30,7 @@ ENVIRONMENT = ROOT / "var" / "killing" / "thingsboard"
 PACKAGE = "thingsboard-gateway==3.8.5"
 KINDS = ("memory", "file", "sqlite")
 _PROGRAM = Path(__file__).with_name("thingsboard_process.py")
-_INSTALL_S = 300
+_INSTALL_S = 120
 _READY_S = 60.0
 _LIVES_S = (0.05, 0.6)
 _SHOW_S = 1.0
@@ -61,7 +62,8 @@ def kill_storages(
     kills: int, seed: str, show: Show, seconds: float | None = None
 ) -> dict[str, Any]:
     """Kill each storage ``kills`` times with its platform away and as often with it reached (for
-    ``seconds`` at most, if given).  Never raises: what can't be done here is a note."""
+    ``seconds`` at most, if given).  What can't be done here is a note; only an interruption is
+    raised, when all are stopped."""
     try:
         python, version = install(show)
     except NotInstalled as why:
@@ -72,7 +74,7 @@ def kill_storages(
         for linked in (False, True)
     ]
     try:
-        with ThreadPoolExecutor(len(tries)) as pool:
+        with ThreadPoolExecutor(len(tries)) as pool, _stopped_after(tries):
             running = {pool.submit(one.run) for one in tries}
             while running:
                 done, running = wait(running, timeout=_SHOW_S, return_when=FIRST_EXCEPTION)
@@ -82,6 +84,16 @@ def kill_storages(
     except (OSError, TimeoutError, ValueError) as error:
         return {"version": version, "note": f"not compared: {error}"}
     return {"version": version, "storages": [asdict(one.loss()) for one in tries]}
+
+
+@contextmanager
+def _stopped_after(tries: Sequence[_Try]) -> Iterator[None]:
+    """The threads are not waited for longer than one life."""
+    try:
+        yield
+    finally:
+        for one in tries:
+            one.stopped = True
 
 
 def install(show: Show) -> tuple[Path, str]:
@@ -124,6 +136,7 @@ class _Try:
         seconds: float | None,
     ) -> None:
         self.kills = 0
+        self.stopped = False
         self._python = python
         self._kind = kind
         self._linked = linked
@@ -137,7 +150,7 @@ class _Try:
         """Raises ValueError, TimeoutError when the storage does not work at all."""
         end_s = perf_counter() + (self._seconds or 1e9)
         with tempfile.TemporaryDirectory(prefix="shk-tb-") as folder:
-            while self.kills < self._wanted and perf_counter() < end_s:
+            while self.kills < self._wanted and perf_counter() < end_s and not self.stopped:
                 self._live(folder, self._rng.uniform(*_LIVES_S))
                 self.kills += 1
                 self._lives.append(len(self._heard.accepted))

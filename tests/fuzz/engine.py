@@ -201,6 +201,11 @@ def close() -> None:
         made.run_until_complete(made.shutdown_default_executor())
         made.close()
         loop.cache_clear()
+    remove_scratch()
+
+
+def remove_scratch() -> None:
+    """The files alone."""
     if scratch.cache_info().currsize:
         shutil.rmtree(scratch(), ignore_errors=True)
         scratch.cache_clear()

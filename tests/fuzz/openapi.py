@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from hub.contract.oms_events import EVENT_DATA
@@ -33,7 +34,16 @@ EXAMPLES = 20
 TELL_EVERY_S = 1.5
 KINDS_AT_ONCE = 4
 FINDINGS_MAX = 20
-MUST_FIRE = ("accepted", "refused", "unauthenticated", "wrong-method", "invalid")
+DOORS = ("hub", "oms")
+_MET: dict[str, Callable[[int], bool]] = {
+    "accepted": lambda status: status < 300,
+    "refused": lambda status: 400 <= status < 500,
+    "unauthenticated": lambda status: status == 401,
+    "wrong-method": lambda status: status == 405,
+    "invalid": lambda status: status == 422,
+}
+"""What a request may meet; each has to happen at each door."""
+LIE = "lie-found-out"
 _BLIND = Broken("control", "a lying document", "response_schema_conformance", "not found", "", "")
 
 
@@ -43,8 +53,8 @@ class Tally:
 
     rounds: int = 0
     requests: int = 0
-    statuses: dict[int, int] = field(default_factory=dict)
-    by_door: dict[str, int] = field(default_factory=dict)
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    by_door: Counter[str] = field(default_factory=Counter)
     checks: int = 0
     controls: int = 0
     broken: list[tuple[Broken, str]] = field(default_factory=list)
@@ -52,43 +62,49 @@ class Tally:
     def add(self, door: str, seen: Seen, replay: str) -> None:
         self.rounds += 1
         self.requests += seen.requests
-        self.by_door[door] = self.by_door.get(door, 0) + seen.requests
+        self.by_door[door] += seen.requests
         self.checks += seen.checks.total()
-        for status, times in seen.statuses.items():
-            self.statuses[status] = self.statuses.get(status, 0) + times
+        self.statuses += _at(door, seen)
         self.broken += [(one, replay) for one in seen.broken]
 
-    def faults(self, now: Seen | None) -> dict[str, int]:
+    def faults(self, doors: Sequence[str], now: tuple[str, Seen] | None) -> dict[str, int]:
         """What the requests met, for the coverage; ``now`` is the round under way."""
-        met = Counter(self.statuses) + (now.statuses if now else Counter())
-        return {
-            "accepted": sum(n for status, n in met.items() if status < 300),
-            "refused": sum(n for status, n in met.items() if 400 <= status < 500),
-            "unauthenticated": met[401],
-            "wrong-method": met[405],
-            "invalid": met[422],
+        met = self.statuses + (_at(*now) if now else Counter())
+        found = {
+            f"{door}: {what}": sum(
+                n for (at, status), n in met.items() if at == door and is_(status)
+            )
+            for door in doors
+            for what, is_ in _MET.items()
         }
+        return {**found, LIE: self.controls}
+
+
+def _at(door: str, seen: Seen) -> Counter[tuple[str, int]]:
+    return Counter({(door, status): times for status, times in seen.statuses.items()})
 
 
 class Progress:
     """JSON lines."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, doors: Sequence[str]) -> None:
         self._tally = tally
+        self._doors = doors
         self._told_s = 0.0
 
-    def tell(self, now: Seen | None, *, done: bool = False, note: str = "") -> None:
+    def tell(self, now: tuple[str, Seen] | None, *, done: bool = False, note: str = "") -> None:
         """At most every 1.5 s, and at the end."""
         if not done and time.monotonic() - self._told_s < TELL_EVERY_S:
             return
         self._told_s = time.monotonic()
         tally = self._tally
+        seen = now[1] if now else Seen()
         line: dict[str, Any] = {
             "kind": KIND,
-            "trials": tally.requests + (now.requests if now else 0),
+            "trials": tally.requests + seen.requests,
             "unit": "requests",
-            "faults": tally.faults(now),
-            "violations": len(tally.broken) + (len(now.broken) if now else 0),
+            "faults": tally.faults(self._doors, now),
+            "violations": len(tally.broken) + len(seen.broken),
             "note": note,
             "done": done,
         }
@@ -103,7 +119,7 @@ class Progress:
                 "controls": tally.controls,
                 **{f"requests_{door}": times for door, times in tally.by_door.items()},
             }
-            line["must_fire"] = list(MUST_FIRE)
+            line["must_fire"] = list(line["faults"])
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
@@ -120,7 +136,7 @@ def one_round(
 
 async def _try(options: argparse.Namespace, tally: Tally, progress: Progress) -> None:
     until_s = time.monotonic() + options.seconds
-    doors = [options.door] if options.door else ["hub", "oms"]
+    doors = _doors(options)
     seed, turn = options.seed, 0
     while turn == 0 or (time.monotonic() < until_s and tally.requests < options.trials):
         name = doors[turn % len(doors)]
@@ -129,6 +145,10 @@ async def _try(options: argparse.Namespace, tally: Tally, progress: Progress) ->
         turn += 1
         if turn % len(doors) == 0:
             seed += 1
+
+
+def _doors(options: argparse.Namespace) -> tuple[str, ...]:
+    return (options.door,) if options.door else DOORS
 
 
 def lying(door: Opened) -> Opened:
@@ -167,16 +187,22 @@ async def _one_door(
         )
         progress.tell(None, note=f"starting {name}")
         async with opened as door:
-            seen = Seen()
+            seen, leave = Seen(), Event()
 
             def run() -> None:
-                if not control_fails(door, seed):
+                if control_fails(door, seed):
+                    tally.controls += 1
+                else:
                     tally.broken.append((_BLIND, replay))
-                tally.controls += 1
                 for _ in one_round(door, seen, seed, examples=options.examples, until_s=until_s):
-                    progress.tell(seen, note=f"{name}, seed {seed}")
+                    progress.tell((name, seen), note=f"{name}, seed {seed}")
+                    if leave.is_set():
+                        return
 
-            await asyncio.to_thread(run)
+            try:
+                await asyncio.to_thread(run)
+            finally:
+                leave.set()  # interrupted: the thread would go on without its door
             tally.add(name, seen, replay)
 
 
@@ -186,11 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--trials", type=int, default=10**9, help="no new round after so many")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--door", choices=("hub", "oms"), default="")
+    parser.add_argument("--door", choices=DOORS, default="")
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="per operation and phase")
     options = parser.parse_args(arguments)
     tally = Tally()
-    progress = Progress(tally)
+    progress = Progress(tally, _doors(options))
     asyncio.run(_try(options, tally, progress))
     progress.tell(None, done=True)
     return 1 if tally.broken else 0

@@ -11,13 +11,13 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 if TYPE_CHECKING:
     from tests.fuzz.engine import Runner, Target
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = ROOT / "var" / "fuzz"
 PROGRESS_S = 1.5
+INTERRUPTED = 130
 MUST_FIRE = ("refused", "taken")
 
 
@@ -109,16 +110,20 @@ def by_mutation(trial: Trial, rng: Random) -> None:
 
 def by_coverage(atheris: Any, trial: Trial, rng: Random) -> None:
     """Let libFuzzer choose; ends the process."""
+    from tests.fuzz.engine import scratch
     from tests.fuzz.mutate import mutate
 
     targets = trial.runner.targets
     line = [index for index, target in enumerate(targets) for _ in range(target.weight)]
 
     def one_input(data: bytes) -> None:
-        if trial.over():
-            _leave(trial.finish())
-        if data:
-            trial.runner.try_one(targets[data[0] % len(targets)], data[1:])
+        try:
+            if trial.over():
+                _leave(trial.finish())
+            if data:
+                trial.runner.try_one(targets[data[0] % len(targets)], data[1:])
+        except KeyboardInterrupt:
+            _leave(INTERRUPTED)
 
     def custom(data: bytes, max_size: int, seed: int) -> bytes:
         dice = Random(seed)
@@ -129,31 +134,44 @@ def by_coverage(atheris: Any, trial: Trial, rng: Random) -> None:
         made = mutate(dice, base, target.seeds, target.tokens, target.prefix)
         return (bytes((index,)) + made)[:max_size]
 
-    with tempfile.TemporaryDirectory(prefix="fuzz-corpus-") as corpus:
-        for index, target in enumerate(targets):
-            for number, seed in enumerate(target.seeds):
-                Path(corpus, f"{index}-{number}").write_bytes(bytes((index,)) + seed)
-        options = [
-            sys.argv[0],
-            corpus,
-            f"-seed={rng.randrange(1, 2**31)}",
-            "-max_len=65536",
-            "-timeout=60",
-            "-rss_limit_mb=2048",
-            "-verbosity=0",
-            "-print_final_stats=0",
-            "-close_fd_mask=0",
-        ]
-        atheris.Setup(options, one_input, custom_mutator=custom)
+    corpus = scratch() / "corpus"
+    corpus.mkdir()
+    for index, target in enumerate(targets):
+        for number, seed in enumerate(target.seeds):
+            (corpus / f"{index}-{number}").write_bytes(bytes((index,)) + seed)
+    FINDINGS.mkdir(parents=True, exist_ok=True)
+    options = [
+        sys.argv[0],
+        str(corpus),
+        f"-seed={rng.randrange(1, 2**31)}",
+        f"-artifact_prefix={FINDINGS}/libfuzzer-",
+        "-max_len=65536",
+        "-timeout=60",
+        "-rss_limit_mb=2048",
+        "-verbosity=0",
+        "-print_final_stats=0",
+        "-close_fd_mask=0",
+        "-handle_int=0",
+        "-handle_term=0",
+    ]
+    atheris.Setup(options, one_input, custom_mutator=custom)
+    try:
         atheris.Fuzz()
+    except KeyboardInterrupt:
+        _leave(INTERRUPTED)
     _leave(trial.finish())
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> Never:
     """End at once: libFuzzer has no other way out."""
+    from tests.fuzz.engine import remove_scratch
     from tests.fuzz.table import close
 
-    close()
+    try:
+        close()
+    except Exception as error:  # what was interrupted half-way can't always be closed
+        print(f"parsers: not all was closed: {error!r}", file=sys.stderr)
+    remove_scratch()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -223,17 +241,23 @@ def main() -> int:
         print("\n".join(one.name for one in targets), file=sys.stderr)
         return 0
     if given.replay is not None:
-        return replay(given.replay, targets)
+        try:
+            return replay(given.replay, targets)
+        finally:
+            table.close()
     runner = Runner(targets)
     trial = Trial(runner, ends_s=ends_s, trials=given.trials, note=note)
     rng = Random(given.seed)
-    seeds_first(runner)
-    if guide is not None:
-        by_coverage(guide, trial, rng)
-    by_mutation(trial, rng)
-    code = trial.finish()
-    table.close()
-    return code
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        seeds_first(runner)
+        if guide is not None:
+            by_coverage(guide, trial, rng)
+        by_mutation(trial, rng)
+        code = trial.finish()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    _leave(code)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,8 @@ class Day:
 
     def _judge(self, asked: Asked) -> None:
         core = self._shop().core
-        self.report.faults[asked.code] += asked.code != "ok"
+        if asked.code != "ok":
+            self.report.faults[asked.code] += 1
         if asked.code not in self.meanings:
             raise Broken(f"{asked.address} is answered {asked.text}")
         if asked.code != "ok" and not self.disk.fired():
@@ -233,6 +234,7 @@ class Day:
         """Stop the hub: in order, or by killing it, which leaves its log as it is."""
         if self.kills:
             self.disk.kill()
+            self.report.faults["killed-instead-of-stopped"] += 1
         self._shop().close()
         self.closed = True
 

@@ -48,6 +48,7 @@ MUST_FIRE = [
     *(way.name for way in WAYS),
     *("open", "read", "write", "sync", "truncate", "delete", "lock", "shm"),
     *("storage-full", "outcome-unknown", "refused-to-open", "no-backup", "went-on", "restarted"),
+    *("of-founding", "of-the-day", "power-cut-afterwards", "killed-instead-of-stopped"),
 ]
 NEVER = 1 << 40
 NAMES = {op: str(op.name).lower() for op in Op if op.name and op.bit_count() == 1}
@@ -63,6 +64,8 @@ def run_day(template: Path, way: Way, nth: int, report: Report) -> int:
         try:
             day.run()
             had = _count(disk, way, report)
+            report.faults["of-the-day"] += disk.fired() > 0
+            report.faults["power-cut-afterwards"] += nth % 2 == 0
             found = list(day.settle(power=nth % 2 == 0))
         except Broken as broken:
             found, had = [str(broken)], 0
@@ -89,6 +92,7 @@ def found_shop(_: Path, way: Way, nth: int, report: Report) -> int:
         except sqlite.Error as error:
             found = f"an error of no kind: {error!r}"
         had = _count(disk, way, report)
+        report.faults["of-founding"] += disk.fired() > 0
         disk.clear()
         if nth % 2 == 0:
             disk.cut(nth, keep_probability=0.0)
