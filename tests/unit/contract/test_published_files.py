@@ -272,7 +272,7 @@ def test_operation_names_are_unique(documents: dict[str, Document]) -> None:
 
 def test_the_hub_serves_what_is_published_and_nothing_else() -> None:
     from hub.web.access import COOKIE, CSRF_HEADER, SignedInPage
-    from hub.web.page import FILES
+    from hub.web.page import Page
     from hub.web.server import IDEMPOTENCY_HEADER, WebConfig, WebServer
 
     server = WebServer.__new__(WebServer)  # only its routes are of interest
@@ -282,7 +282,7 @@ def test_the_hub_serves_what_is_published_and_nothing_else() -> None:
         for route in server._app().router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
-    assert served - {("GET", path) for path in FILES} == hub_api.routes()
+    assert served - {("GET", path) for path in Page().paths} == hub_api.routes()
     assert (COOKIE, CSRF_HEADER) == (hub_api.COOKIE, hub_api.CSRF_HEADER)
     assert IDEMPOTENCY_HEADER == hub_api.IDEMPOTENCY_HEADER
     schema = hub_api.build()["components"]["schemas"]["PageSession"]
