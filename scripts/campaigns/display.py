@@ -29,7 +29,7 @@ def table(trials: Sequence[Trial], *, left_s: float | None = None) -> Table:
     found = Table(title=title, title_justify="left", expand=False)
     found.add_column("kind", no_wrap=True)
     found.add_column("", no_wrap=True)
-    for name in ("trials", "faults", "broken", "time"):
+    for name in ("trials", "events", "broken", "time"):
         found.add_column(name, justify="right", no_wrap=True)
     found.add_column("", overflow="fold")
     for trial in trials:

@@ -8,6 +8,7 @@ have to be above zero).  It ends by itself soon after ``--seconds``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 SEEDS_MIN = 500
@@ -16,8 +17,8 @@ MUTANTS_MIN = 20
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``share``: of its lane's time, never less than ``least_s``.  ``optional``: may be impossible
-    on this machine, and says so in its note."""
+    """``share``: of its lane's time, never less than ``least_s``, in which all that has to fire
+    can.  ``optional``: may be impossible on this machine, and says so in its note."""
 
     name: str
     what: str
@@ -56,24 +57,26 @@ TOUCHING = (
         least_s=150.0,
     ),
     Kind(
-        "power-cut",
-        "the power fails between any two writes; NORMAL has to lose sales",
-        "tests.storage.powercut",
-        share=0.14,
-    ),
-    Kind(
         "nth-io",
         "the nth operation on the disk fails, for every n",
         "tests.storage.nthio",
         share=0.10,
+        least_s=60.0,
     ),
     Kind(
         "openapi",
         "requests drawn from the published HTTP contracts of hub and cloud",
         "tests.fuzz.openapi",
         share=0.10,
+        least_s=60.0,
     ),
-    Kind("parsers", "bytes drawn for every parser", "tests.fuzz.parsers", share=0.12),
+    Kind(
+        "parsers",
+        "bytes drawn for every parser",
+        "tests.fuzz.parsers",
+        share=0.12,
+        least_s=40.0,
+    ),
     Kind(
         "slow-clients",
         "connections that say nothing, or too little",
@@ -86,9 +89,34 @@ TOUCHING = (
         "every cell of the access matrix, full disks, card numbers everywhere",
         "scripts.campaigns.doors",
         share=0.07,
+        least_s=60.0,
+    ),
+    Kind(
+        "power-cut",
+        "the power fails between any two writes; NORMAL has to lose sales",
+        "tests.storage.powercut",
+        share=0.14,
+        least_s=20.0,
     ),
 )
-"""Needs real processes, sockets and disks."""
+"""Needs real processes, sockets and disks.  The last one makes use of what the others leave."""
 
 LANES = (THINKING, TOUCHING)
 KINDS = {kind.name: kind for lane in LANES for kind in lane}
+
+
+def shared(kinds: Sequence[Kind], seconds: float) -> dict[str, float]:
+    """Seconds by kind.  What one needs at the least is taken from the others; only where the least
+    times alone are more than ``seconds``, it takes longer."""
+    given: dict[str, float] = {}
+    open_to_all = list(kinds)
+    while open_to_all:
+        left_s = seconds - sum(given.values())
+        shares = sum(kind.share for kind in open_to_all)
+        parts = {kind.name: left_s * kind.share / shares for kind in open_to_all}
+        short = [kind for kind in open_to_all if parts[kind.name] < kind.least_s]
+        if not short:
+            return given | parts
+        given |= {kind.name: kind.least_s for kind in short}
+        open_to_all = [kind for kind in open_to_all if kind.name not in given]
+    return given

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.campaigns.kinds import KINDS, Kind
+from scripts.campaigns.kinds import KINDS, LANES, Kind, shared
 from scripts.campaigns.summary import summary
 from scripts.campaigns.trial import State, Trial
 
@@ -101,3 +101,19 @@ def test_a_campaign_needs_enough_seeds_and_every_mutant_caught() -> None:
 def test_a_kind_that_was_never_started_is_missing() -> None:
     found = summary([Trial(KINDS["killing"], seconds=1)], minutes=1, took_s=60)
     assert found["missing"] == ["killing: did not run"]
+
+
+def test_what_a_kind_needs_at_the_least_is_taken_from_the_others() -> None:
+    kinds = [
+        Kind("big", "", "", share=0.7),
+        Kind("small", "", "", share=0.1, least_s=40.0),
+        Kind("half", "", "", share=0.2, least_s=10.0),
+    ]
+    assert shared(kinds, 1000) == {"big": 700, "small": 100, "half": 200}
+    assert shared(kinds, 100) == pytest.approx({"small": 40, "big": 140 / 3, "half": 40 / 3})
+    assert shared(kinds, 30) == {"small": 40, "half": 10, "big": 0}
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_twenty_minutes_are_enough_for_every_lane(lane: tuple[Kind, ...]) -> None:
+    assert sum(shared(lane, 1200).values()) == pytest.approx(1200)
