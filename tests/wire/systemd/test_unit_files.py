@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-UNIT = PROJECT / "systemd" / "store-hub.service"
+UNITS = PROJECT / "systemd"
+UNIT = UNITS / "store-hub.service"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs the Debian package systemd"
@@ -38,6 +40,8 @@ def test_every_unit_is_understood_in_full_and_exposed_little() -> None:
     result = verify()
 
     assert (result.returncode, result.stderr) == (0, "")
+    for unit in UNITS.glob("*.service"):
+        assert re.search(rf"^exposure \d\.\d .*: {re.escape(unit.name)}$", result.stdout, re.M)
 
 
 def test_a_misspelt_key_is_refused(tmp_path: Path) -> None:
@@ -59,6 +63,24 @@ def test_a_weakened_sandbox_is_refused(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert "exposed more than 1.5" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["store-hub", "store-hub-backup", "store-hub-verify"])
+def test_a_second_hubs_units_differ_in_what_names_the_instance_only(name: str) -> None:
+    def settings(unit: Path) -> list[str]:
+        lines = unit.read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if line and not line.startswith(("#", "Description="))]
+
+    usual = settings(UNITS / f"{name}.service")
+    further = settings(UNITS / f"{name}@.service")
+    assert len(usual) == len(further)
+    for one, other in zip(usual, further, strict=True):
+        without = other.replace(" --config /etc/store-hub/%i.toml", "").replace("/%i.", "/config.")
+        assert without.replace("@%i", "").replace("-%i", "") == one
+        if one.startswith(
+            ("User=", "StateDirectory=", "RuntimeDirectory=", "Load", "Assert", "Exec")
+        ):
+            assert "%i" in other
 
 
 def test_the_unit_keeps_what_a_shop_relies_on() -> None:
