@@ -59,8 +59,8 @@ class Ledger:
         row = self._levels[sku] = self.level(sku)._replace(levels=levels)
         stockrows.save_level(self.unit.tx, row)
 
-    def move(self, sku: str, movement: Movement, ref_line: int, n: int = 0) -> None:
-        """Note one movement and the level after it.
+    def move(self, sku: str, movement: Movement, ref_line: int, n: int = 0) -> int:
+        """Note one movement and the level after it; its sequence number.
 
         Errors: ``insufficient-stock`` when a bucket would go below 0.
         """
@@ -88,6 +88,7 @@ class Ledger:
         self._entries.append(MovementRow(*bare, digest))
         self._head = (seq, digest)
         self._levels[sku] = LevelRow(row.sku_id, sku, levels, seq)
+        return seq
 
     def finish(self) -> list[dict[str, Any]]:
         """Write the movements and the levels after them, and tell devices which levels changed;

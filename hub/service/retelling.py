@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from hub.contract.oms_events import STOCK_MOVED
 from hub.contract.oms_events import Movement as ToldMovement
 from hub.domain.errors import InsufficientStock
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType, Place
 from hub.service.ledger import Ledger
 from hub.service.unit import Unit
-from hub.storage import stockrows
+from hub.storage import hubrow, stockrows
 
 log = logging.getLogger(__name__)
+
+SHORT = "short after a restore"
 
 
 def recovered_id(event_id: str) -> str:
@@ -22,9 +25,11 @@ def recovered_id(event_id: str) -> str:
 
 def move_as_told(unit: Unit, ref_type: str, number: int, told: Sequence[ToldMovement]) -> None:
     """Write movements as they were told.  A level that can't be right any more (sales went on
-    since the restore) goes below zero rather than lose what happened."""
+    since the restore) goes below zero rather than lose what happened; where only a sale may take it
+    there, what the book lacks is found first, and the cloud told of it."""
     ledger = Ledger.of(unit, ref_type, number)
     used: dict[tuple[int, str], int] = {}
+    found: list[int] = []
     for position, one in enumerate(told, start=1):
         kind = MovementType(one.type)
         movement = Movement(kind, _place(one.from_), _place(one.to), one.qty)
@@ -36,18 +41,27 @@ def move_as_told(unit: Unit, ref_type: str, number: int, told: Sequence[ToldMove
             if movement.source is not Bucket.SELLABLE:
                 raise
             short = one.qty - max(0, ledger.level(one.sku).levels.sellable)
-            _below_zero(unit, ledger, one.sku, movement, line, used)
+            found += _below_zero(unit, ledger, one.sku, movement, line, used)
             log.warning("%s is %d short after taking back %s", one.sku, short, ref_type)
-    ledger.finish()
+    moved = ledger.finish()
+    if found:
+        key = ("found", ref_type, str(number), hubrow.get(unit.tx).source_uri)
+        unit.emit_aside(
+            "stock",
+            STOCK_MOVED,
+            unit.event_id(STOCK_MOVED, *key),
+            {"movements": [one for one in moved if one["seq"] in found], "reason": SHORT},
+            *key,
+        )
 
 
 def _once(
     ledger: Ledger, sku: str, movement: Movement, line: int, used: dict[tuple[int, str], int]
-) -> None:
+) -> int:
     key = (line, movement.type.value)
     n = used.get(key, 0)
-    ledger.move(sku, movement, line, n)
     used[key] = n + 1
+    return ledger.move(sku, movement, line, n)
 
 
 def _below_zero(
@@ -57,8 +71,12 @@ def _below_zero(
     movement: Movement,
     line: int,
     used: dict[tuple[int, str], int],
-) -> None:
-    """Goods that left although the book has none: as an override, and counted."""
+) -> list[int]:
+    """Goods that left although the book has none: as an override, and counted.
+
+    The ledger's sequence numbers of what had to be found first.
+    """
+    found: list[int] = []
     if movement.target is Counterparty.CUSTOMER:
         override = Movement(
             MovementType.SALE_OVERRIDE, Bucket.SELLABLE, Counterparty.CUSTOMER, movement.qty
@@ -66,10 +84,11 @@ def _below_zero(
         _once(ledger, sku, override, line, used)
     else:
         missing = movement.qty - max(0, ledger.level(sku).levels.sellable)
-        found = Movement(MovementType.COUNT_ADJUST, Counterparty.SHRINK, Bucket.SELLABLE, missing)
-        _once(ledger, sku, found, line, used)
+        back = Movement(MovementType.COUNT_ADJUST, Counterparty.SHRINK, Bucket.SELLABLE, missing)
+        found.append(_once(ledger, sku, back, line, used))
         _once(ledger, sku, movement, line, used)
-    stockrows.add_count_task(unit.tx, ledger.level(sku).sku_id, "short after a restore")
+    stockrows.add_count_task(unit.tx, ledger.level(sku).sku_id, SHORT)
+    return found
 
 
 def _place(name: str) -> Place:

@@ -114,6 +114,15 @@ class Unit:
         text = to_json(data).decode()
         return self.retell(Emitted(stream, type_, aggregate, event_id, self.now_ms, text))
 
+    def emit_aside(
+        self, stream: str, type_: str, aggregate: str, data: dict[str, Any], *key: str
+    ) -> None:
+        """:meth:`emit` what follows from the request and is no part of its answer or record."""
+        seq, told = self.seq, len(self.emitted)
+        self.emit(stream, type_, aggregate, data, *key)
+        self.seq = seq
+        del self.emitted[told:]
+
     def retell(self, event: Emitted) -> int:
         """Write an event as it is, at the end of its stream; see :meth:`emit`."""
         source = self.check_fence()

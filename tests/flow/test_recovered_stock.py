@@ -104,3 +104,29 @@ def test_a_document_that_was_sent_anew_is_recovered_once(make_shop: Callable[...
     restored.internal(RecoverEvents((anew,), (0,)))
     restored.ok("till-1", "stock/receive", body)
     assert restored.level("tea")["sellable"] == 25
+
+
+def test_what_the_book_lacks_when_a_count_comes_back_is_told_to_the_cloud(
+    make_shop: Callable[..., Shop],
+) -> None:
+    lost, restored = make_shop(seed=1), make_shop(seed=2)
+    for shop in (lost, restored):
+        shop.sign_in("till-1", "mia")
+    count_id = lost.id()
+    lost.ok("till-1", "stock/open-count", {"count_id": count_id, "sku": "tea"})
+    lost.ok("till-1", "stock/close-count", {"count_id": count_id, "counted_qty": 0})
+    gone = {"adjustment_id": restored.id(), "sku": "tea", "qty": -12, "reason": "broken"}
+    restored.ok("till-1", "stock/adjust", gone)
+
+    restored.internal(RecoverEvents((from_cloud(lost, STOCK_COUNTED, "tea"),), (0,)))
+
+    assert restored.level("tea")["sellable"] == 0
+    known = from_cloud(lost, STOCK_COUNTED, "tea").id
+    told = [
+        (one["from"], one["to"], one["qty"])
+        for (data,) in restored.all(
+            "SELECT data FROM outbox WHERE event_id <> ? ORDER BY id", known
+        )
+        for one in json.loads(data).get("movements", ())
+    ]
+    assert told[-2:] == [("sellable", "shrink", 12), ("shrink", "sellable", 12)]

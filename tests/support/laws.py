@@ -149,12 +149,18 @@ def counts_begin_with_the_book(rows: Rows) -> Iterator[str]:
 
 
 def variances_are_booked(rows: Rows) -> Iterator[str]:
-    """A count that has ended moved what it found too little or too much."""
+    """A count that has ended moved what it found too little or too much.
+
+    One that is written again after a restore may first have to find what the book lacks by then:
+    that isn't part of what was counted.
+    """
     for row in rows.all(
         "SELECT d.document_id, json_extract(d.data, '$.counted_qty') AS found,"
         " json_extract(d.data, '$.book_qty') AS book,"
         " (SELECT coalesce(sum(CASE WHEN m.dst = 'sellable' THEN m.qty ELSE -m.qty END), 0)"
-        "  FROM movements m WHERE m.ref_type = 'count' AND m.ref_id = d.id) AS moved"
+        "  FROM movements m WHERE m.ref_type = 'count' AND m.ref_id = d.id AND NOT ("
+        "   m.src = 'shrink' AND m.dst = 'sellable' AND EXISTS (SELECT 1 FROM movements told"
+        "    WHERE told.ref_type = 'count' AND told.ref_id = d.id AND told.seq > m.seq))) AS moved"
         " FROM documents d WHERE d.kind = 'count' AND json_extract(d.data, '$.closed')"
         " AND moved <> found - book"
     ):
