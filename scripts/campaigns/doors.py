@@ -144,4 +144,5 @@ def _print(line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up for whoever asks
     sys.exit(main())

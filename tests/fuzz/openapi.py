@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import copy
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -223,4 +224,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up for whoever asks
     raise SystemExit(main())

@@ -248,7 +248,6 @@ def main() -> int:
     runner = Runner(targets)
     trial = Trial(runner, ends_s=ends_s, trials=given.trials, note=note)
     rng = Random(given.seed)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         seeds_first(runner)
         if guide is not None:
@@ -261,4 +260,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up for whoever asks
     sys.exit(main())

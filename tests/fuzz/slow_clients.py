@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import base64
 import json
+import signal
 import ssl
 import sys
 import time
@@ -326,4 +327,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up for whoever asks
     raise SystemExit(main())
