@@ -98,8 +98,11 @@ def test_a_founding_cut_short_is_begun_again(path: Path) -> None:
     open_database(path).close()
 
 
-def with_second_step(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
-    steps = (*database.migrations(), Migration(2, "second", sql))
+NEXT = len(database.migrations()) + 1
+
+
+def with_next_step(monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    steps = (*database.migrations(), Migration(NEXT, "next", sql))
     monkeypatch.setattr(database, "migrations", lambda: steps)
     database._expected_schema.cache_clear()
 
@@ -109,7 +112,7 @@ def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     open_database(path).close()
     with monkeypatch.context() as patched:
-        with_second_step(
+        with_next_step(
             patched, "CREATE TABLE more (a TEXT) STRICT;\nINSERT INTO nowhere VALUES (1);"
         )
         with pytest.raises(sqlite.OperationalError):
@@ -123,15 +126,15 @@ def test_a_migration_keeps_the_database_as_it_was_aside(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_database(path).close()
-    path.with_name("hub.db.before-schema-2.part").write_bytes(b"half a copy")
+    path.with_name(f"hub.db.before-schema-{NEXT}.part").write_bytes(b"half a copy")
     with monkeypatch.context() as patched:
-        with_second_step(patched, "CREATE TABLE more (a TEXT) STRICT;")
+        with_next_step(patched, "CREATE TABLE more (a TEXT) STRICT;")
         conn = open_database(path)
-        assert conn.execute("PRAGMA user_version").fetchone()[0] == 2
+        assert conn.execute("PRAGMA user_version").fetchone()[0] == NEXT
         conn.close()
     database._expected_schema.cache_clear()
 
-    open_database(path.with_name("hub.db.before-schema-2")).close()
+    open_database(path.with_name(f"hub.db.before-schema-{NEXT}")).close()
     with pytest.raises(NewerDatabase):
         open_database(path)
 

@@ -24,7 +24,7 @@ from hub.service.handlers import devices, parking
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged
 from hub.service.unit import Unit
-from hub.storage import driftrows, hubrow, outbox, relinkrows, stockrows
+from hub.storage import commandrows, driftrows, hubrow, outbox, relinkrows, stockrows
 from hub.storage.driftrows import DriftRow
 from hub.storage.hubrow import HubRow
 from hub.storage.outbox import StreamHead
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SAMPLE_MAX = 50
 SKUS_PER_COMMAND = 500
+WHY_MAX = 200
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -253,41 +254,45 @@ def apply_commands(unit: Unit, command: ApplyCommands) -> Applied:
     that can't be done is noted and doesn't hold up the others."""
     changed: list[str] = []
     counts: dict[str, int] = {}
-    seen: set[str] = set()
+    ended: dict[str, tuple[str, str, str, str]] = {}
     for one in command.commands:
-        if one.id in seen:
+        if one.id in ended:
             continue
-        seen.add(one.id)
-        outcome = _apply(unit, one, changed)
+        outcome, why = _apply(unit, one, changed)
+        ended[one.id] = (cards.mask(one.id), cards.mask(one.type), outcome, cards.mask(why))
         counts[outcome] = counts.get(outcome, 0) + 1
+    if ended:
+        commandrows.add(unit.tx, tuple(ended.values()))
     hubrow.set_commands_cursor(unit.tx, command.cursor)
     return Applied(tuple(dict.fromkeys(changed)), counts)
 
 
-def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> str:
+def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> tuple[str, str]:
+    """``(outcome, why)``."""
     if one.type == "dataset.changed":
         name = one.data.get("dataset")
         changed.extend(known for known in DATASETS if known == name)
-        return "done"
+        return "done", ""
     try:
         cards.refuse_card_data(one.data)
     except DomainError as error:  # card data, or nested too deep to be looked at
         log.warning("command %s (%s) is neither done nor kept: %s", one.id, one.type, error.code)
         unit.note("cloud.command_failed", one.id, {"type": one.type, "why": error.code.value})
-        return "failed"
+        return "failed", error.code.value
     action = _COMMANDS.get(one.type)
     if action is None:
         log.warning("command %s of type %s is passed over: not offered here", one.id, one.type)
         unit.note("cloud.command_passed_over", one.id, {"type": one.type, "data": one.data})
-        return "passed_over"
+        return "passed_over", "this hub doesn't offer it"
     try:
         with relinkrows.apart(unit.tx):
             action(unit, one.data)
     except (Refusal, DomainError, ValueError, TypeError) as error:
+        why = str(error)[:WHY_MAX]
         log.warning("command %s (%s) can't be done: %s", one.id, one.type, error)
-        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": str(error)[:200]})
-        return "failed"
-    return "done"
+        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": why})
+        return "failed", why
+    return "done", ""
 
 
 def _device_revoked(unit: Unit, data: dict[str, Any]) -> None:
