@@ -21,6 +21,7 @@ from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.session import MessageTooLarge, PublishRefused
+from hub.mqtt.traffic import TrafficLog
 from hub.service.answers import (
     failure_json,
     from_domain,
@@ -86,6 +87,7 @@ class Router:
         self._caller = lru_cache(TOPICS_MAX)(partial(Caller, CallerKind.DEVICE))
         self.paired: frozenset[str] = frozenset()
         self.answered = 0
+        self.traffic = TrafficLog(clock)
 
     def on_message(self, topic: str, payload: bytes, properties: InboundProperties) -> None:
         """Take one message; never blocks."""
@@ -95,7 +97,8 @@ class Router:
             case RequestTopic() if not properties.retain:
                 self._take_request(where, payload, properties)
             case FactTopic() if not properties.retain:
-                if not self._start(self._take_fact(where, payload), where.device):
+                began_s = self.traffic.now_s()
+                if not self._start(self._take_fact(where, payload, began_s), where.device):
                     self._reply(where.device, BUSY, properties.correlation)
             case StateTopic() if not properties.retain:
                 self._start(self._take_state(where.device, payload), where.device, SPARE)
@@ -147,15 +150,22 @@ class Router:
         device = where.device
         correlation = properties.correlation
         echoed = _body_correlation(payload) if correlation is None else None
+        began_s = self.traffic.now_s()
+
+        def reply_with(text: str) -> None:
+            sent = self._reply(device, text, correlation, echoed)
+            what = (where.service, where.operation)
+            self.traffic.note(device, "request", what, text, (len(payload), sent), began_s)
+
         if device not in self.paired:
             if is_device_id(device):  # else there is no topic to answer on
                 self._reply(device, UNKNOWN_DEVICE, correlation, echoed)
             return
         if device in self._other_contract:
-            self._reply(device, OTHER_CONTRACT, correlation, echoed)
+            reply_with(OTHER_CONTRACT)
             return
         if not self._has_room(device):
-            self._reply(device, BUSY, correlation, echoed)
+            reply_with(BUSY)
             return
         deadline_s = None
         if properties.expiry_s is not None:
@@ -172,7 +182,7 @@ class Router:
         reply = self._gate.begin(request)
         if isinstance(reply, str):
             self.answered += 1
-            self._reply(device, reply, correlation, echoed)
+            reply_with(reply)
             return
 
         def answer(done: asyncio.Future[str]) -> None:
@@ -181,7 +191,7 @@ class Router:
             error = done.exception()
             text = done.result() if error is None else self._gate.failure(request, error)
             self.answered += 1
-            self._reply(device, text, correlation, echoed)
+            reply_with(text)
 
         future = asyncio.ensure_future(reply)
         self._keep(future, device)
@@ -189,29 +199,29 @@ class Router:
 
     def _reply(
         self, device: str, text: str, correlation: bytes | None, echoed: str | None = None
-    ) -> None:
-        """Send an answer.  QoS 0: a device that missed it repeats its request."""
-        if self._sent(device, text, correlation, echoed):
-            return
+    ) -> int:
+        """Send an answer; how many bytes.  QoS 0: a device that missed it repeats its request."""
+        if sent := self._sent(device, text, correlation, echoed):
+            return sent
         shorter = without_record(text)
-        if shorter is None or not self._sent(device, shorter, correlation, echoed):
-            self._sent(device, TOO_LARGE, correlation, echoed)
+        if shorter is not None and (sent := self._sent(device, shorter, correlation, echoed)):
+            return sent
+        return self._sent(device, TOO_LARGE, correlation, echoed)
 
-    def _sent(
-        self, device: str, answer: str, correlation: bytes | None, echoed: str | None
-    ) -> bool:
-        """False when it is too large for a message."""
+    def _sent(self, device: str, answer: str, correlation: bytes | None, echoed: str | None) -> int:
+        """How many bytes; 0 when it is too large for a message."""
         if echoed is not None:
             answer = f'{answer[:-1]},"correlation":{json.dumps(echoed)}}}'
+        payload = answer.encode()
         try:
-            self._publish(self._reply_topic(device), answer.encode(), correlation=correlation)
+            self._publish(self._reply_topic(device), payload, correlation=correlation)
         except MessageTooLarge:
-            return False
+            return 0
         except PublishRefused as error:
             log.info("an answer to %s was not sent: %s", device, error)
-        return True
+        return len(payload)
 
-    async def _take_fact(self, where: FactTopic, payload: bytes) -> None:
+    async def _take_fact(self, where: FactTopic, payload: bytes, began_s: float) -> None:
         device = where.device
         if device not in self.paired:
             if is_device_id(device):
@@ -247,21 +257,27 @@ class Router:
         except StorageError as error:
             text = failure_json(from_storage(error))
         echoed = correlation.decode() if correlation else None
-        self._reply(device, text, correlation, echoed)
+        sent = self._reply(device, text, correlation, echoed)
+        self.traffic.note(device, "fact", (where.kind, ""), text, (len(payload), sent), began_s)
 
     async def _take_state(self, device: str, payload: bytes) -> None:
         if device not in self.paired or not payload:
             return
+        began_s, outcome = self.traffic.now_s(), "ok"
         try:
             state = DeviceState.model_validate_json(payload)
         except ValidationError as error:
             log.warning("%s wrote a state that is not one: %d faults", device, error.error_count())
+            outcome = Code.VALIDATION.value
             state = DeviceState(state=DevicePresence.INIT, session="")
         if is_card_id(state.session):
             log.warning("%s wrote card data into its state; it is not kept", device)
             self._publish(self._topics.state(device), b"", retain=True)  # nor by the broker
+            outcome = Code.CARD_DATA_REFUSED.value
             state = DeviceState(state=state.state, session="")
         await self._note(device, MarkPresence(device, state.state.value, state.session))
+        what = (state.state.value, "")
+        self.traffic.note(device, "state", what, outcome, (len(payload), 0), began_s)
 
     def _read_meta(self, device: str, payload: bytes) -> DeviceMeta | None:
         """What a device says of itself; whether it is understood here counts from its very next
@@ -272,13 +288,19 @@ class Router:
             meta = DeviceMeta.model_validate_json(payload)
         except ValidationError as error:
             log.warning("%s wrote a meta that is not one: %d faults", device, error.error_count())
+            self._note_meta(device, Code.VALIDATION.value, payload)
             return None
         oldest, newest = meta.contract
         if oldest <= CONTRACT_VERSION <= newest:
             self._other_contract.discard(device)
         else:
             self._other_contract.add(device)
+        self._note_meta(device, "ok", payload)
         return meta
+
+    def _note_meta(self, device: str, outcome: str, payload: bytes) -> None:
+        sizes = (len(payload), 0)
+        self.traffic.note(device, "meta", ("", ""), outcome, sizes, self.traffic.now_s())
 
     async def _keep_meta(self, device: str, meta: DeviceMeta) -> None:
         text = meta.model_dump_json()
