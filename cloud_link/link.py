@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SUPERSEDED_POLL_S = 600.0
 RESTART_MAX_S = 60.0
+URGENT = "payments"
+"""A stream that is sent without waiting for company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class CloudLink:
         self._on_trusted_time = on_trusted_time
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self._parts: _Parts | None = None
         self._since_s = world.clock.monotonic_s()
         self._state = "unconfigured" if settings.url is None else "connecting"
@@ -86,6 +89,21 @@ class CloudLink:
 
     async def stop(self) -> None:
         """End everything; what is on its way is known by its id when it is sent again."""
+        self._closed = True
+        await self._end()
+
+    async def retry(self) -> None:
+        """Try now what waits, without the rest of a pause: the next batch, or the cloud itself."""
+        if self._closed or self._parts is None:
+            return
+        if self.up:
+            self._parts.uplink.wake(URGENT)
+            return
+        await self._end()
+        if not self._closed:
+            await self.start()
+
+    async def _end(self) -> None:
         task, self._task = self._task, None
         if task is not None:
             await cancelled(task)

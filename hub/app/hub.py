@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import shutil
 import sys
@@ -16,15 +15,20 @@ import hub
 from cloud_link.link import CloudLink, World
 from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.founding import StateLock, open_state
+from hub.app.measuring import LOOK_S, make_prober
+from hub.app.mending import make_actions
 from hub.app.messaging import Messaging
+from hub.app.names import certificate_names
 from hub.app.parts import Parts, Running
+from hub.app.periodic import Periodic
 from hub.app.reserve import Reserve
 from hub.clock import Clock, Ids, Randomness
 from hub.config import Settings
-from hub.discovery import Advertisement, Advertiser, system_addresses
+from hub.discovery import Advertisement, Advertiser
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
 from hub.health.facts import Limits
+from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
 from hub.logs import Recent
 from hub.security.authority import Authority
@@ -192,7 +196,11 @@ class Hub:
             )
         )
         self.certificates = Certificates(
-            self.settings, self.authority, self.rows, self._clock, self._names
+            self.settings,
+            self.authority,
+            self.rows,
+            self._clock,
+            lambda: certificate_names(self.settings),
         )
         await self.certificates.keep()
 
@@ -202,6 +210,7 @@ class Hub:
             trusted_wall_ms=self.opened.hub.trusted_wall_ms,
             suspect=self.opened.hub.clock_suspect,
         )
+        self._listeners.append(self.guard.notify)
         self.messaging = Messaging(
             self.settings,
             self.gate,
@@ -243,6 +252,8 @@ class Hub:
             lambda: self.advertiser,
         )
         self.parts = Parts(running, self._recent)
+        self.prober = make_prober(running, self.guard)
+        actions = ActionDesk(self.gate, make_actions(running, self.prober, self.caretaker))
         source = StatusSource(
             self.gate,
             self.parts,
@@ -251,6 +262,7 @@ class Hub:
                 free_low_bytes=self.settings.storage.min_free_mb << 20,
                 reserve_bytes=self.settings.storage.reserve_mb << 20,
             ),
+            measured=self.prober.latest,
         )
         web = self.settings.web
         self.web = WebServer(
@@ -273,6 +285,7 @@ class Hub:
             mqtt_mtls_port=lambda: self.messaging.ports.mtls,
             bridge=self.messaging.bridge,
             admit=self.messaging.admit,
+            actions=actions,
         )
         await self.web.start()
         self._later("the web server", self.web.stop)
@@ -306,6 +319,9 @@ class Hub:
         await self.caretaker.guard_disk()
         self.caretaker.start()
         self._later("the caretaker", self.caretaker.stop)
+        looking = Periodic("health-probes", LOOK_S, self.prober.look)
+        looking.start()
+        self._later("the probes", looking.stop)
 
     # -- wiring -------------------------------------------------------------------------------
 
@@ -320,15 +336,6 @@ class Hub:
             mtls_port=self.messaging.ports.mtls,
             ca_fingerprint=self.authority.fingerprint,
         )
-
-    def _names(self) -> tuple[list[str], list[str]]:
-        store = self.settings.store
-        public = list(self.settings.web.public_names)
-        names = [f"{store.hub_name}.local", store.hub_name, "localhost"]
-        addresses = ["127.0.0.1", "::1", *(one.ip for one in system_addresses())]
-        for name in public:
-            (addresses if _is_address(name) else names).append(name)
-        return names, addresses
 
     def _on_notices(self, told: Sequence[object]) -> None:
         for listen in self._listeners:
@@ -387,11 +394,3 @@ def shop_of(settings: Settings) -> Shop:
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
     )
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

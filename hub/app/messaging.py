@@ -31,7 +31,7 @@ from hub.mqtt.endpoint import (
 )
 from hub.mqtt.router import Router
 from hub.mqtt.session import HubSession, PublishRefused
-from hub.mqtt.supervisor import BrokerSupervisor
+from hub.mqtt.supervisor import BrokerState, BrokerSupervisor
 from hub.security.authority import Authority
 from hub.security.errors import SecurityError
 from hub.security.passwords import hash_password
@@ -178,6 +178,15 @@ class Messaging:
         assert self.broker is not None
         await asyncio.sleep(RELOAD_PAUSE_S)
         self.broker.reload_certificates()
+
+    async def restart_broker(self, why: str) -> None:
+        """Start our broker again, also one that waits for its next try."""
+        assert self.broker is not None
+        if self.broker.status.state is BrokerState.RUNNING:
+            self.broker.restart(why)
+            return
+        await self.broker.stop()
+        self.broker.start()
 
     def status(self) -> BrokerStatus:
         """For the status page."""

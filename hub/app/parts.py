@@ -39,6 +39,12 @@ class Cloud(Protocol):
     def status(self) -> CloudStatus:
         """How it stands."""
 
+    def check_drift(self) -> None:
+        """Compare stock with the cloud now."""
+
+    async def retry(self) -> None:
+        """Try now what waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:

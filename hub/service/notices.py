@@ -53,6 +53,11 @@ class BasketChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockTrusted:
+    """A technician says that the wall clock is right."""
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSwapped:
     """A dataset's new generation is in force, or changes were applied to it."""
 
@@ -91,6 +96,7 @@ Notice = (
     | ApprovalChanged
     | BasketChanged
     | DatasetSwapped
+    | ClockTrusted
     | HubChanged
     | AckedMoved
     | SaleMade

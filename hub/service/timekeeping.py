@@ -7,11 +7,15 @@ shorter.)  The wall clock is for people and records; ordering never depends on i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hub.clock import Clock
+from hub.service.notices import ClockTrusted
 
 JUMP_MS = 5 * 60_000
 AGREE_MS = 60_000
 BACK_TOLERANCE_MS = 2_000
+SET_MS = 1_000
 
 
 class BudgetClock:
@@ -34,12 +38,14 @@ class BudgetClock:
 class ClockGuard:
     """Watches the wall clock against the monotonic one.
 
-    ``suspect`` says why the wall clock isn't trusted, or is empty.
+    ``suspect`` says why the wall clock isn't trusted, or is empty; ``off_ms`` is the wall clock
+    less the cloud's, as far as known.
     """
 
     def __init__(self, clock: Clock, *, trusted_wall_ms: int, suspect: str) -> None:
         self._clock = clock
         self.suspect = suspect
+        self.off_ms: int | None = None
         self._wall_ms = clock.wall_ms()
         self._monotonic_s = clock.monotonic_s()
         if not suspect and self._wall_ms < trusted_wall_ms - BACK_TOLERANCE_MS:
@@ -53,18 +59,25 @@ class ClockGuard:
         wall_ms, monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()
         jump_ms = (wall_ms - self._wall_ms) - int((monotonic_s - self._monotonic_s) * 1000)
         self._wall_ms, self._monotonic_s = wall_ms, monotonic_s
+        if self.off_ms is not None and abs(jump_ms) > SET_MS:
+            self.off_ms += jump_ms
         if abs(jump_ms) > JUMP_MS:
             self.suspect = f"the clock jumped by {jump_ms // 1000} s"
         return self.suspect
 
     def compare(self, trusted_ms: int) -> str:
         """Compare with an instant from the cloud or NTP; ``suspect`` after it."""
-        off_ms = self._clock.wall_ms() - trusted_ms
+        self.off_ms = off_ms = self._clock.wall_ms() - trusted_ms
         if abs(off_ms) <= AGREE_MS:
             self.suspect = ""
         elif abs(off_ms) > JUMP_MS:
             self.suspect = f"the clock is {off_ms // 1000} s off the cloud's"
         return self.suspect
+
+    def notify(self, told: Sequence[object]) -> None:
+        """What was told after a commit: a technician's word, which the next look must not undo."""
+        if any(isinstance(notice, ClockTrusted) for notice in told):
+            self.trust()
 
     def trust(self) -> None:
         """A technician says that it is right."""

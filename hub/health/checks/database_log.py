@@ -25,8 +25,8 @@ def look(facts: Facts) -> Finding:
         level,
         f"The database's log has grown to {size(length)}.",
         "Selling goes on; look-ups become slower, and the disk fills.",
-        "Have the log emptied; if it grows again, see which program reads the database.",
-        "space.free",
+        "See which other program reads the database and end it; the log is emptied when the hub"
+        " starts.",
         detail={"size": size(length)},
     )
 

@@ -14,7 +14,7 @@ from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
-from hub.service.notices import BasketChanged, HubChanged
+from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
 from hub.service.unit import Unit
 from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
 from hub.storage.hubrow import HubRow
@@ -37,6 +37,7 @@ def trust_clock(unit: Unit, command: TrustClock) -> Nothing:
     """A technician's word ends ``clock-suspect``; the high-water mark moves to the present."""
     hubrow.keep_time(unit.tx, trusted_wall_ms=unit.now_ms, suspect="")
     unit.note("clock.trusted", "technician", {"reason": command.reason})
+    unit.tell(ClockTrusted())
     unit.tell(HubChanged())
     return Nothing()
 
