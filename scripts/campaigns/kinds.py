@@ -96,7 +96,7 @@ TOUCHING = (
         "the power fails between any two writes; NORMAL has to lose sales",
         "tests.storage.powercut",
         share=0.14,
-        least_s=20.0,
+        least_s=40.0,
     ),
 )
 """Needs real processes, sockets and disks.  The last one makes use of what the others leave."""

@@ -15,6 +15,7 @@ import logging
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -52,6 +53,7 @@ MUST_FIRE = [
     *("of-founding", "of-the-day", "power-cut-afterwards", "killed-instead-of-stopped"),
 ]
 NEVER = 1 << 40
+FEW = 2
 NAMES = {op: str(op.name).lower() for op in Op if op.name and op.bit_count() == 1}
 
 
@@ -128,7 +130,9 @@ def _count(disk: FaultDisk, way: Way, report: Report) -> int:
     return sum(getattr(done, name) for op, name in NAMES.items() if op in way.ops)
 
 
-TRIALS: dict[str, Callable[[Path, Way, int, Report], int]] = {
+Run = Callable[[Path, Way, int, Report], int]
+Todo = tuple[Run, Way, int]
+TRIALS: dict[str, Run] = {
     "day": run_day,
     "founding": found_shop,
 }
@@ -156,7 +160,8 @@ def run(report: Report, seed: int = 0, *, rare_first: bool = True) -> dict[str, 
         ]
         report.violations, report.findings = sound.violations, sound.findings
         Random(seed).shuffle(todo)
-        todo.sort(key=lambda one: rare_first and one[1] not in WAYS[:2])  # few, of every kind
+        if rare_first:
+            todo = ordered(todo)
         for trial, way, nth in todo:
             if not report.go_on():
                 break
@@ -166,6 +171,18 @@ def run(report: Report, seed: int = 0, *, rare_first: bool = True) -> dict[str, 
             report.progress()
     figures = {"days": report.trials, "operations": len(todo)}
     return report.finish(figures, MUST_FIRE)
+
+
+def ordered(todo: list[Todo]) -> list[Todo]:
+    """A few of each way, then all of the rare operations, then the many others."""
+    seen: Counter[tuple[Any, str]] = Counter()
+
+    def turn(one: Todo) -> int:
+        trial, way, _ = one
+        seen[trial, way.name] += 1
+        return 0 if seen[trial, way.name] <= FEW else 1 if way in WAYS[:2] else 2
+
+    return sorted(todo, key=turn)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ def test_a_day_with_a_failing_operation_keeps_every_promise(
     seed: int, rare_first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1, "hub")  # failing disks are what is asked for
-    days = 140 if rare_first else 80  # all of the rare ones
+    days = 170 if rare_first else 80  # all of the rare ones
     report = Report("nth-io", "days", limit=days, quiet=True)
 
     last = nthio.run(report, seed, rare_first=rare_first)
