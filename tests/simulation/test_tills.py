@@ -141,7 +141,7 @@ def test_on_a_good_day_everything_is_answered_and_the_money_is_right(tmp_path: P
         "stock counted",
         "suspended basket resumed elsewhere",
         "answered request repeated",
-        "sale repeated by another till",
+        "sale/commit repeated by another till",
         "key reused",
         "sale id reused",
         "malformed request refused",

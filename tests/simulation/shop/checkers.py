@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from hub.contract.oms_events import OUTBOX_PARKED
 from hub.storage.rows import Rows
 from tests.simulation.shop.history import Asked
 from tests.support import laws
@@ -53,6 +54,9 @@ class Checker:
         self._refused_left_nothing(rows)
         self._receipts_are_queued_once(rows)
         self._goods_are_booked_as_told(rows)
+        self._lines_count_what_came_back(rows)
+        self._a_full_disk_is_a_full_disk()
+        self._nothing_stands_in()
         self._acked_is_in_the_cloud(rows)
         self._commands_arrived(rows)
         self._cloud_is_the_same(rows)
@@ -170,6 +174,36 @@ class Checker:
                     f"{asked.operation} {asked.body[name]} moved {moved.get(asked.body[name])},"
                     f" the till asked for {wanted}"
                 )
+
+    def _lines_count_what_came_back(self, rows: Rows) -> None:
+        """Each line of each sale, against the returns of it: or it could come back once more."""
+        for row in rows.all(
+            "SELECT s.sale_id, l.line_no, l.returned_qty, l.returned_minor, coalesce(b.qty, 0),"
+            " coalesce(b.minor, 0) FROM sale_lines l JOIN sales s ON s.id = l.sale LEFT JOIN"
+            " (SELECT r.sale, k.sale_line, sum(k.qty) AS qty, sum(k.refund_minor) AS minor"
+            '  FROM return_lines k JOIN returns r ON r.id = k."return" GROUP BY 1, 2) b'
+            " ON b.sale = l.sale AND b.sale_line = l.line_no"
+            " WHERE (l.returned_qty, l.returned_minor)"
+            " IS NOT (coalesce(b.qty, 0), coalesce(b.minor, 0))"
+        ):
+            self._violated(f"a line counts other goods as returned than came back: {row}")
+
+    def _a_full_disk_is_a_full_disk(self) -> None:
+        """Nobody is sent to free space on a disk that fails, or on one that is well."""
+        told = self._world.counters.get("answer storage-full", 0)
+        if told and "disk full" not in self._shop.plan.faults:
+            self._violated(f"{told} answers say that the disk is full, and it never was")
+
+    def _nothing_stands_in(self) -> None:
+        """The cloud has the events themselves: nothing is so old that a marker takes its place."""
+        if "oms restored" in self._shop.plan.faults:
+            return  # it may ask for a place of which the hub, restored too, knows nothing
+        for source, stream, seq in self._shop.oms.look(
+            "SELECT source, stream, seq FROM events WHERE type = ?"
+            " AND json_extract(data, '$.code') = 'purged'",
+            OUTBOX_PARKED,
+        ):
+            self._violated(f"nothing but a marker stands at {seq} of {stream} of {source}")
 
     def _acked_is_in_the_cloud(self, rows: Rows) -> None:
         """What the hub won't send any more, the cloud has."""

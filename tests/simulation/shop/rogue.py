@@ -10,15 +10,26 @@ from devices.kit import KitError, Refused
 from devices.kit.codec import decode, encode, operation_of
 from hub.contract.basket import BasketView, OpenBasket
 from hub.contract.problems import Code
-from hub.contract.sale import CommitSale, SaleDone
-from tests.simulation.shop.broker import NOBODY_LISTENS, NOT_AUTHORISED
+from hub.contract.sale import CommitSale, SaleDone, VoidSale
+from hub.service.gate import command_hash
+from hub.service.records import Recorder
+from tests.simulation.shop.broker import NOBODY_LISTENS, NOT_AUTHORISED, STORE
 from tests.simulation.shop.cashier import Cashier
+from tests.simulation.shop.wallet import Job
 
 EXPIRY_S = 10
 REFUSED = 10
+ONCE: dict[str, tuple[str, ...]] = {
+    "sale/commit": ("receipt_no", "total_minor", "change_minor"),
+    "sale/void": ("voided_at_ms", "refund"),
+    "return/commit": ("total_minor", "refund"),
+}
+"""What is done once by its own id, and what of the answer is the same whoever asks."""
 WITH_PIN = ("staff/sign-in", "approval/decide")
 """A PIN is looked at before anything is written: its refusal is not remembered.  Nor is that of a
 key that looks too old, or too new, to a hub whose clock was set."""
+FORGERIES = ("seal", "device", "key", "body")
+"""In what a record is wrong; all else of it is as the simulated hub would have made it."""
 NONSENSE: tuple[tuple[str, str, str], ...] = (
     ("sale/commit", '{"sale_id"', "validation"),
     ("sale/commit", '{"sale_id":"ID","total_minor":5,"tenders":[]}', "validation"),
@@ -52,6 +63,9 @@ class Rogue:
             self._repeat_answered,
             self._repeat_refused,
             self._repeat_elsewhere,
+            self._repeat_elsewhere,
+            self._forge_record,
+            self._forge_record,
             self._reuse_key,
             self._reuse_foreign_key,
             self._reuse_sale_id,
@@ -100,24 +114,29 @@ class Rogue:
         await self._hub.request(command, operation_of(command).result, key=asked.key)
 
     async def _repeat_elsewhere(self) -> None:
-        """Another till sends the same sale: it is told of the one that there is."""
+        """Another till sends the same sale, void or return: it is told of the one that there is."""
         history = self._tap.history
-        theirs = [
-            (name, job)
-            for name, job in self._cashier.board.done
-            if name != self._cashier.name and job.address == "sale/commit"
-        ]
+        theirs: dict[str, list[tuple[str, Job]]] = {}
+        for name, job in self._cashier.board.done:
+            if name != self._cashier.name and job.address in ONCE:
+                theirs.setdefault(job.address, []).append((name, job))
         if not theirs:
             return
-        name, job = self._random.choice(theirs)
+        address = self._random.choice(sorted(theirs))
+        name, job = self._random.choice(theirs[address])
         first, restored = history.asked[(name, job.key)].result, history.restored
         command = decode(job.service, job.operation, job.body.encode())
-        done = await self._hub.request(command, SaleDone)
-        if history.restored != restored or restored:
+        answer = await self._hub.request(command, operation_of(command).result)
+        if first is None or history.restored != restored or restored:
             return
-        self._world.count("sale repeated by another till")
-        if first is not None and done.receipt_no != first["receipt_no"]:
-            self._world.violated(f"a repeated sale was made twice: {first} and {done}")
+        self._world.count(f"{address} repeated by another till")
+        done = answer.model_dump(mode="json", exclude_none=True)
+        differing = [field for field in ONCE[address] if done.get(field) != first.get(field)]
+        if differing:
+            self._world.violated(
+                f"{address} was asked by {name}, then by {self._cashier.name}; {differing} differ:"
+                f" {first} and {done}"
+            )
 
     async def _reuse_key(self) -> None:
         """Another body under a key that was answered."""
@@ -192,15 +211,35 @@ class Rogue:
         self._tap.attack(self._cashier.name, key, encode(other), "sale id reused", codes)
         await self._hub.request(other, SaleDone, key=key)
 
+    async def _forge_record(self) -> None:
+        """A record that isn't the hub's word on this very request tells it nothing: the void of a
+        sale that never was is refused as if it came alone."""
+        name, key = self._cashier.name, self._hub.new_key()
+        command = VoidSale(sale_id=self._hub.ids.uuid7(), reason="forged")
+        kind = self._random.choice(FORGERIES)
+        recorder = Recorder(bytes(32) if kind != "seal" else bytes(31) + b"\1", STORE)
+        record = recorder.make(
+            "till-99" if kind == "device" else name,
+            self._hub.new_key() if kind == "key" else key,
+            bytes(32) if kind == "body" else command_hash(command),
+            (),
+            json.dumps({"sale_id": command.sale_id, "voided_at_ms": 1, "refund": []}),
+        )
+        self._tap.attack(name, key, encode(command), f"record with a wrong {kind}", ("not-found",))
+        await self._publish(key, f"{command.service}/{command.operation}", encode(command), record)
+
+    async def _publish(self, key: str, address: str, raw: bytes, record: str | None = None) -> None:
+        link = await self._hub.session.link()
+        topic = self._hub.session.topics.request(self._cashier.name, *address.split("/"))
+        correlation = self._hub.ids.uuid7()
+        link.publish(topic, raw, correlation=correlation, key=key, expiry_s=EXPIRY_S, record=record)
+
     async def _nonsense(self) -> None:
         address, body, code = self._random.choice(NONSENSE)
         raw = body.replace("ID", self._hub.ids.uuid7()).encode("latin-1")
         name, key = self._cashier.name, self._hub.new_key()
         self._tap.attack(name, key, raw, "malformed request refused", (code,))
-        link = await self._hub.session.link()
-        topic = self._hub.session.topics.request(name, *address.split("/"))
-        correlation = self._hub.ids.uuid7()
-        link.publish(topic, raw, correlation=correlation, key=key, expiry_s=EXPIRY_S)
+        await self._publish(key, address, raw)
 
     async def _foreign_topic(self) -> None:
         """Ask in another device's name: the broker doesn't pass it on."""

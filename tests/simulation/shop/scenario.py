@@ -31,6 +31,8 @@ LOOK_S = 1_800.0
 NEEDS_DISK = frozenset(
     {"disk error", "disk full", "hub without power", "hub dies at a crash point"}
 )
+LOOK_AGAIN_S = 90.0
+"""After a restore, as whoever did it would: by then something was sold."""
 REST_S = 12 * 3_600.0
 REST_LOOK_S = 30.0
 KEEPALIVE_S = 240.0
@@ -249,6 +251,8 @@ class Scenario:
         self.hub.restore(copy)
         await asyncio.sleep(60)
         self.supervisor.release("hub")
+        await asyncio.sleep(LOOK_AGAIN_S)
+        await self.page.look()
 
     async def set_oms_back(self, after_s: float) -> None:
         """Take a copy of the OMS's database, and put it back later."""
