@@ -25,6 +25,8 @@ from hub.contract.local import (
     RecentError,
     StorageStatus,
 )
+from hub.health.facts import NOTHING_MEASURED, Measured
+from hub.health.mending import Action, ActionDesk
 from hub.health.status import StatusSource, storage_status
 from hub.security.authority import Authority
 from hub.security.renewal import Nonces
@@ -136,6 +138,13 @@ class FakeParts:
 
 
 @dataclass
+class Pretended:
+    """What the probes are said to have found."""
+
+    value: Measured = NOTHING_MEASURED
+
+
+@dataclass
 class HubParts:
     """What a test may touch."""
 
@@ -150,6 +159,7 @@ class HubParts:
     run: Path
     web: WebServer
     admin: AdminSocket
+    measured: Pretended
 
     @property
     def base(self) -> str:
@@ -198,6 +208,7 @@ async def hub_parts(
     bridge: Any = None,
     idle_s: int = 900,
     on_notices: Any = None,
+    actions: Sequence[Action] = (),
 ) -> AsyncIterator[HubParts]:
     """The parts, running; everything is closed afterwards."""
     clock = clock or SystemClock()
@@ -239,7 +250,14 @@ async def hub_parts(
             )
             authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
             parts = FakeParts(clock, database)
-            status = StatusSource(gate, parts, started_at_ms=clock.wall_ms())
+            measured = Pretended()
+            status = StatusSource(
+                gate,
+                parts,
+                started_at_ms=clock.wall_ms(),
+                measured=lambda: measured.value,
+            )
+            desk = ActionDesk(gate, actions)
             nonces = Nonces(clock, randomness)
             web = WebServer(
                 WebConfig(bind="127.0.0.1", port=0, idle_s=idle_s, bounds=bounds or Bounds()),
@@ -253,6 +271,7 @@ async def hub_parts(
                 mqtt_password_port=lambda: 8883,
                 mqtt_mtls_port=lambda: 8884,
                 bridge=bridge,
+                actions=desk,
             )
             admin = AdminSocket(
                 run / SOCKET_NAME,
@@ -262,12 +281,24 @@ async def hub_parts(
                 technician=web.technician,
                 url=lambda: f"https://127.0.0.1:{web.port}/",
                 bounds=admin_bounds or BOUNDS,
+                actions=desk,
             )
             await web.start()
             await admin.start()
             try:
                 yield HubParts(
-                    gate, writer, notices, authority, parts, status, nonces, state, run, web, admin
+                    gate,
+                    writer,
+                    notices,
+                    authority,
+                    parts,
+                    status,
+                    nonces,
+                    state,
+                    run,
+                    web,
+                    admin,
+                    measured,
                 )
             finally:
                 await admin.stop()

@@ -297,6 +297,7 @@ class Hub:
             desk=self.web.desk,
             technician=self.web.technician,
             url=lambda: f"https://{self.parts.host()}:{self.web.port}/",
+            actions=actions,
         )
         await self.admin.start()
         self._later("the admin socket", self.admin.stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -56,6 +57,14 @@ class AdminClient:
         """:class:`hub.contract.local.HubStatus` as JSON, made now."""
         return self._ask("GET", "/status", None, None)
 
+    def actions(self) -> Any:
+        """:class:`hub.contract.health.Actions` as JSON."""
+        return self._ask("GET", "/api/1/actions", None, None)
+
+    def act(self, key: str) -> Any:
+        """Have the hub mend itself; :class:`hub.contract.health.ActionDone` as JSON."""
+        return self._ask("POST", f"/api/1/actions/{key}", {}, None)
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None, key: str | None) -> Any:
         headers = {"Connection": "close"}
         if body is not None:
@@ -89,9 +98,14 @@ def ask_hub(service: str, operation: str, body: dict[str, Any] | None = None) ->
 
 def hub_status() -> Any:
     """The running hub's status; errors end the command in words."""
+    return asked(AdminClient.status)
+
+
+def asked(what: Callable[[AdminClient], Any]) -> Any:
+    """What the hub that the settings name answers; errors end the command in words."""
     client = admin_client()
     try:
-        return client.status()
+        return what(client)
     except AdminRefused as refused:
         fail(str(refused))
     except OSError as error:

@@ -24,6 +24,8 @@ class Entry:
 
 COMMANDS = (
     Entry("run", "run", "Run the hub until it is told to stop."),
+    Entry("status", "status", "How the hub is, and what needs somebody."),
+    Entry("mend", "mend", "Have the hub mend itself."),
     Entry("config", "config", "Check, show and explain the settings."),
     Entry("pair", "pair", "Open pairing: a one-time code and its QR."),
     Entry("devices", "devices", "List, rename and revoke devices."),

@@ -19,6 +19,7 @@ from aiohttp import web
 from hub.contract.admin import OpenPairing
 from hub.contract.base import Outgoing
 from hub.contract.problems import Code, refuse
+from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Request
@@ -54,6 +55,7 @@ class AdminSocket:
         desk: PairingDesk,
         technician: TechnicianCode,
         url: Callable[[], str],
+        actions: ActionDesk | None = None,
         max_body_bytes: int = 262_144,
         bounds: Bounds = BOUNDS,
     ) -> None:
@@ -63,6 +65,7 @@ class AdminSocket:
         self._desk = desk
         self._technician = technician
         self._url = url
+        self._actions = actions or ActionDesk(gate)
         self._max_body_bytes = max_body_bytes
         self._bounds = bounds
         self._runner: web.AppRunner | None = None
@@ -74,6 +77,8 @@ class AdminSocket:
         app.router.add_get("/status", self._show_status)
         app.router.add_post("/api/1/technician/open", self._open_technician)
         app.router.add_post("/api/1/pairing/open", self._open_pairing)
+        app.router.add_get("/api/1/actions", self._list_actions)
+        app.router.add_post("/api/1/actions/{key}", self._act)
         app.router.add_post("/api/1/{service}/{operation}", self._operation)
         runner = web.AppRunner(
             app,
@@ -127,6 +132,12 @@ class AdminSocket:
     async def _open_pairing(self, request: web.Request) -> web.Response:
         command = await answers.read_model(request, OpenPairing, self._bounds.body_s)
         return answers.answer(await self._desk.open(_caller(request), command))
+
+    async def _list_actions(self, _request: web.Request) -> web.Response:
+        return answers.answer(self._actions.listed())
+
+    async def _act(self, request: web.Request) -> web.Response:
+        return answers.answer(await self._actions.run(_caller(request), request.match_info["key"]))
 
     async def _operation(self, request: web.Request) -> web.Response:
         body = await answers.read_body(request, self._bounds.body_s)
