@@ -1,14 +1,22 @@
 // Talking to the hub: one place for cookies' companion (the CSRF token), errors and the stream.
 
+import { t } from "./kit/t.js";
+
 export class Refused extends Error {
   constructor(problem, status) {
-    super(problem.detail || problem.title || "The hub refused this.");
+    super(problem.detail || problem.title || t("refused"));
     this.status = status;
     this.code = problem.code || "";
   }
 }
 
 let csrf = "";
+let signedOut = () => {};
+
+// What to do when the hub says that nobody is signed in any more.
+export function onSignedOut(act) {
+  signedOut = act;
+}
 
 async function call(method, path, body, headers = {}) {
   let answer;
@@ -26,12 +34,21 @@ async function call(method, path, body, headers = {}) {
       redirect: "error",
     });
   } catch {
-    throw new Refused({ detail: "The hub can't be reached. Check the network, then try again." }, 0);
+    throw new Refused({ detail: t("unreachable") }, 0);
   }
   const json = (answer.headers.get("Content-Type") || "").includes("json");
   const content = json ? await answer.json() : {};
   if (!answer.ok) throw new Refused(content, answer.status);
   return content;
+}
+
+async function member(...wanted) {
+  try {
+    return await call(...wanted);
+  } catch (error) {
+    if (error.status === 401) signedOut();
+    throw error;
+  }
 }
 
 // The session as the hub sees it, or null; asking counts as being here.
@@ -55,14 +72,24 @@ export async function signOut() {
   csrf = "";
 }
 
-export const openPairing = (body) => call("POST", "/api/1/pairing/open", body);
+// Reads something; values that are empty stay out of the address.
+export function read(path, query = {}) {
+  const asked = new URLSearchParams(
+    Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null),
+  ).toString();
+  return member("GET", asked ? `${path}?${asked}` : path);
+}
+
+export const post = (path, body = {}) => member("POST", path, body);
+
+export const openPairing = (body) => post("/api/1/pairing/open", body);
 
 // A change with a key of its own: sent again after a lost answer it has one effect.  The prefix
 // keeps random digits from passing for a UUID with a time in it.
 export function change(service, operation, body) {
   const key = "page-" + Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) =>
     one.toString(16).padStart(2, "0")).join("");
-  return call("POST", `/api/1/${service}/${operation}`, body, { "Idempotency-Key": key });
+  return member("POST", `/api/1/${service}/${operation}`, body, { "Idempotency-Key": key });
 }
 
 const SILENCE_MS = 25000;

@@ -1,87 +1,97 @@
-// The page: sign-in, the live board, and what a technician does on it.
+// The page: who is signed in, which page is shown, and the hub's picture for it.
 
 import * as api from "./api.js";
-import { show } from "./view.js";
-import { span } from "./text.js";
+import { el } from "./kit/dom.js";
+import { speak, t } from "./kit/t.js";
+import { pages } from "./pages/index.js";
+import * as shell from "./shell.js";
+import { showSignIn } from "./signin.js";
+import { forget, state, take } from "./state.js";
 
-const by = (id) => document.getElementById(id);
 const AWAY_MS = 60000;
+const main = document.getElementById("main");
 
 let stop = null;
-let picture = null;
-let hubAheadMs = 0;
-let pairing = null;
-let chosen = null;
+let current = null;
+let shownHash = null;
 
-const hubNowMs = () => Date.now() + hubAheadMs;
+function leave() {
+  current?.view.close?.();
+  current = null;
+  shownHash = null;
+}
+
+// The address: #/page/what.
+function wanted() {
+  const [id, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const page = pages.find((one) => one.id === id) || pages[0];
+  return { page, what: rest.map(decodeURIComponent).join("/") };
+}
+
+function route() {
+  if (!state.picture || location.hash === shownHash) return;
+  const { page, what } = wanted();
+  const again = current !== null;
+  leave();
+  shownHash = location.hash;
+  const root = el("div", { class: `page page-${page.id}`, id: `page-${page.id}` });
+  main.replaceChildren(root);
+  current = { page, view: page.open(root, what) };
+  shell.choose(page.id);
+  draw();
+  if (again) {
+    window.scrollTo(0, 0);
+    (root.querySelector("h1") || main).focus({ preventScroll: true });
+  }
+}
+
+function draw() {
+  if (!state.picture) return;
+  shell.drawShell();
+  current?.view.draw?.();
+  title();
+}
+
+function title() {
+  const { picture } = state;
+  const bad = picture.health ? picture.health.reasons.length : picture.problems.length;
+  const name = current ? `${t(`nav.${current.page.id}`)} · ${picture.store_name}` : picture.store_name;
+  const text = bad ? `(${bad}) ${name}` : name;
+  if (document.title !== text) document.title = text;
+}
 
 function toSignIn(text = "") {
   stop?.();
   stop = null;
-  picture = null;
+  leave();
+  forget();
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  by("board").hidden = true;
-  by("sign-out").hidden = true;
-  by("lost").hidden = true;
-  by("sign-in").hidden = false;
-  by("sign-in-error").textContent = text;
-  by("code").value = "";
-  by("code").focus();
+  document.getElementById("tray").replaceChildren();
+  shell.frame(false);
+  document.title = t("signin.title");
+  showSignIn(main, text, toBoard);
 }
 
 function toBoard() {
-  by("sign-in").hidden = true;
-  by("sign-out").hidden = false;
   stop?.();
+  main.replaceChildren(el("p", { class: "waiting", role: "status" }, t("looking")));
+  shell.frame(true);
   stop = api.follow({
-    status: (news) => {
-      by("lost").hidden = true;
-      by("board").hidden = false;
-      hubAheadMs = news.time_ms - Date.now();
-      picture = news;
+    status: (picture) => {
+      take(picture);
+      route();
       draw();
     },
-    lost: () => { by("lost").hidden = false; },
-    signedOut: () => toSignIn("You were signed out. Sign in with a new code."),
+    lost: () => {
+      state.connected = false;
+      if (state.picture) draw();
+      else shell.lostBeforeAnything();
+    },
+    signedOut: () => toSignIn(t("signedout")),
   });
 }
 
-function draw() {
-  if (!picture) return;
-  show(picture, hubNowMs(), [
-    ["Rename", "plain", askName],
-    ["New key", "plain", askKey],
-    ["Revoke", "danger", askRevoke],
-  ]);
-  drawPairing();
-}
-
-// Forms -------------------------------------------------------------------------------------------
-
-function onSubmit(form, errorId, act) {
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const error = by(errorId);
-    const button = form.querySelector("button[type=submit]");
-    error.textContent = "";
-    button.disabled = true;
-    try {
-      await act(new FormData(form));
-    } catch (refused) {
-      if (refused.status === 401) toSignIn("You were signed out. Sign in with a new code.");
-      else error.textContent = refused.message;
-    } finally {
-      button.disabled = false;
-    }
-  });
-}
-
-onSubmit(by("sign-in-form"), "sign-in-error", async (fields) => {
-  await api.signIn(fields.get("code"));
-  toBoard();
-});
-
-by("sign-out").addEventListener("click", async () => {
+document.getElementById("sign-out").addEventListener("click", async () => {
   try {
     await api.signOut();
     toSignIn();
@@ -90,115 +100,24 @@ by("sign-out").addEventListener("click", async () => {
   }
 });
 
-for (const button of document.querySelectorAll("[data-close]")) {
-  button.addEventListener("click", () => button.closest("dialog").close());
-}
-
-// Pairing -----------------------------------------------------------------------------------------
-
-by("pair").addEventListener("click", () => {
-  pairing = null;
-  by("pair-form").reset();
-  by("pair-error").textContent = "";
-  by("pair-form").hidden = false;
-  by("pair-code").hidden = true;
-  by("pair-dialog").showModal();
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
 });
-
-onSubmit(by("pair-form"), "pair-error", async (fields) => {
-  const opened = await api.openPairing({ kind: fields.get("kind"), name: fields.get("name").trim() });
-  showCode(opened, null);
-});
-
-by("pair-dialog").addEventListener("close", () => {
-  pairing = null;
-  by("pair-code-text").textContent = "";
-  by("pair-qr").replaceChildren();
-});
-
-function showCode(opened, rekeyed) {
-  pairing = {
-    endsMs: Date.now() + opened.expires_in_s * 1000,
-    openedMs: hubNowMs(),
-    known: new Map((picture?.devices || []).map((one) => [one.device_id, one.paired_at_ms])),
-    rekeyed,
-  };
-  by("pair-form").hidden = true;
-  by("pair-code").hidden = false;
-  by("pair-code-text").textContent = opened.code;
-  by("pair-where").textContent = `at ${opened.url}`;
-  const svg = new DOMParser().parseFromString(opened.qr_svg, "image/svg+xml").documentElement;
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", "QR code with the hub's address and the pairing code");
-  by("pair-qr").replaceChildren(document.importNode(svg, true));
-  drawPairing();
-  if (!by("pair-dialog").open) by("pair-dialog").showModal();
-}
-
-function drawPairing() {
-  if (!pairing) return;
-  const fresh = (picture?.devices || []).find((one) => one.status === "paired"
-    && one.paired_at_ms !== pairing.known.get(one.device_id)
-    && (!pairing.rekeyed || pairing.rekeyed === one.device_id));
-  const leftMs = pairing.endsMs - Date.now();
-  let text = `Waiting for the device. Valid for ${span(leftMs)}.`;
-  if (leftMs <= 0) text = "This code has expired. Close this and open pairing again.";
-  if (fresh) text = `${fresh.name} (${fresh.device_id}) is paired.`;
-  if (by("pair-state").textContent !== text) by("pair-state").textContent = text;
-}
-
-// Devices -----------------------------------------------------------------------------------------
-
-function askName(device) {
-  chosen = device;
-  by("rename-title").textContent = `Rename ${device.name}`;
-  by("rename-error").textContent = "";
-  by("rename-name").value = device.name;
-  by("rename-dialog").showModal();
-}
-
-onSubmit(by("rename-form"), "rename-error", async (fields) => {
-  await api.change("device", "rename", { device_id: chosen.device_id, name: fields.get("name").trim() });
-  by("rename-dialog").close();
-});
-
-function askRevoke(device) {
-  chosen = device;
-  by("revoke-title").textContent = `Revoke ${device.name}?`;
-  by("revoke-error").textContent = "";
-  by("revoke-form").reset();
-  by("revoke-dialog").showModal();
-}
-
-onSubmit(by("revoke-form"), "revoke-error", async (fields) => {
-  await api.change("device", "revoke", { device_id: chosen.device_id, reason: fields.get("reason").trim() });
-  by("revoke-dialog").close();
-});
-
-async function askKey(device) {
-  try {
-    const opened = await api.openPairing({
-      kind: device.kind, name: device.name, rekey_device_id: device.device_id,
-    });
-    showCode(opened, device.device_id);
-  } catch (refused) {
-    if (refused.status === 401) toSignIn("You were signed out. Sign in with a new code.");
-    else window.alert(refused.message);
-  }
-}
-
-// Life --------------------------------------------------------------------------------------------
-
-setInterval(draw, 1000);
 
 let saidHereMs = 0;
 function here() {
   if (!stop || Date.now() - saidHereMs < AWAY_MS) return;
   saidHereMs = Date.now();
-  api.session().then((found) => { if (!found) toSignIn("You were signed out."); }, () => {});
+  api.session().then((found) => { if (!found) toSignIn(t("signedout")); }, () => {});
 }
 for (const what of ["pointerdown", "keydown"]) document.addEventListener(what, here, { passive: true });
 
+speak(document.documentElement);
+shell.build(pages);
+window.addEventListener("hashchange", route);
+setInterval(draw, 1000);
+api.onSignedOut(() => toSignIn(t("signedout")));
 api.session().then(
   (found) => (found ? toBoard() : toSignIn()),
   (refused) => toSignIn(refused.message),

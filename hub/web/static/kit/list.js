@@ -1,0 +1,98 @@
+// Lists that are read from the hub page by page, search boxes, and looking again from time to time.
+
+import { el, show } from "./dom.js";
+import { icon } from "./icons.js";
+import { button, trouble } from "./parts.js";
+import { t } from "./t.js";
+
+// load(cursor) gives [items, next cursor or nothing]; draw(items) shows all that were read.
+// restart() reads from the beginning; what an older reading brings is dropped.
+export function pagedList({ load, draw, none }) {
+  const top = el("div");
+  const rest = el("div", { class: "more-row" });
+  const nothing = el("div");
+  let items = [];
+  let turn = 0;
+
+  function end(next) {
+    show(rest, Boolean(next));
+    if (next) rest.replaceChildren(button(t("list.more"), "plain", () => grow(next)));
+  }
+
+  async function grow(cursor) {
+    const mine = (turn += 1);
+    top.replaceChildren();
+    try {
+      const [found, next] = await load(cursor);
+      if (mine !== turn) return;
+      items = cursor ? [...items, ...found] : found;
+      draw(items);
+      nothing.replaceChildren(...(items.length ? [] : [none()]));
+      end(next);
+    } catch (error) {
+      if (mine === turn && error.status !== 401) top.replaceChildren(trouble(error, () => grow(cursor)));
+    }
+  }
+
+  return {
+    top, nothing, rest,
+    restart: () => grow(undefined),
+    stop: () => { turn += 1; },
+  };
+}
+
+const PAUSE_MS = 300;
+
+// act(text) once the person stopped typing.
+export function searchBox(label, placeholder, act, value = "") {
+  let waiting = 0;
+  const input = el("input", {
+    type: "search", "aria-label": label, placeholder, autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
+    on: {
+      input: () => {
+        clearTimeout(waiting);
+        waiting = setTimeout(() => act(input.value.trim()), PAUSE_MS);
+      },
+    },
+  });
+  input.value = value;
+  return { node: el("div", { class: "search" }, icon("search"), input), input };
+}
+
+export function choice(label, options, act, value) {
+  const made = el("select", { "aria-label": label, on: { change: () => act(made.value) } },
+    options.map(([key, text]) => el("option", { value: key }, text)));
+  if (value !== undefined) made.value = value;
+  return made;
+}
+
+// Does `act` now and every so often, one after the other, and not while nobody looks; gives its end.
+export function every(pauseMs, act) {
+  let timer = 0;
+  let over = false;
+  async function turn() {
+    if (!document.hidden) await act();
+    if (!over) timer = setTimeout(turn, pauseMs);
+  }
+  turn();
+  return () => {
+    over = true;
+    clearTimeout(timer);
+  };
+}
+
+// A part of a page that is read once: waiting, then what `build` makes of it, or the trouble.
+export function readInto(root, read, build) {
+  let over = false;
+  async function go() {
+    root.replaceChildren(el("p", { class: "waiting", role: "status" }, t("looking")));
+    try {
+      const found = await read();
+      if (!over) root.replaceChildren(...[build(found)].flat().filter(Boolean));
+    } catch (error) {
+      if (!over && error.status !== 401) root.replaceChildren(trouble(error, go));
+    }
+  }
+  const done = go();
+  return { done, again: go, stop: () => { over = true; } };
+}

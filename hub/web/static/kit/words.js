@@ -1,0 +1,58 @@
+// How numbers and times read.
+
+import { locale, t } from "./t.js";
+
+export function money(minor, currency) {
+  const format = new Intl.NumberFormat(locale, { style: "currency", currency });
+  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+}
+
+export const count = (value) => new Intl.NumberFormat(locale).format(value);
+
+export const decimal = (value, digits = 1) =>
+  new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+
+export function bytes(value) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let size = value;
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${decimal(size, size >= 10 || unit === 0 ? 0 : 1)} ${units[unit]}`;
+}
+
+const unit = (value, name) => new Intl.NumberFormat(locale, {
+  style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0,
+}).format(value);
+
+// How long, in the largest unit that still says something.
+export function span(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 90) return unit(seconds, "second");
+  if (seconds < 5400) return unit(Math.floor(seconds / 60), "minute");
+  if (seconds < 172800) return unit(Math.floor(seconds / 3600), "hour");
+  return unit(Math.floor(seconds / 86400), "day");
+}
+
+export const ago = (ms) => (ms < 5000 ? t("time.now") : t("time.ago", { span: span(ms) }));
+
+export const clock = (ms) =>
+  new Date(ms).toLocaleTimeString(locale, { timeStyle: "short" });
+
+export const exact = (ms) =>
+  new Date(ms).toLocaleTimeString(locale, { timeStyle: "medium" });
+
+export const day = (ms) =>
+  new Date(ms).toLocaleDateString(locale, { dateStyle: "medium" });
+
+// The time of today, or date and time of another day.
+export function moment(ms, nowMs = Date.now()) {
+  const same = new Date(ms).toDateString() === new Date(nowMs).toDateString();
+  return same ? clock(ms)
+    : new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+}
+
+// A device's id reads the same in a text of any direction.
+export const isolated = (text) => `\u2068${text}\u2069`;

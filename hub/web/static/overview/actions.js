@@ -1,0 +1,47 @@
+// What the hub can mend itself: the list, asking first, doing it, and what came of it.
+
+import * as api from "../api.js";
+import { ask, say } from "../kit/dialog.js";
+import { t } from "../kit/t.js";
+
+let known = new Map();
+let reading = null;
+
+// The actions by key; read once a visit, and again when one is offered that isn't known.
+export function readActions() {
+  reading ??= api.read("/api/1/actions").then(
+    (found) => { known = new Map(found.actions.map((one) => [one.key, one])); },
+    () => { reading = null; },
+  );
+  return reading;
+}
+
+export const actionOf = (key) => known.get(key) || null;
+
+export function forgetActions() {
+  known = new Map();
+  reading = null;
+}
+
+// Asks, does it, says what came of it: {text, tone}, or null when the person thought better of it.
+export async function run(action) {
+  if (action.confirm || action.disturbs) {
+    const yes = await ask({
+      title: action.title,
+      text: [action.what, action.disturbs ? t("action.disturbs") : "", action.confirm],
+      yes: action.title,
+      no: t("action.not"),
+      tone: action.disturbs ? "danger" : "primary",
+    });
+    if (!yes) return null;
+  }
+  try {
+    const done = await api.post(`/api/1/actions/${encodeURIComponent(action.key)}`);
+    const tone = done.outcome === "nothing-to-do" ? "notice" : "good";
+    say(done.text, tone);
+    return { text: done.text, tone };
+  } catch (refused) {
+    if (refused.status !== 401) say(refused.message, "bad");
+    return { text: refused.message, tone: "bad" };
+  }
+}

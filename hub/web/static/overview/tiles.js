@@ -1,0 +1,190 @@
+// The figures below the verdict: sales, cloud, outbox, devices, the box.
+
+import { el, keyed, put, redraw, show } from "../kit/dom.js";
+import { card, pill } from "../kit/parts.js";
+import { t, word } from "../kit/t.js";
+import { ago, bytes, count, decimal, isolated, moment, money, span } from "../kit/words.js";
+
+export const CLOUD_TONE = {
+  up: "good", connecting: "warn", down: "warn", refused: "bad", superseded: "bad", unconfigured: "idle",
+};
+const BROKER_TONE = {
+  running: "good", external: "good", starting: "warn", backoff: "bad", stopped: "bad",
+};
+const DISCOVERY_TONE = { announced: "good", waiting: "warn", degraded: "warn", off: "idle" };
+export const PRESENCE_TONE = {
+  ready: "good", init: "warn", sleeping: "idle", disconnected: "idle", lost: "bad", unknown: "idle",
+};
+
+export function sales(link) {
+  const total = el("p", { class: "big-figure", id: "sales-total" });
+  const made = card(t("sales.today"), { name: "sales", wide: true, link });
+  made.heading.after(total);
+  return {
+    node: made.node,
+    draw(picture, nowMs) {
+      const day = picture.sales;
+      put(total, money(day.total_minor, day.currency));
+      made.draw({
+        facts: [
+          [t("sales.count"), count(day.count)],
+          [t("sales.last"), day.last_at_ms ? ago(nowMs - day.last_at_ms) : t("sales.none")],
+          [t("sales.rate"), decimal(day.per_minute)],
+          [t("sales.returned"), money(day.returned_minor, day.currency)],
+          [t("sales.voided"), count(day.voided)],
+        ],
+      });
+    },
+  };
+}
+
+export function cloud(link) {
+  const made = card(t("cloud.title"), { name: "cloud", link });
+  return {
+    node: made.node,
+    draw({ cloud: now }, nowMs) {
+      made.draw({
+        tone: CLOUD_TONE[now.state] || "warn",
+        state: word("cloud.state", now.state),
+        lead: now.detail || (now.state === "up" ? t("cloud.for", { span: span(nowMs - now.since_ms) }) : ""),
+        facts: [
+          [t("cloud.address"), now.url],
+          [t("cloud.success"), now.last_success_at_ms ? ago(nowMs - now.last_success_at_ms) : t("never")],
+          [t("cloud.importing"), now.importing],
+          [t("cloud.drift"), now.drift ? t("cloud.drift.many", { n: now.drift }) : ""],
+        ],
+      });
+    },
+  };
+}
+
+function outboxState(outbox) {
+  if (outbox.parked) return ["warn", t("outbox.state.parked")];
+  return outbox.depth ? ["idle", t("outbox.state.waiting")] : ["good", t("outbox.state.empty")];
+}
+
+export function outbox(link) {
+  const made = card(t("outbox.title"), { name: "outbox", link });
+  return {
+    node: made.node,
+    draw({ outbox: now }, nowMs) {
+      const [tone, state] = outboxState(now);
+      made.draw({
+        tone,
+        state,
+        lead: now.depth ? t("outbox.depth", { n: now.depth }) : t("outbox.sent"),
+        facts: [
+          [t("outbox.oldest"), now.oldest_at_ms ? span(nowMs - now.oldest_at_ms) : ""],
+          [t("outbox.parked"), now.parked ? count(now.parked) : ""],
+        ],
+      });
+    },
+  };
+}
+
+const SHOWN = 6;
+const ORDER = ["lost", "init", "unknown", "disconnected", "sleeping", "ready"];
+
+export function devices(link) {
+  const list = el("ul", { class: "mini-list" });
+  const rest = el("p", { class: "quiet" });
+  const made = card(t("devices.title"), { name: "devices-tile", link });
+  made.list.replaceWith(list, rest);
+  return {
+    node: made.node,
+    draw(picture) {
+      const paired = picture.devices.filter((one) => one.status === "paired");
+      const online = paired.filter((one) => one.presence === "ready").length;
+      const lost = paired.some((one) => one.presence === "lost");
+      made.draw({
+        tone: lost ? "bad" : online ? "good" : "idle",
+        state: paired.length ? t("devices.online", { online, n: paired.length }) : "",
+        lead: paired.length ? "" : t("devices.none"),
+      });
+      const sorted = [...paired].sort((a, b) => ORDER.indexOf(a.presence) - ORDER.indexOf(b.presence));
+      keyed(list, sorted.slice(0, SHOWN), (one) => one.device_id, () => {
+        const name = el("span", { class: "mini-name" });
+        const state = pill();
+        return {
+          node: el("li", {}, name, state.node),
+          draw(one) {
+            put(name, one.name);
+            state.draw(word("presence", one.presence), PRESENCE_TONE[one.presence] || "warn");
+          },
+        };
+      });
+      put(rest, paired.length > SHOWN ? t("devices.more", { n: paired.length - SHOWN }) : "");
+      show(rest, paired.length > SHOWN);
+    },
+  };
+}
+
+function brokerState(broker) {
+  if (!broker.connected && broker.state === "running") return ["bad", t("broker.state.deaf")];
+  return [BROKER_TONE[broker.state] || "warn", word("broker.state", broker.state)];
+}
+
+// Two parts and the disk in one card: a line each.
+export function box() {
+  const made = card(t("box.title"), { name: "box-tile" });
+  const parts = el("ul", { class: "part-list" });
+  made.list.before(parts);
+  return {
+    node: made.node,
+    draw(picture, nowMs) {
+      const { broker, discovery, storage } = picture;
+      const [brokerTone, brokerText] = brokerState(broker);
+      const rows = [
+        ["broker", t("broker.title"), brokerTone, brokerText, broker.detail],
+        ["discovery", t("discovery.title"), DISCOVERY_TONE[discovery.state] || "warn",
+          word("discovery.state", discovery.state), discovery.name || discovery.detail],
+        ["storage", t("storage.title"), storage.state === "ok" ? "good" : "bad",
+          word("storage.state", storage.state), t("storage.free", { size: bytes(storage.free_bytes) })],
+      ];
+      keyed(parts, rows, ([key]) => key, ([key, title]) => {
+        const state = pill();
+        const sub = el("span", { class: "quiet" });
+        return {
+          node: el("li", { "data-part": key }, el("span", { class: "part-name" }, title), state.node, sub),
+          draw([, , tone, text, detail]) {
+            state.draw(text, tone);
+            put(sub, detail);
+            show(sub, Boolean(detail));
+          },
+        };
+      });
+      made.draw({
+        facts: [
+          [t("box.addresses"), discovery.addresses.map(isolated).join(", ")],
+          [t("box.version"), picture.version],
+          [t("box.running"), span(nowMs - picture.started_at_ms)],
+        ],
+      });
+    },
+  };
+}
+
+const LOG_SHOWN = 5;
+
+export function warnings(link) {
+  const list = el("ul", { class: "log-list", id: "log-list" });
+  const none = el("p", { class: "quiet" }, t("log.none"));
+  const made = card(t("log.title"), { name: "log", link });
+  made.list.replaceWith(list, none);
+  return {
+    node: made.node,
+    draw(picture, nowMs) {
+      const shown = picture.errors.slice(0, link ? LOG_SHOWN : undefined);
+      show(none, shown.length === 0);
+      redraw(list, shown, () => shown.map((one) => {
+        const level = pill(word("log.level", one.level), one.level === "warning" ? "warn" : "bad");
+        return el("li", {},
+          el("div", { class: "log-meta" }, level.node,
+            el("time", { datetime: new Date(one.at_ms).toISOString() }, moment(one.at_ms, nowMs)),
+            el("span", {}, one.source)),
+          el("p", {}, one.text));
+      }));
+    },
+  };
+}
+

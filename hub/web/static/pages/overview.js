@@ -1,0 +1,44 @@
+// Overview: the verdict, what is wrong and what to do; then the figures.
+
+import { el } from "../kit/dom.js";
+import { t } from "../kit/t.js";
+import { readActions } from "../overview/actions.js";
+import { problems } from "../overview/problems.js";
+import { readiness } from "../overview/readiness.js";
+import * as tiles from "../overview/tiles.js";
+import { healthOf, verdict } from "../overview/verdict.js";
+import { way } from "../overview/way.js";
+import { hubNowMs, state } from "../state.js";
+import { linkTo } from "./links.js";
+
+function open(root) {
+  const top = verdict();
+  const bad = problems();
+  const strip = way();
+  const ready = readiness();
+  const cards = [
+    tiles.sales(linkTo("sales", t("sales.link"))),
+    tiles.cloud(linkTo("cloud", t("cloud.link"))),
+    tiles.outbox(linkTo("cloud", t("outbox.link"))),
+    tiles.devices(linkTo("devices", t("devices.link"))),
+    tiles.box(),
+    tiles.warnings(linkTo("logs", t("log.link"))),
+  ];
+  root.append(top.node, bad.node, strip.node,
+    el("div", { class: "board" }, ready.node, cards.map((one) => one.node)));
+  readActions();
+  return {
+    draw() {
+      const { picture } = state;
+      const nowMs = hubNowMs();
+      const health = healthOf(picture);
+      top.draw(health, picture, nowMs);
+      bad.draw(health, nowMs);
+      strip.draw(health);
+      ready.draw(health);
+      for (const one of cards) one.draw(picture, nowMs);
+    },
+  };
+}
+
+export const page = { id: "overview", icon: "overview", open };

@@ -1,0 +1,363 @@
+"""A shop's box, booted for real: the package is installed, sells, is killed, hangs, is upgraded,
+is put back, and is removed.
+
+The tests follow each other in one box and are skipped where none can be had; then
+``STORE_HUB_BOX=1`` (or ``scripts/box``) tells why, and adds what takes longer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.packaging.machine import Machine, NoMachine, booted, repack, why_not
+
+ROOT = Path(__file__).resolve().parents[2]
+LOWER = Path(os.environ.get("STORE_HUB_BOX_ROOT", "/"))
+ASKED_FOR = os.environ.get("STORE_HUB_BOX") == "1"
+WAIT_S = 240.0
+HUB = "store-hub.service"
+OMS_PORT = 9443
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("box"),
+    pytest.mark.may_block,  # the tests wait for a machine; there is no loop
+]
+long_form = pytest.mark.skipif(not ASKED_FOR, reason="takes longer: STORE_HUB_BOX=1")
+
+# Faster than a shop's; what is waited for is the same.
+HURRY = "[Service]\nRestartSec=1\nWatchdogSec=10\n"
+CONFIG = f"""
+[store]
+id = "367"
+timezone = "Europe/Berlin"
+currency = "EUR"
+[discovery]
+enabled = false
+[cloud]
+url = "https://127.0.0.1:{OMS_PORT}"
+ca_file = "/etc/store-hub/oms-ca.pem"
+retry_max_s = 1
+dataset_every_s = 5
+"""
+TRAINING = """
+[store]
+id = "367"
+timezone = "Europe/Berlin"
+currency = "EUR"
+training = true
+[paths]
+state = "/var/lib/store-hub@training"
+run = "/run/store-hub@training"
+[broker]
+password_port = 18883
+mtls_port = 18884
+[web]
+port = 18443
+[discovery]
+enabled = false
+"""
+FAILS = """
+async def serve(settings, recent, on_ready):
+    raise OSError("this version has a fault")
+"""
+FAILS_LATE = """
+async def serve(settings, recent, on_ready):
+    from hub.app.founding import open_state
+    open_state(settings, SystemClock(), SystemRandomness()).conn.close()
+    raise OSError("this version has a fault, and has changed the books")
+"""
+
+
+class Shop:
+    """The box, its packages, and the sales that were answered."""
+
+    def __init__(self, machine: Machine, deb: Path, scratch: Path) -> None:
+        self.machine = machine
+        self.deb = deb
+        self.scratch = scratch
+        self.sold: list[str] = []
+
+    def show(self, name: str, unit: str = HUB) -> str:
+        return self.machine.run("systemctl", "show", "-P", name, unit).strip()
+
+    def until(self, what: Callable[[], Any]) -> Any:
+        """Look until there is something; the hub's log explains a failure."""
+        until_s = time.monotonic() + WAIT_S
+        while time.monotonic() < until_s:
+            if found := what():
+                return found
+            time.sleep(0.2)
+        pytest.fail(f"it never came; the box says:\n{self.log()}")
+
+    def log(self, unit: str = HUB) -> str:
+        return self.machine.run("journalctl", "-q", "-u", unit, "-n", "60", "-o", "short-precise")
+
+    def again(self, pid: str) -> str:
+        """Wait until the hub is ready as another process; its number."""
+
+        def other() -> str:
+            now = self.show("MainPID")
+            return now if now not in {"0", pid} and self.show("ActiveState") == "active" else ""
+
+        return str(self.until(other))
+
+    def till(self, *more: str) -> dict[str, Any]:
+        module = [sys.executable, "-m", "tests.support.boxtill", str(self.scratch / "till"), *more]
+        found: dict[str, Any] = json.loads(self.machine.beside(*module).splitlines()[-1])
+        return found
+
+    def sell(self, *more: str) -> None:
+        """A till sells; from then on that sale has to be in the books."""
+        self.sold.append(self.till(*more)["sale_id"])
+        self.has_all_sales()
+
+    def has_all_sales(self) -> None:
+        rows = json.loads(self.machine.run("store-hub", "sales", "list", "--json"))
+        assert {row["sale_id"] for row in rows} == set(self.sold)
+
+    def version(self) -> str:
+        return self.machine.run("dpkg-query", "-W", "-f", "${Version}", "store-hub")
+
+    def package(self, version: str, source: str = "") -> str:
+        """The package as another version, with this for the end of its ``hub/app/service.py``;
+        its path in the box."""
+        site = self.machine.run("sh", "-c", "echo /opt/store-hub/venv/lib/python3*/site-packages")
+        home = site.strip().lstrip("/")
+        changes: dict[str, str | None] = {}
+        if source:
+            service = f"{home}/hub/app/service.py"
+            changes[service] = (self.machine.root / service).read_text() + source
+        if source == FAILS_LATE:
+            have = len(list((self.machine.root / home / "hub/storage/migrations").glob("*.sql")))
+            name = f"{home}/hub/storage/migrations/{have + 1:04d}_later.sql"
+            changes[name] = "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT;\n"
+        made = repack(self.deb, self.scratch / f"{version}.deb", version, changes)
+        self.machine.put(made, f"/root/{version}.deb")
+        made.unlink()
+        return f"/root/{version}.deb"
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, version 1.0, built from this checkout."""
+    if (reason := why_not(LOWER)) and not ASKED_FOR:
+        pytest.skip(f"no box can be had here: {reason}")
+    output = tmp_path_factory.mktemp("deb")
+    build = [str(ROOT / "scripts" / "build-deb"), "--version", "1.0", "--output", str(output)]
+    done = subprocess.run(build, capture_output=True, text=True, timeout=800, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def shop(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The booted box; nothing is installed in it yet."""
+    try:
+        with booted(LOWER) as machine:
+            shop = Shop(machine, deb, tmp_path_factory.mktemp("box"))
+            machine.put(deb, "/root/first.deb")
+            machine.put(ROOT / "scripts" / "install", "/root/install")
+            yield shop
+    except NoMachine as error:
+        if ASKED_FOR:
+            raise
+        pytest.skip(f"no box can be had here: {error}")
+
+
+def test_a_new_box_is_told_what_it_needs_and_nothing_happens(shop: Shop) -> None:
+    told = shop.machine.run("/root/install", "--deb", "/root/first.deb", code=1)
+    assert "--store, --timezone and --currency" in told
+    told = shop.machine.run("/root/install", "--deb", "/etc/hostname", code=1)
+    assert "no package of Store Hub" in told
+    assert not (shop.machine.root / "opt/store-hub").exists()
+
+
+def test_the_package_installs_and_the_hub_becomes_ready(shop: Shop) -> None:
+    box = shop.machine
+    box.write(f"/etc/systemd/system/{HUB}.d/hurry.conf", HURRY)
+    arguments = ("--store", "367", "--timezone", "Europe/Berlin", "--currency", "EUR")
+    said = box.run("/root/install", "--deb", "/root/first.deb", *arguments)
+    assert "version 1.0 is ready" in said
+    assert shop.show("StatusText") == "store 367 is open"
+    assert shop.show("ActiveState", "store-hub-backup.timer") == "active"
+    assert shop.show("ActiveState", "store-hub-verify.timer") == "active"
+
+
+def test_debians_own_broker_stays_out_of_the_way(shop: Shop) -> None:
+    shop.machine.run("systemctl", "start", "mosquitto.service")
+    assert shop.show("ActiveState", "mosquitto.service") == "inactive"
+    assert shop.show("ConditionResult", "mosquitto.service") == "no"
+
+
+def test_a_till_pairs_and_sells_with_the_clouds_data(shop: Shop) -> None:
+    box = shop.machine
+    oms = ("--state", "/srv/oms", "--port", str(OMS_PORT), "--store", "367", "--seed-demo")
+    box.run("systemd-run", "--unit=oms", "store-hub", "sandbox-oms", *oms, "--skus", "40")
+    journal = ("journalctl", "-q", "-u", "oms", "-o", "cat")
+    line = shop.until(lambda: re.search(r'^\{.*"token".*\}$', box.run(*journal), re.M))
+    token = json.loads(line[0])["token"]
+    box.write("/etc/credstore/store-hub.cloud.token", token, 0o600)
+    box.write("/etc/store-hub/oms-ca.pem", (box.root / "srv/oms/tls/ca.pem").read_text())
+    box.write("/etc/store-hub/config.toml", CONFIG)
+    box.run("systemctl", "restart", HUB)
+    opened = json.loads(box.run("store-hub", "pair", "--kind", "till", "--json"))
+    shop.sell("--link", opened["qr"])
+
+
+def test_a_silent_connection_is_closed_from_within_the_sandbox(shop: Shop) -> None:
+    found = shop.till("--silent", "8884")
+    assert found["ended"]
+    # Mosquitto alone takes 90 s.  What would keep the hub from doing it is said in its log.
+    assert "Silent connections" not in shop.log()
+
+
+def test_a_hub_that_is_killed_comes_back_with_its_books(shop: Shop) -> None:
+    pid = shop.show("MainPID")
+    shop.machine.run("kill", "-KILL", pid)
+    shop.again(pid)
+    shop.has_all_sales()
+    shop.sell()
+
+
+def test_a_hub_that_hangs_is_started_again_by_the_watchdog(shop: Shop) -> None:
+    pid = shop.show("MainPID")
+    shop.machine.run("kill", "-STOP", pid)
+    shop.again(pid)
+    assert "Watchdog timeout" in shop.log()
+    shop.sell()
+
+
+def test_the_nightly_copy_of_a_running_hub_is_made_and_verified(shop: Shop) -> None:
+    pid = shop.show("MainPID")
+    shop.machine.run("systemctl", "start", "store-hub-backup.service")
+    shop.machine.run("systemctl", "start", "store-hub-verify.service")
+    copies = json.loads(shop.machine.run("store-hub", "backup", "list", "--json"))
+    assert len(copies) == 1
+    assert shop.show("MainPID") == pid
+    said = shop.log("store-hub-verify.service")
+    assert "is whole: " in said
+    assert "The ledger is whole" in said
+    assert "The audit log is whole" in said
+
+
+def test_an_upgrade_copies_the_books_and_ends_when_the_new_version_is_ready(shop: Shop) -> None:
+    said = shop.machine.run("store-hub-upgrade", "--deb", shop.package("1.1"))
+    assert "the books are copied: /var/lib/store-hub-backups/" in said
+    assert shop.version() == "1.1"
+    assert len(json.loads(shop.machine.run("store-hub", "backup", "list", "--json"))) == 2
+    shop.sell()
+
+
+def test_a_version_that_does_not_become_ready_is_taken_back(shop: Shop) -> None:
+    said = shop.machine.run("store-hub-upgrade", "--deb", shop.package("1.2", FAILS), code=3)
+    assert "this version has a fault" in said
+    assert "version 1.1 runs again, with all its books" in said
+    assert shop.version() == "1.1"
+    shop.sell()
+
+
+@long_form
+def test_books_that_the_former_version_cannot_read_are_put_back_from_the_copy(shop: Shop) -> None:
+    late = shop.package("1.3", FAILS_LATE)
+    said = shop.machine.run("store-hub-upgrade", "--deb", late, code=3)
+    assert "putting the copy" in said
+    assert shop.version() == "1.1"
+    shop.has_all_sales()
+    shop.sell()
+
+
+@long_form
+def test_an_upgrade_without_a_copy_of_the_books_does_not_begin(shop: Shop) -> None:
+    box = shop.machine
+    dropin = "/etc/systemd/system/store-hub-backup.service.d/full.conf"
+    box.write(dropin, "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    box.run("systemctl", "daemon-reload")
+    said = box.run("store-hub-upgrade", "--deb", "/root/1.2.deb", code=1)
+    assert "--no-backup" in said
+    assert shop.version() == "1.1"
+    (box.root / dropin.lstrip("/")).unlink()
+    box.run("systemctl", "daemon-reload")
+    shop.until(lambda: shop.show("ActiveState") == "active")
+    shop.sell()
+
+
+@long_form
+def test_a_second_hub_runs_beside_for_training(shop: Shop) -> None:
+    box = shop.machine
+    box.write("/etc/store-hub/training.toml", TRAINING)
+    for kind in ("store-hub@training.service", "store-hub-backup@training.timer"):
+        box.run("systemctl", "enable", "--now", kind)
+    assert shop.show("StatusText", "store-hub@training.service") == "store 367 is open"
+    box.run("systemctl", "start", "store-hub-backup@training.service")
+    box.run("systemctl", "start", "store-hub-verify@training.service")
+    # It is stopped and started with the package.
+    pid = shop.show("MainPID", "store-hub@training.service")
+    box.run("store-hub-upgrade", "--deb", shop.package("1.4"))
+    shop.until(lambda: shop.show("ActiveState", "store-hub@training.service") == "active")
+    assert shop.show("MainPID", "store-hub@training.service") != pid
+    shop.sell()
+
+
+def test_a_hub_stops_in_order(shop: Shop) -> None:
+    shop.machine.run("systemctl", "stop", HUB)
+    assert (shop.show("Result"), shop.show("ExecMainStatus")) == ("success", "0")
+
+
+def test_removal_keeps_the_books_and_purging_deletes_them(shop: Shop) -> None:
+    box = shop.machine
+    apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y")
+    said = box.run(*apt, "remove", "store-hub")
+    assert "/var/lib/store-hub" in said
+    assert not (box.root / "opt/store-hub").exists()
+    assert (box.root / "var/lib/private/store-hub/hub.db").exists()
+    assert (box.root / "etc/store-hub/config.toml").exists()
+    box.run("apt-get", "-qq", "-y", "install", "/root/first.deb")
+    shop.until(lambda: shop.show("ActiveState") == "active")
+    shop.has_all_sales()
+    box.run(*apt, "purge", "store-hub")
+    found = box.run("sh", "-c", "find / -xdev -name 'store-hub*' -not -path '/proc/*'")
+    left = [path for path in found.split() if not _of_apt_or_test(path)]
+    assert left == []
+
+
+def _of_apt_or_test(path: str) -> bool:
+    return path.startswith(("/var/cache/apt/", "/var/log/", "/tmp/", "/etc/systemd/system/"))
+
+
+def test_nothing_of_the_box_is_left_running_when_its_tests_end() -> None:
+    """A guard of the guard: the box dies with the process that started it."""
+    code = (
+        "import os, sys, threading; from pathlib import Path\n"
+        "from scripts.packaging.machine import booted\n"
+        "with booted(Path(sys.argv[1]), 'orphan') as machine:\n"
+        "    print(machine._init, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    if reason := why_not(LOWER):
+        pytest.skip(f"no box can be had here: {reason}")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(LOWER)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if not done.stdout:
+        pytest.skip(f"no box can be had here: {done.stderr[-500:]}")
+    ended = threading.Event()
+    until_s = time.monotonic() + 60
+    while Path(f"/proc/{done.stdout.strip()}").exists() and time.monotonic() < until_s:
+        ended.wait(0.1)
+    assert not Path(f"/proc/{done.stdout.strip()}").exists()
