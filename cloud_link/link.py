@@ -83,8 +83,11 @@ class CloudLink:
         assert self._task is None
         if self._settings.url is None:
             return
+        self._closed = False
         parts = self._parts = self._made()
         await parts.greeter.check_machine()
+        if self._closed:
+            return
         self._task = asyncio.create_task(self._run(parts), name="cloud-link")
 
     async def stop(self) -> None:

@@ -15,6 +15,8 @@ from hub.service.handlers import (
     baskets,
     catalog,
     house,
+    mending,
+    parking,
     recovery,
     returns,
     salequeries,
@@ -30,7 +32,20 @@ from hub.storage.writer import Job, WriterCore
 from tests.fakes import FakeClock
 
 T = TypeVar("T")
-MODULES = (baskets, catalog, house, recovery, returns, salequeries, sales, staff, stock, told)
+MODULES = (
+    baskets,
+    catalog,
+    house,
+    mending,
+    parking,
+    recovery,
+    returns,
+    salequeries,
+    sales,
+    staff,
+    stock,
+    told,
+)
 PIN = "2468"
 """Everybody's, in tests."""
 

@@ -1,0 +1,48 @@
+"""Trying the cloud now, without the rest of a pause."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.flow.cloud.cloudshop import HubSide, Oms, hub_side
+
+
+async def test_a_link_that_waits_for_its_next_try_tries_at_once_when_asked(
+    tmp_path: Path, oms: Oms
+) -> None:
+    slow = oms.settings().model_copy(update={"retry_base_s": 60, "retry_max_s": 3600})
+    async with hub_side(tmp_path / "hub", slow) as hub:
+        await hub.synced()
+        goods = await hub.stock_up()
+        await hub.drained()
+        await oms.misbehave(down=True)
+        await hub.sell(*goods[0])
+        await hub.until(lambda: hub.link.status().state == "down")
+        await oms.misbehave()
+        # The next try by itself is an hour away at most; the test's patience is far shorter.
+        await hub.link.retry()
+        await hub.until(lambda: hub.link.up)
+        await hub.drained()
+        assert len(await oms.sales()) == 1
+
+
+async def test_a_link_that_is_up_only_sends_what_waits(hub: HubSide, oms: Oms) -> None:
+    goods = await hub.stock_up()
+    await hub.sell(*goods[0])
+    session = hub.link.parts and hub.link.parts.client.session
+    await hub.link.retry()
+    await hub.drained()
+    assert hub.link.parts is not None
+    assert hub.link.parts.client.session is session
+    assert len(await oms.sales()) == 1
+
+
+async def test_a_link_that_was_stopped_stays_stopped(hub: HubSide) -> None:
+    trying = asyncio.create_task(hub.link.retry())
+    await hub.link.stop()
+    await trying
+    await hub.link.retry()
+    assert not [one for one in asyncio.all_tasks() if one.get_name() == "cloud-link"]
+    await hub.link.start()
+    await hub.until(lambda: hub.link.up)
