@@ -18,6 +18,7 @@ from scripts.campaigns.summary import summary
 from scripts.campaigns.trial import State, Trial
 
 MINUTES_MAX = 100_000
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXAMPLES = """examples:
   ./scripts/campaign                        twenty minutes of everything
   ./scripts/campaign --minutes 300          a night of it
@@ -94,18 +95,29 @@ def _lanes(only: list[str] | None, seconds: float) -> list[list[Trial]]:
 async def _run(lanes: list[list[Trial]], folder: Path, *, quiet: bool) -> bool:
     """True when all were run to their end."""
     with _shown(lanes, quiet=quiet) as moved:
-        work = asyncio.gather(*(_lane(lane, folder, moved) for lane in lanes))
+        work = [asyncio.create_task(_lane(lane, folder, moved)) for lane in lanes]
+
+        def stop() -> None:
+            for task in work:
+                task.cancel()
+
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, work.cancel)
+        for number in STOPPING:
+            loop.add_signal_handler(number, stop)
         ticking = asyncio.create_task(_tick(moved))
         try:
-            await work
-        except asyncio.CancelledError:
-            return False
+            _, going_on = await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION)
+            if going_on:
+                stop()
+                await asyncio.wait(going_on)
         finally:
             ticking.cancel()
-    return True
+            for number in STOPPING:
+                loop.remove_signal_handler(number)
+    for task in work:
+        if not task.cancelled():
+            task.result()
+    return not any(task.cancelled() for task in work)
 
 
 async def _lane(lane: list[Trial], folder: Path, moved: Callable[[], None]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,13 @@ def _alive(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def _dead(pid: int) -> None:
+    """The kernel buries what was killed when it finds the time."""
+    async with asyncio.timeout(60):
+        while _alive(pid):
+            await asyncio.sleep(0.01)
 
 
 async def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str) -> tuple[Trial, int]:
@@ -68,7 +77,7 @@ async def test_an_interrupted_kind_removes_what_it_made(
 
     assert (trial.state, trial.problems) == (State.STOPPED, ["was interrupted"])
     assert not (tmp_path / "made").exists()
-    assert not _alive(grandchild)
+    await _dead(grandchild)
     assert trial.took_s > 0
     assert not summary([trial], minutes=1, took_s=1)["ok"]
 
@@ -82,7 +91,31 @@ async def test_a_second_interruption_does_not_wait_for_a_stubborn_kind(
     trial, grandchild = await begun(tmp_path, monkeypatch, stubborn)
 
     assert (trial.state, trial.problems) == (State.STOPPED, ["was interrupted"])
-    assert not _alive(grandchild)
+    await _dead(grandchild)
+
+
+async def test_every_lane_may_tidy_up_however_soon_the_other_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    tidied = tmp_path / "tidied"
+    tidy = f"import time; time.sleep(1); open({str(tidied)!r}, 'w').close()"
+    lanes = []
+    for name, then in (("quick", "pass"), ("slow", tidy)):
+        made = str(tmp_path / name)
+        (tmp_path / f"{name}_kind.py").write_text(WORKS.format(made=made, line=LAST, then=then))
+        lanes.append([Trial(Kind(name, "a kind", f"{name}_kind"), seconds=300)])
+    task = asyncio.create_task(campaign._run(lanes, tmp_path, quiet=True))
+    async with asyncio.timeout(60):
+        while not all(lane[0].told for lane in lanes):
+            await asyncio.sleep(0.01)
+
+    os.kill(os.getpid(), signal.SIGINT)
+
+    async with asyncio.timeout(60):
+        assert not await task
+    assert tidied.exists()
+    assert {lane[0].state for lane in lanes} == {State.STOPPED}
 
 
 async def test_a_kind_that_prints_too_much_has_failed_and_the_campaign_goes_on(
