@@ -48,6 +48,7 @@ def _kind(trial: Trial) -> dict[str, Any]:
         "took_s": round(trial.took_s, 1),
         "violations": trial.violations,
         "faults": told.get("faults", {}),
+        "must_fire": told.get("must_fire", []),
         "figures": told.get("figures", {}),
         "findings": told.get("findings", []),
         "problems": trial.problems,
