@@ -57,11 +57,11 @@ class HubConfig:
     digest_every_s: int = 3_600
     dataset_every_s: int = 21_600
     poll_wait_s: int = 600
-    clock_every_s: float = 300.0
-    care_every_s: float = 900.0
-    disk_every_s: float = 300.0
-    watch_every_s: float = 300.0
-    state_every_s: float = 600.0
+    clock_every_s: float = 900.0
+    care_every_s: float = 1_800.0
+    disk_every_s: float = 900.0
+    watch_every_s: float = 900.0
+    state_every_s: float = 1_200.0
     pace: Pace = field(default_factory=Pace)
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -76,7 +76,7 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
         seed=seed,
         days=days or random.choice((1, 1, 2)),
         tills=random.randint(2, 4),
-        sales_per_day=random.choice((20, 40, 80, 160)),
+        sales_per_day=random.choice((15, 30, 60, 150)),
         anti_entropy=with_anti_entropy if anti_entropy is None else anti_entropy,
         batch_events=random.choice((1, 3, 20, 100)),
         batch_max=random.choice((1, 4, 256)),
