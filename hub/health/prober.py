@@ -51,6 +51,12 @@ class Prober:
         """What was found last."""
         return self._latest
 
+    def replace_probe(self, part: str, measure: Callable[[], Awaitable[Any]]) -> None:
+        """Measure ``part`` otherwise from now on; what was found stays until then."""
+        self._probes = tuple(
+            replace(one, measure=measure) if one.part == part else one for one in self._probes
+        )
+
     async def look(self, part: str | None = None) -> None:
         """Run what is due, or ``part`` at once.  Errors: none of the probes'."""
         now_s = self._clock.monotonic_s()
