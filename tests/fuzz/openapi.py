@@ -69,6 +69,13 @@ class Tally:
         self.statuses += _at(door, seen)
         self.broken += [(one, replay) for one in seen.broken]
 
+    def different(self) -> list[tuple[Broken, str]]:
+        """The first finding of each check at each operation: one fault shows in many requests."""
+        first: dict[tuple[str, str, str], tuple[Broken, str]] = {}
+        for one, replay in self.broken:
+            first.setdefault((one.door, one.operation, one.check), (one, replay))
+        return list(first.values())
+
     def faults(self, doors: Sequence[str], now: tuple[str, Seen] | None) -> dict[str, int]:
         """What the requests met, for the coverage; ``now`` is the round under way."""
         met = self.statuses + (_at(*now) if now else Counter())
@@ -113,7 +120,7 @@ class Progress:
         if done:
             line["findings"] = [
                 {"what": str(one)[:2000], "replay": replay}
-                for one, replay in tally.broken[:FINDINGS_MAX]
+                for one, replay in tally.different()[:FINDINGS_MAX]
             ]
             line["figures"] = {
                 "rounds": tally.rounds,
