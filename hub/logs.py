@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 RECENT_LIMIT = 200
+LINES_LIMIT = 5000
+LINES_LIMIT_CHARS = 4_000_000
 TEXT_LIMIT_CHARS = 16_384
 SECRETS_LIMIT = 1000
 _SHORTEST_SECRET = 4
@@ -48,10 +50,47 @@ class Entry:
     fields: Mapping[str, str | int | bool | None]
 
 
+class Lines:
+    """The last messages of any level, for the page of logs; safe from any thread.  At most 5,000,
+    and no more than four million characters."""
+
+    def __init__(self, limit: int = LINES_LIMIT, limit_chars: int = LINES_LIMIT_CHARS) -> None:
+        self._entries: deque[Entry] = deque()
+        self._limit = limit
+        self._limit_chars = limit_chars
+        self._chars = 0
+        self._total = 0
+        self._lock = threading.Lock()
+
+    def add(self, entry: Entry) -> None:
+        with self._lock:
+            self._entries.append(entry)
+            self._total += 1
+            self._chars += _size(entry)
+            while len(self._entries) > self._limit or self._chars > self._limit_chars:
+                self._chars -= _size(self._entries.popleft())
+
+    def newest(self) -> list[tuple[int, Entry]]:
+        """All of them with their numbers, which go up by one a message, the newest first."""
+        with self._lock:
+            entries, total = tuple(self._entries), self._total
+        return [(total - back, entry) for back, entry in enumerate(reversed(entries))]
+
+
+def _size(entry: Entry) -> int:
+    return 100 + len(entry.message) + len(entry.trace) + sum(map(_field_size, entry.fields.items()))
+
+
+def _field_size(field: tuple[str, str | int | bool | None]) -> int:
+    return len(field[0]) + (len(field[1]) if isinstance(field[1], str) else 20)
+
+
 class Recent:
-    """The last warnings and errors, for the status page; safe from any thread."""
+    """The last warnings and errors, for the status page; safe from any thread.  ``lines`` are the
+    messages of all levels."""
 
     def __init__(self, limit: int = RECENT_LIMIT) -> None:
+        self.lines = Lines()
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._lock = threading.Lock()
         self._total = 0
@@ -139,8 +178,8 @@ class HubHandler(logging.Handler):
             if not self._bound.admits(severe=record.levelno >= logging.WARNING):
                 return
             if dropped := self._bound.take_dropped():
-                self.write(_dropped(entry, dropped))
-            self.write(entry)
+                self._out(_dropped(entry, dropped))
+            self._out(entry)
         except RecursionError:
             raise
         except Exception:
@@ -149,6 +188,10 @@ class HubHandler(logging.Handler):
 
     def write(self, entry: Entry) -> None:
         raise NotImplementedError
+
+    def _out(self, entry: Entry) -> None:
+        self._recent.lines.add(entry)
+        self.write(entry)
 
     def _entry(self, record: logging.LogRecord) -> Entry:
         trace = ""

@@ -33,7 +33,7 @@ from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import devices, mending, webaccess
+from hub.service.handlers import devices, loglevel, mending, parking, webaccess
 from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.storage import hubrow
@@ -224,7 +224,7 @@ async def hub_parts(
     def told(found: Sequence[object]) -> None:
         notices.extend(found)
         if web is not None:
-            web.wake()
+            web.notify(found)
         if on_notices is not None:
             on_notices(found)
 
@@ -325,7 +325,7 @@ def _authority(directory: Path, now_ms: int) -> Authority:
 
 def _handlers() -> Handlers:
     return Handlers(
-        writes={**devices.WRITES, **webaccess.WRITES},
+        writes={**devices.WRITES, **webaccess.WRITES, **parking.WRITES, **loglevel.WRITES},
         reads={**devices.READS, **webaccess.READS},
         slow_reads={**devices.SLOW_READS, **webaccess.SLOW_READS},
         internal={**devices.INTERNAL, **mending.INTERNAL, **webaccess.INTERNAL},

@@ -23,7 +23,7 @@ from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
 from hub.app.reserve import Reserve
 from hub.clock import Clock, Ids, Randomness
-from hub.config import Settings
+from hub.config import Loaded, Settings
 from hub.discovery import Advertisement, Advertiser
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
@@ -50,6 +50,7 @@ from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
 from hub.web.adminsocket import AdminSocket
 from hub.web.listener import Bounds
+from hub.web.reads import Sources
 from hub.web.server import WebConfig, WebServer
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,10 @@ class Hub:
         ids: Ids,
         randomness: Randomness,
         recent: Recent,
+        loaded: Loaded | None = None,
     ) -> None:
         self.settings = settings
+        self._loaded = loaded
         self._clock = clock
         self._ids = ids
         self._randomness = randomness
@@ -286,10 +289,11 @@ class Hub:
             bridge=self.messaging.bridge,
             admit=self.messaging.admit,
             actions=actions,
+            sources=Sources(self.messaging.router.traffic.seen, self._recent, self._loaded),
         )
         await self.web.start()
         self._later("the web server", self.web.stop)
-        self._listeners.append(lambda _told: self.web.wake())
+        self._listeners.append(self.web.notify)
         self.admin = AdminSocket(
             self.settings.paths.run / "admin.sock",
             gate=self.gate,

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.app.hub import Hub
 from hub.clock import Clock, SystemClock, SystemIds, SystemRandomness
-from hub.config import Settings
+from hub.config import Loaded, Settings
 from hub.logs import Recent
 from hub.notify import Notifier, watchdog_interval_s
 from hub.storage.errors import StorageError
@@ -32,8 +32,15 @@ START_SIGNS_MAX = 30
 """Ten minutes for checking and migrating a database; after that the unit's own limit holds."""
 
 
-async def serve(settings: Settings, recent: Recent, on_ready: Callable[[Hub], None]) -> int:
-    """Run the hub until SIGTERM or SIGINT; the process's exit code.
+async def serve(
+    settings: Settings,
+    recent: Recent,
+    on_ready: Callable[[Hub], None],
+    *,
+    loaded: Loaded | None = None,
+) -> int:
+    """Run the hub until SIGTERM or SIGINT; the process's exit code.  ``loaded`` says where the
+    settings came from.
 
     ``on_ready`` is called once, when devices can connect.  Errors of the start are raised.
     """
@@ -49,6 +56,7 @@ async def serve(settings: Settings, recent: Recent, on_ready: Callable[[Hub], No
         ids=SystemIds(clock, randomness),
         randomness=randomness,
         recent=recent,
+        loaded=loaded,
     )
     try:
         async with _more_time(notifier):

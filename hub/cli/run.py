@@ -64,7 +64,7 @@ def command(show_code: bool) -> None:
         sys.stdout.flush()
 
     try:
-        code = asyncio.run(serve(settings, logging.recent, ready))
+        code = asyncio.run(serve(settings, logging.recent, ready, loaded=loaded))
     except (StateInUse, WrongStore, RestoreUnfinished, DatabaseRefused) as error:
         fail(str(error))
     except (BrokerMissing, BadPlan) as error:

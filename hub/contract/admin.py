@@ -36,6 +36,11 @@ class OpenPairing(Command):
     kind: DeviceKind = DeviceKind.TILL
     name: str = Field(default="", max_length=60)
     rekey_device_id: DeviceId | None = None
+    cut_off: bool = Field(
+        default=False,
+        description="With `rekey_device_id`: its old key is dead from now on, not only when the "
+        "code is spent.",
+    )
 
 
 class PairingOpened(Outgoing):
@@ -117,6 +122,16 @@ class ParkEvent(Command):
 
     service: ClassVar[str] = "outbox"
     operation: ClassVar[str] = "park"
+    outbox_id: int = Field(ge=1)
+    reason: Reason
+
+
+class GiveUpParked(Command):
+    """Throw a parked event away for good.  Only telemetry may be: what is about money, goods or
+    orders is never given up."""
+
+    service: ClassVar[str] = "outbox"
+    operation: ClassVar[str] = "give-up"
     outbox_id: int = Field(ge=1)
     reason: Reason
 

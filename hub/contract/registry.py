@@ -7,6 +7,7 @@ from enum import Flag, auto
 
 from hub.contract import admin, basket, catalog, sale, staff, stock
 from hub.contract.base import Command, Nothing, Outgoing, Query
+from hub.contract.pages import house
 
 
 class Door(Flag):
@@ -74,6 +75,8 @@ _OPERATIONS = (
     Operation(admin.RevokeDevice, Nothing, Door.ADMIN),
     Operation(admin.RetryParked, Nothing, Door.ADMIN),
     Operation(admin.ParkEvent, Nothing, Door.ADMIN),
+    Operation(admin.GiveUpParked, Nothing, Door.ADMIN),
+    Operation(house.SetLogLevel, Nothing, Door.ADMIN),
 )
 OPERATIONS: dict[tuple[str, str], Operation] = {row.address: row for row in _OPERATIONS}
 BY_COMMAND: dict[type[Command], Operation] = {row.command: row for row in _OPERATIONS}

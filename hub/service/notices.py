@@ -88,6 +88,15 @@ class PrintQueued:
     job_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogLevelAsked:
+    """Log from this level on for so long; the empty logger is all of them."""
+
+    logger: str
+    level: str
+    for_s: int
+
+
 Notice = (
     OutboxGrew
     | LevelsChanged
@@ -101,4 +110,5 @@ Notice = (
     | AckedMoved
     | SaleMade
     | PrintQueued
+    | LogLevelAsked
 )

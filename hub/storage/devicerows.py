@@ -149,6 +149,15 @@ def rekey(
     )
 
 
+def withdraw_key(tx: Tx, device_id: str) -> None:
+    """Leave a device no password and no pairing to repeat: without a certificate, too, it has to
+    pair again."""
+    tx.run(
+        "UPDATE devices SET auth = 'mtls', password_hash = NULL, meta = '{}' WHERE device_id = ?",
+        device_id,
+    )
+
+
 def rename(tx: Tx, device_id: str, name: str) -> None:
     """Change a device's display name."""
     tx.run("UPDATE devices SET name = ? WHERE device_id = ?", name, device_id)

@@ -306,6 +306,11 @@ def count_parked(rows: Rows) -> int:
     return int(row[0]) if row else 0
 
 
+def forget_parked(tx: Tx, outbox_id: int) -> None:
+    """Throw a parked event away; the marker in its place stays."""
+    tx.run("DELETE FROM parked WHERE outbox_id = ?", outbox_id)
+
+
 def mark_resent(tx: Tx, outbox_id: int) -> None:
     """Note that a parked event was sent again."""
     tx.run("UPDATE parked SET resent_at_ms = ? WHERE outbox_id = ?", tx.now_ms, outbox_id)

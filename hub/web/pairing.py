@@ -103,6 +103,7 @@ class PairingDesk:
                 kind=command.kind,
                 name=command.name.strip(),
                 rekey_device_id=command.rekey_device_id,
+                cut_off=command.cut_off,
             ),
         )
         host, port = self._addresses.host(), self._addresses.https_port()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
@@ -15,6 +15,7 @@ from hub.clock import Randomness
 from hub.contract.admin import OpenPairing
 from hub.contract.base import CONTRACT_VERSION
 from hub.contract.local import Hello, PairRequest, RenewalRequest, TechnicianSignIn
+from hub.contract.pages.table import READS, ROOMS
 from hub.contract.problems import Code, Refusal, refuse
 from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
@@ -22,6 +23,7 @@ from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
 from hub.service.gate import Gate, Request
+from hub.service.notices import LogLevelAsked
 from hub.web import answers
 from hub.web.access import COOKIE, Access
 from hub.web.answers import SECURITY_HEADERS, address_of, read_model, too_often
@@ -30,6 +32,7 @@ from hub.web.limits import RateLimit
 from hub.web.listener import Bounds, Listener
 from hub.web.page import Page
 from hub.web.pairing import Addresses, Admit, PairingDesk
+from hub.web.reads import Reads, Sources, is_polled
 from hub.web.technician import TechnicianCode
 
 _log = logging.getLogger(__name__)
@@ -80,6 +83,7 @@ class WebServer:
         technician: TechnicianCode | None = None,
         admit: Admit | None = None,
         actions: ActionDesk | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self._config = config
         self._gate = gate
@@ -99,6 +103,7 @@ class WebServer:
             Addresses(host, lambda: self.port, mqtt_password_port, mqtt_mtls_port),
             admit,
         )
+        self.reads = Reads(gate, status, sources or Sources())
         self.feed = StatusFeed(status)
         self._strangers = RateLimit(gate.clock, capacity=100, refill_s=60)
         self._runner: web.AppRunner | None = None
@@ -114,6 +119,13 @@ class WebServer:
     def connections(self) -> int:
         """Open connections."""
         return self._listener.connections if self._listener is not None else 0
+
+    def notify(self, told: Sequence[object]) -> None:
+        """Take what committed requests left to be told: show viewers what changed, soon."""
+        self.wake()
+        for notice in told:
+            if isinstance(notice, LogLevelAsked):
+                self.reads.levels.set(notice.logger, notice.level, notice.for_s)
 
     def wake(self) -> None:
         """Show viewers what changed, soon."""
@@ -149,6 +161,7 @@ class WebServer:
         """Let viewers go, finish what is being answered (3 s), close the rest."""
         if self._listener is not None:
             self._listener.stop_accepting()
+        self.reads.levels.close()
         await self.feed.close()
         if self._feeding is not None:
             self._feeding.cancel()
@@ -196,10 +209,12 @@ class WebServer:
         router.add_get("/api/1/actions", self._list_actions)
         router.add_post("/api/1/actions/{key}", self._act)
         router.add_post("/api/1/pairing/open", self._open_pairing)
-        # Not behind GET's back: `Allow` of the stream must not promise POST.
-        router.add_post(
-            r"/api/1/{service:(?!status/|actions/)[^{}/]+}/{operation}", self._operation
-        )
+        for read in READS:
+            router.add_get(read.path, self._read_page)
+        # Not behind GET's back: `Allow` of a page must not promise POST.
+        rooms = "|".join(("status", "actions", *ROOMS))
+        service = f"{{service:(?!(?:{rooms})/)[^{{}}/]+}}"
+        router.add_post(f"/api/1/{service}/{{operation}}", self._operation)
         router.add_get("/mqtt", self._mqtt)
         return app
 
@@ -286,6 +301,10 @@ class WebServer:
     async def _act(self, request: web.Request) -> web.Response:
         session = await self.access.need_to_change(request)
         return answers.answer(await self._actions.run(session.caller, request.match_info["key"]))
+
+    async def _read_page(self, request: web.Request) -> web.StreamResponse:
+        session = await self.access.need(request, counts=not is_polled(request))
+        return await self.reads.answer(session.caller, request)
 
     async def _open_pairing(self, request: web.Request) -> web.Response:
         session = await self.access.need_to_change(request)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hub.contract.base import Outgoing
+from hub.contract.base import Incoming, Outgoing
 from hub.contract.local import CloudStatus
 from hub.contract.pages.base import PageQuery
 
@@ -55,6 +55,24 @@ class CloudPage(Outgoing):
     parked: int
     streams: tuple[StreamView, ...]
     datasets: tuple[DatasetView, ...]
+
+
+class CloudQuery(Incoming):
+    """Nothing to choose."""
+
+
+class EventQuery(Incoming):
+    """Which event."""
+
+    outbox_id: int = Field(ge=1, le=1 << 53)
+
+
+class ParkedQuery(PageQuery):
+    """Which page."""
+
+
+class CommandsQuery(PageQuery):
+    """Which page."""
 
 
 class EventsQuery(PageQuery):

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from hub.contract.admin import DeviceView
-from hub.contract.base import Incoming, Outgoing
+from hub.contract.base import DeviceId, Incoming, Outgoing
 from hub.contract.pages.base import PageQuery, SearchText
 
 TRAFFIC_MAX = 100
@@ -44,6 +44,12 @@ class DevicesPage(Outgoing):
     next_cursor: str | None = None
 
 
+class DeviceQuery(Incoming):
+    """Which device."""
+
+    device_id: DeviceId
+
+
 class CertificateView(Outgoing):
     """A certificate that a device was given."""
 
@@ -63,8 +69,9 @@ class DevicePage(Outgoing):
 
 
 class TrafficQuery(Incoming):
-    """How much of it."""
+    """Whose, and how much of it."""
 
+    device_id: DeviceId
     limit: int = Field(default=TRAFFIC_MAX, ge=1, le=TRAFFIC_MAX)
 
 

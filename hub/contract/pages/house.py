@@ -75,6 +75,10 @@ class SetLogLevel(Command):
     for_s: int = Field(default=1800, ge=10, le=86_400)
 
 
+class SettingsQuery(Incoming):
+    """Nothing to choose."""
+
+
 class SettingView(Outgoing):
     """One setting in force.  A secret's value is never told, only whether there is one."""
 
@@ -97,6 +101,10 @@ class SettingsPage(Outgoing):
 
     file: str
     settings: tuple[SettingView, ...]
+
+
+class PreviewQuery(Incoming):
+    """Nothing to choose."""
 
 
 class SupportFile(Outgoing):

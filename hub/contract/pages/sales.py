@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hub.contract.base import Outgoing
+from hub.contract.base import Incoming, Outgoing, UniqueId
 from hub.contract.basket import BasketLine
 from hub.contract.pages.base import BusinessDay, PageQuery
 from hub.contract.sale import SaleLineView
@@ -77,6 +77,12 @@ class SalesPage(Outgoing):
     next_cursor: str | None = None
 
 
+class SaleQuery(Incoming):
+    """Which sale."""
+
+    sale_id: UniqueId
+
+
 class TenderSeen(Outgoing):
     """A tender as taken, and what was given back of it."""
 
@@ -131,6 +137,12 @@ class BasketsQuery(PageQuery):
     """Which baskets: those open, those suspended, or both."""
 
     state: Literal["live", "open", "suspended"] = "live"
+
+
+class BasketQuery(Incoming):
+    """Which basket."""
+
+    basket_id: UniqueId
 
 
 class BasketOnPage(Outgoing):

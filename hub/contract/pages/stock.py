@@ -140,8 +140,12 @@ class LedgerPage(Outgoing):
     next_cursor: str | None = None
 
 
+class CountsQuery(PageQuery):
+    """Which page."""
+
+
 class CountsPage(Outgoing):
-    """What has to be counted, oldest first, in pages; and counts under way (at most 200, the same
+    """What has to be counted, in pages of a fixed order; counts under way (at most 200, the same
     on every page)."""
 
     tasks: tuple[CountTaskView, ...]

@@ -14,8 +14,9 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from hub.contract import admin, health, local
+from hub.contract.pages.table import READS
 from hub.contract.problems import MEANINGS, Code, Problem
-from hub.contract.publish import local_samples, samples
+from hub.contract.publish import local_samples, pages, samples
 from hub.contract.publish.local_prose import description
 from hub.contract.publish.openapi import Document, body, head, operation_id, problems
 from hub.contract.publish.schemas import Schema, component_schemas, doc_of, ref, summary_of
@@ -166,7 +167,10 @@ def path_of(row: Operation) -> str:
 
 def routes() -> frozenset[tuple[str, str]]:
     """(method, path) of everything published; ``OPERATION_ROUTE`` stands for all operations."""
-    return frozenset({("POST", OPERATION_ROUTE)} | {(call.method, call.path) for call in CALLS})
+    reads = {("GET", read.path) for read in READS}
+    return frozenset(
+        {("POST", OPERATION_ROUTE)} | {(call.method, call.path) for call in CALLS} | reads
+    )
 
 
 def build() -> Document:
@@ -174,6 +178,7 @@ def build() -> Document:
     paths: Document = {}
     for call in CALLS:
         paths.setdefault(call.path, {})[call.method.lower()] = _call(call)
+    paths |= pages.paths()
     for row in admin_operations():
         paths[path_of(row)] = {"post": _operation(row)}
     return {
@@ -312,7 +317,7 @@ def _action_key() -> Document:
 
 
 def _schemas() -> dict[str, Schema]:
-    models: list[type[BaseModel]] = [Problem, admin.PairingOpened]
+    models: list[type[BaseModel]] = [Problem, admin.PairingOpened, *pages.replies()]
     for call in CALLS:
         models += [one for one in (call.request, call.reply) if isinstance(one, type)]
     for row in admin_operations():
@@ -322,6 +327,7 @@ def _schemas() -> dict[str, Schema]:
     found["Code"]["examples"] = [str(code) for code in Code]
     found["Problem"]["examples"] = [samples.ENVELOPES["Problem"]]
     found["Pem"] = {"type": "string", "description": "Certificates in PEM (RFC 7468)."}
+    found["Zip"] = {"type": "string", "format": "binary", "description": "A .zip file."}
     found["EventStream"] = {
         "type": "string",
         "description": "`event: status`, `data:` a HubStatus in JSON; `event: beat` when there"

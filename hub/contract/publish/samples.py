@@ -212,6 +212,8 @@ REQUESTS: dict[Address, Example] = {
     ("device", "revoke"): {"device_id": DEVICE, "reason": "stolen"},
     ("outbox", "retry"): {"outbox_id": 4711},
     ("outbox", "park"): {"outbox_id": 4711, "reason": "the cloud can't read it"},
+    ("outbox", "give-up"): {"outbox_id": 4711, "reason": "an old state of a till that is gone"},
+    ("log", "level"): {"level": "debug", "logger": "hub.mqtt", "for_s": 1800},
 }
 
 RESULTS: dict[str, Example] = {

@@ -49,6 +49,7 @@ class KeepPairing(InternalCommand):
     kind: str
     name: str
     rekey_device_id: str | None
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ def keep_pairing(unit: Unit, command: KeepPairing) -> None:
         )
     if command.rekey_device_id is not None:
         _live(unit, command.rekey_device_id)
+        if command.cut_off:
+            withdraw_key(unit, command.rekey_device_id)
     _, salt, digest = command.code_hash.split("$")
     devicerows.add_pairing(
         unit.tx,
@@ -205,6 +208,16 @@ def shut_out(unit: Unit, device_id: str, reason: str) -> None:
     staffrows.sign_out(unit.tx, device_id)
     unit.note("device.revoke", device_id, {"reason": reason})
     unit.tell(DeviceRevoked(device_id))
+
+
+def withdraw_key(unit: Unit, device_id: str) -> None:
+    """A device's key is dead from now on; its place in the shop waits for it to pair again."""
+    devicerows.withdraw_key(unit.tx, device_id)
+    devicerows.revoke_certificates(unit.tx, device_id, SUPERSEDED)
+    staffrows.sign_out(unit.tx, device_id)
+    unit.note("device.key_withdrawn", device_id)
+    unit.tell(DeviceRevoked(device_id))
+    unit.tell(DeviceChanged(device_id))
 
 
 def list_devices(unit: ReadUnit, _command: ListDevices) -> Devices:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hub.contract.admin import ParkEvent, RetryParked
+from hub.contract.admin import GiveUpParked, ParkEvent, RetryParked
 from hub.contract.base import Command, Nothing
 from hub.contract.oms_events import OUTBOX_PARKED
 from hub.contract.problems import Code, refuse
@@ -22,7 +22,7 @@ from hub.service.internal import InternalCommand
 from hub.service.notices import OutboxGrew
 from hub.service.unit import Unit, derived_id
 from hub.storage import hubrow, outbox, relinkrows
-from hub.storage.outbox import OutboxRow
+from hub.storage.outbox import OutboxRow, ParkedRow
 from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,45 @@ def retry_parked(unit: Unit, command: RetryParked) -> Nothing:
     return Nothing()
 
 
-WRITES: dict[type[Command], Handler] = {RetryParked: retry_parked, ParkEvent: park_event}
+def why_not_given_up(row: ParkedRow) -> str:
+    """Why a parked event may not be thrown away; empty when it may."""
+    if row.stream not in outbox.DURABLE_STREAMS:
+        return ""
+    return (
+        "This is about money, goods or orders: without it the books of shop and cloud would differ "
+        "for good. Have the cloud's side corrected, then send it again."
+    )
+
+
+def give_up_parked(unit: Unit, command: GiveUpParked) -> Nothing:
+    """See :class:`GiveUpParked`.  The marker stays in the event's place of the stream."""
+    permits.need(unit, Permission.HUB_ADMIN)
+    parked = outbox.parked_row(unit.tx, command.outbox_id)
+    if parked is None:
+        raise refuse(Code.NOT_FOUND, "No event is parked under this number.")
+    if parked.resent_at_ms is not None:
+        raise refuse(Code.CONFLICT, "This event was sent again already.")
+    if why_not := why_not_given_up(parked):
+        raise refuse(Code.CONFLICT, why_not)
+    outbox.forget_parked(unit.tx, command.outbox_id)
+    unit.note(
+        "outbox.given_up",
+        parked.event_id,
+        {
+            "type": parked.type,
+            "aggregate": parked.aggregate,
+            "parked_for": parked.reason,
+            "reason": command.reason,
+        },
+    )
+    return Nothing()
+
+
+WRITES: dict[type[Command], Handler] = {
+    RetryParked: retry_parked,
+    ParkEvent: park_event,
+    GiveUpParked: give_up_parked,
+}
 INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {
     ParkPoison: park_poison,
     Unpark: unpark,

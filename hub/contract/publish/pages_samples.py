@@ -1,0 +1,287 @@
+"""One example of each answer to the technician's pages; checked against schema and model."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hub.contract.publish import samples
+
+Example = dict[str, Any]
+
+_EVENT_ID: Final = "0199f3a2-7e92-8c2e-9b5a-6d0e3f8a2b0e"
+_BUNDLE: Final = "0199f3a6-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
+
+PARAMETERS: Final[dict[str, Any]] = {
+    "device_id": samples.DEVICE,
+    "sku": "A-100",
+    "sale_id": samples.SALE,
+    "basket_id": samples.BASKET,
+    "outbox_id": 4711,
+    "day": "2026-11-22",
+}
+
+_DEVICE: Final[Example] = {
+    **samples.RESULTS["Devices"]["devices"][0],
+    "number": 1,
+    "receipts": 4217,
+}
+_PRODUCT: Final[Example] = {
+    "sku": "A-100",
+    "name": "Black tea, 20 bags",
+    "category": "Drinks",
+    "price_minor": 499,
+    "currency": "EUR",
+    "uom": "pc",
+    "sellable": 24,
+    "available": 20,
+    "held": 1,
+    "reserved": 0,
+}
+_TASK: Final[Example] = {
+    "sku": "A-100",
+    "name": "Black tea, 20 bags",
+    "reason": "asked for by the cloud",
+    "at_ms": samples.NOW_MS,
+}
+_DAY: Final[Example] = {
+    "business_day": "2026-11-22",
+    "count": 42,
+    "total_minor": 104_711,
+    "voided": 1,
+    "voided_minor": 499,
+    "returned_minor": 249,
+    "currency": "EUR",
+    "last_at_ms": samples.NOW_MS,
+}
+_SALE: Final[Example] = {
+    "sale_id": samples.SALE,
+    "receipt_no": "001-004217",
+    "state": "completed",
+    "device_id": samples.DEVICE,
+    "business_day": "2026-11-22",
+    "at_ms": samples.NOW_MS,
+    "currency": "EUR",
+    "total_minor": 499,
+    "lines": 1,
+    "tenders": ["cash"],
+}
+_BASKET: Final[Example] = {
+    "basket_id": samples.BASKET,
+    "state": "suspended",
+    "owner": samples.DEVICE,
+    "opened_at_ms": samples.NOW_MS - 60_000,
+    "changed_at_ms": samples.NOW_MS,
+    "lines": 1,
+}
+_EVENT: Final[Example] = {
+    "outbox_id": 4711,
+    "stream": "telemetry",
+    "seq": 312,
+    "event_id": _EVENT_ID,
+    "type": "com.storehub.device.state.v1",
+    "aggregate": samples.DEVICE,
+    "at_ms": samples.NOW_MS,
+    "bytes": 97,
+    "state": "waiting",
+}
+_PARKED: Final[Example] = {
+    "outbox_id": 4711,
+    "stream": "telemetry",
+    "seq": 312,
+    "event_id": _EVENT_ID,
+    "type": "com.storehub.device.state.v1",
+    "aggregate": samples.DEVICE,
+    "at_ms": samples.NOW_MS - 60_000,
+    "parked_at_ms": samples.NOW_MS,
+    "code": "invalid-event",
+    "reason": "unknown state",
+    "may_give_up": True,
+}
+
+REPLIES: Final[dict[str, Example]] = {
+    "DevicesPage": {"devices": [_DEVICE]},
+    "DevicePage": {
+        "device": _DEVICE,
+        "certificates": [
+            {
+                "serial": "5f3a",
+                "issued_at_ms": samples.NOW_MS - 86_400_000,
+                "expires_at_ms": samples.NOW_MS + 86_400_000,
+            }
+        ],
+        "baskets": 1,
+    },
+    "Traffic": {
+        "device_id": samples.DEVICE,
+        "exchanges": [
+            {
+                "at_ms": samples.NOW_MS,
+                "kind": "request",
+                "what": "sale/commit",
+                "outcome": "ok",
+                "in_bytes": 412,
+                "out_bytes": 655,
+                "duration_ms": 3.2,
+            }
+        ],
+        "total": 1204,
+    },
+    "ProductsPage": {"products": [_PRODUCT]},
+    "ProductPage": {
+        "product": _PRODUCT,
+        "level": samples.RESULTS["Levels"]["levels"][0],
+        "claims": [{"kind": "basket", "id": samples.BASKET, "qty": 1}],
+        "count_task": _TASK,
+    },
+    "LedgerPage": {
+        "sku": "A-100",
+        "entries": [
+            {
+                "seq": 4711,
+                "at_ms": samples.NOW_MS,
+                "type": "sell",
+                "qty": 1,
+                "source": "sellable",
+                "target": "customer",
+                "sellable_change": -1,
+                "sellable_after": 24,
+                "document": "sale",
+                "document_id": samples.SALE,
+                "sale_id": samples.SALE,
+                "receipt_no": "001-004217",
+                "line": 1,
+                "device_id": samples.DEVICE,
+            }
+        ],
+        "next_cursor": "4698.25",
+    },
+    "CountsPage": {
+        "tasks": [_TASK],
+        "under_way": [
+            {
+                "count_id": samples.COUNT,
+                "sku": "A-100",
+                "name": "Black tea, 20 bags",
+                "device_id": samples.DEVICE,
+                "at_ms": samples.NOW_MS,
+            }
+        ],
+    },
+    "DaysPage": {"days": [_DAY]},
+    "SalesPage": {"day": _DAY, "sales": [_SALE]},
+    "SaleWhole": {
+        "sale": _SALE,
+        "tax_minor": 33,
+        "rounding_minor": 0,
+        "change_minor": 1,
+        "lines": samples.RESULTS["SaleView"]["lines"],
+        "tenders": [{"kind": "cash", "amount_minor": 500}],
+        "outbox_id": 4711,
+        "told": "acked",
+    },
+    "BasketsPage": {"baskets": [_BASKET]},
+    "BasketWhole": {
+        "basket": _BASKET,
+        "lines": samples.RESULTS["BasketView"]["lines"],
+        "total_minor": 499,
+        "tax_minor": 33,
+        "currency": "EUR",
+    },
+    "CloudPage": {
+        "link": {
+            "state": "up",
+            "since_ms": samples.NOW_MS - 3_500_000,
+            "last_success_at_ms": samples.NOW_MS - 400,
+            "url": "https://oms.example.com",
+        },
+        "incarnation": "3",
+        "epoch": 2,
+        "seq": 4711,
+        "safe_seq": 4705,
+        "depth": 6,
+        "parked": 1,
+        "streams": [
+            {
+                "source": "/stores/berlin-7/hubs/hub-1/3",
+                "stream": "sales",
+                "head_seq": 4217,
+                "acked_seq": 4211,
+                "waiting": 6,
+                "oldest_at_ms": samples.NOW_MS - 1200,
+            }
+        ],
+        "datasets": [
+            {
+                "dataset": "catalog",
+                "generation": "g17",
+                "rows": 18_204,
+                "changes": 12,
+                "swapped_at_ms": samples.NOW_MS - 86_400_000,
+            }
+        ],
+    },
+    "EventsPage": {"events": [_EVENT]},
+    "EventWhole": {
+        "event": {**_EVENT, "marker": True},
+        "parked": _PARKED,
+        "data": {"device_id": samples.DEVICE, "state": "ready"},
+    },
+    "ParkedPage": {"parked": [_PARKED], "total": 1},
+    "CommandsPage": {
+        "commands": [
+            {
+                "number": 12,
+                "command_id": samples.COMMAND,
+                "type": "count.requested",
+                "outcome": "done",
+                "at_ms": samples.NOW_MS,
+            }
+        ]
+    },
+    "LogsPage": {
+        "lines": [
+            {
+                "number": 801,
+                "at_ms": samples.NOW_MS,
+                "level": "warning",
+                "logger": "hub.mqtt.router",
+                "text": "till-1 wrote a state that is not one: 1 faults",
+            }
+        ],
+        "newest": 801,
+        "levels": [{"logger": "", "level": "info"}],
+    },
+    "SettingsPage": {
+        "file": "/etc/store-hub/config.toml",
+        "settings": [
+            {
+                "key": "web.port",
+                "section": "web",
+                "name": "port",
+                "value": "8443",
+                "is_set": True,
+                "is_secret": False,
+                "is_default": True,
+                "default": "8443",
+                "origin": "default",
+                "what": "Port of the page and of pairing.",
+                "expected": "a whole number from 0 to 65535",
+            }
+        ],
+    },
+    "SupportPreview": {
+        "bundle_id": _BUNDLE,
+        "made_at_ms": samples.NOW_MS,
+        "file_name": "store-hub-berlin-7-20261122T081242Z.zip",
+        "total_bytes": 51,
+        "files": [
+            {
+                "name": "versions.json",
+                "title": "Versions of the hub and of what it stands on",
+                "bytes": 51,
+                "text": '{"store_hub": "0.1.0", "python": "3.11.2"}',
+            }
+        ],
+        "left_out": ["secrets and keys"],
+    },
+}
