@@ -154,6 +154,8 @@ def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, version 1.0, built from this checkout."""
     if (reason := why_not(LOWER)) and not ASKED_FOR:
         pytest.skip(f"no box can be had here: {reason}")
+    if given := os.environ.get("STORE_HUB_BOX_DEB"):
+        return repack(Path(given), tmp_path_factory.mktemp("deb") / "first.deb", "1.0", {})
     output = tmp_path_factory.mktemp("deb")
     build = [str(ROOT / "scripts" / "build-deb"), "--version", "1.0", "--output", str(output)]
     done = subprocess.run(build, capture_output=True, text=True, timeout=800, check=False)

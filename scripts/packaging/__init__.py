@@ -1,0 +1,1 @@
+"""The Debian package, and a real systemd to try it on."""

@@ -1,0 +1,238 @@
+"""A Linux box of our own: systemd as its first process, in a container of systemd-nspawn.
+
+Its root file system is a Debian of its own (``scripts/box --fresh``), or this machine's with a
+layer of memory over it: nothing that the box does is seen outside, and nothing stays of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SYSTEMD = Path("/usr/lib/systemd/systemd")
+TOOLS = ("systemd-nspawn", "systemctl", "unshare", "nsenter", "setpriv", "dpkg-deb", "apt-get")
+DEBIAN_SINCE = 12
+BOOT_S = 120.0
+COMMAND_S = 240.0
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# $1: an empty directory, $2: the lower root, $3: the machine's name.
+_START = r"""
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o size=2g,mode=0755 tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+cd "$1/root"
+# What the machine below has of its own is not this box's: its services, its settings, its name.
+rm -rf etc/systemd/system etc/store-hub var/lib/store-hub* var/lib/private/store-hub* \
+    usr/sbin/policy-rc.d etc/credstore/store-hub* run/* var/log/journal/*
+mkdir -p etc/systemd/system root/box
+: >etc/machine-id
+echo "$3" >etc/hostname
+echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/box
+export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+# Its own filter of calls and devices off: a box has none, the hub's unit has its own.
+exec systemd-nspawn --quiet --directory="$1/root" --machine="$3" --boot --register=no --keep-unit \
+    --private-network --capability=all --system-call-filter="bpf pidfd_getfd" --console=pipe
+"""
+
+
+class NoMachine(Exception):
+    """A box can't be had here; the text says why."""
+
+
+def why_not(lower: Path) -> str:
+    """Why no box can be had over the root ``lower``; empty if nothing speaks against it."""
+    if os.geteuid() != 0:
+        return "needs root: systemd-nspawn makes namespaces and mounts"
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=_PATH) is None]
+    if missing:
+        return f"{', '.join(missing)} missing: apt-get install systemd-container dpkg"
+    if not (lower / SYSTEMD.relative_to("/")).exists():
+        return f"there is no systemd in {lower}"
+    if not (lower / "usr/sbin/mosquitto").exists():
+        return f"there is no mosquitto in {lower}"
+    release = dict(
+        line.split("=", 1)
+        for line in (lower / "etc/os-release").read_text().splitlines()
+        if "=" in line
+    )
+    number = release.get("VERSION_ID", "").strip('"')
+    if release.get("ID") != "debian" or not number.isdigit() or int(number) < DEBIAN_SINCE:
+        return f"{lower} is {release.get('PRETTY_NAME', 'unknown')}, not Debian {DEBIAN_SINCE}"
+    if (lower / "opt/store-hub").exists():
+        return f"a Store Hub is installed in {lower}"
+    return ""
+
+
+class Machine:
+    """Use :func:`booted`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], init: int, log: Path) -> None:
+        self._process = process
+        self._init = init
+        self._log = log
+
+    @property
+    def root(self) -> Path:
+        """Its file system, seen from outside."""
+        return Path(f"/proc/{self._init}/root")
+
+    def run(
+        self, *command: str, code: int | None = 0, timeout_s: float = COMMAND_S, given: str = ""
+    ) -> str:
+        """Run a command inside; its output and errors.  AssertionError if its exit code is not
+        ``code`` (None: any will do)."""
+        done = subprocess.run(
+            self.inside(*command),
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert code is None or done.returncode == code, (
+            f"{' '.join(command)}: exit code {done.returncode}, not {code}:\n{done.stdout}"
+        )
+        return done.stdout
+
+    def inside(self, *command: str) -> list[str]:
+        """How that command is run inside, for a process of one's own."""
+        enter = ["nsenter", "--target", str(self._init), "--all", "env", "-i", f"PATH={_PATH}"]
+        return [*enter, "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", *command]
+
+    def beside(self, *command: str, timeout_s: float = COMMAND_S) -> str:
+        """Run this machine's command in the box's network; its standard output."""
+        net = ["nsenter", f"--net=/proc/{self._init}/ns/net"]
+        done = subprocess.run(
+            [*net, *command], capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy a file of this machine into the box."""
+        place = self.root / target.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place)
+        place.chmod(source.stat().st_mode & 0o777)
+
+    def write(self, target: str, text: str, mode: int = 0o644) -> None:
+        """Write a file in the box."""
+        place = self.root / target.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
+
+    def power_off(self) -> None:
+        """An orderly shutdown, bounded; then by force."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._init, signal.SIGRTMIN + 4)  # systemd(1): poweroff.target
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_booted(self, timeout_s: float = BOOT_S) -> None:
+        """Until nothing is being started any more."""
+        until_s = time.monotonic() + timeout_s
+        state = ""
+        while time.monotonic() < until_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                state = self.run("systemctl", "is-system-running", code=None, timeout_s=20).strip()
+            if state in {"running", "degraded"}:
+                return
+            time.sleep(0.2)
+        raise NoMachine(f"systemd did not come up: {state}\n{_tail(self._log)}")
+
+
+@contextlib.contextmanager
+def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
+    """A box over the root ``lower``, with systemd up; it is gone afterwards, whatever happened.
+
+    Errors: :class:`NoMachine`.
+    """
+    reason = why_not(lower)
+    if reason:
+        raise NoMachine(reason)
+    base = Path(tempfile.mkdtemp(prefix="shbox-", dir="/tmp"))
+    place = base / "box"
+    place.mkdir()
+    log = base / "console.log"
+    # The kernel ends it with us, and its mounts with it.
+    start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _START, "box"]
+    try:
+        with log.open("wb") as console:
+            process = subprocess.Popen(
+                [*start, str(place), str(lower), name],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+        try:
+            machine = Machine(process, _init_of(process, log), log)
+            machine.wait_booted()
+            yield machine
+            machine.power_off()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _init_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The box's first process, once systemd runs in it."""
+    until_s = time.monotonic() + BOOT_S
+    while time.monotonic() < until_s:
+        if process.poll() is not None:
+            raise NoMachine(f"systemd-nspawn ended at once:\n{_tail(log)}")
+        for pid in _children(process.pid):
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                    return pid
+        time.sleep(0.05)
+    raise NoMachine(f"no systemd was started:\n{_tail(log)}")
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def repack(deb: Path, target: Path, version: str, changes: dict[str, str | None]) -> Path:
+    """The same package as another ``version``, in which some files have another text (None: are
+    gone); paths are relative to the package's root."""
+    with tempfile.TemporaryDirectory(prefix="shdeb-", dir="/tmp") as scratch:
+        root = Path(scratch) / "root"
+        subprocess.run(["dpkg-deb", "-R", str(deb), str(root)], check=True)
+        control = root / "DEBIAN" / "control"
+        lines = control.read_text().splitlines()
+        lines = [f"Version: {version}" if one.startswith("Version:") else one for one in lines]
+        control.write_text("\n".join(lines) + "\n")
+        for name, text in changes.items():
+            if text is None:
+                (root / name).unlink()
+            else:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+        build = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(root), str(target)]
+        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    return target
