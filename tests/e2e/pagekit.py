@@ -96,7 +96,7 @@ _STICKING_OUT = """() => {
   const found = [];
   if (root.scrollWidth > root.clientWidth) found.push(`page: ${root.scrollWidth}`);
   for (const node of document.querySelectorAll("main *, header *, nav *, dialog *")) {
-    if (!node.checkVisibility() || node.closest("svg, .visually-hidden, .skip")) continue;
+    if (!node.checkVisibility() || node.closest("svg, .visually-hidden, .skip, thead")) continue;
     const name = node.id || node.className || node.tagName;
     const box = node.getBoundingClientRect();
     const out = box.right > root.clientWidth + 1 || box.left < -1;

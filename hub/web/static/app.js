@@ -1,6 +1,7 @@
 // The page: who is signed in, which page is shown, and the hub's picture for it.
 
 import * as api from "./api.js";
+import { remember } from "./cloud/depth.js";
 import { el } from "./kit/dom.js";
 import { speak, t } from "./kit/t.js";
 import { pages } from "./pages/index.js";
@@ -79,6 +80,7 @@ function toBoard() {
   stop = api.follow({
     status: (picture) => {
       take(picture);
+      remember(picture);
       route();
       draw();
     },

@@ -34,10 +34,10 @@ function traffic(deviceId) {
   const none = el("p", { class: "quiet" }, t("traffic.none"));
   const rows = table([
     { title: t("traffic.what"), name: "main", cell: (one) => one.what || t(`traffic.kind.${one.kind}`) },
-    { title: t("traffic.at"), cell: (one) => exact(one.at_ms) },
-    { title: t("traffic.outcome"), cell: (one) => pill(one.outcome, one.outcome === "ok" ? "good" : "warn").node },
+    { title: t("traffic.at"), name: "bare", cell: (one) => exact(one.at_ms) },
+    { title: t("traffic.outcome"), name: "key", cell: (one) => pill(one.outcome, one.outcome === "ok" ? "good" : "warn").node },
     { title: t("traffic.size"), name: "num", cell: (one) => `${bytes(one.in_bytes)} / ${bytes(one.out_bytes)}` },
-    { title: t("traffic.took"), name: "num", cell: (one) => t("traffic.ms", { ms: decimal(one.duration_ms) }) },
+    { title: t("traffic.took"), name: "num bare", cell: (one) => t("traffic.ms", { ms: decimal(one.duration_ms) }) },
   ], t("traffic.title"));
   const node = el("section", { class: "card span-all", "aria-labelledby": "traffic-title" },
     el("h2", { id: "traffic-title" }, t("traffic.title"), total), chart, none, rows.node);

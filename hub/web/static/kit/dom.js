@@ -18,7 +18,7 @@ function dress(node, attributes) {
 export function el(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   dress(made, attributes);
-  made.append(...children.flat().filter((one) => one !== null && one !== undefined && one !== ""));
+  made.append(...children.flat(3).filter((one) => one || one === 0));
   return made;
 }
 

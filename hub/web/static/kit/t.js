@@ -28,3 +28,9 @@ export function speak(root) {
   root.lang = language;
   root.dir = direction;
 }
+
+// An event's type as the cloud knows it (com.storehub.sale.completed.v1) in words.
+export function eventName(type) {
+  const short = type.replace(/^com\.storehub\./, "").replace(/\.v\d+$/, "");
+  return word("event", short);
+}

@@ -27,8 +27,13 @@ const unit = (value, name) => new Intl.NumberFormat(locale, {
   style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: 0,
 }).format(value);
 
+// Figures stay in one line with their unit.
+const together = (text) => text.replaceAll(" ", "\u00a0");
+
 // How long, in the largest unit that still says something.
-export function span(ms) {
+export const span = (ms) => together(length(ms));
+
+function length(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 90) return unit(seconds, "second");
   if (seconds < 5400) return unit(Math.floor(seconds / 60), "minute");
@@ -39,7 +44,7 @@ export function span(ms) {
 export const ago = (ms) => (ms < 5000 ? t("time.now") : t("time.ago", { span: span(ms) }));
 
 export const clock = (ms) =>
-  new Date(ms).toLocaleTimeString(locale, { timeStyle: "short" });
+  together(new Date(ms).toLocaleTimeString(locale, { timeStyle: "short" }));
 
 export const exact = (ms) =>
   new Date(ms).toLocaleTimeString(locale, { timeStyle: "medium" });
@@ -56,3 +61,15 @@ export function moment(ms, nowMs = Date.now()) {
 
 // A device's id reads the same in a text of any direction.
 export const isolated = (text) => `\u2068${text}\u2069`;
+
+// A quantity in base units: 1250 with three decimals of kg reads 1.25 kg.
+export function quantity(value, scale = 0, uom = "") {
+  const shown = new Intl.NumberFormat(locale, { maximumFractionDigits: scale }).format(value / 10 ** scale);
+  return uom && uom !== "pcs" && uom !== "each" ? `${shown} ${uom}` : shown;
+}
+
+export const signed = (value, scale = 0) => (value > 0 ? `+${quantity(value, scale)}` : quantity(value, scale));
+
+// A business day as the hub names it (2026-11-22): a calendar day, whatever the zone.
+export const businessDay = (text, options = { dateStyle: "medium" }) =>
+  new Date(`${text}T00:00:00Z`).toLocaleDateString(locale, { ...options, timeZone: "UTC" });
