@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -102,3 +103,5 @@ class World:
         sys.unraisablehook = lambda _unraisable: None
         with contextlib.suppress(Exception):
             self.loop.close()
+        # Collected in the middle of the next world, the dead of this one may disturb it.
+        gc.collect()

@@ -210,9 +210,16 @@ class HubMachine:
         self._world.count("hub copied")
         return target
 
-    def restore(self, copy: Path) -> None:
-        """Put a copy in place, as ``store-hub restore`` does.  The hub is off."""
+    def restore(self, copy: Path, *, quietly: bool = False) -> None:
+        """Put a copy in place, as ``store-hub restore`` does, or ``quietly`` only its database, as
+        a snapshot of the disk would be.  The hub is off."""
         assert self.machine.process is None, "switch the hub off first"
+        if quietly:
+            for left in self.machine.directory.glob("hub.db*"):
+                left.unlink()
+            shutil.copy2(copy / "hub.db", self.machine.directory / "hub.db")
+            self._world.count("hub set back without being told")
+            return
         randomness = SeededRandomness(self.random.getrandbits(64))
         with mock.patch.object(os, "sync"):
             restore_backup(copy, self.machine.directory, self.machine.clock, randomness)

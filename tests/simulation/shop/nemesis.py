@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.shop.scenario import Scenario
 
 DAY_S = 86_400.0
+UNHEARD_S = 3_600.0
 Act = Callable[["Nemesis"], Awaitable[None]]
 
 
@@ -91,8 +92,11 @@ class Nemesis:
         if machine.process is not None:
             machine.kill("nemesis", power=power)
 
-    async def cut(self, ways: list[tuple[str, str]], seconds: float) -> None:
+    async def cut(
+        self, ways: list[tuple[str, str]], seconds: float, *, after_s: float = 0.0
+    ) -> None:
         """Nothing passes for a while."""
+        await asyncio.sleep(max(0.0, after_s))
         for way in ways:
             self.world.network.link(*way).up = False
         await asyncio.sleep(seconds)
@@ -175,13 +179,35 @@ async def _crash_point(nemesis: Nemesis, random: Random) -> None:
 
 
 async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
-    """Half the time only the tills know what is lost: the cloud was cut off all the while."""
-    after_s = random.uniform(60, 20_000)
-    work = [nemesis.shop.set_hub_back(after_s)]
-    if random.random() < 0.5:
+    """Often only the tills know what is lost: the cloud was cut off all the while.  Or only the
+    cloud knows the last of it: the answers came to no till.  Or the hub doesn't know itself."""
+    shop, after_s = nemesis.shop, random.uniform(60, 20_000)
+    again, quietly = random.random() < 0.4, random.random() < 0.6
+    cloud = _both("hub", "oms")
+    how = random.random()
+    if how < 0.4:
         nemesis.world.count("restored after the cloud was cut off")
-        work.append(nemesis.cut(_both("hub", "oms"), after_s + random.uniform(0, 600)))
-    await asyncio.gather(*work)
+        first_s, away_s = random.choice((0.0, 3_600.0)), random.uniform(0, 600)
+        if first_s:
+            away_s *= 6
+        await asyncio.gather(
+            shop.set_hub_back(after_s, first_s=first_s, again=again),
+            nemesis.cut(cloud, first_s + after_s + away_s),
+        )
+    elif how < 0.6:
+        nemesis.world.count("restored after answers were lost")
+        deaf = [("broker", name) for name in shop.till_names]
+        await asyncio.gather(
+            shop.set_hub_back(after_s, again=again),
+            nemesis.cut(deaf, UNHEARD_S, after_s=after_s - UNHEARD_S + 61),
+            nemesis.cut(cloud, random.uniform(120, 900), after_s=after_s - 0.01),
+        )
+    else:
+        alone_s = random.choice((0.0, 1_200.0))
+        await asyncio.gather(
+            shop.set_hub_back(after_s, again=again, quietly=quietly),
+            nemesis.cut(cloud, alone_s, after_s=after_s + 1),
+        )
 
 
 async def _kill_broker(nemesis: Nemesis, _random: Random) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from hub.storage.readers import LoopReader
 from tests.simulation.kernel import Endless, Machine, World
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.checkers import Checker
@@ -31,7 +32,7 @@ LOOK_S = 1_800.0
 NEEDS_DISK = frozenset(
     {"disk error", "disk full", "hub without power", "hub dies at a crash point"}
 )
-LOOK_AGAIN_S = 90.0
+LOOK_AGAIN_S = (90.0, 900.0)
 """After a restore, as whoever did it would: by then something was sold."""
 REST_S = 12 * 3_600.0
 REST_LOOK_S = 30.0
@@ -98,6 +99,7 @@ class Scenario:
         self.hub.on_commit = self.shelf.look
         self.history.disk_fails = self._needs_disk()
         self.sent_commands: list[str] = []
+        self._hub_copy: Path | None = None
 
     def run(self) -> Report:
         """Play it."""
@@ -239,20 +241,44 @@ class Scenario:
 
     # What the nemesis needs ----------------------------------------------------------------------
 
-    async def set_hub_back(self, after_s: float) -> None:
-        """Take a copy of the hub's database, and put it back later."""
-        copy = await self.hub.backup()
+    async def set_hub_back(
+        self, after_s: float, *, first_s: float = 0.0, again: bool = False, quietly: bool = False
+    ) -> None:
+        """Take a copy of the hub's database after ``first_s``, and put it back later; ``again``:
+        the last time's.  ``quietly``: as a disk's snapshot, of which the hub isn't told; it has to
+        learn of it from the cloud, so that is done only if the cloud knows more than the copy."""
+        await asyncio.sleep(first_s)
+        if self._hub_copy is None or not again:
+            self._hub_copy = await self.hub.backup()
+        copy = self._hub_copy
         if copy is None:
             return
         await asyncio.sleep(after_s)
         self.supervisor.hold("hub")
         self.world.machine("hub").kill("to be restored")
         self.history.restored += 1
-        self.hub.restore(copy)
+        self.hub.restore(copy, quietly=quietly and self._cloud_knows_more(copy))
         await asyncio.sleep(60)
         self.supervisor.release("hub")
-        await asyncio.sleep(LOOK_AGAIN_S)
-        await self.page.look()
+        for pause_s in LOOK_AGAIN_S:
+            await asyncio.sleep(pause_s)
+            await self.page.look()
+
+    def _cloud_knows_more(self, copy: Path) -> bool:
+        if "oms restored" in self.plan.faults:
+            return False  # it may forget that again before it is asked
+        with LoopReader(copy / "hub.db") as rows:
+            heads = {
+                (uri, stream): head
+                for uri, stream, head in rows.all(
+                    "SELECT s.uri, t.stream, t.head_seq FROM streams t"
+                    " JOIN sources s ON s.id = t.source"
+                )
+            }
+        return any(
+            seq > heads.get((source, stream), 0)
+            for source, stream, seq in self.oms.look("SELECT source, stream, seq FROM placements")
+        )
 
     async def set_oms_back(self, after_s: float) -> None:
         """Take a copy of the OMS's database, and put it back later."""
