@@ -21,7 +21,7 @@ def numbers(cursor: str | None, first: tuple[int, ...]) -> tuple[int, ...]:
 
 def dotted(*parts: int) -> str:
     """The cursor for them."""
-    return ".".join(map(str, parts))
+    return ".".join(str(int(part)) for part in parts)
 
 
 def bad_cursor() -> Refusal:
