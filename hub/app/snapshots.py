@@ -22,6 +22,7 @@ from hub.app.backup import (
 )
 from hub.app.founding import StateInUse
 from hub.clock import Clock
+from hub.health.probes.backup import note
 from hub.storage import hubrow
 from hub.storage.copies import check_copy, copy_beside
 from hub.storage.readers import LoopReader
@@ -63,6 +64,7 @@ def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snap
         shutil.rmtree(partial, ignore_errors=True)  # keys lie in it
         raise
     os.sync()
+    note(state, info.made_at_ms, str(target))
     for old in list_snapshots(directory)[: -max(1, keep)]:
         shutil.rmtree(old)
     return Snapshot(target, info)

@@ -35,11 +35,13 @@ def make(target: Path, as_json: bool) -> None:
     from hub.app.backup import BackupRefused, make_backup
     from hub.app.founding import StateInUse
     from hub.clock import SystemClock
+    from hub.health.probes.backup import note
     from hub.storage.errors import DatabaseRefused
 
     settings = load_settings().settings
     try:
         info = make_backup(settings.paths.state, target, SystemClock())
+        note(settings.paths.state, info.made_at_ms, str(target))
     except (BackupRefused, StateInUse, DatabaseRefused) as error:
         fail(str(error))
     if as_json:

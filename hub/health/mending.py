@@ -44,8 +44,8 @@ def _always() -> str:
 class Action:
     """``run`` is harmless when repeated, and may raise :class:`Refusal`.  ``why_not`` says why
     it can do nothing here, or is empty.  ``pause_s`` has to pass before it runs again.
-    ``needs_room``: it is refused when its beginning can't be written down; one that makes room on
-    the disk goes on without."""
+    ``needs_room``: it is refused when it can't be written down; one that makes room on the disk
+    goes on without."""
 
     key: str
     title: str
@@ -101,27 +101,30 @@ class ActionDesk:
         self._ran_s[action.key] = now_s
 
     async def _noted(self, caller: Caller, action: Action) -> ActionDone:
-        try:
-            await self._gate.internal(caller, NoteAction(action.key, "asked", ""))
-        except StorageError:
-            if action.needs_room:
-                raise
-            log.warning("%s asks for %s; it can't be written down yet", caller.key, action.key)
+        await self._note(caller, action, "asked", "")
         try:
             async with asyncio.timeout(TIME_MAX_S):
                 done = await action.run(caller)
         except Exception as error:
-            await self._gate.internal(caller, NoteAction(action.key, "failed", _words(error)))
+            await self._note(caller, action, "failed", _words(error))
             if isinstance(error, TimeoutError):
                 raise _busy("This takes too long; it may still come about.", 10.0) from None
             raise
-        await self._gate.internal(caller, NoteAction(action.key, done.outcome, done.text))
+        await self._note(caller, action, done.outcome, done.text)
         return ActionDone(
             key=action.key,
             outcome=done.outcome,
             text=done.text,
             at_ms=self._gate.clock.wall_ms(),
         )
+
+    async def _note(self, caller: Caller, action: Action, outcome: str, text: str) -> None:
+        try:
+            await self._gate.internal(caller, NoteAction(action.key, outcome, text))
+        except StorageError:
+            if action.needs_room:
+                raise
+            log.warning("%s: %s is %s; that can't be written down", caller.key, action.key, outcome)
 
 
 def _view(action: Action) -> ActionView:

@@ -13,6 +13,7 @@ import pytest
 
 from hub.app.hub import Hub
 from hub.app.mending import remove_old
+from hub.app.snapshots import take_snapshot
 from hub.cli.adminclient import AdminClient, AdminRefused
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config import Settings
@@ -124,6 +125,15 @@ async def test_a_disk_at_97_percent_is_named_with_its_next_step(hub: Hub) -> Non
     assert (one.level, one.action) == ("warning", "space.free")
     assert "97 % used" in one.summary
     assert one.next_step.startswith("Free space on the box")
+
+
+async def test_a_backup_of_the_running_hub_is_noticed(hub: Hub) -> None:
+    state = hub.settings.paths.state
+    place = state.with_name(f"{state.name}-backups")
+    made = await asyncio.to_thread(take_snapshot, state, place, 3, SystemClock())
+    await hub.prober.look("backup")
+    one = next(one for one in (await report(hub)).findings if one.key == "backup")
+    assert (one.level, one.detail["place"]) == ("ok", str(made.path))
 
 
 async def test_a_clock_that_jumped_is_named_and_a_technicians_word_lasts(

@@ -13,7 +13,7 @@ STEPS_MS: Final[tuple[tuple[Level, float], ...]] = (
     ("warning", 7.0 * DAY_MS),
     ("notice", 2.0 * DAY_MS),
 )
-NEXT: Final = "Make one (`store-hub backup`), and see that it happens by itself."
+NEXT: Final = "Make one (`store-hub backup now`), and see that it happens by itself."
 
 
 def look(facts: Facts) -> Finding:

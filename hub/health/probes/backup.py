@@ -1,39 +1,54 @@
-"""The newest copy of the state that lies on this box."""
+"""The last copy of the state.
+
+Whoever makes a copy leaves a note in the state directory: the copies themselves may lie where the
+hub can't look, or on another machine.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from hub.health.facts import Backup
+from hub.health.probes import files
+from hub.security.files import PUBLIC_MODE, write_atomic
 
-SUFFIX: Final = "-backups"
-NAME: Final = re.compile(r"(\d{8}T\d{6})\.(\d{3})Z")
+log = logging.getLogger(__name__)
+
+NOTE: Final = "last-backup.json"
+NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+
+
+def note(state: Path, made_at_ms: int, place: str) -> None:
+    """A whole copy was made.  A note that can't be written is logged: the copy is good."""
+    text = json.dumps({"made_at_ms": made_at_ms, "place": place})
+    try:
+        write_atomic(state / NOTE, text.encode(), PUBLIC_MODE)
+    except OSError as error:
+        log.warning("the backup is made, but the status page isn't told: %s", error)
 
 
 def measure(state: Path) -> Backup | None:
-    """By the names of the copies; None where they may not be read."""
+    """By the note; None when it can't be read."""
+    path = state / NOTE
+    if not path.exists():
+        return Backup()
     try:
-        found = copies(state)
-    except OSError:  # not silent: the check says that it isn't known
+        told = json.loads(files.text(path) or "")
+        return Backup(int(told["made_at_ms"]), str(told["place"])[:200])
+    except (ValueError, TypeError, KeyError):  # not silent: the check says that it isn't known
         return None
-    return Backup(made_at_ms(found[-1].name), str(found[-1])) if found else Backup()
 
 
 def copies(state: Path) -> list[Path]:
-    """The copies beside the state directory (``<state>-backups``), oldest first.  Raises OSError
-    where they may not be read."""
-    place = state.with_name(f"{state.name}{SUFFIX}")
-    if not place.exists():
+    """The copies beside the state directory (``store-hub-backups`` beside ``store-hub``), oldest
+    first; none where they may not be seen."""
+    base, at, instance = state.name.partition("@")
+    place = state.with_name(f"{base}-backups{at}{instance}")
+    try:
+        return sorted(path for path in place.iterdir() if NAME.fullmatch(path.name))
+    except OSError:  # not silent: whoever frees space says what was removed
         return []
-    return sorted(path for path in place.iterdir() if NAME.fullmatch(path.name))
-
-
-def made_at_ms(name: str) -> int:
-    """The instant in a copy's name."""
-    match = NAME.fullmatch(name)
-    assert match is not None
-    instant = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    return int(instant.timestamp()) * 1000 + int(match[2])

@@ -130,12 +130,29 @@ def test_a_disk_that_keeps_nothing_is_told(tmp_path: Path) -> None:
     assert found.sync_ms is None
 
 
-def test_the_newest_backup_beside_the_state_counts(tmp_path: Path) -> None:
-    state = tmp_path / "store-hub"
-    assert backup.measure(state) == Backup()
-    for name in ("20261120T020000.000Z", "20261121T020000.500Z", "20261122T020000.000Z.partial"):
-        (tmp_path / "store-hub-backups" / name).mkdir(parents=True)
-    found = backup.measure(state)
-    assert found is not None
-    assert found.made_at_ms == 1_795_226_400_500
-    assert found.place.endswith("20261121T020000.500Z")
+def test_the_last_backup_is_known_by_its_note(tmp_path: Path) -> None:
+    assert backup.measure(tmp_path) == Backup()
+    backup.note(tmp_path, 1_795_226_400_500, "sftp://elsewhere/store-367")
+    assert backup.measure(tmp_path) == Backup(1_795_226_400_500, "sftp://elsewhere/store-367")
+    for garbage in ("", "[]", '{"made_at_ms": "x", "place": 1}', "{"):
+        (tmp_path / backup.NOTE).write_text(garbage)
+        assert backup.measure(tmp_path) is None
+
+
+def test_a_note_that_cannot_be_written_does_not_spoil_the_backup(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    backup.note(tmp_path / "gone", 1, "x")
+    assert "isn't told" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [("store-hub", "store-hub-backups"), ("store-hub@fifth", "store-hub-backups@fifth")],
+)
+def test_copies_are_looked_for_beside_the_state(tmp_path: Path, state: str, place: str) -> None:
+    assert backup.copies(tmp_path / state) == []
+    for name in ("20261121T020000.500Z", "20261120T020000.000Z", "20261122T020000.000Z.partial"):
+        (tmp_path / place / name).mkdir(parents=True)
+    names = [path.name for path in backup.copies(tmp_path / state)]
+    assert names == ["20261120T020000.000Z", "20261121T020000.500Z"]

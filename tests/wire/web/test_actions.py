@@ -16,11 +16,12 @@ from hub.contract.health import HealthFinding, HealthReport
 from hub.contract.local import HubStatus
 from hub.contract.problems import Code, refuse
 from hub.health.facts import GIB, ClockSource, Disk, Measured
-from hub.health.mending import Action, Done
+from hub.health.mending import Action, ActionDesk, Done
 from hub.service.caller import Caller
 from hub.storage import audit, hubrow
 from hub.storage.audit import AuditRow
-from tests.hubparts import HubParts, ShiftedClock, hub_parts
+from hub.storage.errors import StorageFull
+from tests.hubparts import SHELL, HubParts, ShiftedClock, hub_parts
 from tests.unit.health.wellhub import way
 
 
@@ -238,3 +239,24 @@ async def test_since_stands_still_while_the_trouble_lasts(
     assert first.findings[0].key == second.findings[0].key == "disk-space"
     assert first.verdict == second.verdict == "warning"
     assert first.since_ms is not None
+
+
+async def test_what_makes_room_is_done_also_when_nothing_can_be_written(
+    tmp_state: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makes_room = Action(
+        "c.room", "Free", "Frees.", "Free?", tools.works, needs_room=False, pause_s=0.0
+    )
+    needs_room = Action("c.other", "Other", "Other.", "Other?", tools.works)
+    async with hub_parts(tmp_state, actions=[makes_room, needs_room]) as hub:
+
+        async def full(*_: Any) -> Any:
+            raise StorageFull("the disk is full")
+
+        desk = ActionDesk(hub.gate, [makes_room, needs_room])
+        monkeypatch.setattr(hub.gate, "internal", full)
+        with pytest.raises(StorageFull):
+            await desk.run(SHELL, "c.other")
+        assert tools.callers == []
+        assert (await desk.run(SHELL, "c.room")).outcome == "done"
+    assert tools.callers == [SHELL.key]
