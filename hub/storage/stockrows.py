@@ -231,7 +231,7 @@ def holds_of_sku(rows: Rows, sku_id: int, limit: int = 1000) -> list[tuple[str, 
     return [
         (row[0], row[1], row[2])
         for row in rows.all(
-            "SELECT b.basket_id, h.qty, b.id FROM baskets b JOIN holds h ON h.basket = b.id"
+            "SELECT b.basket_id, h.qty, b.id FROM baskets b CROSS JOIN holds h ON h.basket = b.id"
             " WHERE b.state IN ('open', 'suspended') AND h.sku_id = ? LIMIT ?",
             sku_id,
             limit,

@@ -1,0 +1,356 @@
+"""The technician's pages in a shop with a hundred thousand of everything: no query of theirs reads
+a growing table from its beginning to its end, and page after page is the whole list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from hub.contract.base import Incoming
+from hub.contract.pages.cloud import CommandsQuery, EventQuery, EventsQuery, ParkedQuery
+from hub.contract.pages.devices import DeviceQuery, DevicesQuery
+from hub.contract.pages.sales import (
+    BasketQuery,
+    BasketsQuery,
+    DaysQuery,
+    SaleQuery,
+    SalesQuery,
+)
+from hub.contract.pages.stock import CountsQuery, LedgerQuery, ProductQuery, ProductsQuery
+from hub.contract.problems import Refusal
+from hub.service.books import Books
+from hub.service.caller import HUB
+from hub.service.gate import ReadUnit
+from hub.service.pages import cloud, devices, sales, stock, support
+from hub.service.shop import Shop
+from hub.storage import commandrows, hubrow, searchindex
+from hub.storage.database import open_database
+from hub.storage.readers import LoopReader
+from hub.storage.rows import Tx
+
+MANY = 100_000
+FEW = 5_000
+DAYS = 100
+GROWING = (
+    *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "movements", "outbox"),
+    *("prices", "products", "requests", "return_lines", "returns", "sale_lines", "sales"),
+    *("skus", "stock", "tenders", "commands", "day_totals", "parked"),
+)
+ALONG_A_KEY = re.compile(
+    r"ORDER BY (?:\w\.)?(?:seq|id|number|outbox_id)(?: DESC)? LIMIT"
+    r"|SELECT max\((?:id|seq)\) FROM"
+    r"|parked WHERE resent_at_ms IS NULL",
+    re.I,
+)
+"""Reading along the primary key up to a limit is a scan in name only; what is parked is few."""
+SMALL = re.compile(r"FROM (?:devices|certificates)")
+"""A shop's devices, and the certificates of one."""
+SHOP = Shop(
+    store="367",
+    name="Corner Shop",
+    hub_name="hub",
+    currency="EUR",
+    zone=ZoneInfo("Europe/Berlin"),
+    timezone="Europe/Berlin",
+    version="0",
+)
+
+
+def uuid(number: int) -> str:
+    return f"00000000-0000-7000-8000-{number:012x}"
+
+
+def sku(number: int) -> str:
+    return f"SKU-{number:06d}"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop's file after a long time."""
+    path = tmp_path_factory.mktemp("pages") / "hub.db"
+    with closing(open_database(path)) as conn:
+        conn.execute("BEGIN")
+        tx = Tx(conn, 1_795_000_000_000, 0)
+        hubrow.found(tx, "367", "hub-test", "machine", "fork1")
+        source = tx.one("SELECT source FROM hub")
+        assert source is not None
+        _catalogue(tx)
+        _trade(tx)
+        _stock(tx)
+        _told(tx, source[0])
+        conn.execute("COMMIT")
+    searchindex.build(path.with_name(searchindex.FILE_NAME), path)
+    return path
+
+
+def _catalogue(tx: Tx) -> None:
+    tx.run("INSERT INTO datasets (dataset, generation, label) VALUES ('catalog', 1, 'g1')")
+    tx.run("INSERT INTO datasets (dataset, generation, label) VALUES ('prices', 1, 'g1')")
+    tx.many(
+        "INSERT INTO products VALUES (1, ?, ?, 'pc', 0, 'std', 'Goods', NULL, 1, 0)",
+        [(sku(n), f"Thing number {n}") for n in range(MANY)],
+    )
+    tx.many("INSERT INTO barcodes VALUES (1, ?, ?)", [(f"{n:014d}", sku(n)) for n in range(MANY)])
+    tx.many("INSERT INTO prices VALUES (1, ?, 0, NULL, 499)", [(sku(n),) for n in range(MANY)])
+
+
+def _trade(tx: Tx) -> None:
+    tx.many(
+        "INSERT INTO devices (device_id, name, kind, auth, password_hash, number, paired_at_ms)"
+        " VALUES (?, ?, 'till', 'password', 'x', ?, 1)",
+        [(f"till-{n:02d}", f"Till {n}", n) for n in range(1, 301)],
+    )
+    tx.many(
+        "INSERT INTO sales (id, sale_id, hash, receipt_no, device_id, business_day, at_ms,"
+        " currency, total_minor, tax_minor, rounding_minor, change_minor, tax, outbox_id)"
+        " VALUES (?, ?, x'00', ?, 'till-01', ?, ?, 'EUR', 499, 0, 0, 0, '{}', ?)",
+        [
+            (n, uuid(n), f"{n % 8:03d}-{n // 8:06d}", _day(n), 1_700_000_000_000 + n, n)
+            for n in range(1, MANY + 1)
+        ],
+    )
+    tx.many(
+        "INSERT INTO day_totals (business_day, sales, total_minor) VALUES (?, 1000, 499000)",
+        [(_day(n),) for n in range(1, MANY, MANY // DAYS)],
+    )
+    tx.many(
+        "INSERT INTO sale_lines (sale, line_no, sku, name, qty, scale, list_price_minor,"
+        " unit_price_minor, gross_minor, discount_minor, net_minor, tax_code, tax_minor)"
+        " VALUES (?, 1, ?, 'Thing', 1, 0, 499, 499, 499, 0, 499, 'std', 0)",
+        [(n, sku(n % FEW)) for n in range(1, MANY + 1)],
+    )
+    tx.many(
+        "INSERT INTO tenders (sale, n, kind, amount_minor) VALUES (?, 1, 'cash', 499)",
+        [(n,) for n in range(1, MANY + 1)],
+    )
+    tx.many(
+        "INSERT INTO returns VALUES (?, ?, x'00', ?, 'till-01', NULL, '2026-01-01', 1, 499, 0,"
+        " '[]', 0)",
+        [(n, uuid(MANY + n), n) for n in range(1, FEW)],
+    )
+    tx.many(
+        "INSERT INTO return_lines VALUES (?, 1, 1, ?, 1, 499, 0, 'damaged', 'broken')",
+        [(n, sku(n)) for n in range(1, FEW)],
+    )
+    tx.many(
+        "INSERT INTO baskets (id, basket_id, version, state, owner, opened_at_ms, changed_at_ms)"
+        " VALUES (?, ?, 1, ?, 'till-01', 1, ?)",
+        [
+            (n, uuid(n), "closed" if n > 200 else ("open", "suspended")[n % 2], 1000 + n // 2)
+            for n in range(1, FEW)
+        ],
+    )
+
+
+def _day(number: int) -> str:
+    at = (number - 1) // (MANY // DAYS)
+    return f"2026-{at // 28 + 1:02d}-{at % 28 + 1:02d}"
+
+
+def _stock(tx: Tx) -> None:
+    tx.many("INSERT INTO skus (id, sku) VALUES (?, ?)", [(n + 1, sku(n)) for n in range(MANY)])
+    tx.many(
+        "INSERT INTO stock (sku_id, sellable, last_seq) VALUES (?, ?, ?)",
+        [(n + 1, -20 if n < FEW else 0, MANY - FEW + n + 1 if n < FEW else 0) for n in range(MANY)],
+    )
+    tx.many(
+        "INSERT INTO movements VALUES (?, ?, 1, 'sellable', 'customer', 'sell', 'sale', ?, 1, 0,"
+        " ?, x'00')",
+        [(n + 1, n % FEW + 1, n + 1, max(0, n + 1 - FEW)) for n in range(MANY)],
+    )
+    tx.many("INSERT INTO count_tasks VALUES (?, 'odd', 1)", [(n,) for n in range(1, 500)])
+    tx.many(
+        "INSERT INTO documents (document_id, kind, hash, at_ms, device_id, reference, data)"
+        " VALUES (?, ?, x'00', 1, 'till-01', ?, ?)",
+        [
+            (
+                uuid(n),
+                "count" if n % 50 == 0 else "receipt",
+                sku(n),
+                f'{{"closed":{"false" if n % 500 == 0 else "true"}}}',
+            )
+            for n in range(MANY)
+        ],
+    )
+
+
+def _told(tx: Tx, source: int) -> None:
+    streams = ("sales", "stock", "telemetry")
+    tx.many(
+        "INSERT INTO streams VALUES (?, ?, ?, ?)",
+        [(source, stream, MANY // 3 + 1, MANY // 3 - 100) for stream in streams],
+    )
+    tx.many(
+        "INSERT INTO outbox (id, source, stream, seq, event_id, type, aggregate, at_ms, data)"
+        " VALUES (?, ?, ?, ?, ?, 'com.storehub.test.v1', 'a', 1, '{}')",
+        [(n + 1, source, streams[n % 3], n // 3 + 1, uuid(n)) for n in range(MANY)],
+    )
+    tx.many(
+        "INSERT INTO parked SELECT id, source, stream, seq, event_id, type, aggregate, at_ms, data,"
+        " 'bad: x', 1, NULL FROM outbox WHERE id = ?",
+        [(n,) for n in range(99_001, 99_301)],
+    )
+    commandrows.add(tx, [(f"c{n}", "count.requested", "done", "") for n in range(1500)])
+    tx.many(
+        "INSERT INTO audit VALUES (?, 1, 'hub:hub', NULL, 'x', 'y', '{}', x'00')",
+        [(n,) for n in range(1, MANY)],
+    )
+
+
+@pytest.fixture
+def reader(database: Path) -> Iterator[LoopReader]:
+    with LoopReader(database) as rows:
+        yield rows
+
+
+def unit_of(rows: LoopReader) -> ReadUnit:
+    return ReadUnit(rows, HUB, SHOP, Books("EUR"), 1_795_000_000_000, 0)
+
+
+ASKED: tuple[tuple[Callable[[ReadUnit, Any], Any], Incoming], ...] = (
+    (devices.listed, DevicesQuery(q="till", limit=200)),
+    (devices.one, DeviceQuery(device_id="till-01")),
+    (stock.products, ProductsQuery(limit=200)),
+    (stock.products, ProductsQuery(cursor="SKU-099000")),
+    (stock.products, ProductsQuery(q="SKU-0001")),
+    (stock.products, ProductsQuery(q="00000000000042")),
+    (stock.products, ProductsQuery(q="thing numb")),
+    (stock.product, ProductQuery(sku=sku(7))),
+    (stock.ledger, LedgerQuery(sku=sku(7), limit=200)),
+    (stock.counts, CountsQuery(limit=200)),
+    (sales.days, DaysQuery()),
+    (sales.listed, SalesQuery(limit=200)),
+    (sales.listed, SalesQuery(day="2026-02-03", limit=200)),
+    (sales.listed, SalesQuery(day="2026-02-03", q="001-", limit=200)),
+    (sales.listed, SalesQuery(q="0", limit=200)),
+    (sales.listed, SalesQuery(q="003-0012")),
+    (sales.listed, SalesQuery(q=uuid(500))),
+    (sales.one, SaleQuery(sale_id=uuid(500))),
+    (sales.baskets, BasketsQuery(limit=200)),
+    (sales.baskets, BasketsQuery(state="open")),
+    (sales.basket, BasketQuery(basket_id=uuid(5))),
+    (cloud.events, EventsQuery(limit=200)),
+    (cloud.events, EventsQuery(stream="telemetry", limit=200)),
+    (cloud.events, EventsQuery(state="waiting", limit=200)),
+    (cloud.event, EventQuery(outbox_id=99_001)),
+    (cloud.parked, ParkedQuery(limit=200)),
+    (cloud.commands, CommandsQuery(limit=200)),
+)
+
+
+def test_no_page_reads_a_growing_table_from_end_to_end(reader: LoopReader) -> None:
+    seen: set[str] = set()
+    conn = reader._conn
+    conn.set_trace_callback(seen.add)
+    unit = unit_of(reader)
+    for read, query in ASKED:
+        read(unit, query)
+    support.read(unit)
+    conn.set_trace_callback(None)
+    assert len(seen) > 60
+
+    scans = {}
+    for sql in sorted(seen):
+        if not re.match(r"\s*SELECT", sql):
+            continue
+        for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
+            found = re.match(r"SCAN (\w+)", row[3])
+            is_few = row[3].endswith("baskets_live") or ALONG_A_KEY.search(sql)
+            if found and _table(sql, found[1]) in GROWING and not is_few:
+                scans[sql] = row[3]
+            if "TEMP B-TREE FOR ORDER BY" in row[3] and not SMALL.search(sql):
+                scans[sql] = row[3]
+    assert not scans
+
+
+def _table(sql: str, name: str) -> str:
+    found = re.search(rf"\b(\w+) (?:AS )?{name}\b", sql)
+    return found[1] if found and found[1].lower() in GROWING else name
+
+
+def pages(read: Callable[..., Any], rows: LoopReader, query: Any, field: str) -> list[Any]:
+    """The whole list, page by page."""
+    found: list[Any] = []
+    while True:
+        page = read(unit_of(rows), query)
+        found += getattr(page, field)
+        if page.next_cursor is None:
+            return found
+        query = query.model_copy(update={"cursor": page.next_cursor})
+
+
+def test_a_day_s_sales_are_all_found_newest_first(reader: LoopReader) -> None:
+    query = SalesQuery(day="2026-02-03", limit=37)
+    found = [one.sale_id for one in pages(sales.listed, reader, query, "sales")]
+    assert len(found) == len(set(found)) == MANY // DAYS
+    assert found == sorted(found, reverse=True)
+    page = sales.listed(unit_of(reader), query)
+    assert page.day is not None
+    assert page.day.total_minor == 499_000
+
+
+def test_receipts_that_begin_so_are_all_found_once(reader: LoopReader) -> None:
+    query = SalesQuery(q="003-0012", limit=17)
+    found = [one.receipt_no for one in pages(sales.listed, reader, query, "sales")]
+    assert found == [f"003-{n:06d}" for n in range(1299, 1199, -1)]
+
+
+def test_a_product_s_ledger_ends_where_it_began(reader: LoopReader) -> None:
+    query = LedgerQuery(sku=sku(7), limit=3)
+    found = pages(stock.ledger, reader, query, "entries")
+    assert len(found) == MANY // FEW
+    assert [one.sellable_after for one in found] == list(range(-20, 0))
+    assert all(one.receipt_no and one.sale_id and one.device_id for one in found)
+
+
+def test_a_cursor_of_another_product_is_refused(reader: LoopReader) -> None:
+    page = stock.ledger(unit_of(reader), LedgerQuery(sku=sku(7), limit=3))
+    with pytest.raises(Refusal):
+        stock.ledger(unit_of(reader), LedgerQuery(sku=sku(8), cursor=page.next_cursor))
+
+
+def test_live_baskets_with_the_same_instant_all_come_once(reader: LoopReader) -> None:
+    found = [
+        one.basket_id for one in pages(sales.baskets, reader, BasketsQuery(limit=7), "baskets")
+    ]
+    assert len(found) == len(set(found)) == 200
+    suspended = pages(sales.baskets, reader, BasketsQuery(state="suspended", limit=9), "baskets")
+    assert len(suspended) == 100
+
+
+def test_what_waits_comes_stream_by_stream_in_the_order_it_goes(reader: LoopReader) -> None:
+    query = EventsQuery(state="waiting", limit=23)
+    found = [(one.stream, one.seq) for one in pages(cloud.events, reader, query, "events")]
+    assert len(found) == len(set(found)) == 301
+    assert [stream for stream, _ in found] == sorted(
+        (stream for stream, _ in found), key=("sales", "stock", "telemetry").index
+    )
+    for stream in ("sales", "stock", "telemetry"):
+        places = [seq for name, seq in found if name == stream]
+        assert places == sorted(places)
+
+
+def test_counts_under_way_are_those_not_ended(reader: LoopReader) -> None:
+    page = stock.counts(unit_of(reader), CountsQuery(limit=200))
+    assert len(page.under_way) == 100
+    assert len(pages(stock.counts, reader, CountsQuery(limit=100), "tasks")) == 499
+
+
+def test_only_the_newest_thousand_commands_are_kept(reader: LoopReader) -> None:
+    found = pages(cloud.commands, reader, CommandsQuery(limit=200), "commands")
+    assert [one.command_id for one in found] == [f"c{n}" for n in range(1499, 499, -1)]
+
+
+def test_a_product_is_found_by_each_of_its_names(reader: LoopReader) -> None:
+    for text in ("SKU-000042", "sku-000042", "00000000000042", "thing 42"):
+        page = stock.products(unit_of(reader), ProductsQuery(q=text))
+        assert sku(42) in [one.sku for one in page.products], text
+    many = stock.products(unit_of(reader), ProductsQuery(q="SKU-", limit=10))
+    assert len(many.products) == 10
+    assert many.more
