@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -22,6 +23,8 @@ from tests.simulation.shop.plan import Plan, draw
 
 TRACE_LINES = 60
 KIND = "simulation"
+SCRATCH = "STORE_HUB_SIMULATION_SCRATCH"
+"""Where processes that are killed leave what their parent removes."""
 EXAMPLES = """examples:
   python -m tests.simulation --seed 17            one run: what went wrong, and the trace's end
   python -m tests.simulation --seed 17 --trace    the same, with every line of the trace
@@ -75,8 +78,8 @@ def plan_of(seed: int, anti_entropy: str, days: int | None) -> Plan:
 
 
 def _scratch() -> Path:
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="shop-", dir=memory if memory.is_dir() else None))
+    memory = os.environ.get(SCRATCH) or "/dev/shm"
+    return Path(tempfile.mkdtemp(prefix="shop-", dir=memory if Path(memory).is_dir() else None))
 
 
 def play(plan: Plan, *, echo: Any = None) -> dict[str, Any]:
@@ -129,15 +132,26 @@ class Campaign:
 
     def run(self) -> int:
         """The exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        scratch = os.environ[SCRATCH] = str(_scratch())
+        try:
+            self._play()
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        self._tell(done=True)
+        return 1 if self.broken else 0
+
+    def _play(self) -> None:
         options = self.options
         reports = played(self._plans(time.monotonic()), options.jobs)
         for report in reports:
             self._take(report)
             if options.stop_at_first and self.broken:
                 reports.close()
-                break
-        self._tell(done=True)
-        return 1 if self.broken else 0
+                return
 
     def _plans(self, began_s: float) -> Iterator[Plan]:
         options = self.options

@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant
 
 SEEDS = 100
 HUNT_S = 900.0
+STOPPED = threading.Event()
+HUNTING: set[subprocess.Popen[str]] = set()
+"""Children at work, which end with this process."""
 SOUND = Mutant("(none)", 1, "the tree as it is", Path())
 EXAMPLES = """examples:
   python -m tests.simulation.mutants                       every mutant, 100 seeds at most each
@@ -70,23 +75,29 @@ def hunted(mutant: Mutant, seeds: int, folder: Path) -> Outcome:
 
 
 def _hunt(tree: Path, seeds: int) -> dict[str, Any] | str:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.simulation.mutants.hunt", "--seeds", str(seeds)],
-            cwd=tree,
-            env=os.environ | {"PYTHONPATH": str(tree)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=HUNT_S,
-        )
-    except subprocess.TimeoutExpired:
-        return f"the hunt did not end within {HUNT_S:.0f} s"
-    lines = done.stdout.strip().splitlines()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.simulation.mutants.hunt", "--seeds", str(seeds)],
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        HUNTING.add(child)
+        try:
+            if STOPPED.is_set():
+                child.kill()
+            out, err = child.communicate(timeout=HUNT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return f"the hunt did not end within {HUNT_S:.0f} s"
+        finally:
+            HUNTING.discard(child)
+    lines = out.strip().splitlines()
     try:
         found: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError):
-        return f"the hunt broke down: {done.stderr.strip()[-400:]}"
+        return f"the hunt broke down: {err.strip()[-400:]}"
     return found
 
 
@@ -105,18 +116,26 @@ def main() -> int:
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="mutants-", dir=memory if memory.is_dir() else None))
     skipped = 0
+    pool = ThreadPoolExecutor(options.jobs)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
-        with ThreadPoolExecutor(options.jobs) as pool:
-            wanted = [SOUND, *chosen] if options.control else chosen
-            pending = {pool.submit(_in_time, one, options, folder, began_s) for one in wanted}
-            for future in as_completed(pending):
-                outcome = future.result()
-                if outcome is None:
-                    skipped += 1
-                else:
-                    outcomes.append(outcome)
-                _tell(outcomes, len(chosen), skipped, done=False)
+        wanted = [SOUND, *chosen] if options.control else chosen
+        pending = {pool.submit(_in_time, one, options, folder, began_s) for one in wanted}
+        for future in as_completed(pending):
+            outcome = future.result()
+            if outcome is None:
+                skipped += 1
+            else:
+                outcomes.append(outcome)
+            _tell(outcomes, len(chosen), skipped, done=False)
+    except KeyboardInterrupt:
+        STOPPED.set()
+        for child in list(HUNTING):
+            child.kill()
+        return 130
     finally:
+        pool.shutdown(cancel_futures=True)
         shutil.rmtree(folder, ignore_errors=True)
     return _tell(outcomes, len(chosen), skipped, done=True)
 
@@ -136,7 +155,9 @@ def _refresh(chosen: list[Mutant]) -> int:
 def _in_time(
     mutant: Mutant, options: argparse.Namespace, folder: Path, began_s: float
 ) -> Outcome | None:
-    if options.seconds is not None and time.monotonic() - began_s > options.seconds:
+    if STOPPED.is_set() or (
+        options.seconds is not None and time.monotonic() - began_s > options.seconds
+    ):
         return None
     return hunted(mutant, options.seeds, folder)
 
