@@ -45,6 +45,7 @@ from hub.storage.writer_thread import WriterThread
 from hub.web.adminsocket import BOUNDS, SOCKET_NAME, AdminSocket
 from hub.web.listener import Bounds
 from hub.web.pairing import PairingOpenedPage
+from hub.web.reads import Sources
 from hub.web.server import WebConfig, WebServer
 
 SHELL = Caller(CallerKind.CLI, "uid-0")
@@ -209,6 +210,7 @@ async def hub_parts(
     idle_s: int = 900,
     on_notices: Any = None,
     actions: Sequence[Action] = (),
+    sources: Sources | None = None,
 ) -> AsyncIterator[HubParts]:
     """The parts, running; everything is closed afterwards."""
     clock = clock or SystemClock()
@@ -272,6 +274,7 @@ async def hub_parts(
                 mqtt_mtls_port=lambda: 8884,
                 bridge=bridge,
                 actions=desk,
+                sources=sources,
             )
             admin = AdminSocket(
                 run / SOCKET_NAME,
@@ -282,6 +285,7 @@ async def hub_parts(
                 url=lambda: f"https://127.0.0.1:{web.port}/",
                 bounds=admin_bounds or BOUNDS,
                 actions=desk,
+                reads=web.reads,
             )
             await web.start()
             await admin.start()

@@ -15,7 +15,7 @@ import hub
 from cloud_link.link import CloudLink, World
 from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.founding import StateLock, open_state
-from hub.app.measuring import LOOK_S, make_prober
+from hub.app.measuring import LOOK_S, limits_of, make_prober
 from hub.app.mending import make_actions
 from hub.app.messaging import Messaging
 from hub.app.names import certificate_names
@@ -27,7 +27,6 @@ from hub.config import Loaded, Settings
 from hub.discovery import Advertisement, Advertiser
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
-from hub.health.facts import Limits
 from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
 from hub.logs import Recent
@@ -261,10 +260,7 @@ class Hub:
             self.gate,
             self.parts,
             started_at_ms=self.started_at_ms,
-            limits=Limits(
-                free_low_bytes=self.settings.storage.min_free_mb << 20,
-                reserve_bytes=self.settings.storage.reserve_mb << 20,
-            ),
+            limits=limits_of(self.settings),
             measured=self.prober.latest,
         )
         web = self.settings.web
@@ -302,6 +298,7 @@ class Hub:
             technician=self.web.technician,
             url=lambda: f"https://{self.parts.host()}:{self.web.port}/",
             actions=actions,
+            reads=self.web.reads,
         )
         await self.admin.start()
         self._later("the admin socket", self.admin.stop)
@@ -324,6 +321,7 @@ class Hub:
         await self.caretaker.guard_disk()
         self.caretaker.start()
         self._later("the caretaker", self.caretaker.stop)
+        self._later("the threads of the probes", self.prober.close)
         looking = Periodic("health-probes", LOOK_S, self.prober.look)
         looking.start()
         self._later("the probes", looking.stop)

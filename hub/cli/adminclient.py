@@ -65,24 +65,39 @@ class AdminClient:
         """Have the hub mend itself; :class:`hub.contract.health.ActionDone` as JSON."""
         return self._ask("POST", f"/api/1/actions/{key}", {}, None)
 
+    def support_bundle(self) -> bytes:
+        """A fresh support bundle (.zip) of the running hub."""
+        return self._raw("GET", "/api/1/support/bundle", None, {})
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None, key: str | None) -> Any:
-        headers = {"Connection": "close"}
+        headers = {}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
+        raw = self._raw(method, path, None if body is None else json.dumps(body), headers)
+        return self._parsed(raw)
+
+    def _raw(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         connection = _UnixConnection(self.path)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, path, body, {"Connection": "close", **headers})
             answer = connection.getresponse()
-            content = json.loads(answer.read(ANSWER_BYTES_MAX) or b"null")
+            raw = answer.read(ANSWER_BYTES_MAX)
         except (http.client.HTTPException, ValueError) as error:
             raise ConnectionError(f"{self.path} gave no proper answer: {error}") from error
         finally:
             connection.close()
         if answer.status >= 400:
+            content = self._parsed(raw)
             raise AdminRefused(content if isinstance(content, dict) else {})
-        return content
+        return raw
+
+    def _parsed(self, raw: bytes) -> Any:
+        try:
+            return json.loads(raw or b"null")
+        except ValueError as error:
+            raise ConnectionError(f"{self.path} gave no proper answer: {error}") from error
 
 
 def ask_hub(service: str, operation: str, body: dict[str, Any] | None = None) -> Any:

@@ -24,9 +24,9 @@ from hub.service.pages.support import SupportRows
 from hub.storage.pages import support as rows_of
 
 FILE_MAX_CHARS: Final = 512_000
-LOG_MAX_CHARS: Final = 1_000_000
-TOTAL_MAX_CHARS: Final = 4_000_000
+TOTAL_MAX_CHARS: Final = 2_000_000
 MASK: Final = "(left out)"
+LOG_NAME: Final = "log.txt"
 LEFT_OUT: Final = (
     "secrets, passwords, keys and one-time codes",
     "names and PINs of people",
@@ -48,7 +48,7 @@ _NEVER: Final = (
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a bundle is made of; what isn't at hand is None or empty.  ``secrets`` are hidden
-    wherever they turn up."""
+    wherever they turn up; ``lines`` come newest first."""
 
     store: str
     version: str
@@ -62,21 +62,42 @@ class Parts:
 
 
 def files(parts: Parts) -> tuple[SupportFile, ...]:
-    """The files of a bundle, each within its bound, together within four million characters."""
+    """The files of a bundle: at most 512,000 characters each, two million together.
+
+    For a thread: texts are looked through line by line, so that others have their turn between.
+    """
     scrub = scrubber(parts.secrets, parts.rows.people if parts.rows else ())
     left = TOTAL_MAX_CHARS
     made: list[SupportFile] = []
-    for name, title, text in _texts(parts):
-        keep_end = name == "log.txt"
-        most = min(left, LOG_MAX_CHARS if keep_end else FILE_MAX_CHARS)
-        clean = scrub(text)
-        cut = len(clean) > most
-        if cut:
-            clean = clean[-most:] if keep_end else clean[:most]
-        left -= len(clean)
-        size = len(clean.encode())
-        made.append(SupportFile(name=name, title=title, bytes=size, cut=cut, text=clean))
+    for name, title, pieces in _texts(parts):
+        newest_first = name == LOG_NAME
+        kept, cut = _bounded(pieces, scrub, min(left, FILE_MAX_CHARS))
+        text = "".join(reversed(kept) if newest_first else kept)
+        left -= len(text)
+        size = len(text.encode())
+        made.append(SupportFile(name=name, title=title, bytes=size, cut=cut, text=text))
     return tuple(made)
+
+
+def _bounded(
+    pieces: Iterable[str], scrub: Callable[[str], str], most: int
+) -> tuple[list[str], bool]:
+    """The first pieces that fit, looked through; and whether there were more."""
+    kept: list[str] = []
+    for piece in pieces:
+        clean = scrub(piece)
+        if len(clean) > most:
+            return kept, True
+        most -= len(clean)
+        kept.append(clean)
+    return kept, False
+
+
+def integrity_text(found: Sequence[str]) -> str:
+    """What the database's check found, in words."""
+    if not found:
+        return "The database is whole."
+    return "\n".join(["The database is damaged:", *found])
 
 
 def file_name(store: str, made_at_ms: int) -> str:
@@ -119,7 +140,15 @@ def scrubber(secrets: Iterable[str], people: Iterable[str]) -> Callable[[str], s
     return scrub
 
 
-def _texts(parts: Parts) -> Iterable[tuple[str, str, str]]:
+def _texts(parts: Parts) -> Iterable[tuple[str, str, Iterable[str]]]:
+    """Names, titles and pieces, which are lines; of the log the newest first."""
+    for name, title, text in _whole_texts(parts):
+        yield name, title, text.splitlines(keepends=True)
+    lines = map(text_line, parts.lines) if parts.lines else ["No lines are kept here.\n"]
+    yield LOG_NAME, "The last lines of the log", lines
+
+
+def _whole_texts(parts: Parts) -> Iterable[tuple[str, str, str]]:
     yield "about.txt", "What this is", _about(parts)
     yield "versions.json", "Versions of the hub and of what it stands on", _json(_versions(parts))
     if parts.status is not None:
@@ -142,8 +171,6 @@ def _texts(parts: Parts) -> Iterable[tuple[str, str, str]]:
             "Who did what: the newest entries, without subjects",
             _json(parts.rows.audit),
         )
-    lines = "".join(text_line(one) for one in parts.lines)
-    yield "log.txt", "The last lines of the log", lines or "No lines are kept here.\n"
 
 
 def _about(parts: Parts) -> str:

@@ -27,6 +27,7 @@ from hub.service.handlers.webaccess import NoteAccess
 from hub.web import answers
 from hub.web.listener import Bounds, Listener
 from hub.web.pairing import PairingDesk
+from hub.web.reads import Reads
 from hub.web.server import IDEMPOTENCY_HEADER
 from hub.web.technician import LIFE_S, TechnicianCode
 
@@ -56,6 +57,7 @@ class AdminSocket:
         technician: TechnicianCode,
         url: Callable[[], str],
         actions: ActionDesk | None = None,
+        reads: Reads | None = None,
         max_body_bytes: int = 262_144,
         bounds: Bounds = BOUNDS,
     ) -> None:
@@ -66,6 +68,7 @@ class AdminSocket:
         self._technician = technician
         self._url = url
         self._actions = actions or ActionDesk(gate)
+        self._reads = reads
         self._max_body_bytes = max_body_bytes
         self._bounds = bounds
         self._runner: web.AppRunner | None = None
@@ -79,6 +82,7 @@ class AdminSocket:
         app.router.add_post("/api/1/pairing/open", self._open_pairing)
         app.router.add_get("/api/1/actions", self._list_actions)
         app.router.add_post("/api/1/actions/{key}", self._act)
+        app.router.add_get("/api/1/support/bundle", self._bundle)
         app.router.add_post("/api/1/{service}/{operation}", self._operation)
         runner = web.AppRunner(
             app,
@@ -138,6 +142,11 @@ class AdminSocket:
 
     async def _act(self, request: web.Request) -> web.Response:
         return answers.answer(await self._actions.run(_caller(request), request.match_info["key"]))
+
+    async def _bundle(self, request: web.Request) -> web.Response:
+        if self._reads is None:
+            raise refuse(Code.UNAVAILABLE, "This hub makes no support bundles.")
+        return await self._reads.bundle(_caller(request), None)
 
     async def _operation(self, request: web.Request) -> web.Response:
         body = await answers.read_body(request, self._bounds.body_s)

@@ -69,7 +69,7 @@ class SupportDesk:
                 rows=rows,
                 settings=settingspage.page(loaded) if loaded else None,
                 status=await self._status.status(),
-                lines=[entry for _, entry in reversed(self._lines.newest())],
+                lines=[entry for _, entry in self._lines.newest()],
                 integrity=await self._integrity(),
                 secrets=loaded.secrets() if loaded else (),
             )
@@ -129,6 +129,4 @@ class SupportDesk:
             return "Not known: the check takes longer than a page may read."
         except StorageError as error:
             return f"Not known: {error}"
-        if not found:
-            return "The database is whole."
-        return "\n".join(["The database is damaged:", *found])
+        return support.integrity_text(found)
