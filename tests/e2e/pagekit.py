@@ -65,6 +65,12 @@ async def go(page: Any, where: str) -> None:
     await page.wait_for_selector(f"#page-{where.split('/', maxsplit=1)[0]} h1")
 
 
+async def settled(page: Any) -> None:
+    """Everything that was asked for is shown."""
+    await page.wait_for_selector("main:not(:has(.waiting))")
+    await page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+
+
 async def sticking_out(page: Any) -> list[str]:
     """What makes the page scroll sideways, or is cut off where it stands; empty when all fits."""
     found: list[str] = await page.evaluate(_STICKING_OUT)

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { remember } from "./cloud/depth.js";
 import { el } from "./kit/dom.js";
+import { waiting } from "./kit/parts.js";
 import { speak, t } from "./kit/t.js";
 import { pages } from "./pages/index.js";
 import * as shell from "./shell.js";
@@ -75,7 +76,7 @@ function toSignIn(text = "") {
 
 function toBoard() {
   stop?.();
-  main.replaceChildren(el("p", { class: "waiting", role: "status" }, t("looking")));
+  main.replaceChildren(waiting());
   shell.frame(true);
   stop = api.follow({
     status: (picture) => {

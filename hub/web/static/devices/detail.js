@@ -49,12 +49,8 @@ function traffic(deviceId) {
       put(total, t("traffic.total", { n: found.total }));
       show(none, found.exchanges.length === 0);
       show(rows.node, found.exchanges.length > 0);
-      const seen = new Map();
-      rows.draw(found.exchanges.slice(0, SHOWN), (one) => {
-        const key = `${one.at_ms} ${one.what} ${one.in_bytes}`;
-        seen.set(key, (seen.get(key) || 0) + 1);
-        return `${key} ${seen.get(key)}`;
-      });
+      const number = new Map(found.exchanges.map((one, index) => [one, found.total - index]));
+      rows.draw(found.exchanges.slice(0, SHOWN), (one) => number.get(one));
       const points = found.exchanges.filter(answered).reverse()
         .map((one) => ({ at: one.at_ms, value: one.duration_ms }));
       redraw(chart, points, () => (points.length > 2 ? line({

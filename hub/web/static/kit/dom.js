@@ -35,6 +35,12 @@ export function put(node, text) {
   if (node.textContent !== wanted) node.textContent = wanted;
 }
 
+// A sentence in which `quoted` words are code.
+export function prose(node, text) {
+  redraw(node, text, () => text.split("`").map((part, index) => (index % 2 ? el("code", {}, part)
+    : document.createTextNode(part))));
+}
+
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }

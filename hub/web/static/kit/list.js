@@ -2,7 +2,7 @@
 
 import { el, show } from "./dom.js";
 import { icon } from "./icons.js";
-import { button, trouble } from "./parts.js";
+import { button, trouble, waiting } from "./parts.js";
 import { t } from "./t.js";
 
 // load(cursor) gives [items, next cursor or nothing]; draw(items) shows all that were read.
@@ -22,6 +22,7 @@ export function pagedList({ load, draw, none }) {
   async function grow(cursor) {
     const mine = (turn += 1);
     top.replaceChildren();
+    if (!items.length) nothing.replaceChildren(waiting());
     try {
       const [found, next] = await load(cursor);
       if (mine !== turn) return;
@@ -30,7 +31,9 @@ export function pagedList({ load, draw, none }) {
       nothing.replaceChildren(...(items.length ? [] : [none()]));
       end(next);
     } catch (error) {
-      if (mine === turn && error.status !== 401) top.replaceChildren(trouble(error, () => grow(cursor)));
+      if (mine !== turn || error.status === 401) return;
+      if (!items.length) nothing.replaceChildren();
+      top.replaceChildren(trouble(error, () => grow(cursor)));
     }
   }
 
@@ -85,7 +88,7 @@ export function every(pauseMs, act) {
 export function readInto(root, read, build) {
   let over = false;
   async function go() {
-    root.replaceChildren(el("p", { class: "waiting", role: "status" }, t("looking")));
+    root.replaceChildren(waiting());
     try {
       const found = await read();
       if (!over) root.replaceChildren(...[build(found)].flat().filter(Boolean));

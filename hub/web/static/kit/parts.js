@@ -76,6 +76,8 @@ export const factList = (pairs, className = "facts") => {
 export const empty = (text, hint = "") =>
   el("div", { class: "empty" }, el("p", {}, text), hint && el("p", { class: "quiet" }, hint));
 
+export const waiting = () => el("p", { class: "waiting", role: "status" }, t("looking"));
+
 export function fold(title, ...content) {
   const summary = el("summary", {}, icon("chevron", "icon fold-mark"), el("span", {}, title));
   return el("details", { class: "fold" }, summary, el("div", { class: "fold-body" }, ...content));

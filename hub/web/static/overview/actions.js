@@ -5,23 +5,23 @@ import { ask, say } from "../kit/dialog.js";
 import { t } from "../kit/t.js";
 
 let known = new Map();
-let reading = null;
+let asked = "";
 
-// The actions by key; read once a visit, and again when one is offered that isn't known.
-export function readActions() {
-  reading ??= api.read("/api/1/actions").then(
+// What can be done depends on how the hub is: it is asked again whenever that changed.
+export function followActions(picture) {
+  const now = JSON.stringify([
+    picture.hub_id, picture.started_at_ms, picture.cloud.state, picture.outbox.parked > 0, picture.clock_suspect,
+    (picture.health?.findings || []).map((one) => one.action),
+  ]);
+  if (now === asked) return;
+  asked = now;
+  api.read("/api/1/actions").then(
     (found) => { known = new Map(found.actions.map((one) => [one.key, one])); },
-    () => { reading = null; },
+    () => { asked = ""; },
   );
-  return reading;
 }
 
 export const actionOf = (key) => known.get(key) || null;
-
-export function forgetActions() {
-  known = new Map();
-  reading = null;
-}
 
 // Asks, does it, says what came of it: {text, tone}, or null when the person thought better of it.
 export async function run(action) {

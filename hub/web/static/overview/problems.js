@@ -1,11 +1,21 @@
 // One card for each thing that isn't well: what, since when, what it means, what to do.
 
-import { el, keyed, mark, put, redraw, show } from "../kit/dom.js";
+import { el, keyed, mark, prose, put, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { button, factList, fold } from "../kit/parts.js";
 import { t } from "../kit/t.js";
 import { span } from "../kit/words.js";
-import { actionOf, readActions, run } from "./actions.js";
+import { linkTo } from "../pages/links.js";
+import { actionOf, run } from "./actions.js";
+
+// Where more about a check is seen, and mended.
+const PLACES = {
+  devices: "devices", "device-certificates": "devices", parked: "cloud", outbox: "cloud", link: "cloud",
+  drift: "stock", errors: "logs",
+};
+const JUST_MS = 60000;
+
+const ageOf = (ms) => (ms < JUST_MS ? t("time.now") : span(ms));
 
 const BAD = ["critical", "warning", "notice"];
 export const isBad = (finding) => BAD.includes(finding.level);
@@ -33,10 +43,7 @@ function mending() {
     draw(key) {
       const action = key ? actionOf(key) : null;
       show(node, action !== null);
-      if (!action) {
-        if (key) readActions();
-        return;
-      }
+      if (!action) return;
       redraw(node, [action.key, action.title, action.available, action.why_not], () => {
         shown = action.key;
         if (!action.available) return el("p", { class: "quiet" }, action.why_not);
@@ -58,11 +65,15 @@ function problem(first) {
   const step = el("p", { class: "problem-step" }, icon("step"),
     el("span", {}, el("strong", {}, t("problem.step")), " ", stepText));
   const mend = mending();
-  const more = el("div");
+  const more = el("div", { class: "problem-more" });
+  const place = linkTo(PLACES[first.key], "");
+  const see = place ? el("a", { class: "problem-link", href: place.href },
+    t("problem.see", { page: t(`nav.${PLACES[first.key]}`) })) : "";
   const symbol = el("span", { class: "level-mark" });
   const word = el("span", { class: "visually-hidden" });
   const node = el("li", { class: "problem", "data-key": first.key },
-    el("div", { class: "problem-head" }, symbol, title, age), word, summary, means, step, mend.node, more);
+    el("div", { class: "problem-head" }, symbol, title, age), word, summary, means, step, mend.node,
+    el("div", { class: "problem-foot" }, more, see));
   return {
     node,
     draw(finding) {
@@ -70,10 +81,10 @@ function problem(first) {
       redraw(symbol, finding.level, () => icon(finding.level));
       put(word, t(`level.${finding.level}`));
       put(title, finding.title || t("problem.title"));
-      put(summary, finding.summary);
-      put(meansText, finding.means);
+      prose(summary, finding.summary);
+      prose(meansText, finding.means);
       show(means, finding.means !== "");
-      put(stepText, finding.next_step);
+      prose(stepText, finding.next_step);
       show(step, finding.next_step !== "");
       mend.draw(finding.action);
       const detail = Object.entries(finding.detail || {});
@@ -83,7 +94,7 @@ function problem(first) {
           detail.length ? factList(detail) : "") : null));
     },
     tick(finding, nowMs) {
-      put(age, finding.since_ms ? span(nowMs - finding.since_ms) : "");
+      put(age, finding.since_ms ? ageOf(nowMs - finding.since_ms) : "");
       if (finding.since_ms) mark(age, "title", t("since.when", { time: new Date(finding.since_ms).toLocaleString() }));
     },
   };

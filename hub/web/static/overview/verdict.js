@@ -12,7 +12,8 @@ function doing(picture) {
 }
 
 export function since(sinceMs, nowMs) {
-  return t("since", { time: moment(sinceMs, nowMs), span: span(nowMs - sinceMs) });
+  const time = moment(sinceMs, nowMs);
+  return nowMs - sinceMs < 60000 ? t("since.now", { time }) : t("since", { time, span: span(nowMs - sinceMs) });
 }
 
 export function verdict() {

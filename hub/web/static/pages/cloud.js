@@ -7,10 +7,10 @@ import { parked } from "../cloud/parked.js";
 import { depthChart } from "../cloud/depth.js";
 import { el, redraw, show } from "../kit/dom.js";
 import { every } from "../kit/list.js";
-import { button, card, fold, heading, table, trouble } from "../kit/parts.js";
+import { button, card, fold, heading, table, trouble, waiting } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { ago, count, isolated, moment, span } from "../kit/words.js";
-import { actionOf, readActions, run } from "../overview/actions.js";
+import { actionOf, followActions, run } from "../overview/actions.js";
 import { CLOUD_TONE } from "../overview/tiles.js";
 import { healthOf } from "../overview/verdict.js";
 import { way } from "../overview/way.js";
@@ -60,7 +60,7 @@ function open(root, what) {
   link.node.append(again.node);
   const strip = way();
   const depth = depthChart();
-  const wrong = el("div");
+  const wrong = el("div", {}, waiting());
   const aside = parked();
   const flows = streams();
   const sets = datasets();
@@ -70,7 +70,6 @@ function open(root, what) {
     el("div", { class: "board two" }, link.node, depth.node, flows.node, sets.node),
     el("section", { class: "card page-part" }, fold(t("events.title"), sent.node)),
     el("section", { class: "card page-part" }, fold(t("commands.title"), came.node)));
-  readActions();
 
   let whole = null;
   async function look() {
@@ -89,6 +88,7 @@ function open(root, what) {
     draw() {
       const { picture } = state;
       const nowMs = hubNowMs();
+      followActions(picture);
       const now = picture.cloud;
       link.draw({
         tone: CLOUD_TONE[now.state] || "warn",

@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { form, say } from "../kit/dialog.js";
 import { el, keyed, show } from "../kit/dom.js";
 import { choice, every, searchBox } from "../kit/list.js";
-import { button, empty, factList, fold, heading, pill, trouble } from "../kit/parts.js";
+import { button, empty, factList, fold, heading, pill, trouble, waiting } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { clock, exact, isolated, moment } from "../kit/words.js";
 
@@ -18,7 +18,7 @@ function row(one) {
   const more = { ...one.fields, ...(one.trace ? { trace: one.trace } : {}) };
   return {
     node: el("li", { class: "log-line", "data-level": one.level },
-      el("div", { class: "log-meta" }, pill(word("log.level", one.level), TONE[one.level] || "idle").node,
+      el("div", { class: "log-meta" }, pill(word("log.level", one.level.toLowerCase()), TONE[one.level.toLowerCase()] || "idle").node,
         el("time", { datetime: new Date(one.at_ms).toISOString(), title: moment(one.at_ms, 0) }, exact(one.at_ms)),
         el("span", {}, isolated(one.logger))),
       el("p", { class: "log-text" }, one.text),
@@ -59,7 +59,7 @@ function open(root) {
 
   const list = el("ol", { class: "log-lines", id: "log-lines" });
   const wrong = el("div");
-  const nothing = el("div");
+  const nothing = el("div", {}, waiting());
   const rest = el("div", { class: "more-row" }, button(t("logs.older"), "plain", back));
   const note = el("p", { class: "quiet" });
   const pause = button(t("logs.pause"), "plain small", () => {

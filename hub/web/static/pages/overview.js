@@ -2,7 +2,7 @@
 
 import { el } from "../kit/dom.js";
 import { t } from "../kit/t.js";
-import { readActions } from "../overview/actions.js";
+import { followActions } from "../overview/actions.js";
 import { problems } from "../overview/problems.js";
 import { readiness } from "../overview/readiness.js";
 import * as tiles from "../overview/tiles.js";
@@ -26,11 +26,11 @@ function open(root) {
   ];
   root.append(top.node, bad.node, strip.node,
     el("div", { class: "board" }, ready.node, cards.map((one) => one.node)));
-  readActions();
   return {
     draw() {
       const { picture } = state;
       const nowMs = hubNowMs();
+      followActions(picture);
       const health = healthOf(picture);
       top.draw(health, picture, nowMs);
       bad.draw(health, nowMs);

@@ -1,7 +1,7 @@
 // Settings: what is in force, where it comes from and what it means.  They are changed in the file.
 
 import * as api from "../api.js";
-import { el, show } from "../kit/dom.js";
+import { el, prose, show } from "../kit/dom.js";
 import { readInto, searchBox } from "../kit/list.js";
 import { empty, heading, pill } from "../kit/parts.js";
 import { t } from "../kit/t.js";
@@ -11,13 +11,19 @@ function value(one) {
   return one.value === "" ? el("span", { class: "quiet" }, t("settings.unset")) : el("code", { dir: "ltr" }, one.value);
 }
 
+function described(text) {
+  const node = el("p");
+  prose(node, text);
+  return node;
+}
+
 const row = (one) => el("div", { class: "setting" },
   el("dt", {}, el("code", {}, one.name), one.is_default ? "" : pill(t("settings.own"), "notice").node),
   el("dd", {}, el("p", { class: "setting-value" }, value(one)),
-    el("p", {}, one.what),
+    described(one.what),
     el("p", { class: "quiet" }, [
       one.is_default ? "" : t("settings.origin", { origin: one.origin }),
-      one.is_default || one.is_secret ? "" : t("settings.default", { value: one.default || t("settings.nothing") }),
+      one.is_default || one.is_secret || !one.default ? "" : t("settings.default", { value: one.default }),
       one.expected ? t("settings.expected", { expected: one.expected }) : "",
     ].filter(Boolean).join(" · "))));
 

@@ -43,7 +43,7 @@ const back = (found, one) => el("li", {},
   el("span", {}, moment(one.at_ms), el("br"),
     el("span", { class: "quiet" }, one.lines.map((line) =>
       [line.sku, word("disposition", line.disposition), line.reason].filter(Boolean).join(" · ")).join("; "))),
-  el("span", {}, money(-one.total_minor, found.sale.currency)));
+  el("span", { class: "nowrap" }, money(-one.total_minor, found.sale.currency)));
 
 export function openSale(root, saleId) {
   const name = el("h1", { tabindex: "-1" }, t("sale.title", { no: "" }));

@@ -17,7 +17,7 @@ const columns = () => [
     title: t("stock.product"),
     name: "main",
     cell: (one) => el("span", {}, productLink(one.sku, one.name), " ",
-      el("span", { class: "quiet" }, isolated(one.sku)),
+      el("span", { class: "quiet nowrap" }, isolated(one.sku)),
       one.active ? "" : [" ", pill(t("stock.inactive"), "idle").node]),
   },
   { title: t("stock.price"), name: "num", cell: (one) => (one.price_minor === undefined ? "" : money(one.price_minor, one.currency)) },

@@ -21,6 +21,7 @@ export const texts = {
   "time.now": "just now",
   "time.ago": "{span} ago",
   "since": "since {time} ({span})",
+  "since.now": "since {time}",
   "since.when": "Since {time}",
 
   "nav.label": "Pages",
@@ -66,6 +67,7 @@ export const texts = {
   "problem.means": "For selling:",
   "problem.step": "What to do:",
   "problem.more": "Details",
+  "problem.see": "See {page}",
   "problem.looks": "This check looks at: {what}",
   "action.not": "Not now",
   "action.disturbs": "People and devices in the shop will notice this.",
@@ -491,7 +493,6 @@ export const texts = {
   "settings.secret": "set, and kept secret",
   "settings.nosecret": "not set",
   "settings.unset": "not set",
-  "settings.nothing": "nothing",
   "settings.origin": "from {origin}",
   "settings.default": "else {value}",
   "settings.expected": "{expected}",
