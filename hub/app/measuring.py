@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hub.app.parts import Running
-from hub.health.facts import ClockSource
-from hub.health.prober import Probe, Prober, in_thread
+from hub.config import Settings
+from hub.health.facts import ClockSource, Disk, Limits
+from hub.health.prober import Probe, Prober
 from hub.health.probes import backup, certificates, clock, machine
 from hub.health.probes.disk import DiskProbe
 from hub.health.probes.way import Way
@@ -17,6 +18,13 @@ from hub.service.timekeeping import ClockGuard
 LOOK_S = 5.0
 """How often it is seen what is due."""
 WAY = "way"
+HANGING = Disk(sync_error="it doesn't answer")
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What the settings say about room on the disk."""
+    storage = settings.storage
+    return Limits(storage.min_free_mb << 20, storage.reserve_mb << 20)
 
 
 def make_prober(running: Running, guard: ClockGuard, root: Path = Path("/")) -> Prober:
@@ -30,15 +38,16 @@ def make_prober(running: Running, guard: ClockGuard, root: Path = Path("/")) -> 
         return replace(clock.measure(root), off_cloud_ms=guard.off_ms)
 
     probes = [
-        Probe("disk", 60.0, in_thread(disk.measure)),
-        Probe("clock", 30.0, in_thread(clock_source)),
-        Probe("machine", 15.0, in_thread(lambda: machine.measure(root))),
+        Probe("disk", 60.0, disk.measure, blocking=True, late=HANGING),
+        Probe("clock", 30.0, clock_source, blocking=True),
+        Probe("machine", 15.0, lambda: machine.measure(root), blocking=True),
         Probe(
             "certificates",
             600.0,
-            in_thread(lambda: certificates.measure(running.certificates.authority)),
+            lambda: certificates.measure(running.certificates.authority),
+            blocking=True,
         ),
-        Probe("backup", 60.0, in_thread(lambda: backup.measure(state))),
+        Probe("backup", 60.0, lambda: backup.measure(state), blocking=True),
     ]
     if settings.cloud.url is not None:
         probes.append(_way(running, Way(settings.cloud.url, wall, root=root)))
