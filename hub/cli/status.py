@@ -9,6 +9,7 @@ import click
 from hub.cli.common import config_option, json_option, print_json
 
 _COLOURS = {"critical": "red", "warning": "yellow", "notice": "cyan", "ok": "green"}
+_WORTH_SAYING_MS = 60_000
 
 
 @click.command()
@@ -45,7 +46,8 @@ def _print(status: dict[str, Any], health: dict[str, Any], *, everything: bool) 
             continue
         click.echo("")
         since_ms = one.get("since_ms")
-        since = f" (for {ago(now_ms - since_ms)})" if since_ms is not None else ""
+        span_ms = now_ms - since_ms if since_ms is not None else 0
+        since = f" (for {ago(span_ms)})" if span_ms >= _WORTH_SAYING_MS else ""
         _line(one["level"], f"{one['summary']}{since}")
         click.echo(f"  Means: {one['means']}")
         click.echo(f"  Next step: {one['next_step']}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.contract.health import Level
+from hub.health import checks
 from hub.health.allchecks import all_checks
 from hub.health.check import Check, Finding
 from hub.health.facts import Facts, Measured
@@ -58,14 +61,14 @@ def test_the_worst_comes_first_and_decides_the_verdict() -> None:
 
 
 def test_each_failing_check_lowers_readiness_by_its_share() -> None:
-    checks = (
+    made = (
         saying("a", 50, "ok"),
         saying("b", 30, "warning"),
         saying("c", 20, "notice"),
         saying("d", 900, "unknown"),
         saying("e", 0, "notice"),
     )
-    found = Examiner(FakeClock(), checks).examine(facts()).readiness
+    found = Examiner(FakeClock(), made).examine(facts()).readiness
     assert (found.score, found.total_weight) == (50, 100)
     assert [(one.key, one.weight) for one in found.lost] == [("b", 30), ("c", 20)]
 
@@ -74,8 +77,8 @@ def test_each_failing_check_lowers_readiness_by_its_share() -> None:
 def test_no_fault_leaves_the_score_at_100(check: Check) -> None:
     others = [replace(one, look=lambda _: Finding("ok", "Fine.")) for one in all_checks()]
     broken = replace(check, look=lambda _: Finding("warning", "Bad."))
-    checks = [broken if one.key == check.key else one for one in others]
-    found = Examiner(FakeClock(), checks).examine(facts()).readiness
+    made = [broken if one.key == check.key else one for one in others]
+    found = Examiner(FakeClock(), made).examine(facts()).readiness
     assert found.score == 100 * (found.total_weight - check.weight) // found.total_weight < 100
 
 
@@ -135,6 +138,22 @@ def test_the_way_is_told_only_while_the_cloud_is_not_reached() -> None:
         "unknown",
     ]
     assert Examiner(FakeClock()).examine(facts(looked)).way == ()
+
+
+def test_adding_a_check_is_adding_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "zebra.py").write_text(
+        "from hub.health.check import Check, fine\n"
+        "CHECK = Check('zebra', 'Zebra', 'Zebras.', 1, lambda facts: fine('Striped.'))\n"
+    )
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    all_checks.cache_clear()
+    try:
+        assert all_checks()[-1].key == "zebra"
+        report = Examiner(FakeClock()).examine(facts())
+        assert "Striped." in [one.summary for one in report.findings]
+    finally:
+        all_checks.cache_clear()
+        sys.modules.pop("hub.health.checks.zebra", None)
 
 
 def test_a_box_that_offers_nothing_is_judged_by_the_rest() -> None:

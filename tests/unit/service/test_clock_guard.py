@@ -1,0 +1,36 @@
+"""Doubt about the wall clock: what raises it, what ends it, and how far it is off."""
+
+from __future__ import annotations
+
+from hub.service.notices import ClockTrusted, HubChanged
+from hub.service.timekeeping import ClockGuard
+from tests.fakes import FakeClock
+
+
+def guard_of(clock: FakeClock, suspect: str = "") -> ClockGuard:
+    return ClockGuard(clock, trusted_wall_ms=clock.wall_ms(), suspect=suspect)
+
+
+def test_a_technicians_word_lasts_beyond_the_next_look() -> None:
+    clock = FakeClock()
+    guard = guard_of(clock)
+    clock.jump_wall(600)
+    assert "jumped by 600 s" in guard.tick()
+    guard.notify([HubChanged()])
+    assert guard.tick()
+    guard.notify([HubChanged(), ClockTrusted()])
+    assert guard.tick() == ""
+
+
+def test_how_far_it_is_off_the_clouds_follows_when_it_is_set() -> None:
+    clock = FakeClock()
+    guard = guard_of(clock)
+    guard.compare(clock.wall_ms() - 600_000)
+    assert guard.off_ms == 600_000
+    assert "600 s off the cloud's" in guard.suspect
+    clock.advance(10)
+    clock.jump_wall(-600)
+    guard.tick()
+    assert guard.off_ms == 0
+    guard.compare(clock.wall_ms())
+    assert guard.tick() == ""
