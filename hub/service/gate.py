@@ -116,6 +116,7 @@ class Gate:
         self._slow = slow
         self._handlers = handlers
         self.storage_full = False
+        self.watch: Callable[[Request, str, float], None] | None = None
         # One book each: the writer's thread and the loop may see different commits.
         self._write_books = Books(shop.currency)
         self._read_books = Books(shop.currency)
@@ -135,6 +136,13 @@ class Gate:
 
     async def answer(self, request: Request) -> str:
         """The reply to one request; never raises for anything the request does."""
+        began_s = self.clock.monotonic_s()
+        text = await self._answer(request)
+        if self.watch is not None:
+            self.watch(request, text, self.clock.monotonic_s() - began_s)
+        return text
+
+    async def _answer(self, request: Request) -> str:
         reply = self.begin(request)
         if isinstance(reply, str):
             return reply
@@ -222,8 +230,6 @@ class Gate:
             )
         body_hash = command_hash(command)
         told = self._recorder.read(record, caller, key, body_hash) if record else None
-        if told is None:
-            self._check_key_age(key)
         before = self._handlers.before.get(type(command))
         if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
             known = requests.find(self.rows, caller.key, key)
@@ -280,8 +286,7 @@ class Gate:
             if told is not None and self._take(unit, TakeTold(command, told)):
                 text = success_json(told.result, unit.seq)
             else:
-                if told is not None:
-                    self._check_key_age(key)
+                self._check_key_age(tx, key)
                 text = success_json(handler(unit, command), unit.seq)
             requests.store(tx, caller.key, key, body_hash, text, len(unit.emitted))
             return self._recorder.add(text, caller, key, body_hash, unit.emitted)
@@ -330,14 +335,16 @@ class Gate:
             case _:
                 raise error
 
-    def _check_key_age(self, key: str) -> None:
+    def _check_key_age(self, tx: Tx, key: str) -> None:
+        """Of a key that isn't known: what was answered is answered so again, whatever is done to
+        the clock meanwhile."""
         made_ms = uuid7_wall_ms(key)
         if made_ms is None:
             return
         age_ms = self.clock.wall_ms() - made_ms
         fits = -KEY_MAX_AHEAD_MS <= age_ms <= KEY_MAX_AGE_MS
         # A hub that doesn't trust its own clock can't judge by it; the shop goes on selling.
-        if not fits and not hubrow.get(self.rows).clock_suspect:
+        if not fits and not hubrow.get(tx).clock_suspect:
             raise refuse(
                 Code.IDEMPOTENCY_EXPIRED,
                 "By its time this key was made more than 30 days ago, or tomorrow: set the "
@@ -378,7 +385,9 @@ class Gate:
 
 _SLOW = problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
 
-_NOT_REMEMBERED = frozenset({Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH})
+_NOT_REMEMBERED = frozenset(
+    {Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH, Code.IDEMPOTENCY_EXPIRED}
+)
 """Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""
 
 

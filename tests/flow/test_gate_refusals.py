@@ -187,6 +187,14 @@ def test_an_old_key_is_refused_and_one_of_tomorrow_too(shop: Shop) -> None:
     assert found["code"] == "idempotency-expired"
 
 
+def test_what_was_answered_is_answered_again_though_the_clock_was_set_back(shop: Shop) -> None:
+    key = shop.id()
+    body = wrong(shop)
+    first = shop.ask("till-1", "sale/commit", body, key=key)
+    shop.clock.jump_wall(-2 * 86_400)
+    assert shop.ask("till-1", "sale/commit", body, key=key).text == first.text
+
+
 def test_a_hub_with_a_wrong_clock_still_sells(shop: Shop) -> None:
     key = shop.id()
     shop.clock.jump_wall(-10 * 365 * 86_400)
