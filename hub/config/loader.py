@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -54,12 +55,11 @@ class Loaded:
         return getattr(getattr(self.settings, setting.section), setting.name)
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret in clear, for the log's mask only."""
-        return tuple(
-            value.get_secret_value()
-            for setting in all_settings().values()
-            if isinstance(value := self.value(setting), SecretStr)
-        )
+        """Every secret in clear, for the log's mask only; also a password inside a URL."""
+        values = [self.value(setting) for setting in all_settings().values()]
+        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        urls = [value for value in values if isinstance(value, str) and "://" in value]
+        return (*found, *(password for url in urls if (password := urlsplit(url).password)))
 
 
 def settings_file(given: Path | None, env: Mapping[str, str]) -> tuple[Path, bool]:
