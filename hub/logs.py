@@ -94,6 +94,8 @@ class Recent:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._lock = threading.Lock()
         self._total = 0
+        self.lost = 0
+        """Messages that were not written: over the bound, or to a journal that doesn't read."""
 
     def add(self, entry: Entry) -> None:
         with self._lock:
@@ -176,6 +178,7 @@ class HubHandler(logging.Handler):
             if record.levelno >= logging.WARNING:
                 self._recent.add(entry)
             if not self._bound.admits(severe=record.levelno >= logging.WARNING):
+                self._recent.lost += 1
                 return
             if dropped := self._bound.take_dropped():
                 self._out(_dropped(entry, dropped))
@@ -277,6 +280,7 @@ class JournalHandler(HubHandler):
             self._socket.sendto(journal_datagram(entry), self._path)
         except BlockingIOError:
             self.unread += 1
+            self._recent.lost += 1
         except OSError:
             sys.stderr.write(text_line(entry))
 

@@ -76,6 +76,7 @@ def make_settings(tmp_state: Path) -> Callable[..., Settings]:
             "broker": {"bind": "127.0.0.1", "password_port": 0, "mtls_port": 0},
             "web": {"bind": "127.0.0.1", "port": 0},
             "discovery": {"enabled": False},
+            "metrics": {"port": 0},
         }
         for name, fields in sections.items():
             base[name] = base.get(name, {}) | fields

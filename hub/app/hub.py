@@ -22,6 +22,7 @@ from hub.app.names import certificate_names
 from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
 from hub.app.reserve import Reserve
+from hub.app.watching import Watching
 from hub.clock import Clock, Ids, Randomness
 from hub.config import Loaded, Settings
 from hub.discovery import Advertisement, Advertiser
@@ -30,6 +31,7 @@ from hub.domain.money import Rounding
 from hub.health.mending import ActionDesk
 from hub.health.status import StatusSource
 from hub.logs import Recent
+from hub.observe.tally import Tally
 from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.secrets_box import SecretsBox
@@ -82,6 +84,8 @@ class Hub:
         self._listeners: list[Callable[[Sequence[object]], None]] = []
         self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self.started_at_ms = clock.wall_ms()
+        self.watching = Watching(Tally(clock))
+        self._listeners.append(self.watching.tally.notify)
         self.advertiser: Advertiser | None = None
 
     # -- start --------------------------------------------------------------------------------
@@ -156,6 +160,7 @@ class Hub:
             self.budget,
             batch_max=storage.batch_max,
             queue_limit=storage.queue_limit,
+            stopwatch=self.watching.tally,
         )
         self.writer = WriterThread(core, on_notices=self._on_notices, on_fatal=self._on_fatal)
         self._later("the writer", self.writer.stop)
@@ -302,6 +307,17 @@ class Hub:
         )
         await self.admin.start()
         self._later("the admin socket", self.admin.stop)
+        self.watching.connect(
+            running,
+            self.parts,
+            status=source,
+            prober=self.prober,
+            recent=self._recent,
+            started_at_ms=self.started_at_ms,
+            context=self.web.context,
+        )
+        await self.watching.start()
+        self._later("the metrics", self.watching.stop)
         self.certificates.on_change = self._on_certificates
 
     async def _start_discovery(self) -> None:
@@ -358,6 +374,7 @@ class Hub:
 
     async def _on_certificates(self, rolled_over: bool) -> None:
         await self.web.reload_tls()
+        await self.watching.reload_tls()
         self.messaging.certificates_changed(rolled_over)
         if rolled_over and self.advertiser is not None:
             self.advertiser.advertise(self._advertisement())

@@ -2,6 +2,7 @@
 
 from hub.config.base import Section
 from hub.config.loader import DEFAULT_FILE, FILE_VARIABLE, Loaded, load
+from hub.config.metrics import Metrics
 from hub.config.models import (
     Broker,
     Cash,
@@ -30,6 +31,7 @@ __all__ = [
     "Discovery",
     "Loaded",
     "Log",
+    "Metrics",
     "Origin",
     "Pairing",
     "Paths",

@@ -22,6 +22,7 @@ from hub.config.base import (
     Texts,
     Zone,
 )
+from hub.config.metrics import Metrics
 from hub.config.rules import need, refuse
 
 
@@ -394,3 +395,4 @@ class Settings(Section):
     staff: Staff = Staff()
     printing: Printing = Printing()
     log: Log = Log()
+    metrics: Metrics = Metrics()

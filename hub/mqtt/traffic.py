@@ -6,23 +6,26 @@ looks.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from hub.clock import Clock
 from hub.contract.pages.devices import TRAFFIC_MAX, Exchange, Traffic
 from hub.domain import cards
+from hub.service.answers import outcome_of
 
 DEVICES_MAX: Final = 256
 """Beyond, the device is forgotten that has been silent for the longest."""
 WHAT_MAX: Final = 40
-_CODE: Final = re.compile(r"urn:store-hub:problem:([a-z-]{1,40})")
-_LOOKED_AT: Final = 400
 
 Kind = Literal["request", "fact", "state", "meta"]
 _Noted = tuple[Kind, str, str, str, int, int, float, float]
+
+
+Watch = Callable[[str, tuple[str, str], str, float], None]
+"""Told of every message: kind, what, outcome, and how many seconds it took; it must be quick."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class TrafficLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rings: OrderedDict[str, _Ring] = OrderedDict()
+        self.watch: Watch | None = None
 
     def now_s(self) -> float:
         """The instant that a message's time counts from."""
@@ -60,13 +64,15 @@ class TrafficLog:
                 self._rings.popitem(last=False)
         else:
             self._rings.move_to_end(device)
-        outcome = "ok" if answer.startswith('{"ok":true') else _outcome(answer)
+        outcome = outcome_of(answer)
         first, second = what
         ended_s = self._clock.monotonic_s()
         ring.total += 1
         ring.noted.append(
             (kind, first[:WHAT_MAX], second[:WHAT_MAX], outcome, *sizes, began_s, ended_s)
         )
+        if self.watch is not None:
+            self.watch(kind, what, outcome, ended_s - began_s)
 
     def seen(self, device: str, limit: int = TRAFFIC_MAX) -> Traffic:
         """A device's last messages, newest first; nothing of one that hasn't spoken."""
@@ -78,11 +84,6 @@ class TrafficLog:
             total=ring.total,
             exchanges=tuple(_shown(one, now_ms, now_s) for one in newest),
         )
-
-
-def _outcome(answer: str) -> str:
-    found = _CODE.search(answer[:_LOOKED_AT])
-    return found[1] if found else answer[:WHAT_MAX]
 
 
 def _shown(noted: _Noted, now_ms: int, now_s: float) -> Exchange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from json import JSONEncoder
 
@@ -27,11 +28,21 @@ TOO_BIG = problem(
 """The database's word for such a number is :class:`OverflowError`; nothing is stored then."""
 MAX_FINDINGS = 5
 MAX_NAME_CHARS = 40
+_CODE = re.compile(r"urn:store-hub:problem:([a-z-]{1,40})")
+_LOOKED_AT = 400
 
 
 _SEQ_AT = len('{"ok":true,"seq":')
 quoted: Callable[[str], str] = JSONEncoder(ensure_ascii=False).encode
 """A text as JSON."""
+
+
+def outcome_of(answer: str) -> str:
+    """``ok``, or the code of the problem, or how a text begins that is no reply."""
+    if answer.startswith('{"ok":true'):
+        return "ok"
+    found = _CODE.search(answer[:_LOOKED_AT])
+    return found[1] if found else answer[:MAX_NAME_CHARS]
 
 
 def success_json(result: Outgoing | str, seq: int) -> str:

@@ -202,6 +202,17 @@ def oldest_waiting_ms(rows: Rows) -> int | None:
     return row[0] if row else None
 
 
+def oldest_by_stream_ms(rows: Rows) -> dict[str, int]:
+    """When the oldest waiting event of each stream was written; streams where none waits are left
+    out."""
+    found = rows.all(
+        "SELECT t.stream, min((SELECT at_ms FROM outbox o WHERE o.source = t.source"
+        " AND o.stream = t.stream AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1)) FROM streams t"
+        " WHERE t.acked_seq < t.head_seq GROUP BY t.stream"
+    )
+    return {stream: at_ms for stream, at_ms in found if at_ms is not None}
+
+
 _PURGEABLE = """
 SELECT source, stream FROM streams t
 WHERE (SELECT at_ms FROM outbox o WHERE o.source = t.source AND o.stream = t.stream

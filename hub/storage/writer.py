@@ -55,6 +55,16 @@ class Instants(Protocol):
         """The hub's own monotonic milliseconds, going on across restarts."""
 
 
+class Stopwatch(Protocol):
+    """Told how long each transaction took; called in the writer's thread."""
+
+    def now_s(self) -> float:
+        """The instant that a transaction begins at."""
+
+    def wrote(self, jobs: int, began_s: float) -> None:
+        """It is on disk."""
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """Work for the writer; ``reply_to`` is whatever the caller resolves with the outcome."""
@@ -86,6 +96,7 @@ class WriterCore:
     instants: Instants
     batch_max: int = BATCH_MAX
     queue_limit: int = QUEUE_LIMIT
+    stopwatch: Stopwatch | None = None
     fatal: Exception | None = None
     full: bool = False
     batches: int = 0
@@ -178,6 +189,7 @@ class WriterCore:
     def _transact(self, jobs: list[Job], run: Callable[[Job, Tx], Outcome]) -> list[Outcome]:
         conn = self.conn
         now_ms, budget_ms = self.instants.wall_ms(), self.instants.budget_ms()
+        began_s = self.stopwatch.now_s() if self.stopwatch is not None else 0.0
         conn.execute("BEGIN IMMEDIATE")
         outcomes = [run(job, Tx(conn, now_ms, budget_ms)) for job in jobs]
         crashpoint("writer.before-commit")
@@ -185,6 +197,8 @@ class WriterCore:
         crashpoint("writer.after-commit")
         self.batches += 1
         self.committed += len(outcomes)
+        if self.stopwatch is not None:
+            self.stopwatch.wrote(len(outcomes), began_s)
         return outcomes
 
     def _run_plain(self, job: Job, tx: Tx) -> Outcome:

@@ -140,6 +140,13 @@ class Listener:
         )
         self._spawn(self._sweep())
 
+    async def start_clear(self, host: str, port: int) -> None:
+        """Listen without TLS: for this machine only.  Raises OSError when the port is taken."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Accepted(self), host, port, backlog=_BACKLOG
+        )
+        self._spawn(self._sweep())
+
     async def start_plain(self, sock: socket.socket) -> None:
         """Listen on a bound unix socket, without TLS."""
         self._server = await asyncio.get_running_loop().create_unix_server(

@@ -152,7 +152,7 @@ class WebServer:
         server = runner.server
         assert server is not None
         listener = Listener(cast(Callable[[], asyncio.Protocol], server), self._config.bounds)
-        listener.use(await asyncio.to_thread(self._context))
+        listener.use(await asyncio.to_thread(self.context))
         await listener.start(self._config.bind, self._config.port)
         self._runner, self._listener = runner, listener
         self._feeding = asyncio.create_task(self.feed.run(), name="status-feed")
@@ -174,9 +174,10 @@ class WebServer:
     async def reload_tls(self) -> None:
         """Use the certificate files as they are now, for new connections."""
         if self._listener is not None:
-            self._listener.use(await asyncio.to_thread(self._context))
+            self._listener.use(await asyncio.to_thread(self.context))
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
+        """The hub's certificate as it is now; reads files."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])

@@ -196,6 +196,7 @@ class ShopRig:
             },
             "web": {"bind": self._bind, "port": ports.https},
             "discovery": {"enabled": False},
+            "metrics": {"port": 0},
             "cloud": {
                 "url": f"https://{HOST}:{self._oms_port}",
                 "token_file": str(self.base / "token"),
