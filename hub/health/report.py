@@ -86,6 +86,7 @@ class Examiner:
         self._since = Since(clock)
         self._before: dict[str, Level] = {}
         self._broken: set[str] = set()
+        self._given: dict[str, int] = {}
 
     def examine(self, facts: Facts) -> HealthReport:
         """The report; a check that fails itself is ``unknown``, and logged once."""
@@ -121,9 +122,11 @@ class Examiner:
         since_ms = None
         if SEVERITY[finding.level]:
             since_ms = self._since.seen(check.key, "bad")
-            since_ms = finding.since_ms if finding.since_ms is not None else since_ms
+            if finding.since_ms is not None:
+                since_ms = self._steady(check.key, finding.since_ms)
         else:
             self._since.gone(check.key)
+            self._given.pop(check.key, None)
         return HealthFinding(
             key=check.key,
             title=check.title,
@@ -137,6 +140,13 @@ class Examiner:
             action=finding.action,
             detail=finding.detail,
         )
+
+    def _steady(self, key: str, given_ms: int) -> int:
+        """An instant that is worked out anew each time, without its trembling."""
+        before_ms = self._given.get(key)
+        if before_ms is None or abs(given_ms - before_ms) > CLOCK_SET_MS:
+            self._given[key] = given_ms
+        return self._given[key]
 
 
 _ORDER: Final[dict[Level, int]] = {

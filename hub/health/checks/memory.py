@@ -13,11 +13,11 @@ LEFT_STEPS: Final[tuple[tuple[Level, float], ...]] = (
     ("critical", 64.0 * MIB),
     ("warning", 160.0 * MIB),
 )
-OWN_STEPS: Final[tuple[tuple[Level, float], ...]] = (("warning", 1024.0 * MIB),)
+OWN_STEPS: Final[tuple[tuple[Level, float], ...]] = (("warning", 768.0 * MIB),)
 
 
 def look(facts: Facts) -> Finding:
-    """A warning below 160 MiB left, or when the hub itself uses a GiB."""
+    """A warning below 160 MiB left, or when the hub itself uses 768 MiB."""
     machine, before = facts.measured.machine, facts.before.get("memory", "ok")
     if machine is None or (machine.available_bytes is None and machine.rss_bytes is None):
         return unknown("Not measured yet.")

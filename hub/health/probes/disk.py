@@ -29,7 +29,8 @@ class DiskProbe:
     def measure(self) -> Disk:
         """Room and wear as they are, the time to keep something as the median of five looks."""
         room = os.statvfs(self._state)
-        total, free = room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize
+        free = room.f_bavail * room.f_frsize
+        total = free + (room.f_blocks - room.f_bfree) * room.f_frsize  # as df counts
         error = self._keep() if free > 2 * len(CONTENT) else ""
         device, used = wear(self._root, self._state.stat().st_dev)
         return Disk(

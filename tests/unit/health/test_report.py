@@ -104,6 +104,19 @@ def test_since_is_remembered_and_does_not_begin_anew_after_a_moment_of_peace() -
     assert since(well) == clock.wall_ms()
 
 
+def test_an_instant_that_a_check_gives_does_not_tremble() -> None:
+    examiner = Examiner(FakeClock())
+
+    def since(given_ms: int) -> int | None:
+        down = of(CLOUD, state="refused", since_ms=given_ms)
+        return examiner.examine(facts(cloud=down)).findings[0].since_ms
+
+    assert [since(NOW_MS + n) for n in (0, 1, -1, 900, 5000, 5001)] == [
+        *[NOW_MS] * 4,
+        *[NOW_MS + 5000] * 2,
+    ]
+
+
 def test_setting_the_clock_moves_since_along() -> None:
     clock = FakeClock()
     since = Since(clock)
