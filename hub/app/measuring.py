@@ -18,6 +18,7 @@ from hub.service.timekeeping import ClockGuard
 LOOK_S = 5.0
 """How often it is seen what is due."""
 WAY = "way"
+REMEMBER_EVERY = 60
 HANGING = Disk(sync_error="it doesn't answer")
 
 
@@ -49,22 +50,24 @@ def make_prober(running: Running, guard: ClockGuard, root: Path = Path("/")) -> 
         ),
         Probe("backup", 60.0, lambda: backup.measure(state), blocking=True),
     ]
+    if running.replicator is not None and settings.replica.url is not None:
+        probes.append(Probe("replica", 5.0, running.replicator.look))
     if settings.cloud.url is not None:
         probes.append(_way(running, Way(settings.cloud.url, wall, root=root)))
     return Prober(wall, probes)
 
 
 def _way(running: Running, way: Way) -> Probe:
-    """While the cloud is reached, only its addresses are remembered."""
-    remembered = False
+    """While the cloud is reached, only its addresses are remembered, anew each hour."""
+    looks = 0
 
     async def look() -> Any:
-        nonlocal remembered
+        nonlocal looks
         if running.cloud.status().state != "up":
             return await way.look()
-        if not remembered:
+        if looks % REMEMBER_EVERY == 0 or not way.knows:
             await way.remember()
-            remembered = True
+        looks += 1
         return ()
 
     return Probe(WAY, 60.0, look)

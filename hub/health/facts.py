@@ -70,6 +70,21 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """The copy that follows elsewhere.  ``synced_at_ms``: when all there was had last been sent;
+    ``since_ms``: since when it is tried; ``error``: why it isn't sent just now.
+    ``keys_escrowed``: whether the keys that are put by elsewhere are those in use."""
+
+    target: str
+    since_ms: int
+    synced_at_ms: int | None = None
+    error: str = ""
+    restarts: int = 0
+    series: int | None = None
+    keys_escrowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What the probes found last; None: not looked at (yet), or this box doesn't offer it."""
 
@@ -78,6 +93,7 @@ class Measured:
     machine: Machine | None = None
     certificates: Certificates | None = None
     backup: Backup | None = None
+    replica: Replica | None = None
     way: tuple[WayStep, ...] = ()
 
 

@@ -85,6 +85,11 @@ class Way:
         self._root = root
         self._known: list[str] = []
 
+    @property
+    def knows(self) -> bool:
+        """Whether there are addresses to fall back on, or none are needed."""
+        return bool(self._known) or _is_address(self._host)
+
     async def remember(self) -> None:
         """Look the OMS's name up while all is well."""
         await self._names(_Look())
@@ -128,11 +133,7 @@ class Way:
 
     async def _names(self, look: _Look) -> list[str]:
         """The OMS's addresses."""
-        try:
-            ipaddress.ip_address(self._host)
-        except ValueError:
-            pass
-        else:
+        if _is_address(self._host):
             look.dns = ("ok", "not needed")
             return [self._host]
         found = await self._resolve(self._host)
@@ -192,6 +193,14 @@ class Way:
         else:
             look.internet = ("ok", "new names are looked up")
             look.oms = ("broken", f"no answer from {', '.join(addresses)}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def real_net() -> Net:
