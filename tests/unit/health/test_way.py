@@ -104,7 +104,6 @@ async def test_a_router_without_power_is_the_router(shop: Shop) -> None:
 async def test_names_that_fail_while_the_cloud_answers_by_its_address_are_the_names(
     shop: Shop,
 ) -> None:
-    assert not shop.way.knows
     await shop.way.remember()
     assert shop.way.knows
     shop.names = False
