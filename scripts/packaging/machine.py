@@ -169,8 +169,9 @@ def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
     place = base / "box"
     place.mkdir()
     log = base / "console.log"
-    # The kernel ends it with us, and its mounts with it.
-    start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _START, "box"]
+    # The kernel ends it with us: all of its processes, and its mounts with them.
+    start = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--mount-proc"]
+    start += ["--fork", "--kill-child", "sh", "-c", _START, "box"]
     try:
         with log.open("wb") as console:
             process = subprocess.Popen(
@@ -199,10 +200,11 @@ def _init_of(process: subprocess.Popen[bytes], log: Path) -> int:
     while time.monotonic() < until_s:
         if process.poll() is not None:
             raise NoMachine(f"systemd-nspawn ended at once:\n{_tail(log)}")
-        for pid in _children(process.pid):
-            with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
-                    return pid
+        for nspawn in _children(process.pid):
+            for pid in _children(nspawn):
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                        return pid
         time.sleep(0.05)
     raise NoMachine(f"no systemd was started:\n{_tail(log)}")
 
