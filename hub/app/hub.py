@@ -21,6 +21,7 @@ from hub.app.messaging import Messaging
 from hub.app.names import certificate_names
 from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
+from hub.app.replica_child import Replicator
 from hub.app.reserve import Reserve
 from hub.app.watching import Watching
 from hub.clock import Clock, Ids, Randomness
@@ -98,6 +99,7 @@ class Hub:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         try:
             await asyncio.to_thread(self._open_storage)
+            self._start_replica()  # ended after the writer, so that it sends what that wrote
             await self._start_gate()
             await self._open_identity()
             self._make_messaging()
@@ -151,6 +153,14 @@ class Hub:
         self.opened = open_state(self.settings, self._clock, self._randomness)
         key = self.settings.paths.state / "tls" / "box.key"
         self.box = SecretsBox.open(key, self._randomness)
+
+    def _start_replica(self) -> None:
+        opened = self.opened
+        self.replicator = Replicator(
+            self.settings, opened.database, opened.hub.machine_hash, self._clock, self._randomness
+        )
+        self.replicator.start()
+        self._later("the replicator", self.replicator.stop)
 
     async def _start_gate(self) -> None:
         opened, storage = self.opened, self.settings.storage
@@ -257,6 +267,7 @@ class Hub:
             self.certificates,
             self.cloud,
             lambda: self.advertiser,
+            self.replicator,
         )
         self.parts = Parts(running, self._recent)
         self.prober = make_prober(running, self.guard)

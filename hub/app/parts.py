@@ -9,6 +9,7 @@ from typing import Protocol
 
 from hub.app.caretaker import Certificates
 from hub.app.messaging import Messaging
+from hub.app.replica_child import Replicator
 from hub.config import Settings
 from hub.contract.local import (
     BrokerStatus,
@@ -58,6 +59,7 @@ class Running:
     certificates: Certificates
     cloud: Cloud
     advertiser: Callable[[], Advertiser | None]
+    replicator: Replicator | None = None
 
 
 class Parts:

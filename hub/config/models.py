@@ -23,6 +23,7 @@ from hub.config.base import (
     Zone,
 )
 from hub.config.metrics import Metrics
+from hub.config.replica import Replica
 from hub.config.rules import need, refuse
 
 
@@ -395,4 +396,5 @@ class Settings(Section):
     staff: Staff = Staff()
     printing: Printing = Printing()
     log: Log = Log()
+    replica: Replica = Replica()
     metrics: Metrics = Metrics()

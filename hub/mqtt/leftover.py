@@ -32,8 +32,8 @@ def forget_broker(pid_file: Path) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-async def replace_leftover(pid_file: Path, config_file: Path) -> bool:
-    """End the broker of an earlier run, if there is one.  True if there was.
+async def replace_leftover(pid_file: Path, config_file: Path, what: str = "broker") -> bool:
+    """End the broker (or ``what`` it is) of an earlier run, if there is one.  True if there was.
 
     Raises :class:`BrokerStuck` when it survives SIGKILL for five seconds.
     """
@@ -48,7 +48,7 @@ async def replace_leftover(pid_file: Path, config_file: Path) -> bool:
         # Between the look and the handle the number may have changed hands: look again.
         if _leftover_pid(pid_file, config_file) != pid:
             return False
-        _log.warning("a broker of an earlier run (pid %d) is still there: ending it", pid)
+        _log.warning("a %s of an earlier run (pid %d) is still there: ending it", what, pid)
         for number, wait_s in ((signal.SIGTERM, _TERM_WAIT_S), (signal.SIGKILL, _KILL_WAIT_S)):
             try:
                 signal.pidfd_send_signal(handle, number)
@@ -58,7 +58,7 @@ async def replace_leftover(pid_file: Path, config_file: Path) -> bool:
                 return True
     finally:
         os.close(handle)
-    raise BrokerStuck(f"a broker of an earlier run (pid {pid}) can't be ended: restart the machine")
+    raise BrokerStuck(f"a {what} of an earlier run (pid {pid}) can't be ended: restart the machine")
 
 
 def _leftover_pid(pid_file: Path, config_file: Path) -> int | None:
