@@ -95,6 +95,12 @@ def _opened(box: Box, ca: str, cookie: str, csrf: str, spare: list[tuple[str, st
         for path, item in document["paths"].items()
         if path.count("/") == 4 and "507" in item.get("post", {}).get("responses", {})
     ]
+    paged = [
+        f"GET {path}"
+        for path, item in document["paths"].items()
+        if any(one.get("name") == "cursor" for one in item.get("get", {}).get("parameters", ()))
+    ]
+    # No schema says which cursors there are; one that no page gave is refused.
     edits: dict[str, Any] = dict.fromkeys(operations, fresh)
     edits |= {"POST /api/1/pair": pair, "POST /api/1/session": sign_in}
     edits["DELETE /api/1/session"] = leave
@@ -106,6 +112,7 @@ def _opened(box: Box, ca: str, cookie: str, csrf: str, spare: list[tuple[str, st
         ca=ca,
         edits=edits,
         semantic=dict.fromkeys(operations, OPERATIONS_REFUSE)
+        | dict.fromkeys(paged, ("422",))
         | {"POST /api/1/pair": ("422",), "POST /api/1/renewals": ("422",)}
         | {"GET /mqtt": ("400",)},
     )
