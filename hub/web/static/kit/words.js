@@ -1,5 +1,6 @@
 // How numbers and times read.
 
+import { direction } from "../texts/en.js";
 import { locale, t } from "./t.js";
 
 export function money(minor, currency) {
@@ -59,8 +60,9 @@ export function moment(ms, nowMs = Date.now()) {
     : new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
 }
 
-// A device's id reads the same in a text of any direction.
-export const isolated = (text) => `\u2068${text}\u2069`;
+// An id reads the same inside a text from right to left.  Elsewhere it stays as it is: it may be
+// copied.
+export const isolated = (text) => (direction === "rtl" ? `\u2068${text}\u2069` : text);
 
 // A quantity in base units: 1250 with three decimals of kg reads 1.25 kg.
 export function quantity(value, scale = 0, uom = "") {

@@ -7,6 +7,7 @@ import { t } from "../kit/t.js";
 import { span } from "../kit/words.js";
 import { linkTo } from "../pages/links.js";
 import { actionOf, run } from "./actions.js";
+import { BAD } from "./verdict.js";
 
 // Where more about a check is seen, and mended.
 const PLACES = {
@@ -17,7 +18,6 @@ const JUST_MS = 60000;
 
 const ageOf = (ms) => (ms < JUST_MS ? t("time.now") : span(ms));
 
-const BAD = ["critical", "warning", "notice"];
 export const isBad = (finding) => BAD.includes(finding.level);
 
 function mending() {
@@ -71,7 +71,7 @@ function problem(first) {
     t("problem.see", { page: t(`nav.${PLACES[first.key]}`) })) : "";
   const symbol = el("span", { class: "level-mark" });
   const word = el("span", { class: "visually-hidden" });
-  const node = el("li", { class: "problem", "data-key": first.key },
+  const node = el("li", { class: "problem", "data-key": first.key, tabindex: "-1" },
     el("div", { class: "problem-head" }, symbol, title, age), word, summary, means, step, mend.node,
     el("div", { class: "problem-foot" }, more, see));
   return {

@@ -1,9 +1,11 @@
 // The verdict: is the shop healthy, in one look.
 
-import { el, mark, put, redraw, show } from "../kit/dom.js";
+import { el, keyed, mark, put, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { t } from "../kit/t.js";
 import { moment, span } from "../kit/words.js";
+
+export const BAD = ["critical", "warning", "notice"];
 
 // What the hub does just now, in a few words.
 function doing(picture) {
@@ -16,15 +18,39 @@ export function since(sinceMs, nowMs) {
   return nowMs - sinceMs < 60000 ? t("since.now", { time }) : t("since", { time, span: span(nowMs - sinceMs) });
 }
 
+// One word or two for each thing that isn't well: all of them in one look, and a way to each.
+function reason(first) {
+  const text = el("span");
+  const node = el("li", { "data-level": first.level }, el("button", {
+    type: "button",
+    class: "reason",
+    on: {
+      click: () => {
+        const card = document.querySelector(`.problem[data-key="${CSS.escape(first.key)}"]`);
+        card?.scrollIntoView({ block: "center" });
+        card?.focus({ preventScroll: true });
+      },
+    },
+  }, text));
+  return {
+    node,
+    draw(finding) {
+      mark(node, "data-level", finding.level);
+      put(text, finding.title);
+    },
+  };
+}
+
 export function verdict() {
   const symbol = el("span", { class: "verdict-mark" });
   const kicker = el("p", { class: "verdict-kicker" });
   const headline = el("h1", { id: "verdict-title", tabindex: "-1" });
   const sub = el("p", { class: "verdict-sub" });
+  const reasons = el("ul", { class: "reasons", "aria-label": t("problems.label") });
   const node = el("section", { id: "verdict", class: "verdict", "aria-labelledby": "verdict-title" },
     symbol,
     el("div", { class: "verdict-words" },
-      el("div", { "aria-live": "polite", "aria-atomic": "true" }, kicker, headline), sub));
+      el("div", { "aria-live": "polite", "aria-atomic": "true" }, kicker, headline), sub, reasons));
   return {
     node,
     draw(health, picture, nowMs) {
@@ -35,6 +61,9 @@ export function verdict() {
       put(sub, [doing(picture), health.since_ms ? since(health.since_ms, nowMs) : ""]
         .filter(Boolean).join(" · "));
       show(sub, sub.textContent !== "");
+      const named = health.findings.filter((one) => BAD.includes(one.level) && one.title);
+      show(reasons, named.length > 1);
+      keyed(reasons, named, (one) => one.key, reason);
     },
   };
 }

@@ -90,7 +90,7 @@ export function openList(root) {
   const shelf = el("section", { class: "card", hidden: true, "aria-label": t("nav.sales") }, sums, rows.node);
   const list = pagedList({
     load: async (cursor) => {
-      const found = await api.read("/api/1/sales", { day, q: wanted, cursor, limit: 50 });
+      const found = await api.read("/api/1/sales", { day: wanted ? "" : day, q: wanted, cursor, limit: 50 });
       if (!cursor) sums.replaceChildren(...(found.day && !wanted ? [dayFacts(found.day)] : []));
       return [found.sales, found.next_cursor];
     },
