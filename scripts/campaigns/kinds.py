@@ -35,17 +35,17 @@ THINKING = (
         "planted bugs, each of which the simulation has to find",
         "tests.simulation.mutants",
         ("--jobs", "2"),
-        share=0.3,
+        share=0.5,
     ),
     Kind(
         "simulation",
         "whole shops on virtual time, every kind of fault, one seed each",
         "tests.simulation",
         ("--jobs", "2", "--days", "1"),
-        share=0.7,
+        share=0.5,
     ),
 )
-"""Needs processor time only."""
+"""Needs processor time only.  The last one makes use of what the other leaves."""
 
 TOUCHING = (
     Kind(
