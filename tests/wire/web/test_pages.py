@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import zipfile
@@ -19,7 +20,11 @@ from tests.hubparts import HubParts, hub_parts
 from tests.storage.freeze import trade
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.may_block  # the shop is furnished before the hub is started
+
+def furnish(state: Path) -> None:
+    shop = Shop(state)
+    trade(shop)
+    shop.close()
 
 
 @pytest.fixture
@@ -27,9 +32,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[HubParts]:
     """A hub with a short day behind it."""
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
-    shop = Shop(state)
-    trade(shop)
-    shop.close()
+    await asyncio.to_thread(furnish, state)
     async with hub_parts(tmp_path) as parts:
         yield parts
 
