@@ -72,6 +72,7 @@ def command(
     if len(given) != 1:
         raise click.UsageError("give SOURCE, --from-replica or --from-database, one of them")
     settings = load_settings().settings
+    _refuse_running(settings)
     if source is not None:
         info, aside = _from_copy(settings, source, ask=not yes and not as_json)
     else:
@@ -84,6 +85,22 @@ def command(
         origin = _origin(settings, replica_url, database, series)
         info, aside = _from_replica(settings, origin, keys, ask=not yes and not as_json)
     _report(settings, info, aside, as_json=as_json)
+
+
+def _refuse_running(settings: Settings) -> None:
+    """Before anything is asked for or fetched."""
+    from hub.app.founding import StateInUse, StateLock
+
+    try:
+        if settings.paths.state.is_dir():
+            StateLock(settings.paths.state).release()
+    except StateInUse as error:
+        fail(str(error))
+    except OSError as error:
+        fail(
+            f"{settings.paths.state} can't be used: {error.strerror}",
+            next_step="run it as root or as the hub's user",
+        )
 
 
 def _from_copy(settings: Settings, source: Path, *, ask: bool) -> tuple[BackupInfo, Path | None]:
