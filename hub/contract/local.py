@@ -14,6 +14,7 @@ Paths (HTTPS on the web port unless said otherwise):
 - ``GET  /api/1/status/stream``        the same as server-sent events (signed in)
 - ``GET  /api/1/actions``              what the hub can do to mend itself (signed in)
 - ``POST /api/1/actions/{key}``        :class:`~hub.contract.health.ActionDone` (signed in)
+- reads of the technician's pages      :mod:`hub.contract.pages.table`
 - ``GET  /mqtt``                       WebSocket, subprotocol ``mqtt``
 - ``POST /api/1/{service}/{operation}`` admin operations (signed in, or the admin socket)
 """

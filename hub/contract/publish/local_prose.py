@@ -41,6 +41,15 @@ after 8 hours in any case (configurable).
 On the box itself the same operations are served on the unix socket `admin.sock` in the hub's
 runtime directory, without session, to root and the hub's own user.
 
+## Pages
+
+What the technician's pages read are GETs with query parameters: devices, products, sales, the link
+to the cloud, the log, the settings. Unknown parameters are refused, as is one given twice. A list
+has a `limit` and a `cursor`: `next_cursor` of an answer is the `cursor` of the next request and is
+absent at the end; what it looks like may change. The log and a device's traffic are followed by
+asking again; that alone doesn't keep a session open. A support bundle holds no secrets, no people
+and no content of sales; its preview is exactly what is then downloaded.
+
 ## Operations
 
 `POST /api/1/{{service}}/{{operation}}` with the command as the body; the answer is the result, or a
