@@ -153,6 +153,8 @@ def _measured(view: View) -> dict[str, Series]:
         found["clock_offset_seconds"] = _at(clock.off_cloud_ms)
     if view.measured.backup is not None:
         found["backup_time_seconds"] = _at(view.measured.backup.made_at_ms)
+    if (replica := view.measured.replica) is not None:
+        found["replica_synced_time_seconds"] = _at(replica.synced_at_ms or replica.since_ms)
     ends = view.measured.certificates
     certificates = {
         "server": view.server_certificate_ends_at_ms,

@@ -96,6 +96,11 @@ METRICS: Final = (
     _of("gauge", "disk_sync_seconds", "How long the disk took to keep a few bytes; a median."),
     _of("gauge", "disk_life_used_ratio", "Used share of the disk's life, where it tells."),
     _of("gauge", "backup_time_seconds", "When the last known backup was made (Unix time)."),
+    _of(
+        "gauge",
+        "replica_synced_time_seconds",
+        "When the replica last had everything, or since when it is tried (Unix time).",
+    ),
     # The cloud.
     _of(
         "gauge",

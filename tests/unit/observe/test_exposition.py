@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hub.clock import Clock
 from hub.contract.registry import OPERATIONS
 from hub.health.allchecks import all_checks
-from hub.health.facts import Facts
+from hub.health.facts import Facts, Replica
 from hub.health.report import Examiner
 from hub.observe import docs
 from hub.observe.exposition import View, text_of
@@ -19,7 +19,12 @@ from tests.fakes import FakeClock
 from tests.unit.health.wellhub import DISK, MACHINE, MEASURED, NOW_MS, OUTBOX, WELL, device, of
 
 SALE = next(iter(OPERATIONS))
-FULL = replace(MEASURED, disk=replace(DISK, sync_ms=5), machine=replace(MACHINE, celsius=50))
+FULL = replace(
+    MEASURED,
+    replica=Replica("file:///copy", NOW_MS - 9000, NOW_MS - 1000),
+    disk=replace(DISK, sync_ms=5),
+    machine=replace(MACHINE, celsius=50),
+)
 
 
 def tally_of(clock: Clock) -> Tally:
