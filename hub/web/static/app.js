@@ -5,6 +5,7 @@ import { remember } from "./cloud/depth.js";
 import { el } from "./kit/dom.js";
 import { waiting } from "./kit/parts.js";
 import { speak, t } from "./kit/t.js";
+import { countOf } from "./overview/verdict.js";
 import { pages } from "./pages/index.js";
 import * as shell from "./shell.js";
 import { showSignIn } from "./signin.js";
@@ -56,7 +57,7 @@ function draw() {
 
 function title() {
   const { picture } = state;
-  const bad = picture.health ? picture.health.reasons.length : picture.problems.length;
+  const bad = countOf(picture);
   const name = current ? `${t(`nav.${current.page.id}`)} · ${picture.store_name}` : picture.store_name;
   const text = bad ? `(${bad}) ${name}` : name;
   if (document.title !== text) document.title = text;

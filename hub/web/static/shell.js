@@ -4,6 +4,7 @@ import { el, mark, put, show } from "./kit/dom.js";
 import { icon } from "./kit/icons.js";
 import { t } from "./kit/t.js";
 import { clock, isolated } from "./kit/words.js";
+import { countOf } from "./overview/verdict.js";
 import { state } from "./state.js";
 
 const by = (id) => document.getElementById(id);
@@ -83,7 +84,7 @@ export function drawShell() {
   put(by("store-sub"), [t("store", { store: isolated(picture.store) }),
     picture.training ? t("training") : ""].filter(Boolean).join(" · "));
   const health = picture.health;
-  const bad = health ? health.reasons.length : picture.problems.length;
+  const bad = countOf(picture);
   const tone = health?.verdict === "critical" ? "bad" : health?.verdict === "notice" ? "notice" : "warn";
   show(badge, bad > 0);
   put(badge, bad);

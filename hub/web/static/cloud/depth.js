@@ -1,16 +1,19 @@
-// How much waits for the cloud, since this page was opened.
+// How much waits for the cloud and how the link was, since this page was opened.
 
-import { line } from "../kit/charts.js";
+import { line, strip } from "../kit/charts.js";
 import { el, put, redraw, show } from "../kit/dom.js";
-import { t } from "../kit/t.js";
+import { t, word } from "../kit/t.js";
 import { count, exact, span } from "../kit/words.js";
 
 const KEPT = 240;
 const STEP_MS = 2000;
+const TONE = { up: "good", connecting: "warn", down: "bad", refused: "bad", superseded: "bad", unconfigured: "idle" };
 const points = [];
+const links = [];
 
 // One point every two seconds at most, and where nothing changes only the last one moves on.
 export function remember(picture) {
+  rememberLink(picture);
   const value = picture.outbox.depth;
   const last = points.at(-1);
   if (last && picture.time_ms - last.at < STEP_MS) return;
@@ -18,6 +21,32 @@ export function remember(picture) {
   if (points.length > 1 && last.value === value && before.value === value) last.at = picture.time_ms;
   else points.push({ at: picture.time_ms, value });
   if (points.length > KEPT) points.shift();
+}
+
+function rememberLink(picture) {
+  const { state } = picture.cloud;
+  const last = links.at(-1);
+  if (last) last.to = picture.time_ms;
+  if (last?.state === state) return;
+  links.push({ from: picture.time_ms, to: picture.time_ms, state, tone: TONE[state] || "warn" });
+  if (links.length > KEPT) links.shift();
+}
+
+export function linkChart() {
+  const node = el("div", { class: "chart-place" });
+  return {
+    node,
+    draw() {
+      show(node, links.length > 1);
+      redraw(node, links, () => (links.length > 1 ? strip({
+        title: t("cloud.chart"),
+        spans: links,
+        when: exact,
+        label: (state) => word("cloud.state", state),
+        says: t("cloud.chart.says", { n: links.length - 1, state: word("cloud.state", links.at(-1).state) }),
+      }) : null));
+    },
+  };
 }
 
 export function depthChart() {

@@ -53,11 +53,16 @@ export const exact = (ms) =>
 export const day = (ms) =>
   new Date(ms).toLocaleDateString(locale, { dateStyle: "medium" });
 
-// The time of today, or date and time of another day.
+const HALF_A_YEAR_MS = 183 * 86400000;
+
+// The time of today, or day and time; the year only where it isn't plain.
 export function moment(ms, nowMs = Date.now()) {
-  const same = new Date(ms).toDateString() === new Date(nowMs).toDateString();
-  return same ? clock(ms)
-    : new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+  const at = new Date(ms);
+  if (at.toDateString() === new Date(nowMs).toDateString()) return clock(ms);
+  const near = Math.abs(nowMs - ms) < HALF_A_YEAR_MS;
+  return at.toLocaleString(locale, near
+    ? { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }
+    : { dateStyle: "medium", timeStyle: "short" });
 }
 
 // An id reads the same inside a text from right to left.  Elsewhere it stays as it is: it may be

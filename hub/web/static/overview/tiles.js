@@ -138,8 +138,7 @@ export function box() {
         ["broker", t("broker.title"), brokerTone, brokerText, broker.detail],
         ["discovery", t("discovery.title"), DISCOVERY_TONE[discovery.state] || "warn",
           word("discovery.state", discovery.state), discovery.name || discovery.detail],
-        ["storage", t("storage.title"), storage.state === "ok" ? "good" : "bad",
-          word("storage.state", storage.state), t("storage.free", { size: bytes(storage.free_bytes) })],
+        ["storage", t("storage.title"), ...diskState(picture), t("storage.free", { size: bytes(storage.free_bytes) })],
       ];
       keyed(parts, rows, ([key]) => key, ([key, title]) => {
         const state = pill();
@@ -162,6 +161,14 @@ export function box() {
       });
     },
   };
+}
+
+// What the check of the disk says counts more than that the hub can still write.
+function diskState({ storage, health }) {
+  if (storage.state !== "ok") return ["bad", word("storage.state", storage.state)];
+  const found = health?.findings.find((one) => one.key === "disk-space");
+  if (found?.level === "critical") return ["bad", t("storage.state.low")];
+  return found?.level === "warning" ? ["warn", t("storage.state.low")] : ["good", t("storage.state.ok")];
 }
 
 const LOG_SHOWN = 5;

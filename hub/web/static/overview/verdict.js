@@ -7,6 +7,13 @@ import { moment, span } from "../kit/words.js";
 
 export const BAD = ["critical", "warning", "notice"];
 
+// How many things need somebody; where none does, how many are worth knowing.
+export function countOf(picture) {
+  if (!picture.health) return picture.problems.length;
+  const many = (...levels) => picture.health.findings.filter((one) => levels.includes(one.level)).length;
+  return many("critical", "warning") || many("notice");
+}
+
 // What the hub does just now, in a few words.
 function doing(picture) {
   if (!picture.broker.connected) return t("mode.deaf");

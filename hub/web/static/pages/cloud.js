@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { openEvent } from "../cloud/event.js";
 import { commands, events } from "../cloud/lists.js";
 import { parked } from "../cloud/parked.js";
-import { depthChart } from "../cloud/depth.js";
+import { depthChart, linkChart } from "../cloud/depth.js";
 import { el, redraw, show } from "../kit/dom.js";
 import { every } from "../kit/list.js";
 import { button, card, fold, heading, table, trouble, waiting } from "../kit/parts.js";
@@ -29,13 +29,17 @@ function streams() {
   return { node, draw: (found) => rows.draw(found.streams, (one) => `${one.source} ${one.stream}`) };
 }
 
+function since(one) {
+  if (one.staging) return t("dataset.fetching", { n: one.staging_chunks });
+  return one.swapped_at_ms ? moment(one.swapped_at_ms) : t("dataset.none");
+}
+
 function datasets() {
   const rows = table([
     { title: t("dataset.name"), name: "main", cell: (one) => word("dataset", one.dataset) },
     { title: t("dataset.rows"), name: "key", cell: (one) => count(one.rows) },
     { title: t("dataset.changes"), name: "num", cell: (one) => (one.changes ? count(one.changes) : "") },
-    { title: t("dataset.since"), cell: (one) => (one.swapped_at_ms ? moment(one.swapped_at_ms) : t("dataset.none")) },
-    { title: t("dataset.staging"), cell: (one) => (one.staging ? t("dataset.fetching", { n: one.staging_chunks }) : "") },
+    { title: t("dataset.since"), cell: since },
   ], t("dataset.title"));
   const node = el("section", { class: "card" }, el("h2", {}, t("dataset.title")), rows.node);
   return { node, draw: (found) => rows.draw(found.datasets, (one) => one.dataset) };
@@ -57,7 +61,8 @@ function open(root, what) {
   if (what) return openEvent(root, what);
   const link = card(t("cloud.title"), { name: "link" });
   const again = tryNow();
-  link.node.append(again.node);
+  const history = linkChart();
+  link.node.append(again.node, history.node);
   const strip = way();
   const depth = depthChart();
   const wrong = el("div", {}, waiting());
@@ -104,6 +109,7 @@ function open(root, what) {
         ],
       });
       again.draw();
+      history.draw();
       depth.draw(picture);
       strip.draw(healthOf(picture));
       aside.draw(picture);
