@@ -211,13 +211,13 @@ class Replicator:
         """When everything was last sent; None when it doesn't say so in time."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return replica_in(await _listed(self._directory / SOCKET))
+                return replica_in(await listed(self._directory / SOCKET))
         except (TimeoutError, OSError, ValueError) as error:
             log.debug("the replicator doesn't answer: %r", error)
             return None
 
 
-async def _listed(socket_path: Path) -> dict[str, Any]:
+async def listed(socket_path: Path) -> dict[str, Any]:
     """What Litestream's control socket answers to ``GET /list``."""
     reader, writer = await asyncio.open_unix_connection(str(socket_path))
     try:

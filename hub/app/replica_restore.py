@@ -38,7 +38,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class FromReplica:
-    """The newest state of a replica; ``series`` None: of the one that was written to last."""
+    """The newest state of a replica; ``series`` None: of the newest box, if it was the last."""
 
     replica: Replica
     series: int | None = None
@@ -110,9 +110,14 @@ async def _fetch(
         )
     for one in found:
         tell(f"series {one.series}: {_described(one, clock.wall_ms())}")
-    newest = max(found, key=lambda one: (one.written_at_ms, one.series))
-    if len(found) > 1:
-        tell(f"series {newest.series} was written to last: that one (else give --series)")
+    newest = found[-1]
+    later = [one.series for one in found if one.written_at_ms > newest.written_at_ms]
+    if later:
+        raise ReplicaRefused(
+            f"series {newest.series} is the newest box's, but series {later[-1]} was written to"
+            " later: a box that was given up runs again, or the newer one was a trial only. Switch"
+            " that box off, and say which is the shop's: --series N"
+        )
     await reader.fetch(newest.series, target)
     tell("the database is fetched")
 

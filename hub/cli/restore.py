@@ -41,7 +41,7 @@ _SETTINGS = "the one in the settings"
 @click.option(
     "--series",
     type=click.IntRange(0, 99),
-    help="Which of the replica's numbered series; default: the one that was written to last.",
+    help="Which of the replica's numbered series; default: the newest box's.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
