@@ -58,6 +58,7 @@ def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snap
         except StateInUse:
             info = _copy_running(state, partial, clock)
         check_snapshot(partial)
+        _give_away(directory, partial, state)
         os.sync()
         partial.rename(target)
     except BaseException:
@@ -107,6 +108,15 @@ def _copy_running(state: Path, target: Path, clock: Clock) -> BackupInfo:
         if before == digests(state / "tls") == digests(target / "tls"):
             return info
     raise BackupRefused(f"the certificates in {state} changed during each of {TRIES} tries: again")
+
+
+def _give_away(directory: Path, made: Path, state: Path) -> None:
+    """What root copies for a hub of another user belongs to that one, which deletes it one day."""
+    owner = state.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for path in (directory, made, *made.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _name(at_ms: int) -> str:

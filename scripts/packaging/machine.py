@@ -76,10 +76,15 @@ def why_not(lower: Path) -> str:
 class Machine:
     """Use :func:`booted`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], init: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self._process = process
-        self._init = init
         self._log = log
+        self._init = _init_of(process, log)
+
+    @property
+    def init(self) -> int:
+        """Its first process, by this machine's number."""
+        return self._init
 
     @property
     def root(self) -> Path:
@@ -143,6 +148,12 @@ class Machine:
             self._process.kill()
             self._process.wait()
 
+    def reboot(self) -> None:
+        """An orderly reboot; returns when it is up again."""
+        os.kill(self._init, signal.SIGRTMIN + 5)  # systemd(1): reboot.target
+        self._init = _init_of(self._process, self._log, other_than=self._init)
+        self.wait_booted()
+
     def wait_booted(self, timeout_s: float = BOOT_S) -> None:
         """Until nothing is being started any more."""
         until_s = time.monotonic() + timeout_s
@@ -182,7 +193,7 @@ def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
                 start_new_session=True,
             )
         try:
-            machine = Machine(process, _init_of(process, log), log)
+            machine = Machine(process, log)
             machine.wait_booted()
             yield machine
             machine.power_off()
@@ -194,7 +205,7 @@ def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _init_of(process: subprocess.Popen[bytes], log: Path) -> int:
+def _init_of(process: subprocess.Popen[bytes], log: Path, other_than: int = 0) -> int:
     """The box's first process, once systemd runs in it."""
     until_s = time.monotonic() + BOOT_S
     while time.monotonic() < until_s:
@@ -203,7 +214,8 @@ def _init_of(process: subprocess.Popen[bytes], log: Path) -> int:
         for nspawn in _children(process.pid):
             for pid in _children(nspawn):
                 with contextlib.suppress(OSError):
-                    if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+                    name = Path(f"/proc/{pid}/comm").read_text().strip()
+                    if name == "systemd" and pid != other_than:
                         return pid
         time.sleep(0.05)
     raise NoMachine(f"no systemd was started:\n{_tail(log)}")

@@ -14,20 +14,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scripts.packaging.machine import Machine, NoMachine, booted, repack, why_not
+from tests.support.boxshop import CONFIG, FAILS, FAILS_LATE, HUB, HURRY, TRAINING, Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 LOWER = Path(os.environ.get("STORE_HUB_BOX_ROOT", "/"))
 ASKED_FOR = os.environ.get("STORE_HUB_BOX") == "1"
-WAIT_S = 240.0
-HUB = "store-hub.service"
-OMS_PORT = 9443
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -35,129 +32,6 @@ pytestmark = [
     pytest.mark.may_block,  # the tests wait for a machine; there is no loop
 ]
 long_form = pytest.mark.skipif(not ASKED_FOR, reason="takes longer: STORE_HUB_BOX=1")
-
-# Faster than a shop's; what is waited for is the same.
-HURRY = "[Service]\nRestartSec=1\nWatchdogSec=10\n"
-CONFIG = f"""
-[store]
-id = "367"
-timezone = "Europe/Berlin"
-currency = "EUR"
-[discovery]
-enabled = false
-[cloud]
-url = "https://127.0.0.1:{OMS_PORT}"
-ca_file = "/etc/store-hub/oms-ca.pem"
-retry_max_s = 1
-dataset_every_s = 5
-"""
-TRAINING = """
-[store]
-id = "367"
-timezone = "Europe/Berlin"
-currency = "EUR"
-training = true
-[paths]
-state = "/var/lib/store-hub@training"
-run = "/run/store-hub@training"
-[broker]
-password_port = 18883
-mtls_port = 18884
-[web]
-port = 18443
-[discovery]
-enabled = false
-"""
-FAILS = """
-async def serve(settings, recent, on_ready):
-    raise OSError("this version has a fault")
-"""
-FAILS_LATE = """
-async def serve(settings, recent, on_ready):
-    from hub.app.founding import open_state
-    open_state(settings, SystemClock(), SystemRandomness()).conn.close()
-    raise OSError("this version has a fault, and has changed the books")
-"""
-
-
-class Shop:
-    """The box, its packages, and the sales that were answered."""
-
-    def __init__(self, machine: Machine, deb: Path, scratch: Path) -> None:
-        self.machine = machine
-        self.deb = deb
-        self.scratch = scratch
-        self.sold: list[str] = []
-        self.untouched = self.traces()
-
-    def show(self, name: str, unit: str = HUB) -> str:
-        return self.machine.run("systemctl", "show", "-P", name, unit).strip()
-
-    def until(self, what: Callable[[], Any]) -> Any:
-        """Look until there is something; the hub's log explains a failure."""
-        until_s = time.monotonic() + WAIT_S
-        while time.monotonic() < until_s:
-            if found := what():
-                return found
-            time.sleep(0.2)
-        pytest.fail(f"it never came; the box says:\n{self.log()}")
-
-    def log(self, unit: str = HUB) -> str:
-        return self.machine.run("journalctl", "-q", "-u", unit, "-n", "60", "-o", "short-precise")
-
-    def again(self, pid: str) -> str:
-        """Wait until the hub is ready as another process; its number."""
-
-        def other() -> str:
-            now = self.show("MainPID")
-            return now if now not in {"0", pid} and self.show("ActiveState") == "active" else ""
-
-        return str(self.until(other))
-
-    def till(self, *more: str) -> dict[str, Any]:
-        module = [sys.executable, "-m", "tests.support.boxtill", str(self.scratch / "till"), *more]
-        found: dict[str, Any] = json.loads(self.machine.beside(*module).splitlines()[-1])
-        return found
-
-    def sell(self, *more: str) -> None:
-        """A till sells; from then on that sale has to be in the books."""
-        self.sold.append(self.till(*more)["sale_id"])
-        self.has_all_sales()
-
-    def has_all_sales(self) -> None:
-        rows = json.loads(self.machine.run("store-hub", "sales", "list", "--json"))
-        assert {row["sale_id"] for row in rows} == set(self.sold)
-
-    def copies(self) -> list[str]:
-        found: list[str] = json.loads(self.machine.run("store-hub", "backup", "list", "--json"))
-        return found
-
-    def traces(self) -> set[str]:
-        """Every path that bears the hub's name, but for what is remembered of installations."""
-        where = ("/etc", "/opt", "/run", "/usr", "/var")
-        found = self.machine.run("find", *where, "-xdev", "-name", "store-hub*").split()
-        return {one for one in found if not one.startswith(("/var/cache/apt/", "/var/log/"))}
-
-    def version(self) -> str:
-        return self.machine.run("dpkg-query", "-W", "-f", "${Version}", "store-hub")
-
-    def package(self, version: str, source: str = "") -> str:
-        """The package as another version, with this for the end of its ``hub/app/service.py``;
-        its path in the box."""
-        site = self.machine.run("sh", "-c", "echo /opt/store-hub/venv/lib/python3*/site-packages")
-        home = site.strip().lstrip("/")
-        changes: dict[str, str | None] = {}
-        if source:
-            service = f"{home}/hub/app/service.py"
-            changes[service] = (self.machine.root / service).read_text() + source
-        if source == FAILS_LATE:
-            have = len(list((self.machine.root / home / "hub/storage/migrations").glob("*.sql")))
-            name = f"{home}/hub/storage/migrations/{have + 1:04d}_later.sql"
-            changes[name] = "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT;\n"
-        made = repack(self.deb, self.scratch / f"{version}.deb", version, changes)
-        self.machine.put(made, f"/root/{version}.deb")
-        made.unlink()
-        return f"/root/{version}.deb"
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +106,7 @@ def test_debians_own_broker_stays_out_of_the_way(shop: Shop) -> None:
 
 def test_a_till_pairs_and_sells_with_the_clouds_data(shop: Shop) -> None:
     box = shop.machine
-    oms = ("--state", "/srv/oms", "--port", str(OMS_PORT), "--store", "367", "--seed-demo")
-    box.run("systemd-run", "--unit=oms", "store-hub", "sandbox-oms", *oms, "--skus", "40")
+    shop.open_the_cloud()
     journal = ("journalctl", "-q", "-u", "oms", "-o", "cat")
     line = shop.until(lambda: re.search(r'^\{.*"token".*\}$', box.run(*journal), re.M))
     token = json.loads(line[0])["token"]
@@ -278,6 +151,25 @@ def test_the_nightly_copy_of_a_running_hub_is_made_and_verified(shop: Shop) -> N
     assert "is whole: " in said
     assert "The ledger is whole" in said
     assert "The audit log is whole" in said
+
+
+def test_the_command_line_knows_the_services_secrets(shop: Shop) -> None:
+    oauth = 'client_id = "hub"\ntoken_url = "https://127.0.0.1/token"\n'
+    shop.machine.write("/etc/store-hub/oauth.toml", CONFIG + oauth)
+    check = ("store-hub", "--config", "/etc/store-hub/oauth.toml", "config", "show")
+    assert "cloud.client_secret must be set" in shop.machine.run(*check, code=1)
+    secret = "/etc/credstore/store-hub@oauth.cloud.client_secret"
+    shop.machine.write(secret, "3f9c0d", 0o600)
+    assert "3f9c0d" not in shop.machine.run(*check)
+
+
+@long_form
+def test_a_box_that_is_switched_off_and_on_sells_again(shop: Shop) -> None:
+    shop.machine.reboot()
+    shop.until(lambda: shop.show("ActiveState") == "active")
+    shop.has_all_sales()
+    shop.open_the_cloud()
+    shop.sell()
 
 
 @long_form
@@ -371,7 +263,7 @@ def test_nothing_of_the_box_is_left_running_when_its_tests_end() -> None:
         "import os, sys, threading; from pathlib import Path\n"
         "from scripts.packaging.machine import booted\n"
         "with booted(Path(sys.argv[1]), 'orphan') as machine:\n"
-        "    print(machine._init, flush=True); os.kill(os.getpid(), 9)\n"
+        "    print(machine.init, flush=True); os.kill(os.getpid(), 9)\n"
     )
     if reason := why_not(LOWER):
         pytest.skip(f"no box can be had here: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -124,6 +125,16 @@ def test_keys_that_change_meanwhile_make_it_try_again(
     finally:
         lock.release()
     assert (made.path / "tls" / "ca.key").read_text() == "another key 1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
+def test_a_copy_that_root_makes_belongs_to_the_hub(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    os.chown(state, 12345, 12345)
+    made = take_snapshot(state, tmp_path / "copies", 1, clock).path
+    owners = {path.stat().st_uid for path in (made.parent, made, *made.rglob("*"))}
+    assert owners == {12345}
 
 
 def budget(copy: Path) -> int:
