@@ -61,7 +61,7 @@ export function depthChart() {
       const { outbox } = picture;
       put(figure, count(outbox.depth));
       put(lead, outbox.depth && outbox.oldest_at_ms
-        ? t("outbox.waits", { span: span(picture.time_ms - outbox.oldest_at_ms) }) : t("outbox.sent"));
+        ? t("outbox.waits", { n: outbox.depth, span: span(picture.time_ms - outbox.oldest_at_ms) }) : t("outbox.sent"));
       const high = Math.max(0, ...points.map((one) => one.value));
       show(chart, points.length > 2 && high > 0);
       redraw(chart, points, () => (points.length > 2 ? line({

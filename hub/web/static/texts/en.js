@@ -386,7 +386,7 @@ export const texts = {
 
   "cloud.safe": "Safe in the cloud",
   "cloud.identity": "This hub is known as",
-  "outbox.waits": "messages wait, the oldest for {span}",
+  "outbox.waits": { one: "message waits, for {span}", other: "messages wait, the oldest for {span}" },
   "cloud.chart": "The link, since you opened this page",
   "cloud.chart.says": { one: "{n} change; now: {state}.", other: "{n} changes; now: {state}." },
   "outbox.chart": "Waiting, since you opened this page",
