@@ -18,9 +18,8 @@ from hub.contract.pages.base import PageQuery, SearchText
 
 
 class ProductsQuery(PageQuery):
-    """``q``: a SKU or its beginning, an article number (GTIN), or beginnings of words of the name.
-    Without it, or with one that only the catalogue's order answers, the list goes on with
-    ``cursor``."""
+    """``q``: a SKU or its beginning, an article number (GTIN), or beginnings of words of the name;
+    what is found has no next page.  Without ``q`` the catalogue is gone through by SKU."""
 
     q: SearchText = ""
 

@@ -28,7 +28,7 @@ from hub.contract.problems import Code, refuse
 from hub.domain import cards
 from hub.service.gate import ReadUnit
 from hub.service.handlers.parking import why_not_given_up
-from hub.service.pages import bad_cursor, dotted, numbers
+from hub.service.pages import dotted, numbers
 from hub.storage import commandrows, datasetrows, hubrow, outbox
 from hub.storage.outbox import STREAMS, ParkedRow
 from hub.storage.pages import LAST, cloud
@@ -135,13 +135,16 @@ def _waiting(
     if len(rows) < limit:
         return rows, None
     last = rows[query.limit - 1]
-    return rows[: query.limit], dotted(STREAMS.index(last.stream), last.source, last.seq)
+    return rows[: query.limit], dotted(_priority(last.stream), last.source, last.seq)
 
 
 def _rank(lane: LaneRow) -> tuple[int, int]:
-    if lane.stream not in STREAMS:
-        raise bad_cursor()
-    return STREAMS.index(lane.stream), lane.source
+    return _priority(lane.stream), lane.source
+
+
+def _priority(stream: str) -> int:
+    """Streams of another version go last."""
+    return STREAMS.index(stream) if stream in STREAMS else len(STREAMS)
 
 
 def _event(row: EventRow, acked_seq: int) -> EventOnPage:
