@@ -16,7 +16,8 @@ from aiohttp import ClientSession
 from hub.contract.pages.table import READS, PageRead
 from hub.logs import Entry
 from hub.storage import devicerows, outbox
-from tests.hubparts import HubParts, hub_parts
+from hub.storage.errors import StorageFull
+from tests.hubparts import HubParts, ShiftedClock, hub_parts
 from tests.storage.freeze import trade
 from tests.support.shop import Shop
 
@@ -298,3 +299,55 @@ async def test_the_bundle_is_what_was_shown(hub: HubParts) -> None:
     actions = [row[0] for row in hub.gate.rows.all("SELECT action FROM audit ORDER BY seq")]
     assert actions.count("support.made") == 2
     assert actions.count("support.taken") == 2
+
+
+async def test_a_check_that_takes_too_long_doesn_t_keep_the_bundle_away(
+    hub: HubParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_rows: object) -> list[str]:
+        raise TimeoutError("a read took longer than 5 s")
+
+    monkeypatch.setattr("hub.storage.pages.support.integrity", endless)
+    async with hub.technician() as (http, _):
+        preview = await get(http, "/api/1/support/preview")
+    texts = {one["name"]: one["text"] for one in preview["files"]}
+    assert texts["integrity.txt"].startswith("Not known: the check takes longer")
+
+
+async def test_a_full_disk_keeps_no_help_away(
+    hub: HubParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = hub.gate.internal
+
+    async def full(caller: Any, command: Any) -> Any:
+        if type(command).__name__ == "NoteAccess" and command.action.startswith("support."):
+            raise StorageFull("no room")
+        return await real(caller, command)
+
+    async with hub.technician() as (http, _):
+        monkeypatch.setattr(hub.gate, "internal", full)
+        async with http.get("/api/1/support/bundle") as answer:
+            assert answer.status == 200
+
+
+async def test_pages_are_read_one_at_a_time_and_the_wait_is_bounded(
+    hub: HubParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.web.reads.WAIT_S", 0.05)
+    async with hub.technician() as (http, _):
+        await hub.web.reads._turn.acquire()
+        async with http.get("/api/1/days") as answer:
+            assert answer.status == 429
+            assert answer.headers["Retry-After"] == "1"
+        hub.web.reads._turn.release()
+        assert (await get(http, "/api/1/days"))["days"]
+
+
+async def test_following_the_log_alone_keeps_no_session_open(tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    async with hub_parts(tmp_path, clock=clock, idle_s=60) as hub, hub.technician() as (http, _):
+        clock.ahead_s += 40
+        await get(http, "/api/1/logs?after=0")
+        await get(http, "/api/1/devices/till-1/traffic")
+        clock.ahead_s += 40
+        assert (await get(http, "/api/1/logs?after=0", 401))["code"] == "unauthenticated"
