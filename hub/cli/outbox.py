@@ -176,6 +176,21 @@ def retry(number: int, as_json: bool) -> None:
         click.echo("They are on their way again; `store-hub outbox list --parked` shows the rest.")
 
 
+@command.command("give-up")
+@click.argument("number", type=click.IntRange(1), metavar="ID")
+@click.option("--reason", required=True, help="Why; it goes into the audit log.")
+@json_option
+@config_option
+def give_up(number: int, reason: str, as_json: bool) -> None:
+    """Throw a parked event away for good; only telemetry, never what is about money, goods or
+    orders. The hub has to run."""
+    ask_hub("outbox", "give-up", {"outbox_id": number, "reason": reason})
+    if as_json:
+        print_json({"ok": True})
+    else:
+        click.echo("It is given up.")
+
+
 @command.command("park")
 @click.argument("number", type=click.IntRange(1), metavar="ID")
 @click.option("--reason", required=True, help="Why; it goes into the audit log and to the cloud.")

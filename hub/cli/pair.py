@@ -16,11 +16,16 @@ KINDS = ("till", "kiosk", "scanner", "printer", "display", "service")
 @click.option("--name", default="", help="What people call the device.")
 @click.option("--rekey", metavar="DEVICE", help="Give this paired device a new key instead.")
 @click.option(
+    "--cut-off", is_flag=True, help="With --rekey: the old key is dead from now on, not only then."
+)
+@click.option(
     "--technician", is_flag=True, help="Make a one-time code for signing in to the status page."
 )
 @config_option
 @json_option
-def command(*, kind: str, name: str, rekey: str | None, technician: bool, as_json: bool) -> None:
+def command(
+    *, kind: str, name: str, rekey: str | None, cut_off: bool, technician: bool, as_json: bool
+) -> None:
     """Open pairing: print a one-time code and its QR.
 
     The device scans the QR, or is given the hub's address and the code. A code works once, for ten
@@ -37,9 +42,11 @@ def command(*, kind: str, name: str, rekey: str | None, technician: bool, as_jso
         else:
             _show_technician(opened)
         return
+    if cut_off and not rekey:
+        fail("--cut-off needs --rekey DEVICE", next_step="`store-hub devices list` shows them")
     body: dict[str, Any] = {"kind": kind, "name": name}
     if rekey:
-        body["rekey_device_id"] = rekey
+        body |= {"rekey_device_id": rekey, "cut_off": cut_off}
     opened = ask_hub("pairing", "open", body)
     opened.pop("qr_svg", None)
     if as_json:

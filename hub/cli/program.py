@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("outbox", "outbox", "What waits for the cloud; retry and park events."),
     Entry("cloud", "cloud", "The state of the link to the cloud."),
     Entry("audit", "audit", "Verify the audit log's chain."),
+    Entry("log", "log", "Log more, or less, for a while."),
     Entry("support", "support", "Make a support bundle: one file, no secrets, no people."),
     Entry("backup", "backup", "Copy the stopped hub's state."),
     Entry("restore", "restore", "Put a copy back; the hub starts fenced."),

@@ -125,6 +125,12 @@ async def _looks_at_the_house(box: Box, http: aiohttp.ClientSession, csrf: dict[
         return bool(logs["lines"]) and "hub.somewhere" in [one["logger"] for one in logs["levels"]]
 
     await box.until(told)
+    await box.cli("log", "level", "debug", "--logger", "hub.elsewhere", "--minutes", "5")
+    levels = (await get(http, "/api/1/logs"))["levels"]
+    assert "hub.elsewhere" in [one["logger"] for one in levels]
+    refused = await box.cli("outbox", "give-up", "1", "--reason", "odd", code=1)
+    assert "No event is parked" in refused
+    assert "--rekey" in await box.cli("pair", "--cut-off", code=1)
 
 
 async def _takes_bundles(box: Box) -> None:
