@@ -20,6 +20,10 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
 }
 """Files with another suffix aren't part of the page and aren't answered."""
 
+_MODULES: Final = b"<!-- modules -->"
+"""Where the first file names all modules, so that a browser asks for them at once and not one after
+the other, as it finds them imported."""
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
@@ -37,10 +41,15 @@ class Page:
         for path, found in _walk(folder, "/"):
             content_type = CONTENT_TYPES.get(PurePosixPath(path).suffix)
             if content_type is not None:
-                body = found.read_bytes()
-                etag = f'"{sha256(body).hexdigest()[:16]}"'
-                self._files[path] = _File(body, content_type, etag)
-        self._files["/"] = self._files.pop("/index.html")
+                self._files[path] = _file(found.read_bytes(), content_type)
+        first = self._files.pop("/index.html")
+        links = "".join(
+            f'<link rel="modulepreload" href="{path}">\n'
+            for path, file in sorted(self._files.items())
+            if file.content_type == "text/javascript"
+        )
+        body = first.body.replace(_MODULES, links.encode())
+        self._files["/"] = _file(body, first.content_type)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -56,6 +65,10 @@ class Page:
         return web.Response(
             body=file.body, content_type=file.content_type, charset="utf-8", headers=headers
         )
+
+
+def _file(body: bytes, content_type: str) -> _File:
+    return _File(body, content_type, f'"{sha256(body).hexdigest()[:16]}"')
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
