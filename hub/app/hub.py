@@ -301,7 +301,9 @@ class Hub:
             bridge=self.messaging.bridge,
             admit=self.messaging.admit,
             actions=actions,
-            sources=Sources(self.messaging.router.traffic.seen, self._recent, self._loaded),
+            sources=Sources(
+                self.messaging.router.traffic.seen, self._recent, self._loaded, self.watching.text
+            ),
         )
         await self.web.start()
         self._later("the web server", self.web.stop)

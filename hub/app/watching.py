@@ -25,6 +25,7 @@ class Watching:
         self.tally = tally
         self.door: MetricsDoor | None = None
         self._trying: Periodic | None = None
+        self._source: MetricsSource | None = None
 
     def connect(
         self,
@@ -40,7 +41,7 @@ class Watching:
         """Begin to count requests."""
         running.gate.watch = self.tally.of_gate
         running.messaging.router.traffic.watch = self.tally.of_device
-        source = MetricsSource(
+        self._source = MetricsSource(
             running.gate,
             status,
             self.tally,
@@ -50,7 +51,11 @@ class Watching:
             certificate_ends_at_ms=parts.server_certificate_expires_at_ms,
             log_counts=lambda: (recent.total, recent.lost),
         )
-        self.door = MetricsDoor(running.settings.metrics, source.text, context)
+        self.door = MetricsDoor(running.settings.metrics, self._source.text, context)
+
+    async def text(self) -> bytes:
+        """What a scrape would get now; nothing before the parts are there."""
+        return b"" if self._source is None else await self._source.text()
 
     async def start(self) -> None:
         """Serve, or try again now and then: never fails."""

@@ -58,6 +58,7 @@ class Parts:
     status: HubStatus | None = None
     lines: Sequence[Entry] = ()
     integrity: str = "not checked"
+    metrics: str = ""
     secrets: tuple[str, ...] = ()
 
 
@@ -154,6 +155,8 @@ def _whole_texts(parts: Parts) -> Iterable[tuple[str, str, str]]:
     if parts.status is not None:
         yield "health.json", "The verdict and every check", _json(_health(parts.status))
         yield "status.json", "The hub's status", _json(_status(parts.status))
+    if parts.metrics:
+        yield "metrics.txt", "What the hub counts, as Prometheus reads it", parts.metrics
     yield "integrity.txt", "Whether the database is whole", parts.integrity + "\n"
     if parts.settings is not None:
         shown = parts.settings.model_dump(mode="json")

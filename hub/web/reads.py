@@ -59,6 +59,10 @@ def _silent(device: str, _limit: int) -> Traffic:
     return Traffic(device_id=device, exchanges=(), total=0)
 
 
+async def _none() -> bytes:
+    return b""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the pages show besides the database; a hub without one of them shows nothing of it."""
@@ -66,6 +70,7 @@ class Sources:
     traffic: Callable[[str, int], Traffic] = _silent
     recent: Recent = field(default_factory=Recent)
     loaded: Loaded | None = None
+    metrics: Callable[[], Awaitable[bytes]] = _none
 
 
 class Reads:
@@ -77,7 +82,7 @@ class Reads:
         self._sources = sources
         self._turn = asyncio.Semaphore(1)
         self.levels = LogLevels(gate.clock)
-        self.desk = SupportDesk(gate, status, sources.recent.lines, sources.loaded)
+        self.desk = SupportDesk(gate, status, sources.recent.lines, sources.loaded, sources.metrics)
         self._others: dict[type[BaseModel], Callable[[Caller, Any], Awaitable[Outgoing]]] = {
             TrafficQuery: self._traffic,
             cloud_models.CloudQuery: self._cloud,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,8 +47,14 @@ class SupportDesk:
     """Makes one bundle at a time, and keeps the last two for a quarter of an hour."""
 
     def __init__(
-        self, gate: Gate, status: StatusSource, lines: Lines, loaded: Loaded | None
+        self,
+        gate: Gate,
+        status: StatusSource,
+        lines: Lines,
+        loaded: Loaded | None,
+        metrics: Callable[[], Awaitable[bytes]],
     ) -> None:
+        self._metrics = metrics
         self._gate = gate
         self._status = status
         self._lines = lines
@@ -71,6 +77,7 @@ class SupportDesk:
                 status=await self._status.status(),
                 lines=[entry for _, entry in self._lines.newest()],
                 integrity=await self._integrity(),
+                metrics=(await self._metrics()).decode(),
                 secrets=loaded.secrets() if loaded else (),
             )
             files = await asyncio.to_thread(support.files, parts)

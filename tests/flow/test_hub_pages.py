@@ -140,11 +140,13 @@ async def _takes_bundles(box: Box) -> None:
     with zipfile.ZipFile(io.BytesIO(target.read_bytes())) as archive:
         names = set(archive.namelist())
         assert json.loads(archive.read("status.json"))["store"] == box.rig.store
+        assert b"# TYPE" in archive.read("metrics.txt")
     await box.stop_hub()
     told = await box.cli_json("support", "--out", str(target))
     assert not told["running"]
     with zipfile.ZipFile(io.BytesIO(target.read_bytes())) as archive:
-        assert names - set(archive.namelist()) == {"status.json", "health.json"}
+        gone = names - set(archive.namelist())
+        assert gone == {"status.json", "health.json", "metrics.txt"}
         assert archive.read("integrity.txt").startswith(b"The database is whole.")
 
 
