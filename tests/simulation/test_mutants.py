@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.mutants.__main__ import SEEDS, Outcome, hunted
-from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant
+from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant, remember
 
 pytestmark = pytest.mark.timeout(960)  # a hunt may take HUNT_S
 
@@ -46,3 +47,15 @@ def test_a_tree_that_can_not_sell_is_a_fault_and_no_catch(tmp_path: Path) -> Non
     outcome: Outcome = hunted(Mutant("broken", 1, "nothing works", patch), 1, tmp_path)
     assert outcome.fault
     assert not outcome.is_caught
+
+
+def test_where_a_planted_bug_was_found_is_kept_for_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = tmp_path / "seeds.json"
+    seeds.write_text('{"gone": 3}')
+    monkeypatch.setattr("tests.simulation.mutants.planting.SEEDS_FILE", seeds)
+    name = mutants()[0].name
+    remember({name: 17, "never was": 4})
+    assert json.loads(seeds.read_text()) == {name: 17}
+    assert mutants()[0].seed == 17

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant, refresh
+from tests.simulation.mutants.planting import Mutant, NotPlanted, mutants, plant, refresh, remember
 
 SEEDS = 100
 HUNT_S = 900.0
@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   python -m tests.simulation.mutants --only no-dedupe      one of them
   python -m tests.simulation.mutants --list
   python -m tests.simulation.mutants --refresh             write the patches anew, for this tree
+  python -m tests.simulation.mutants --remember            begin where each was found last
 
 A mutant is a patch in tests/simulation/mutants/patches. One that survives is a missing checker; one
 that doesn't apply, or with which the shop can't sell at all, is a fault of the mutant. The tree
@@ -60,7 +61,7 @@ def hunted(mutant: Mutant, seeds: int, folder: Path) -> Outcome:
     tree = folder / mutant.name
     try:
         plant(None if mutant is SOUND else mutant, tree)
-        found = _hunt(tree, seeds)
+        found = _hunt(tree, seeds, mutant.seed)
     except NotPlanted as error:
         return Outcome(mutant, fault=str(error))
     finally:
@@ -74,9 +75,12 @@ def hunted(mutant: Mutant, seeds: int, folder: Path) -> Outcome:
     )
 
 
-def _hunt(tree: Path, seeds: int) -> dict[str, Any] | str:
+def _hunt(tree: Path, seeds: int, first: int) -> dict[str, Any] | str:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.simulation.mutants.hunt", "--seeds", str(seeds)],
+        [
+            *(sys.executable, "-m", "tests.simulation.mutants.hunt"),
+            *("--seeds", str(seeds), "--first", str(first)),
+        ],
         cwd=tree,
         env=os.environ | {"PYTHONPATH": str(tree)},
         stdout=subprocess.PIPE,
@@ -128,6 +132,8 @@ def main() -> int:
                 skipped += 1
             else:
                 outcomes.append(outcome)
+                if options.remember and outcome.is_caught and outcome.caught_by:
+                    remember({outcome.mutant.name: outcome.caught_by})
             _tell(outcomes, len(chosen), skipped, done=False)
     except KeyboardInterrupt:
         STOPPED.set()
@@ -175,6 +181,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these mutants")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--refresh", action="store_true", help="mend patches that came loose")
+    parser.add_argument(
+        "--remember", action="store_true", help="write down where each was found: begin there"
+    )
     parser.add_argument("--control", action="store_true", help="hunt the sound tree as well")
     return parser.parse_args()
 

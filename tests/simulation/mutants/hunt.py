@@ -23,6 +23,7 @@ def main() -> int:
     """The exit code: 0 unless the tree can't even sell."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutants.hunt")
     parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="a seed to begin with")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     _check_tree()
@@ -32,8 +33,9 @@ def main() -> int:
     if calm["violations"]:
         found |= {"caught_by": 0, "violation": calm["violations"][0]}
     else:
-        for seed in range(1, options.seeds + 1):
-            found["seeds"] = seed
+        first = [options.first] if 0 < options.first <= options.seeds else []
+        for seed in (*first, *range(1, options.seeds + 1)):
+            found["seeds"] += 1
             report = play(draw(seed, anti_entropy=False, days=1))
             if report["violations"]:
                 found |= {"caught_by": seed, "violation": report["violations"][0]}
