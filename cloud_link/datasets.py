@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cloud_link.errors import CursorGone, OmsError, Permanent, SessionOver
 from cloud_link.http import OmsClient
 from cloud_link.pacing import Pacer, Sleep, first_of
+from hub import events
 from hub.contract.oms_datasets import MAX_CHUNK_BYTES, Changes, Chunk, DatasetName, Manifest
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
@@ -110,7 +111,12 @@ class DatasetSync:
             raise
         except (SnapshotRefused, ChangesRefused, OmsError) as error:
             if self.problems.get(name) != str(error):
-                log.error("the data set %s is not up to date: %s", name, error)
+                log.error(
+                    "the data set %s is not up to date: %s",
+                    name,
+                    error,
+                    extra=events.DATASET_STALE(dataset=str(name)),
+                )
             self.problems[name] = str(error)
         finally:
             self.progress = None
@@ -176,7 +182,13 @@ class DatasetSync:
         if not swapped:
             raise SnapshotMoved("another snapshot is being staged")
         crashpoint("datasets.swapped")
-        log.info("data set %s: snapshot %s, %d rows", name, manifest.generation, manifest.rows)
+        log.info(
+            "data set %s: snapshot %s, %d rows",
+            name,
+            manifest.generation,
+            manifest.rows,
+            extra=events.DATASET_TAKEN(dataset=str(name), count=manifest.rows),
+        )
 
     async def _take_chunk(
         self, name: DatasetName, staging: int, index: int, chunk: Chunk, done: int, total: int

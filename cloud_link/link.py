@@ -20,6 +20,7 @@ from cloud_link.recovery import Recovery
 from cloud_link.session import Greeted, Greeter
 from cloud_link.transport import AiohttpTransport, TlsFiles, Transport
 from cloud_link.uplink import Uplink
+from hub import events
 from hub.clock import Clock, Ids, Randomness
 from hub.config.models import Cloud
 from hub.contract.local import CloudStatus
@@ -186,12 +187,14 @@ class CloudLink:
                 await self._world.sleep(SUPERSEDED_POLL_S)
             except OmsError as error:
                 self._set("refused", str(error))
-                log.error("the OMS refuses this hub: %s", error)
+                log.error("the OMS refuses this hub: %s", error, extra=events.CLOUD_REFUSES())
                 await self._pause(failures)
                 failures += 1
             except Exception:
                 self._set("down", "the link failed; the log says why")
-                log.exception("the cloud link failed and is started again")
+                log.exception(
+                    "the cloud link failed and is started again", extra=events.CLOUD_LINK_FAILED()
+                )
                 await self._pause(failures)
                 failures += 1
 
@@ -203,7 +206,11 @@ class CloudLink:
         """One HELLO and what follows, until it is over.  Errors: :class:`Superseded`, and what the
         HELLO fails with."""
         greeted = await parts.greeter.greet()
-        log.info("session with the cloud, incarnation %s", parts.client.session_name)
+        log.info(
+            "session with the cloud, incarnation %s",
+            parts.client.session_name,
+            extra=events.CLOUD_SESSION(incarnation=parts.client.session_name),
+        )
         self._set("up", "")
         try:
             if greeted.recovering:

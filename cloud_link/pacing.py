@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from cloud_link.errors import OmsError, Refused, Transient
+from hub import events
 from hub.clock import Clock, Randomness
 from hub.domain.schedule import Breaker, BreakerState, RetryBudget, backoff_s
 
@@ -114,7 +115,13 @@ class Pacer:
         self._moved.set()
         self._on_answer(error)
         level = logging.DEBUG if attempt else logging.INFO
-        log.log(level, "the OMS gave no answer (attempt %d): %s", attempt + 1, error)
+        log.log(
+            level,
+            "the OMS gave no answer (attempt %d): %s",
+            attempt + 1,
+            error,
+            extra=events.CLOUD_SILENT(attempt=attempt + 1),
+        )
         await self._sleep(self._delay_s(attempt, retry_after_s))
         while (budget := self._refilled().spend()) is None:
             await self._sleep(max(0.05, self._budget.wait_s()))

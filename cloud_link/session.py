@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from cloud_link.errors import OmsError, Permanent, Superseded
 from cloud_link.http import OmsClient, Session, as_json
 from cloud_link.pacing import Pacer
+from hub import events
 from hub.clock import Ids, Randomness
 from hub.contract.oms import Hello, HelloReason, HelloReply, OmsCode
 from hub.contract.oms_events import Heads
@@ -168,7 +169,11 @@ class Greeter:
         self._recovering = False
         moved = await self._gate.internal(CLOUD, EnterFork(fork, self._machine_hash, why, rehome))
         crashpoint("session.forked")
-        log.warning("%s: it is fenced until the cloud gives it a new incarnation", why)
+        log.warning(
+            "%s: it is fenced until the cloud gives it a new incarnation",
+            why,
+            extra=events.BOX_FENCED(),
+        )
         if moved:
             log.warning("%d unsent events go on under a new source", moved)
 

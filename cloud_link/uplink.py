@@ -20,6 +20,7 @@ from cloud_link.errors import (
 )
 from cloud_link.http import Body, OmsClient, packed
 from cloud_link.pacing import Pacer, Sleep, first_of
+from hub import events
 from hub.contract.oms import BATCH_CONTENT_TYPE, MAX_BATCH_BYTES, EventResult, EventsReply
 from hub.contract.oms_events import OUTBOX_PARKED, Heads
 from hub.crashpoints import crashpoint
@@ -203,11 +204,30 @@ class Uplink:
             if seq and (before is None or seq > before):
                 self._set(span.lane, seq)
         self.sent_events += sum(map(self._taken_of, batch.spans))
+        if log.isEnabledFor(logging.DEBUG):
+            self._tell_taken(batch)
         for result in results:
             if result.status == "rejected":
                 self.rejected += 1
                 detail = result.problem.detail if result.problem else ""
-                log.error("the cloud keeps event %s but contradicts it: %s", result.id, detail)
+                log.error(
+                    "the cloud keeps event %s but contradicts it: %s",
+                    result.id,
+                    detail,
+                    extra=events.EVENT_CONTRADICTED(event_id=result.id),
+                )
+
+    def _tell_taken(self, batch: Outgoing) -> None:
+        """In the debug log: which event has arrived, by the number that its answer had."""
+        for one in batch.sent:
+            if one.seq <= self._acked.get(one.lane, 0):
+                log.debug(
+                    "the cloud has event %d",
+                    one.outbox_id,
+                    extra=events.EVENT_TAKEN(
+                        seq=one.outbox_id, event_id=one.event_id, stream=one.lane[1]
+                    ),
+                )
 
     def _taken_of(self, span: Span) -> int:
         """How many of these events the cloud has."""

@@ -2,7 +2,8 @@
 
 Whatever the sink, a message is bounded in size and rate, secrets are masked in its text, its
 traceback and its fields, and warnings and errors stay in a bounded ring for the status page.
-Fields are given as ``log.info("...", extra={"device": "till-1"})``.
+A kind of event and its fields are given as ``log.info("...", extra=events.HUB_READY(port=8443))``;
+JSON lines and the journal name the store with every message.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+from hub import events
 from hub.domain.cards import mask
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ RECENT_LIMIT = 200
 LINES_LIMIT = 5000
 LINES_LIMIT_CHARS = 4_000_000
 TEXT_LIMIT_CHARS = 16_384
+FIELD_LIMIT_CHARS = 2_000
 SECRETS_LIMIT = 1000
 _SHORTEST_SECRET = 4
 _MASK = "********"
@@ -168,6 +171,7 @@ class HubHandler(logging.Handler):
 
     def __init__(self, masker: Masker, recent: Recent, bound: RateBound) -> None:
         super().__init__()
+        self.store = ""
         self._masker = masker
         self._recent = recent
         self._bound = bound
@@ -211,22 +215,23 @@ class HubHandler(logging.Handler):
             fields={
                 name: value
                 if isinstance(value, (bool, int)) or value is None
-                else self._text(str(value))
+                else self._text(str(value), FIELD_LIMIT_CHARS)
                 for name, value in vars(record).items()
                 if name not in _STANDARD
             },
         )
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: str, limit: int = TEXT_LIMIT_CHARS) -> str:
         masked = mask(self._masker(text))
-        if len(masked) <= TEXT_LIMIT_CHARS:
+        if len(masked) <= limit:
             return masked
-        return f"{masked[:TEXT_LIMIT_CHARS]}… ({len(masked)} characters)"
+        return f"{masked[:limit]}… ({len(masked)} characters)"
 
 
 def _dropped(before: Entry, count: int) -> Entry:
     message = f"{count} messages were not logged: more than log.max_per_s in one second"
-    return Entry(before.at_ms, "warning", "hub.logs", message, "", {"dropped": count})
+    fields = events.LINES_DROPPED(dropped=count)
+    return Entry(before.at_ms, "warning", "hub.logs", message, "", fields)
 
 
 class TextHandler(HubHandler):
@@ -251,6 +256,8 @@ class JsonHandler(TextHandler):
             "source": entry.source,
             "message": entry.message,
         }
+        if self.store:
+            body["store"] = self.store
         if entry.trace:
             body["trace"] = entry.trace
         if entry.fields:
@@ -277,7 +284,7 @@ class JournalHandler(HubHandler):
 
     def write(self, entry: Entry) -> None:
         try:
-            self._socket.sendto(journal_datagram(entry), self._path)
+            self._socket.sendto(journal_datagram(entry, self.store), self._path)
         except BlockingIOError:
             self.unread += 1
             self._recent.lost += 1
@@ -308,8 +315,11 @@ def _iso(at_ms: int) -> str:
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6}
 
 
-def journal_datagram(entry: Entry) -> bytes:
-    """``entry`` as one journal datagram: values are length-prefixed, so any byte is allowed."""
+def journal_datagram(entry: Entry, store: str = "") -> bytes:
+    """``entry`` as one journal datagram: values are length-prefixed, so any byte is allowed.
+
+    A kind of event brings its ``MESSAGE_ID``; its fields are ``HUB_DEVICE`` and so on.
+    """
     message = f"{entry.message}\n{entry.trace}" if entry.trace else entry.message
     fields: dict[str, object] = {
         "MESSAGE": message,
@@ -317,6 +327,11 @@ def journal_datagram(entry: Entry) -> bytes:
         "SYSLOG_IDENTIFIER": "store-hub",
         "LOGGER": entry.source,
     }
+    kind = events.BY_NAME.get(str(entry.fields.get("event")))
+    if kind is not None:
+        fields["MESSAGE_ID"] = kind.message_id
+    if store:
+        fields["HUB_STORE"] = store
     for name, extra in entry.fields.items():
         # Names: upper-case letters, digits and underscores, at most 64, not trusted ones (_X).
         fields["HUB_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())[:60]] = extra
@@ -349,6 +364,7 @@ def set_up(
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
     journal_path: str = JOURNAL_SOCKET,
+    store: str = "",
 ) -> Logging:
     """Send the root logger's messages where ``settings`` say; call it once, at start."""
     masker, recent = Masker(secrets), Recent()
@@ -365,6 +381,7 @@ def set_up(
             handler = JsonHandler(masker, recent, bound, target)
         case "text":
             handler = TextHandler(masker, recent, bound, target)
+    handler.store = store
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(settings.level.upper())

@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Awaitable, Callable
 
+from hub import events
 from hub.app.periodic import Periodic
 from hub.app.reserve import Reserve
 from hub.clock import Clock
@@ -96,7 +97,11 @@ class Caretaker:
         least = self._settings.storage.reserve_mb * MB
         if free < least or self._writer_full():
             if not self._gate.storage_full:
-                log.error("only %d MB are free: nothing new is taken in", free // MB)
+                log.error(
+                    "only %d MB are free: nothing new is taken in",
+                    free // MB,
+                    extra=events.DISK_FULL(free_mb=free // MB),
+                )
                 self._gate.storage_full = True
             if self._reserve is not None and await asyncio.to_thread(self._reserve.release):
                 log.warning("the reserve of %d MB is used from now on", least // MB)
@@ -107,7 +112,11 @@ class Caretaker:
         ):
             return
         if self._gate.storage_full:
-            log.warning("%d MB are free again: selling goes on", free // MB)
+            log.warning(
+                "%d MB are free again: selling goes on",
+                free // MB,
+                extra=events.DISK_ROOM(free_mb=free // MB),
+            )
             self._gate.storage_full = False
 
 
@@ -156,7 +165,9 @@ class Certificates:
             self._listed = revoked
             self.server_expires_at_ms = expires_at_ms
             if renewed:
-                log.info("the hub's certificate was issued anew")
+                log.info(
+                    "the hub's certificate was issued anew", extra=events.CERTIFICATE_RENEWED()
+                )
             await self.on_change(rolled)
 
     async def list_revoked(self) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from hub import events
 from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.crashpoints import crashpoint
@@ -139,7 +140,11 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
         hubrow.set_machine(tx, machine_hash(salt or _new_salt(state, randomness)))
     elif here != known.machine_hash or starts > known.starts:
         why = "moved from another machine" if here != known.machine_hash else "an older copy"
-        log.warning("the database is %s: fenced until the cloud gives a new epoch", why)
+        log.warning(
+            "the database is %s: fenced until the cloud gives a new epoch",
+            why,
+            extra=events.BOX_FENCED(),
+        )
         salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)

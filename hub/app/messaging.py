@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hub import events
 from hub.app.periodic import Periodic
 from hub.app.ports import choose_ports
 from hub.clock import Clock, Randomness
@@ -317,7 +318,11 @@ class Messaging:
                 before_ms = unheard_before_ms(self._since_ms, self._clock.wall_ms(), up_s)
                 lost = await self._gate.internal(HUB, MarkSilentLost(before_ms))
                 if lost:
-                    log.warning("%d devices did not come back and are shown lost", lost)
+                    log.warning(
+                        "%d devices did not come back and are shown lost",
+                        lost,
+                        extra=events.DEVICES_LOST(count=lost),
+                    )
             return
         if self.broker is not None and now_s - self._down_since_s >= HANG_S:
             self._down_since_s = now_s

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from hub import events
 from hub.app.hub import Hub
 from hub.clock import Clock, SystemClock, SystemIds, SystemRandomness
 from hub.config import Loaded, Settings
@@ -62,7 +63,12 @@ async def serve(
         async with _more_time(notifier):
             await hub.start()
         notifier.ready(f"store {settings.store.id} is open")
-        log.info("the hub is ready: store %s on port %d", settings.store.id, hub.web.port)
+        log.info(
+            "the hub is ready: store %s on port %d",
+            settings.store.id,
+            hub.web.port,
+            extra=events.HUB_READY(port=hub.web.port),
+        )
         on_ready(hub)
         watchdog = asyncio.create_task(_watchdog(hub, notifier, clock), name="watchdog")
         waiting = asyncio.create_task(ended.wait(), name="end-signal")
@@ -74,9 +80,11 @@ async def serve(
                 task.cancel()
             await asyncio.gather(watchdog, waiting, return_exceptions=True)
         if hub.failed.done():
-            log.critical("the hub can't go on and ends: %s", hub.failed.result())
+            log.critical(
+                "the hub can't go on and ends: %s", hub.failed.result(), extra=events.HUB_FAILED()
+            )
             return EXIT_FAILED
-        log.info("the hub stops")
+        log.info("the hub stops", extra=events.HUB_STOPS())
         return 0
     finally:
         notifier.stopping("closing the shop")
@@ -123,7 +131,11 @@ async def _watchdog(hub: Hub, notifier: Notifier, clock: Clock) -> None:
                     notifier.watchdog()
                 elif not given_up:
                     given_up = True
-                    log.critical("no broker for %.0f s: everything starts anew", BROKER_PATIENCE_S)
+                    log.critical(
+                        "no broker for %.0f s: everything starts anew",
+                        BROKER_PATIENCE_S,
+                        extra=events.BROKER_SILENT(),
+                    )
         await asyncio.sleep(interval_s)
 
 

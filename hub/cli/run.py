@@ -46,7 +46,12 @@ def command(show_code: bool) -> None:
 
     loaded = load_settings()
     settings = loaded.settings
-    logging = set_up(settings.log, clock=SystemClock(), secrets=loaded.secrets())
+    logging = set_up(
+        settings.log,
+        clock=SystemClock(),
+        secrets=loaded.secrets(),
+        store=settings.store.id,
+    )
 
     def ready(hub: Hub) -> None:
         line: dict[str, object] = {

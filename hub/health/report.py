@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from hub import events
 from hub.clock import Clock
 from hub.contract.health import (
     HealthFinding,
@@ -115,7 +116,9 @@ class Examiner:
         except Exception:
             if check.key not in self._broken:
                 self._broken.add(check.key)
-                log.exception("the check %s failed", check.key)
+                log.exception(
+                    "the check %s failed", check.key, extra=events.CHECK_BROKEN(check=check.key)
+                )
             return unknown("This check failed; the hub's log says why.")
 
     def _told(self, check: Check, finding: Finding) -> HealthFinding:

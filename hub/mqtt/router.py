@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hub import events
 from hub.clock import Clock
 from hub.contract.base import CONTRACT_VERSION, MAX_MESSAGE_BYTES
 from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState, Fact
@@ -27,6 +28,8 @@ from hub.service.answers import (
     from_domain,
     from_storage,
     from_validation,
+    outcome_of,
+    seq_of,
     without_record,
 )
 from hub.service.caller import HUB, Caller, CallerKind
@@ -156,6 +159,20 @@ class Router:
             sent = self._reply(device, text, correlation, echoed)
             what = (where.service, where.operation)
             self.traffic.note(device, "request", what, text, (len(payload), sent), began_s)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug(
+                    "%s/%s of %s is answered",
+                    *what,
+                    device,
+                    extra=events.REQUEST_ANSWERED(
+                        device=device,
+                        operation="/".join(what),
+                        correlation=properties.idk,
+                        outcome=outcome_of(text),
+                        seq=seq_of(text),
+                        took_ms=int((self.traffic.now_s() - began_s) * 1000),
+                    ),
+                )
 
         if device not in self.paired:
             if is_device_id(device):  # else there is no topic to answer on

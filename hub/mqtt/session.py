@@ -16,6 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from hub import events
 from hub.clock import Randomness
 from hub.mqtt.endpoint import (
     LastWill,
@@ -192,6 +193,7 @@ class HubSession:
                 logging.WARNING if was_up or attempt == 1 else logging.DEBUG,
                 "no session with the broker: %s",
                 self._down_reason,
+                extra=events.BROKER_SESSION_DOWN(),
             )
             ceiling = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(attempt, 10))
             await asyncio.sleep(self._randomness.uniform(ceiling / 2, ceiling))
@@ -304,7 +306,11 @@ class HubSession:
     def _rise(self) -> None:
         self.connects += 1
         self._up.set()
-        _log.info("session with the broker at %s is up", self._config.endpoint)
+        _log.info(
+            "session with the broker at %s is up",
+            self._config.endpoint,
+            extra=events.BROKER_SESSION_UP(),
+        )
         _guarded(self._on_up)
 
     def _fall(self, wire: Wire) -> None:

@@ -23,6 +23,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from hub import events
 from hub.clock import Clock, Randomness
 from hub.mqtt import deathwatch
 from hub.mqtt.config import BrokerPlan, BrokerProgram, render
@@ -160,7 +161,12 @@ class BrokerSupervisor:
                 failures = 1 if lived_s >= _SETTLED_S else failures + 1
                 ceiling_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
                 pause_s = self._randomness.uniform(ceiling_s / 2, ceiling_s)
-                _log.error("broker down: %s; next start in %.1f s", reason, pause_s)
+                _log.error(
+                    "broker down: %s; next start in %.1f s",
+                    reason,
+                    pause_s,
+                    extra=events.BROKER_DOWN(wait_ms=int(pause_s * 1000)),
+                )
             self._status = replace(self._status, restarts=self._status.restarts + 1)
             self._show(BrokerState.BACKOFF, reason)
             await asyncio.sleep(pause_s)
@@ -277,7 +283,11 @@ class BrokerSupervisor:
             return
         aside = database.with_name(f"{database.name}.damaged-{self._clock.wall_ms()}")
         database.rename(aside)
-        _log.error("the broker's database is damaged: moved to %s, starting without it", aside)
+        _log.error(
+            "the broker's database is damaged: moved to %s, starting without it",
+            aside,
+            extra=events.BROKER_DAMAGED(),
+        )
         for old in sorted(database.parent.glob(f"{database.name}.damaged-*"))[:-_KEPT_DATABASES]:
             old.unlink()
 

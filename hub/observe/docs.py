@@ -1,4 +1,5 @@
-"""Writes ``docs/metrics.md`` from the table: ``python -m hub.observe.docs --write``."""
+"""Writes ``docs/metrics.md`` and ``docs/logging.md`` from their tables:
+``python -m hub.observe.docs --write``."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from hub.events import KINDS, Kind
 from hub.observe.table import METRICS, Metric
 
 PAGE: Final = Path("docs/metrics.md")
+LOG_PAGE: Final = Path("docs/logging.md")
 _HEAD: Final = """\
 # Metrics
 
@@ -45,9 +48,71 @@ Alert rules, their unit tests and a dashboard lie in `docs/monitoring/`; each al
 """
 
 
+_LOG_HEAD: Final = """\
+# The log
+
+Under systemd the hub speaks journald's own protocol; elsewhere it writes text or, with
+`log.format = "json"`, one JSON object a line. Whatever the sink, secrets and card numbers are
+masked, a message is bounded in size and number, and nothing that was sold, to whom or by whom is
+part of a message.
+
+| field | what it is |
+|---|---|
+| `MESSAGE`, `PRIORITY` | the text, and how severe it is |
+| `MESSAGE_ID` | the kind of event, from the table below; it never changes |
+| `LOGGER` | the room of the hub that speaks |
+| `HUB_STORE` | the shop |
+| `HUB_EVENT` | the kind's name |
+| `HUB_DEVICE` | the device, or who else asked |
+| `HUB_OPERATION` | service/operation |
+| `HUB_CORRELATION` | the request's idempotency key, which the device has in its journal, too |
+| `HUB_SEQ` | the number of the event for the cloud: the reply's `seq` |
+
+Other fields of a kind are `HUB_` and their name in capitals. JSON lines have the same, small and
+without `HUB_`, in `fields`.
+
+## Following one sale
+
+Requests and acknowledged events are logged at `debug` only: a busy shop has millions. Set the level
+for a while (the page's *Logs*, or `log.level`), then:
+
+```
+journalctl HUB_CORRELATION=0199f3a2-7e91-7c2e-9b5a-6d0e3f8a2b0d -o verbose   # the request; HUB_SEQ
+journalctl HUB_SEQ=4711 -o verbose              # its answer, and when the cloud had its event
+journalctl HUB_DEVICE=till-01 --since -1h -p debug
+```
+
+## Sending it away
+
+`systemd-journal-upload` sends the journal, fields included, to central IT's
+`systemd-journal-remote`. It keeps its place in a file and goes on from there: nothing is lost while
+the link is down, as long as the journal itself isn't rotated away (`SystemMaxUse=`).
+
+```
+apt-get install systemd-journal-remote
+mkdir -p /etc/systemd/journal-upload.conf.d
+printf '[Upload]\\nURL=https://logs.example:19532\\n' \\
+    > /etc/systemd/journal-upload.conf.d/central.conf
+systemctl enable --now systemd-journal-upload
+```
+
+## Kinds of events
+
+This page is generated from `hub/events.py` by `python -m hub.observe.docs --write`.
+
+| kind | `MESSAGE_ID` | level | what it says | fields | runbook |
+|---|---|---|---|---|---|
+"""
+
+
 def page() -> str:
-    """The page's text."""
+    """The page about metrics."""
     return _HEAD + "".join(map(_row, METRICS))
+
+
+def log_page() -> str:
+    """The page about the log."""
+    return _LOG_HEAD + "".join(map(_kind_row, KINDS))
 
 
 def _row(one: Metric) -> str:
@@ -55,15 +120,31 @@ def _row(one: Metric) -> str:
     return f"| `{one.served_as}` | {one.kind} | {labels} | {one.help} | {one.series} |\n"
 
 
+def _kind_row(one: Kind) -> str:
+    fields = ", ".join(f"`{name}`" for name in one.fields)
+    page = f"[{one.page}](runbook/{one.page}.md)" if one.page else ""
+    return f"| `{one.name}` | `{one.message_id}` | {one.level} | {one.text} | {fields} | {page} |\n"
+
+
+def pages() -> dict[Path, str]:
+    """What is generated, by its place."""
+    return {PAGE: page(), LOG_PAGE: log_page()}
+
+
 def main(arguments: list[str]) -> int:
-    """0 when the page is as it should be, or was written."""
+    """0 when the pages are as they should be, or were written."""
     if "--write" in arguments:
-        PAGE.write_text(page())
+        for path, text in pages().items():
+            path.write_text(text)
         return 0
-    same = PAGE.exists() and PAGE.read_text() == page()
-    if not same:
-        sys.stderr.write(f"{PAGE} is not up to date: python -m hub.observe.docs --write\n")
-    return 0 if same else 1
+    stale = [path for path, text in pages().items() if not _is(path, text)]
+    for path in stale:
+        sys.stderr.write(f"{path} is not up to date: python -m hub.observe.docs --write\n")
+    return 1 if stale else 0
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from hub import events
 from hub.health.facts import Measured
 from hub.health.status import StatusSource
 from hub.observe.exposition import View, text_of
@@ -66,7 +67,11 @@ class MetricsSource:
             self._failing = False
         except Exception as error:
             if not self._failing:
-                log.warning("the metrics come without the hub's status: %r", error)
+                log.warning(
+                    "the metrics come without the hub's status: %r",
+                    error,
+                    extra=events.METRICS_BLIND(),
+                )
             self._failing, status = True, None
         problems, lost = self._log_counts()
         return View(

@@ -45,6 +45,14 @@ def outcome_of(answer: str) -> str:
     return found[1] if found else answer[:MAX_NAME_CHARS]
 
 
+def seq_of(answer: str) -> int | None:
+    """The number that a reply carries as ``seq``; None of a refusal and of 0."""
+    if not answer.startswith('{"ok":true,"seq":'):
+        return None
+    digits = answer[_SEQ_AT : _SEQ_AT + 20].split(",", maxsplit=1)[0]
+    return int(digits) or None if digits.isdecimal() else None
+
+
 def success_json(result: Outgoing | str, seq: int) -> str:
     """A reply that says yes; ``result`` is the message, or its JSON."""
     if not isinstance(result, str):

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub import events
 from hub.clock import Clock, Ids, uuid7_wall_ms
 from hub.contract.base import Command, Outgoing
 from hub.contract.problems import Code, Problem, Refusal, problem, refuse
@@ -311,7 +312,11 @@ class Gate:
         if caller.key in self._distrusted:
             return False
         self._distrusted.add(caller.key)
-        log.warning("%s offers a record that this hub never made: judged as if new", caller.key)
+        log.warning(
+            "%s offers a record that this hub never made: judged as if new",
+            caller.key,
+            extra=events.RECORD_FOREIGN(device=caller.key),
+        )
         return True
 
     def _replay(
@@ -374,6 +379,12 @@ class Gate:
             request.caller.key,
             instance,
             exc_info=error,
+            extra=events.REQUEST_FAILED(
+                device=request.caller.key,
+                operation=f"{request.service}/{request.operation}",
+                correlation=request.key,
+                instance=instance,
+            ),
         )
         return problem(
             Code.UNAVAILABLE,

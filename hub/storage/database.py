@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from hub import events
 from hub.storage import sqlite
 from hub.storage.errors import (
     DamagedDatabase,
@@ -61,7 +62,11 @@ def open_database(path: Path) -> Connection:
         return _open(path)
     except DamagedDatabase as damaged:
         conn = _open(path)  # a disk that reads badly looks like damage that isn't there next time
-        log.error("the disk is failing: at a second look this wasn't so: %s", damaged)
+        log.error(
+            "the disk is failing: at a second look this wasn't so: %s",
+            damaged,
+            extra=events.DISK_DOUBTED(),
+        )
         return conn
 
 
@@ -259,7 +264,12 @@ def _migrate(conn: Connection, path: Path, *, is_new: bool) -> None:
             conn.execute("ROLLBACK")
         raise
     if not is_new:
-        log.info("database migrated from schema %d to %d", have, pending[-1].version)
+        log.info(
+            "database migrated from schema %d to %d",
+            have,
+            pending[-1].version,
+            extra=events.SCHEMA_MIGRATED(),
+        )
 
 
 def statements(script: str) -> list[str]:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hub import events
 from hub.crashpoints import crashpoint
 from hub.storage import sqlite
 from hub.storage.errors import (
@@ -292,7 +293,11 @@ class WriterCore:
 
     def _fail(self, error: Exception) -> OutcomeUnknown:
         self.fatal = failure = OutcomeUnknown(f"writing failed: {error}")
-        log.critical("writing failed; the hub stops and recovers at its next start", exc_info=error)
+        log.critical(
+            "writing failed; the hub stops and recovers at its next start",
+            exc_info=error,
+            extra=events.WRITING_FAILED(),
+        )
         return failure
 
     def _roll_back(self) -> None:

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from hub import events
 from hub.clock import Ids
 from hub.contract.base import Outgoing
 from hub.contract.problems import Code, Problem, Refusal, problem, refuse
@@ -136,7 +137,13 @@ async def guarded(request: web.Request, handler: Handler, ids: Ids) -> web.Strea
         )
     except Exception:
         instance = f"urn:uuid:{ids.uuid7()}"
-        _log.exception("%s %s failed, %s", request.method, request.path, instance)
+        _log.exception(
+            "%s %s failed, %s",
+            request.method,
+            request.path,
+            instance,
+            extra=events.PAGE_FAILED(instance=instance),
+        )
         return problem_answer(
             problem(
                 Code.UNAVAILABLE,

@@ -17,6 +17,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from hub import events
+
 _log = logging.getLogger(__name__)
 
 _SWEEP_S: Final = 1.0
@@ -200,7 +202,11 @@ class Listener:
         ):
             self._refused += 1
             if self._refused & (self._refused - 1) == 0:
-                _log.warning("connections refused at the bound so far: %d", self._refused)
+                _log.warning(
+                    "connections refused at the bound so far: %d",
+                    self._refused,
+                    extra=events.CONNECTIONS_REFUSED(count=self._refused),
+                )
             transport.abort()
             return
         connection = Connection(self._make(), self, address)

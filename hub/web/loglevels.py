@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from hub import events
 from hub.clock import Clock
 from hub.contract.pages.house import LogLevelView
 
@@ -41,7 +42,13 @@ class LogLevels:
         until_ms = self._clock.wall_ms() + for_s * 1000
         self._changed[logger] = _Changed(found.level, until_ms, timer)
         found.setLevel(level.upper())
-        _log.warning("logging from %s on for %d s: %s", level, for_s, logger or "all of it")
+        _log.warning(
+            "logging from %s on for %d s: %s",
+            level,
+            for_s,
+            logger or "all of it",
+            extra=events.LEVEL_CHANGED(logger_name=logger, for_s=for_s),
+        )
 
     def put_back(self, logger: str) -> None:
         """The level from before is in force again; nothing happens where none was changed."""

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from hub import events
 from hub.config import Metrics
 from hub.observe.exposition import CONTENT_TYPE
 from hub.web.listener import Bounds, Listener
@@ -65,6 +66,7 @@ class MetricsDoor:
                     ' metrics.listen = "off"',
                     self._settings.port,
                     error,
+                    extra=events.METRICS_NOT_SERVED(port=self._settings.port),
                 )
             self._complained = True
 

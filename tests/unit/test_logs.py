@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pytest
 
+from hub import events
 from hub.config import Log
 from hub.logs import TEXT_LIMIT_CHARS, Entry, Logging, journal_datagram, set_up, under_journal
 from tests.fakes import FakeClock
@@ -141,6 +142,40 @@ def test_the_journal_gets_every_field_whatever_it_holds(sink: Sink, tmp_state: P
     assert fields["PRIORITY"] == "3"
     assert fields["LOGGER"] == "shop.test"
     assert fields["HUB_DEVICE_ID"] == "till=1\n"
+
+
+def test_a_kind_of_event_has_its_id_its_fields_and_the_store(sink: Sink, tmp_state: Path) -> None:
+    path = str(tmp_state / "journal")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(path)
+        sink.open("journal", journal_path=path, store="367")
+        kind = events.REQUEST_FAILED
+        log.error("failed", extra=kind(device="till-1", operation="sale/commit", correlation="k"))
+        fields = _fields(journal.recv(65_536))
+        log.info("of no kind")
+        plain = _fields(journal.recv(65_536))
+    assert fields["MESSAGE_ID"] == kind.message_id
+    assert fields["HUB_EVENT"] == "request-failed"
+    assert fields["HUB_STORE"] == plain["HUB_STORE"] == "367"
+    assert fields["HUB_DEVICE"] == "till-1"
+    assert fields["HUB_OPERATION"] == "sale/commit"
+    assert fields["HUB_CORRELATION"] == "k"
+    assert "MESSAGE_ID" not in plain
+
+
+def test_a_huge_field_is_cut(sink: Sink) -> None:
+    sink.open("json", store="367")
+    log.error("failed", extra=events.REQUEST_FAILED(operation="x" * 60_000))
+    body = json.loads(sink.text)
+    assert len(body["fields"]["operation"]) < 2_100
+    assert body["store"] == "367"
+
+
+def test_what_was_not_written_is_counted(sink: Sink) -> None:
+    opened = sink.open("text", max_per_s=10)
+    for _ in range(25):
+        log.info("chatter")
+    assert opened.recent.lost == 15
 
 
 def test_without_a_journal_messages_go_to_stderr(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from hub import events
 from hub.contract.admin import RevokeDevice
 from hub.contract.base import Command
 from hub.contract.oms import Command as CloudCommand
@@ -354,7 +355,11 @@ def record_drift(unit: Unit, command: RecordDrift) -> int:
         {"differing": len(command.found), "sample": skus[:SAMPLE_MAX]},
     )
     if now:
-        log.error("stock differs from the cloud's for %d products: count them", len(command.found))
+        log.error(
+            "stock differs from the cloud's for %d products: count them",
+            len(command.found),
+            extra=events.STOCK_DRIFT(count=len(command.found)),
+        )
         unit.emit(
             "telemetry",
             DRIFT_DETECTED,

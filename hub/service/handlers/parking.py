@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from hub import events
 from hub.contract.admin import GiveUpParked, ParkEvent, RetryParked
 from hub.contract.base import Command, Nothing
 from hub.contract.oms_events import OUTBOX_PARKED
@@ -62,6 +63,7 @@ def park_poison(unit: Unit, command: ParkPoison) -> bool:
         row.aggregate,
         command.detail,
         row.id,
+        extra=events.EVENT_PARKED(seq=row.id, event_id=row.event_id, event_type=row.type),
     )
     return True
 

@@ -75,8 +75,9 @@ def test_every_metric_of_the_table_is_served_as_the_table_says(fake_clock: FakeC
             assert set(sample.labels) - {"le"} == set(known.labels), name
 
 
-def test_the_page_about_metrics_is_the_one_of_the_table() -> None:
-    assert docs.PAGE.read_text() == docs.page(), "python -m hub.observe.docs --write"
+def test_the_pages_about_metrics_and_log_are_those_of_the_tables() -> None:
+    for path, text in docs.pages().items():
+        assert path.read_text() == text, "python -m hub.observe.docs --write"
     assert docs.main([]) == 0
 
 
