@@ -34,6 +34,8 @@ from hub.web.loglevels import LogLevels
 from hub.web.supportdesk import Bundle, SupportDesk
 
 WAIT_S: Final = 5.0
+UNATTENDED_HEADER: Final = "X-Unattended"
+"""On a request that nobody pressed a button for: it doesn't keep the session from ending."""
 
 Reader = Callable[[ReadUnit, Any], Outgoing]
 FROM_ROWS: Final[Mapping[type[BaseModel], Reader]] = {
@@ -163,8 +165,10 @@ class Reads:
 
 
 def is_polled(request: web.Request) -> bool:
-    """Whether a page asks this by itself, again and again, so that nobody need be there."""
-    return request.path.endswith("/traffic") or "after" in request.query
+    """Whether a page asks this by itself, so that nobody need be there: it says so, or it is of
+    the kind that is asked again and again."""
+    asks_by_itself = UNATTENDED_HEADER in request.headers
+    return asks_by_itself or request.path.endswith("/traffic") or "after" in request.query
 
 
 BY_PATH: Final[Mapping[str, PageRead]] = {read.path: read for read in READS}

@@ -296,7 +296,7 @@ class WebServer:
         return await self.feed.serve(request, lambda: self.access.still_good(session))
 
     async def _list_actions(self, request: web.Request) -> web.Response:
-        await self.access.need(request)
+        await self.access.need(request, counts=not is_polled(request))
         return answers.answer(self._actions.listed())
 
     async def _act(self, request: web.Request) -> web.Response:

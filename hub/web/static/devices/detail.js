@@ -45,7 +45,7 @@ function traffic(deviceId) {
 
   async function look() {
     try {
-      const found = await api.read(`/api/1/devices/${encodeURIComponent(deviceId)}/traffic`, { limit: 100 });
+      const found = await api.watch(`/api/1/devices/${encodeURIComponent(deviceId)}/traffic`, { limit: 100 });
       put(total, t("traffic.total", { n: found.total }));
       show(none, found.exchanges.length === 0);
       show(rows.node, found.exchanges.length > 0);

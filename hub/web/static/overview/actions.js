@@ -15,7 +15,7 @@ export function followActions(picture) {
   ]);
   if (now === asked) return;
   asked = now;
-  api.read("/api/1/actions").then(
+  api.watch("/api/1/actions").then(
     (found) => { known = new Map(found.actions.map((one) => [one.key, one])); },
     () => { asked = ""; },
   );

@@ -79,7 +79,7 @@ function open(root, what) {
   let whole = null;
   async function look() {
     try {
-      whole = await api.read("/api/1/cloud");
+      whole = await api.watch("/api/1/cloud");
       wrong.replaceChildren();
       flows.draw(whole);
       sets.draw(whole);

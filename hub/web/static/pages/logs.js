@@ -81,36 +81,36 @@ function open(root) {
     show(note, words !== "");
   }
 
-  async function read(query, add) {
+  async function read(query, add, ask = api.read) {
     const mine = turn;
     try {
-      const found = await api.read("/api/1/logs", { ...asked, limit: READ, ...query });
+      const found = await ask("/api/1/logs", { ...asked, limit: READ, ...query });
       if (mine !== turn) return;
       wrong.replaceChildren();
       add(found);
       told(found);
       draw();
     } catch (error) {
-      if (mine === turn && error.status !== 401) wrong.replaceChildren(trouble(error, again));
+      if (mine === turn && error.status !== 401) wrong.replaceChildren(trouble(error, () => again()));
     }
   }
 
-  function again() {
+  function again(ask) {
     turn += 1;
     return read({}, (found) => {
       lines = found.lines;
       newest = found.newest;
       older = found.next_before;
-    });
+    }, ask);
   }
 
   function look() {
     if (!live) return null;
-    if (!newest) return again();
+    if (!newest) return again(api.watch);
     return read({ after: newest }, (found) => {
       lines = [...found.lines, ...lines].slice(0, SHOWN);
       newest = found.newest;
-    });
+    }, api.watch);
   }
 
   function back() {
@@ -126,7 +126,7 @@ function open(root) {
   });
   search.input.maxLength = 100;
   root.append(
-    heading(t("nav.logs"), button(t("loglevel.button"), "plain small", () => askLevel(again))),
+    heading(t("nav.logs"), button(t("loglevel.button"), "plain small", () => askLevel(() => again()))),
     note,
     el("div", { class: "tools" }, search.node,
       choice(t("logs.level"), LEVELS.map((one) => [one, t("logs.from", { level: word("log.level", one) })]), (level) => {

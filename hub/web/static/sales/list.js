@@ -63,7 +63,7 @@ function baskets() {
     el("h2", { id: "baskets-title" }, t("baskets.title")), list);
   async function look() {
     try {
-      const found = await api.read("/api/1/baskets", { limit: 50 });
+      const found = await api.watch("/api/1/baskets", { limit: 50 });
       show(node, found.baskets.length > 0);
       redraw(list, found.baskets, () => found.baskets.map((one) => el("li", {},
         el("span", {}, el("a", { href: `#/sales/basket/${encodeURIComponent(one.basket_id)}` },
