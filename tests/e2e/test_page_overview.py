@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from hub.contract.local import PairRequest
+from hub.contract.local import PairRequest, RecentError
 from hub.contract.problems import Code, refuse
 from hub.health.facts import GIB, ClockSource, Disk
 from hub.health.mending import Action, Done
 from hub.service.caller import HUB, Caller
 from hub.service.internal import MarkPresence
 from scripts.picturing.troubles import CUT_AT_THE_INTERNET
-from tests.e2e.pagekit import Seen, barriers, opened, sign_in, sticking_out
-from tests.hubparts import HubParts, hub_parts
+from tests.e2e.pagekit import Seen, barriers, go, opened, sign_in, sticking_out
+from tests.hubparts import SHOP, HubParts, hub_parts
 
 NEARLY_FULL = Disk(total_bytes=100 * GIB, free_bytes=3 * GIB)
 
@@ -104,6 +104,31 @@ async def test_the_overview_names_what_is_wrong_with_the_right_next_step(
     assert await sticking_out(page) == []
     assert await barriers(page) == []
     assert seen.errors == []
+
+
+async def test_long_names_and_words_without_end_fit_on_the_smallest_phone(
+    browser: Any, tmp_state: Path
+) -> None:
+    endless = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenfabrik"
+    shop = replace(SHOP, name=f"{endless} 3")
+    async with hub_parts(tmp_state, shop=shop) as hub:
+        for number in range(8):
+            code = (await hub.open_pairing(kind="kiosk", name=f"{endless[:50]}{number}")).code
+            await hub.web.desk.pair(PairRequest(code=code, auth="password", csr=None), "")
+            await hub.gate.internal(HUB, MarkPresence(f"kiosk-{number + 1:02}", "lost", "s1"))
+        hub.parts.cloud_state = "refused"
+        hub.parts.recent = [
+            RecentError(at_ms=1, level="error", source="hub", text=endless * 3),
+        ]
+        async with opened(browser, hub, viewport={"width": 320, "height": 640}) as page:
+            await sign_in(page, hub)
+            await page.wait_for_selector(card("devices"))
+            assert await sticking_out(page) == []
+            await go(page, "devices")
+            assert await sticking_out(page) == []
+            await page.click(".device-menu summary >> nth=0")
+            await page.click("text=Revoke >> visible=true")
+            assert await sticking_out(page) == []
 
 
 async def test_a_mended_thing_leaves_the_page_by_itself(page: Any, hub: HubParts) -> None:

@@ -4,7 +4,7 @@ import { el, keyed, mark, prose, put, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { button, factList, fold } from "../kit/parts.js";
 import { t } from "../kit/t.js";
-import { span } from "../kit/words.js";
+import { moment, span } from "../kit/words.js";
 import { linkTo } from "../pages/links.js";
 import { actionOf, run } from "./actions.js";
 import { BAD } from "./verdict.js";
@@ -95,7 +95,7 @@ function problem(first) {
     },
     tick(finding, nowMs) {
       put(age, finding.since_ms ? ageOf(nowMs - finding.since_ms) : "");
-      if (finding.since_ms) mark(age, "title", t("since.when", { time: new Date(finding.since_ms).toLocaleString() }));
+      if (finding.since_ms) mark(age, "title", t("since.when", { time: moment(finding.since_ms, nowMs) }));
     },
   };
 }
