@@ -22,7 +22,7 @@ def look(facts: Facts) -> Finding:
     of the hub's."""
     replica = facts.measured.replica
     if replica is None:
-        return fine("No replica is set up (replica.url).")
+        return fine("No replica is set up (replica.url), or it wasn't looked at yet.")
     behind_ms = max(0, facts.now_ms - (replica.synced_at_ms or replica.since_ms))
     detail = {"target": replica.target, "behind": ago(behind_ms)}
     if replica.error:
