@@ -33,7 +33,7 @@ from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import devices, loglevel, mending, parking, webaccess
+from hub.service.handlers import devices, loglevel, mending, parking, presence, webaccess
 from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.storage import hubrow
@@ -332,6 +332,11 @@ def _handlers() -> Handlers:
         writes={**devices.WRITES, **webaccess.WRITES, **parking.WRITES, **loglevel.WRITES},
         reads={**devices.READS, **webaccess.READS},
         slow_reads={**devices.SLOW_READS, **webaccess.SLOW_READS},
-        internal={**devices.INTERNAL, **mending.INTERNAL, **webaccess.INTERNAL},
+        internal={
+            **devices.INTERNAL,
+            **mending.INTERNAL,
+            **presence.INTERNAL,
+            **webaccess.INTERNAL,
+        },
         before={},
     )

@@ -39,7 +39,7 @@ from hub.security.passwords import hash_password
 from hub.service import notices
 from hub.service.caller import HUB
 from hub.service.gate import Gate
-from hub.service.handlers.devices import MarkSilentLost
+from hub.service.handlers.presence import MarkSilentLost
 from hub.storage import devicerows
 from hub.storage.devicerows import DeviceRow
 from hub.storage.errors import StorageError

@@ -1,4 +1,4 @@
-"""Pairing, renaming and revoking devices, their certificates and their presence.
+"""Pairing, renaming and revoking devices, and their certificates.
 
 Codes, keys and passwords are made and checked outside the transaction; what arrives here is salted
 hashes and serial numbers, so nothing secret is ever remembered with a request.
@@ -21,21 +21,17 @@ from hub.contract.admin import (
     RevokeDevice,
 )
 from hub.contract.base import Command, Nothing
-from hub.contract.oms_events import DEVICE_REVOKED, DeviceState
+from hub.contract.oms_events import DEVICE_REVOKED
 from hub.contract.problems import Code, refuse
 from hub.security.codes import code_fits
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Handler, Reader, ReadUnit
-from hub.service.internal import InternalCommand, KeepCertificate, MarkMeta, MarkPresence
+from hub.service.internal import InternalCommand, KeepCertificate
 from hub.service.notices import DeviceChanged, DeviceRevoked
 from hub.service.unit import Unit, canonical
-from hub.storage import devicerows, hubrow, outbox, staffrows
+from hub.storage import devicerows, staffrows
 from hub.storage.devicerows import DeviceRow, ListedRow, PairingRow
 
-STATE_EVENT = "com.storehub.device.state.v1"
-TOLD_STATES = frozenset({"ready", "lost"})
-"""Changes that the cloud is told; the others are a device's private life."""
-ENDED_STATES = frozenset({"lost", "disconnected"})
 SUPERSEDED = "superseded"
 DEVICES_MAX = 1000
 
@@ -85,14 +81,6 @@ class RenewCertificate(InternalCommand):
     old_serial: str
     serial: str
     expires_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class MarkSilentLost(InternalCommand):
-    """Devices that count as connected but weren't heard of since ``before_ms`` are lost: for after
-    the broker came back with retained states of who never returned.  The value: how many."""
-
-    before_ms: int
 
 
 def keep_pairing(unit: Unit, command: KeepPairing) -> None:
@@ -245,51 +233,6 @@ def view(row: ListedRow) -> DeviceView:
     )
 
 
-def mark_presence(unit: Unit, command: MarkPresence) -> bool:
-    """Write a device's state; True if it changed.
-
-    An end (``lost``, ``disconnected``) counts for the session it belongs to only: the last will of
-    a connection that a newer one has taken over says nothing about the newer one.
-    """
-    device = devicerows.get(unit.tx, command.device_id)
-    if device is None or device.status != "paired":
-        return False
-    late = command.presence in ENDED_STATES and device.presence_session not in (
-        "",
-        command.session,
-    )
-    if late:
-        return False
-    devicerows.set_presence(unit.tx, device.device_id, command.presence, command.session)
-    if (command.presence, command.session) == (device.presence, device.presence_session):
-        return False
-    _tell_cloud(unit, device, command.presence, command.session)
-    return True
-
-
-def mark_silent_lost(unit: Unit, command: MarkSilentLost) -> int:
-    """See :class:`MarkSilentLost`."""
-    silent = devicerows.silent_since(unit.tx, command.before_ms)
-    for device in silent:
-        devicerows.set_presence(unit.tx, device.device_id, "lost", device.presence_session)
-        _tell_cloud(unit, device, "lost", device.presence_session)
-    return len(silent)
-
-
-def mark_meta(unit: Unit, command: MarkMeta) -> None:
-    """Write what a device told about itself."""
-    device = devicerows.get(unit.tx, command.device_id)
-    if device is None or device.status != "paired":
-        return
-    devicerows.set_meta(
-        unit.tx,
-        device.device_id,
-        model=command.model,
-        firmware=command.firmware,
-        meta=command.meta,
-    )
-
-
 WRITES: dict[type[Command], Handler] = {RenameDevice: rename_device, RevokeDevice: revoke_device}
 READS: dict[type[Command], Reader] = {}
 SLOW_READS: dict[type[Command], Reader] = {ListDevices: list_devices}
@@ -298,9 +241,6 @@ INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {
     PairDevice: pair_device,
     KeepCertificate: keep_certificate,
     RenewCertificate: renew_certificate,
-    MarkPresence: mark_presence,
-    MarkSilentLost: mark_silent_lost,
-    MarkMeta: mark_meta,
 }
 
 
@@ -400,27 +340,3 @@ def _repeated(unit: Unit, device_id: str, command: PairDevice) -> Paired | None:
 
 def _paired(device: DeviceRow) -> Paired:
     return Paired(device_id=device.device_id, name=device.name, kind=device.kind, auth=device.auth)
-
-
-def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str) -> None:
-    if presence not in TOLD_STATES or hubrow.source_and_fence(unit.tx)[1] == "superseded":
-        return
-    data = DeviceState.model_validate(
-        {
-            "device_id": device.device_id,
-            "kind": device.kind,
-            "state": presence,
-            "since_ms": unit.now_ms,
-        }
-    )
-    unit.emit(
-        "telemetry",
-        STATE_EVENT,
-        device.device_id,
-        data.model_dump(mode="json"),
-        device.device_id,
-        presence,
-        session,
-        str(unit.now_ms),
-        str(outbox.last_id(unit.tx)),  # to and fro within one batch are facts of their own
-    )

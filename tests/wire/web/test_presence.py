@@ -9,7 +9,8 @@ import pytest
 from hub.contract.local import PairRequest
 from hub.contract.problems import Refusal
 from hub.service.caller import HUB, Caller, CallerKind
-from hub.service.handlers.devices import KeepPairing, MarkSilentLost
+from hub.service.handlers.devices import KeepPairing
+from hub.service.handlers.presence import MarkSilentLost
 from hub.service.internal import MarkPresence
 from hub.storage import devicerows
 from tests.hubparts import HubParts
