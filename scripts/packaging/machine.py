@@ -1,7 +1,7 @@
 """A Linux box of our own: systemd as its first process, in a container of systemd-nspawn.
 
-Its root file system is a Debian of its own (``scripts/box --fresh``), or this machine's with a
-layer of memory over it: nothing that the box does is seen outside, and nothing stays of it.
+Its root file system is a Debian of its own (an archive, ``scripts/box --fresh``), or this machine's
+with a layer of memory over it: nothing that the box does is seen outside, and nothing stays of it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,36 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEMD = Path("/usr/lib/systemd/systemd")
-TOOLS = ("systemd-nspawn", "systemctl", "unshare", "nsenter", "setpriv", "dpkg-deb", "apt-get")
+TOOLS = (
+    "systemd-nspawn",
+    "systemctl",
+    "unshare",
+    "nsenter",
+    "setpriv",
+    "tar",
+    "dpkg-deb",
+    "apt-get",
+)
 DEBIAN_SINCE = 12
 BOOT_S = 120.0
-COMMAND_S = 240.0
+COMMAND_S = 600.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# $1: an empty directory, $2: the lower root, $3: the machine's name.
+# $1: an empty directory, $2: the lower root (a directory or a tar file), $3: the machine's name.
 _START = r"""
 set -e
 mount --make-rprivate /
-mount -t tmpfs -o size=2g,mode=0755 tmpfs "$1"
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs tmpfs /run/systemd/nspawn
+mount -t tmpfs -o size=4g,mode=0755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
+lower=$2
+if [ -f "$2" ]; then
+    lower=$1/lower
+    mkdir "$lower"
+    tar -x -p --numeric-owner -f "$2" -C "$lower"
+fi
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cd "$1/root"
 # What the machine below has of its own is not this box's: its services, its settings, its name.
 rm -rf etc/systemd/system etc/store-hub var/lib/store-hub* var/lib/private/store-hub* \
@@ -40,8 +57,16 @@ echo "$3" >etc/hostname
 echo force-unsafe-io >etc/dpkg/dpkg.cfg.d/box
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 # Its own filter of calls and devices off: a box has none, the hub's unit has its own.
-exec systemd-nspawn --quiet --directory="$1/root" --machine="$3" --boot --register=no --keep-unit \
-    --private-network --capability=all --system-call-filter="bpf pidfd_getfd" --console=pipe
+start() {
+    systemd-nspawn --quiet --directory="$1/root" --machine="$3" --boot --register=no --keep-unit \
+        --private-network --capability=all --system-call-filter="bpf pidfd_getfd" --console=pipe
+}
+status=133 # of a reboot
+while [ "$status" = 133 ]; do
+    status=0
+    start "$@" || status=$?
+done
+exit "$status"
 """
 
 
@@ -56,6 +81,8 @@ def why_not(lower: Path) -> str:
     missing = [tool for tool in TOOLS if shutil.which(tool, path=_PATH) is None]
     if missing:
         return f"{', '.join(missing)} missing: apt-get install systemd-container dpkg"
+    if lower.is_file():
+        return ""  # an archive that scripts/box made
     if not (lower / SYSTEMD.relative_to("/")).exists():
         return f"there is no systemd in {lower}"
     if not (lower / "usr/sbin/mosquitto").exists():
@@ -211,20 +238,24 @@ def _init_of(process: subprocess.Popen[bytes], log: Path, other_than: int = 0) -
     while time.monotonic() < until_s:
         if process.poll() is not None:
             raise NoMachine(f"systemd-nspawn ended at once:\n{_tail(log)}")
-        for nspawn in _children(process.pid):
-            for pid in _children(nspawn):
-                with contextlib.suppress(OSError):
-                    name = Path(f"/proc/{pid}/comm").read_text().strip()
-                    if name == "systemd" and pid != other_than:
-                        return pid
+        for pid in _descendants(process.pid):
+            with contextlib.suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                if name == "systemd" and pid != other_than:
+                    return pid
         time.sleep(0.05)
     raise NoMachine(f"no systemd was started:\n{_tail(log)}")
 
 
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+def _descendants(pid: int) -> Iterator[int]:
+    """All of them, those who are nearest first."""
+    found = [pid]
+    for one in found:
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{one}/task/{one}/children").read_text()
+            found += [int(word) for word in children.split()]
+        if one != pid:
+            yield one
 
 
 def _tail(log: Path) -> str:

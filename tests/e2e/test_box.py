@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.machine import Machine, NoMachine, booted, repack, why_not
-from tests.support.boxshop import CONFIG, FAILS, FAILS_LATE, HUB, HURRY, TRAINING, Shop
+from tests.support.boxshop import CONFIG, FAILS, FAILS_LATE, HUB, HURRY, IMPATIENT, TRAINING, Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 LOWER = Path(os.environ.get("STORE_HUB_BOX_ROOT", "/"))
@@ -89,7 +89,7 @@ def test_a_new_box_is_told_what_it_needs_and_nothing_happens(shop: Shop) -> None
 
 def test_the_package_installs_and_the_hub_becomes_ready(shop: Shop) -> None:
     box = shop.machine
-    box.write(f"/etc/systemd/system/{HUB}.d/hurry.conf", HURRY)
+    shop.drop_in("hurry", HURRY)
     arguments = ("--store", "367", "--timezone", "Europe/Berlin", "--currency", "EUR")
     said = box.run("/root/install", "--deb", "/root/first.deb", *arguments)
     assert "version 1.0 is ready" in said
@@ -126,6 +126,7 @@ def test_a_silent_connection_is_closed_from_within_the_sandbox(shop: Shop) -> No
 
 
 def test_a_hub_that_is_killed_comes_back_with_its_books(shop: Shop) -> None:
+    shop.drop_in("watchdog", IMPATIENT)  # for the next start, which is the one that will hang
     pid = shop.show("MainPID")
     shop.machine.run("kill", "-KILL", pid)
     shop.again(pid)
@@ -136,6 +137,7 @@ def test_a_hub_that_is_killed_comes_back_with_its_books(shop: Shop) -> None:
 def test_a_hub_that_hangs_is_started_again_by_the_watchdog(shop: Shop) -> None:
     pid = shop.show("MainPID")
     shop.machine.run("kill", "-STOP", pid)
+    shop.drop_in("watchdog", "")
     shop.again(pid)
     assert "Watchdog timeout" in shop.log()
     shop.sell()
@@ -205,14 +207,12 @@ def test_books_that_the_former_version_cannot_read_are_put_back_from_the_copy(sh
 @long_form
 def test_an_upgrade_without_a_copy_of_the_books_does_not_begin(shop: Shop) -> None:
     box = shop.machine
-    dropin = "/etc/systemd/system/store-hub-backup.service.d/full.conf"
-    box.write(dropin, "[Service]\nExecStart=\nExecStart=/bin/false\n")
-    box.run("systemctl", "daemon-reload")
+    backup = "store-hub-backup.service"
+    shop.drop_in("full", "[Service]\nExecStart=\nExecStart=/bin/false\n", backup)
     said = box.run("store-hub-upgrade", "--deb", "/root/1.2.deb", code=1)
     assert "--no-backup" in said
     assert shop.version() == "1.1"
-    (box.root / dropin.lstrip("/")).unlink()
-    box.run("systemctl", "daemon-reload")
+    shop.drop_in("full", "", backup)
     shop.until(lambda: shop.show("ActiveState") == "active")
     shop.sell()
 
@@ -252,8 +252,7 @@ def test_removal_keeps_the_books_and_purging_deletes_them(shop: Shop) -> None:
         shop.until(lambda: shop.show("ActiveState") == "active")
         shop.has_all_sales()
     box.run(*apt, "purge", "store-hub")
-    (box.root / f"etc/systemd/system/{HUB}.d/hurry.conf").unlink()
-    (box.root / f"etc/systemd/system/{HUB}.d").rmdir()
+    shop.drop_in("hurry", "")
     assert shop.traces() == shop.untouched
 
 

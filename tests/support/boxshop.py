@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -18,7 +19,8 @@ HUB = "store-hub.service"
 OMS_PORT = 9443
 
 # Faster than a shop's; what is waited for is the same.
-HURRY = "[Service]\nRestartSec=1\nWatchdogSec=10\n"
+HURRY = "[Service]\nRestartSec=1\n"
+IMPATIENT = "[Service]\nWatchdogSec=10\n"
 CONFIG = f"""
 [store]
 id = "367"
@@ -94,6 +96,17 @@ class Shop:
             return now if now not in {"0", pid} and self.show("ActiveState") == "active" else ""
 
         return str(self.until(other))
+
+    def drop_in(self, name: str, text: str, unit: str = HUB) -> None:
+        """Change a unit from its next start on; without a text: no more."""
+        place = self.machine.root / f"etc/systemd/system/{unit}.d/{name}.conf"
+        if text:
+            self.machine.write(f"/etc/systemd/system/{unit}.d/{name}.conf", text)
+        else:
+            place.unlink()
+            with contextlib.suppress(OSError):  # another one is in it
+                place.parent.rmdir()
+        self.machine.run("systemctl", "daemon-reload")
 
     def till(self, *more: str) -> dict[str, Any]:
         module = [sys.executable, "-m", "tests.support.boxtill", str(self.scratch / "till"), *more]
