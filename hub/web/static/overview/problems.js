@@ -27,9 +27,11 @@ function mending() {
   let act = null;
 
   async function press() {
+    const action = actionOf(shown);
+    if (!action) return;
     act.disabled = true;
     mark(act, "aria-busy", "true");
-    const came = await run(actionOf(shown));
+    const came = await run(action);
     act.disabled = false;
     act.removeAttribute("aria-busy");
     if (!came) return;

@@ -57,7 +57,8 @@ export function verdict() {
   const node = el("section", { id: "verdict", class: "verdict", "aria-labelledby": "verdict-title" },
     symbol,
     el("div", { class: "verdict-words" },
-      el("div", { "aria-live": "polite", "aria-atomic": "true" }, kicker, headline), sub, reasons));
+      el("div", { "aria-live": "polite", "aria-atomic": "true" }, kicker, headline), sub),
+    reasons);
   return {
     node,
     draw(health, picture, nowMs) {

@@ -25,8 +25,14 @@ function streams() {
     { title: t("stream.oldest"), cell: (one) => (one.oldest_at_ms ? span(hubNowMs() - one.oldest_at_ms) : "") },
     { title: t("stream.acked"), name: "num", cell: (one) => t("stream.of", { acked: one.acked_seq, head: one.head_seq }) },
   ], t("stream.title"));
-  const node = el("section", { class: "card" }, el("h2", {}, t("stream.title")), rows.node);
-  return { node, draw: (found) => rows.draw(found.streams, (one) => `${one.source} ${one.stream}`) };
+  const node = el("section", { class: "card", hidden: true }, el("h2", {}, t("stream.title")), rows.node);
+  return {
+    node,
+    draw(found) {
+      show(node, found.streams.length > 0);
+      rows.draw(found.streams, (one) => `${one.source} ${one.stream}`);
+    },
+  };
 }
 
 function since(one) {
@@ -41,8 +47,14 @@ function datasets() {
     { title: t("dataset.changes"), name: "num", cell: (one) => (one.changes ? count(one.changes) : "") },
     { title: t("dataset.since"), cell: since },
   ], t("dataset.title"));
-  const node = el("section", { class: "card" }, el("h2", {}, t("dataset.title")), rows.node);
-  return { node, draw: (found) => rows.draw(found.datasets, (one) => one.dataset) };
+  const node = el("section", { class: "card", hidden: true }, el("h2", {}, t("dataset.title")), rows.node);
+  return {
+    node,
+    draw(found) {
+      show(node, found.datasets.length > 0);
+      rows.draw(found.datasets, (one) => one.dataset);
+    },
+  };
 }
 
 function tryNow() {
