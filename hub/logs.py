@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
@@ -97,6 +97,8 @@ class Recent:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._lock = threading.Lock()
         self._total = 0
+        self.tap: Callable[[Entry], None] | None = None
+        """Told of every message that is written, in any thread; it must not wait or log."""
         self.lost = 0
         """Messages that were not written: over the bound, or to a journal that doesn't read."""
 
@@ -198,6 +200,8 @@ class HubHandler(logging.Handler):
 
     def _out(self, entry: Entry) -> None:
         self._recent.lines.add(entry)
+        if self._recent.tap is not None:
+            self._recent.tap(entry)
         self.write(entry)
 
     def _entry(self, record: logging.LogRecord) -> Entry:

@@ -85,7 +85,7 @@ class Hub:
         self._listeners: list[Callable[[Sequence[object]], None]] = []
         self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self.started_at_ms = clock.wall_ms()
-        self.watching = Watching(Tally(clock))
+        self.watching = Watching(Tally(clock), randomness)
         self._listeners.append(self.watching.tally.notify)
         self.advertiser: Advertiser | None = None
 

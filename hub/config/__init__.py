@@ -2,13 +2,13 @@
 
 from hub.config.base import Section
 from hub.config.loader import DEFAULT_FILE, FILE_VARIABLE, Loaded, load
+from hub.config.log import Log
 from hub.config.metrics import Metrics
 from hub.config.models import (
     Broker,
     Cash,
     Cloud,
     Discovery,
-    Log,
     Pairing,
     Paths,
     Printing,

@@ -22,6 +22,7 @@ from hub.config.base import (
     Texts,
     Zone,
 )
+from hub.config.log import Log
 from hub.config.metrics import Metrics
 from hub.config.replica import Replica
 from hub.config.rules import need, refuse
@@ -363,21 +364,6 @@ class Printing(Section):
     """Receipts."""
 
     receipts: bool = Field(default=False, description="Queue a receipt job for every sale.")
-
-
-class Log(Section):
-    """What is logged, and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least severe message that is logged."
-    )
-    format: Literal["auto", "text", "json", "journal"] = Field(
-        default="auto",
-        description="auto: journal under systemd, else text. json: one object a line on stderr.",
-    )
-    max_per_s: int = Field(
-        default=200, ge=10, le=100_000, description="Messages per second; more are counted only."
-    )
 
 
 class Settings(Section):

@@ -17,6 +17,7 @@ from hub.contract.health import Level
 from hub.contract.local import HubStatus
 from hub.contract.oms_events import STREAMS
 from hub.health.facts import NOTHING_MEASURED, Measured
+from hub.observe.exporter import Figures
 from hub.observe.table import BY_NAME, METRICS
 from hub.observe.tally import Tally
 
@@ -53,6 +54,7 @@ class View:
     server_certificate_ends_at_ms: int | None = None
     log_problems: int = 0
     log_lost: int = 0
+    export: Figures | None = None
 
 
 def text_of(tally: Tally, view: View) -> bytes:
@@ -134,6 +136,17 @@ def _counted(tally: Tally, view: View) -> dict[str, Series]:
         "writer_queue_depth": _one(view.queue_depth),
         "log_problems": _one(view.log_problems),
         "log_lost": _one(view.log_lost),
+        **_exported(view.export),
+    }
+
+
+def _exported(export: Figures | None) -> dict[str, Series]:
+    if export is None:
+        return {}
+    return {
+        "otlp_sent": _one(export.sent),
+        "otlp_dropped": _one(export.dropped),
+        "otlp_spool_bytes": _one(export.spool_bytes),
     }
 
 

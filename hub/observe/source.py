@@ -10,6 +10,7 @@ from typing import Final
 from hub import events
 from hub.health.facts import Measured
 from hub.health.status import StatusSource
+from hub.observe.exporter import Figures
 from hub.observe.exposition import View, text_of
 from hub.observe.tally import Tally
 from hub.service.gate import Gate
@@ -37,6 +38,7 @@ class MetricsSource:
         measured: Callable[[], Measured],
         certificate_ends_at_ms: Callable[[], int | None],
         log_counts: Callable[[], tuple[int, int]],
+        export: Callable[[], Figures | None] = lambda: None,
     ) -> None:
         self._gate = gate
         self._status = status
@@ -46,6 +48,7 @@ class MetricsSource:
         self._measured = measured
         self._certificate_ends_at_ms = certificate_ends_at_ms
         self._log_counts = log_counts
+        self._export = export
         self._lock = asyncio.Lock()
         self._made: tuple[float, bytes] | None = None
         self._failing = False
@@ -86,4 +89,5 @@ class MetricsSource:
             server_certificate_ends_at_ms=self._certificate_ends_at_ms(),
             log_problems=problems,
             log_lost=lost,
+            export=self._export(),
         )

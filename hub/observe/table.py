@@ -160,6 +160,13 @@ METRICS: Final = (
     _of("gauge", "machine_memory_available_bytes", "Memory that the box has left."),
     _of("gauge", "machine_temperature_celsius", "How hot the box is, where it tells."),
     _of("counter", "log_problems", "Warnings and errors logged since the start."),
+    _of("counter", "otlp_sent", "Log messages that the collector took (log.otlp_url)."),
+    _of(
+        "counter",
+        "otlp_dropped",
+        "Log messages not sent: the spool was full, the disk refused, or the collector did.",
+    ),
+    _of("gauge", "otlp_spool_bytes", "What waits on disk to be sent to the collector."),
     _of(
         "counter",
         "log_lost",

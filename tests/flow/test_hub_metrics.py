@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from hub.app.hub import Hub
@@ -14,29 +16,30 @@ from hub.cli.adminclient import AdminClient
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config import Settings
 from hub.health.allchecks import all_checks
-from hub.logs import Recent
+from hub.logs import Entry, Recent
 from hub.observe.table import BY_NAME
 
 UNTIL_S = 80.0
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
+@asynccontextmanager
+async def running(settings: Settings, recent: Recent) -> AsyncIterator[Hub]:
+    clock, randomness = SystemClock(), SystemRandomness()
+    ids = SystemIds(clock, randomness)
+    hub = Hub(settings, clock=clock, ids=ids, randomness=randomness, recent=recent)
+    await hub.start()
+    try:
+        yield hub
+    finally:
+        await hub.stop()
+
+
 @pytest.fixture
 async def hub(make_settings: Callable[..., Settings]) -> AsyncIterator[Hub]:
     """Its cloud is a port at which nobody listens."""
-    clock, randomness = SystemClock(), SystemRandomness()
-    running = Hub(
-        make_settings(cloud={"url": "http://127.0.0.1:9"}),
-        clock=clock,
-        ids=SystemIds(clock, randomness),
-        randomness=randomness,
-        recent=Recent(),
-    )
-    await running.start()
-    try:
-        yield running
-    finally:
-        await running.stop()
+    async with running(make_settings(cloud={"url": "http://127.0.0.1:9"}), Recent()) as made:
+        yield made
 
 
 async def scrape(hub: Hub) -> Samples:
@@ -74,3 +77,39 @@ async def test_a_running_hub_tells_what_it_does(hub: Hub) -> None:
     assert seen["store_hub_database_bytes"][0][1] > 0
     assert seen["store_hub_build_info"][0][0]["store"] == "367"
     assert {labels["state"]: value for labels, value in seen["store_hub_cloud_link"]}["up"] == 0.0
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Somewhere to send the log to."""
+    seen: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        seen.append(await request.read())
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_post("/v1/logs", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1/logs", seen
+    await runner.cleanup()
+
+
+async def test_a_running_hub_sends_its_log_away(
+    make_settings: Callable[..., Settings], collector: tuple[str, list[bytes]]
+) -> None:
+    url, seen = collector
+    recent = Recent()
+    recent.lines.add(Entry(1, "info", "hub.test", "before the start", "", {}))
+    async with running(make_settings(log={"otlp_url": url}), recent) as hub:
+        assert recent.tap is not None
+        recent.tap(Entry(2, "error", "hub.test", "while it runs", "", {}))
+        async with asyncio.timeout(UNTIL_S):
+            while b"while it runs" not in b"".join(seen):
+                await asyncio.sleep(0.1)
+            while (await scrape(hub))["store_hub_otlp_sent_total"] != [({}, 2.0)]:
+                await asyncio.sleep(0.2)
+    assert b"before the start" in b"".join(seen)
+    assert recent.tap is None

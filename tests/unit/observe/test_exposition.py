@@ -12,6 +12,7 @@ from hub.health.allchecks import all_checks
 from hub.health.facts import Facts, Replica
 from hub.health.report import Examiner
 from hub.observe import docs
+from hub.observe.exporter import Figures
 from hub.observe.exposition import View, text_of
 from hub.observe.table import BY_NAME, METRICS
 from hub.observe.tally import Tally
@@ -52,6 +53,7 @@ def view(clock: Clock) -> View:
         measured=FULL,
         oldest_at_ms={"sales": NOW_MS - 90_000},
         server_certificate_ends_at_ms=NOW_MS + 1000,
+        export=Figures(5, 1, 4096),
     )
 
 
