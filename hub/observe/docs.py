@@ -97,12 +97,13 @@ systemctl enable --now systemd-journal-upload
 ```
 
 Or without the journal, by OTLP/HTTP (JSON) to any OpenTelemetry collector: set `log.otlp_url`,
-`log.otlp_token_file` and, where needed, `log.otlp_ca_file`. What is logged goes to a spool on disk
-within a second and is sent from there in batches of at most 500, the oldest first; while nobody
-answers, or the collector asks for patience (429, 502, 503, 504), it waits, with growing pauses of
-up to five minutes, across restarts. Beyond `log.otlp_spool_mb` the oldest is dropped; that, and what a
-collector refuses for good, is counted in `store_hub_otlp_dropped_total`. A message may arrive twice
-when the hub is ended while it is sent; a kill may lose the last second, a power cut half a minute.
+`log.otlp_token_file` and, where needed, `log.otlp_ca_file`. What is logged goes to a spool on
+disk within a second and is sent from there in batches of at most 500, the oldest first; while
+nobody answers, or the collector asks for patience (429, 502, 503, 504), it waits, with growing
+pauses of up to five minutes, across restarts. Beyond `log.otlp_spool_mb` the oldest is dropped;
+that, and what a collector refuses for good, is counted in `store_hub_otlp_dropped_total`. A
+message may arrive twice when the hub is ended while it is sent; a kill may lose the last second,
+a power cut half a minute.
 
 ## Kinds of events
 
