@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -46,6 +47,9 @@ STOP_TIMEOUT_S: Final = SHUTDOWN_SYNC_S + 3.0
 ANSWER_TIMEOUT_S: Final = 3.0
 ANSWER_BYTES_MAX: Final = 65_536
 LINE_BYTES: Final = 4_000
+BACKLOG_BYTES_MAX: Final = 512 << 20
+"""What may wait on this box's disk while the target can't be reached."""
+BACKLOG_EVERY_S: Final = 60.0
 PID_FILE: Final = "replica.pid"
 CONFIG_FILE: Final = "replica.json"
 MEMORY: Final = "replica.json"
@@ -62,7 +66,13 @@ class Replicator:
         machine: str,
         clock: Clock,
         randomness: Randomness,
+        *,
+        backlog_bytes_max: int = BACKLOG_BYTES_MAX,
+        backlog_every_s: float = BACKLOG_EVERY_S,
     ) -> None:
+        self._backlog_bytes_max = backlog_bytes_max
+        self._backlog_every_s = backlog_every_s
+        self._waiting = database.with_name(f".{database.name}-litestream")
         self._settings = settings
         self._replica = settings.replica
         self._database = database
@@ -146,16 +156,25 @@ class Replicator:
         process = await self._spawn(tool, config_file)
         assert process.stderr is not None
         hearing = asyncio.create_task(_lines(process.stderr, self._hear), name="replicator-log")
+        full = asyncio.create_task(self._backlog_full(), name="replicator-backlog")
+        ended = asyncio.create_task(process.wait(), name="replicator-end")
         try:
             remember_broker(pid_file, process.pid)
             self._process = process
             log.info("the database is replicated to %s/%d", self._replica.url, series)
-            await process.wait()
+            await asyncio.wait({full, ended}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._process = None
+            given_up = full.done() and full.exception() is None
+            full.cancel()
             await _end(process)
+            await asyncio.gather(full, ended, return_exceptions=True)
             await hearing
             forget_broker(pid_file)
+        if given_up:
+            await asyncio.to_thread(shutil.rmtree, self._waiting)
+            why = f" ({self._error})" if self._error else ""
+            return f"too much waited to be sent: it begins again with a whole snapshot{why}"[:500]
         return self._error or f"the replicator ended by itself ({process.returncode})"
 
     async def _spawn(self, tool: Path, config_file: Path) -> Process:
@@ -169,6 +188,13 @@ class Replicator:
             umask=0o077,
             start_new_session=True,  # Ctrl-C is the hub's to handle
         )
+
+    async def _backlog_full(self) -> None:
+        """Until more waits on the disk than may."""
+        while True:
+            await asyncio.sleep(self._backlog_every_s)
+            if await asyncio.to_thread(_bytes_below, self._waiting) > self._backlog_bytes_max:
+                return
 
     async def _own_series(self) -> int:
         """The one that this box writes: known from before, else the first that is empty."""
@@ -257,6 +283,16 @@ async def _end(process: Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+def _bytes_below(directory: Path) -> int:
+    """What its files take; those that vanish meanwhile take nothing."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(folder, name)).st_blocks * 512
+    return total
 
 
 def _remembered(memory: Path) -> dict[str, Any]:

@@ -35,7 +35,9 @@ class Beside:
     def target(self) -> Path:
         return self.base / "far"
 
-    def replicator(self, machine: str = "m", **replica: Any) -> Replicator:
+    def replicator(
+        self, machine: str = "m", bounds: dict[str, Any] | None = None, **replica: Any
+    ) -> Replicator:
         fields = {"url": f"file://{self.target}", "sync_every_ms": 100} | replica
         settings = Settings.model_validate(
             {
@@ -45,7 +47,9 @@ class Beside:
             }
         )
         database = self.base / "state" / "hub.db"
-        return Replicator(settings, database, machine, SystemClock(), SystemRandomness())
+        return Replicator(
+            settings, database, machine, SystemClock(), SystemRandomness(), **(bounds or {})
+        )
 
     def write(self) -> int:
         """One more row; how many there are."""
@@ -137,6 +141,23 @@ async def test_a_target_that_cannot_be_written_is_told_and_forgiven_later(beside
         beside.target.unlink()
         await beside.arrived(1)
         await until(lambda: without_error(one))
+
+
+@pytest.mark.may_block
+async def test_what_waits_to_be_sent_is_bounded_and_nothing_is_missing_later(
+    beside: Beside,
+) -> None:
+    beside.write()
+    bounds = {"backlog_bytes_max": 0, "backlog_every_s": 0.2}
+    async with running(beside.replicator(bounds=bounds)) as one:
+
+        async def given_up() -> bool:
+            return "too much waited" in (await seen(one)).error
+
+        await until(given_up)
+    count = beside.write()
+    async with running(beside.replicator()):
+        await beside.arrived(count)
 
 
 @pytest.mark.may_block
