@@ -108,6 +108,42 @@ async def test_what_the_cloud_refused_is_sent_again(page: Any, hub: HubParts, se
     assert seen.errors == []
 
 
+async def test_only_what_is_not_about_money_or_goods_can_be_given_up(
+    page: Any, hub: HubParts, seen: Seen
+) -> None:
+    found = await hub.gate.read(
+        lambda rows: rows.one("SELECT min(id) FROM outbox WHERE stream = 'telemetry'")
+    )
+    assert found is not None
+    async with hub.technician() as (http, headers):
+        body = {"outbox_id": found[0], "reason": "try it"}
+        async with http.post(
+            "/api/1/outbox/park", json=body, headers=headers | {"Idempotency-Key": "page-test-1"}
+        ) as answer:
+            assert answer.status == 200, await answer.text()
+    await go(page, "cloud")
+    sale, state = ".parked:has-text('Sale voided')", ".parked:has-text('State of a device')"
+    await page.wait_for_selector(sale)
+    assert await page.locator(f"{sale} >> text=Give up").count() == 0
+    await page.click(f"{state} >> text=Give up")
+    await page.fill("dialog input[name=reason]", "old news")
+    await page.click("dialog button[type=submit]")
+    await page.wait_for_selector(".toast:has-text('given up')")
+    await page.wait_for_selector(state, state="detached")
+    assert seen.errors == []
+
+
+async def test_a_lost_device_is_cut_off_at_once_when_it_gets_a_new_key(page: Any) -> None:
+    await go(page, "devices/till-2")
+    await page.click("text=New key")
+    await page.select_option("dialog select[name=cut]", "yes")
+    await page.click("dialog button[type=submit]")
+    await page.wait_for_selector("#pair-qr svg")
+    await page.click("dialog >> text=Done")
+    await page.reload()
+    await page.wait_for_selector(".trouble:has-text('no valid key any more')")
+
+
 async def test_the_log_is_filtered_and_made_to_say_more(page: Any, seen: Seen) -> None:
     await go(page, "logs")
     await page.wait_for_selector(".log-line >> nth=3")
