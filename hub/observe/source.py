@@ -58,7 +58,9 @@ class MetricsSource:
         async with self._lock:
             now_s = self._gate.clock.monotonic_s()
             if self._made is None or now_s - self._made[0] >= CACHED_S:
-                self._made = (now_s, text_of(self._tally, await self._view()))
+                view = await self._view()
+                # In a thread: a long text must not keep the loop from a sale.
+                self._made = (now_s, await asyncio.to_thread(text_of, self._tally, view))
             return self._made[1]
 
     async def _view(self) -> View:
