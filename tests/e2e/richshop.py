@@ -50,7 +50,7 @@ def _furnish(directory: Path, days: int, aside: bool) -> None:
     try:
         until_ms = SystemClock().wall_ms() - 90_000
         back_s = (days - 1) * DAY_S + OPEN_S
-        shop.clock.advance(until_ms / 1000 - back_s - shop.clock.wall_ms() / 1000)
+        shop.clock.jump_wall(until_ms / 1000 - back_s - shop.clock.wall_ms() / 1000)
         _goods(shop)
         for day in range(days):
             if day:

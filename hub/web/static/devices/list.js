@@ -4,7 +4,7 @@ import { el, keyed, mark, put, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { searchBox } from "../kit/list.js";
 import { button, empty, fold, heading, pill } from "../kit/parts.js";
-import { t, word } from "../kit/t.js";
+import { locale, t, word } from "../kit/t.js";
 import { ago, isolated } from "../kit/words.js";
 import { PRESENCE_TONE } from "../overview/tiles.js";
 import { hubNowMs, state } from "../state.js";
@@ -53,7 +53,7 @@ function row(first) {
 
 const URGENCY = ["lost", "init", "unknown", "ready", "sleeping", "disconnected"];
 const order = (a, b) => URGENCY.indexOf(a.presence) - URGENCY.indexOf(b.presence)
-  || a.name.localeCompare(b.name) || a.device_id.localeCompare(b.device_id);
+  || a.name.localeCompare(b.name, locale, { numeric: true }) || a.device_id.localeCompare(b.device_id);
 const fits = (device, wanted) => `${device.name} ${device.device_id} ${device.kind}`.toLowerCase()
   .includes(wanted.toLowerCase());
 
