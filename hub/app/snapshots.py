@@ -5,9 +5,12 @@ A copy appears under its name only when it is whole; what a cut left behind is r
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,12 +45,33 @@ class Snapshot:
 
 def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
     """Copy the state into a new directory below ``directory``, check the copy, and remove all but
-    the newest ``keep`` (at least 1) whole ones.
+    the newest ``keep`` (at least 1) whole ones; the new one stays whatever the clock says.
 
-    Errors: :class:`~hub.app.backup.BackupRefused`,
+    Errors: :class:`~hub.app.backup.BackupRefused`, also while another copy is being made there,
     :class:`~hub.storage.errors.DatabaseRefused`, ``OSError``; older copies are kept then.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(directory):
+        return _take(state, directory, keep, clock)
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One at a time: each removes what it takes for another's leavings."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupRefused(
+                f"another copy is being made in {directory}: wait for it, then try again"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
     for left in directory.glob(f"*{PARTIAL}"):
         shutil.rmtree(left, ignore_errors=True)
     name = _name(clock.wall_ms())
@@ -66,7 +90,8 @@ def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snap
         raise
     os.sync()
     note(state, info.made_at_ms, str(target))
-    for old in list_snapshots(directory)[: -max(1, keep)]:
+    others = [path for path in list_snapshots(directory) if path != target]
+    for old in others[: max(0, len(others) + 1 - keep)]:
         shutil.rmtree(old)
     return Snapshot(target, info)
 

@@ -168,7 +168,7 @@ def open_escrow(content: bytes, by: Passphrase | Identity) -> Escrow:
             f"the {'passphrase' if isinstance(by, Passphrase) else 'key'} doesn't fit, or the file"
             " was changed: try again, then another copy of the file"
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise EscrowUnreadable(
             f"the escrow file is damaged ({error!r}): use another copy"
         ) from None
@@ -217,7 +217,7 @@ def _parts(content: bytes) -> tuple[bytes, dict[str, Any], bytes]:
     try:
         header = json.loads(line) if newline and second and len(line) <= HEADER_BYTES_MAX else None
         length = int(header["body_bytes"]) if isinstance(header, dict) else -1
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, RecursionError):
         header, length = None, -1
     if not isinstance(header, dict) or length != len(body):
         raise EscrowUnreadable("the escrow file is cut short or damaged: use another copy")
@@ -228,7 +228,7 @@ def _described(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Escrow:
     try:
         made_at_ms = int(header["made_at_ms"])
         return Escrow(str(header["store"]), str(header["hub_id"]), made_at_ms, files)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise EscrowUnreadable(
             f"the escrow file is damaged ({error!r}): use another copy"
         ) from None

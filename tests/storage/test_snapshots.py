@@ -145,3 +145,35 @@ def budget(copy: Path) -> int:
 def _later(clock: FakeClock) -> FakeClock:
     clock.advance(1)
     return clock
+
+
+def test_a_copy_made_while_the_clock_is_far_back_is_kept(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    copies = tmp_path / "copies"
+    older = [take_snapshot(state, copies, 2, _later(clock)).path for _ in range(2)]
+    clock.jump_wall(-86_400)
+    made = take_snapshot(state, copies, 2, clock).path
+    assert check_snapshot(made).store
+    assert list_snapshots(copies) == [made, older[1]]
+
+
+def test_two_at_once_do_not_take_each_others_files(
+    state: Path, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    plain = os.sync
+    told: list[bool] = []
+
+    def sync() -> None:
+        """The other one begins when the first has been checked."""
+        if not told:
+            told.append(True)
+            with pytest.raises(BackupRefused, match="another copy is being made"):
+                take_snapshot(state, copies, 3, _later(clock))
+        plain()
+
+    monkeypatch.setattr(os, "sync", sync)
+    made = take_snapshot(state, copies, 3, clock)
+    assert check_snapshot(made.path) == made.info
+    assert take_snapshot(state, copies, 3, _later(clock)).path in list_snapshots(copies)

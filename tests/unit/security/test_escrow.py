@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
@@ -126,6 +127,15 @@ def test_a_file_cannot_ask_for_all_memory(sealed: bytes, n: object) -> None:
     hostile = header_changed(sealed, lambda header: header.update(n=n))
     with pytest.raises(EscrowUnreadable, match="damaged"):
         open_escrow(hostile, WORDS)
+
+
+@pytest.mark.parametrize("name", ["n", "body_bytes", "made_at_ms"])
+def test_a_number_without_end_is_refused(sealed: bytes, name: str) -> None:
+    hostile = header_changed(sealed, lambda header: header.update({name: float("inf")}))
+    with contextlib.suppress(EscrowWrong):
+        open_escrow(hostile, WORDS)
+    with contextlib.suppress(EscrowWrong):
+        describe_escrow(hostile)
 
 
 @pytest.mark.parametrize("name", ["kdf", "nonce", "salt", "store", "hub_id", "made_at_ms"])
