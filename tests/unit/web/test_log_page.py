@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.config.models import Log
+from hub.config import Log
 from hub.contract.pages.house import LogsQuery
 from hub.logs import Entry, Lines, set_up
 from hub.web import logpage

@@ -18,9 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import Loaded, load
+from hub.config import Loaded, Log, load
 from hub.config.fields import all_settings
-from hub.config.models import Log
 from hub.health import support
 from hub.logs import set_up
 from hub.storage import commandrows, devicerows, outbox
