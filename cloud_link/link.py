@@ -85,10 +85,13 @@ class CloudLink:
         if self._settings.url is None:
             return
         self._closed = False
-        parts = self._parts = self._made()
+        parts = self._made()
         await parts.greeter.check_machine()
-        if self._closed:
-            return
+        if not self._closed:
+            self._begin(parts)
+
+    def _begin(self, parts: _Parts) -> None:
+        self._parts = parts
         self._task = asyncio.create_task(self._run(parts), name="cloud-link")
 
     async def stop(self) -> None:
@@ -104,8 +107,9 @@ class CloudLink:
             self._parts.uplink.wake(URGENT)
             return
         await self._end()
-        if not self._closed:
-            await self.start()
+        # At once: whoever is interrupted or fails here would leave no link at all.
+        if not self._closed and self._task is None:
+            self._begin(self._made())
 
     async def _end(self) -> None:
         task, self._task = self._task, None

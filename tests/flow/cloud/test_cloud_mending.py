@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hub.storage.rows import Rows
 from tests.flow.cloud.cloudshop import FastClock, HubSide, Oms, hub_side
 
 LONG_S = 5.0
@@ -60,4 +64,37 @@ async def test_a_link_that_was_stopped_stays_stopped(hub: HubSide) -> None:
     await hub.link.retry()
     assert not [one for one in asyncio.all_tasks() if one.get_name() == "cloud-link"]
     await hub.link.start()
+    await hub.until(lambda: hub.link.up)
+
+
+async def test_a_link_that_is_tried_while_the_readers_are_busy_goes_on(
+    hub: HubSide, oms: Oms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await oms.misbehave(down=True)
+    goods = await hub.stock_up()
+    await hub.sell(*goods[0])
+    await hub.until(lambda: hub.link.status().state == "down")
+    plain, busy = hub.gate.read, [True]
+
+    async def read(query: Callable[[Rows], Any]) -> Any:
+        if busy and busy.pop():
+            raise TimeoutError
+        return await plain(query)
+
+    monkeypatch.setattr(hub.gate, "read", read)
+    with contextlib.suppress(TimeoutError):
+        await hub.link.retry()
+    await oms.misbehave()
+    await hub.until(lambda: hub.link.up)
+    await hub.drained()
+
+
+async def test_two_that_try_at_once_leave_one_link(hub: HubSide, oms: Oms) -> None:
+    await oms.misbehave(down=True)
+    goods = await hub.stock_up()
+    await hub.sell(*goods[0])
+    await hub.until(lambda: hub.link.status().state == "down")
+    await asyncio.gather(hub.link.retry(), hub.link.retry())
+    assert len([one for one in asyncio.all_tasks() if one.get_name() == "cloud-link"]) == 1
+    await oms.misbehave()
     await hub.until(lambda: hub.link.up)
