@@ -29,7 +29,7 @@ from hub.mqtt.leftover import replace_leftover
 from hub.security.escrow import Escrow
 from hub.security.files import SECRET_MODE
 from hub.storage import hubrow
-from hub.storage.copies import check_copy
+from hub.storage.copies import check_copy, copy_beside
 from hub.storage.readers import LoopReader
 
 FETCHED: Final = ".from-replica-"
@@ -84,7 +84,7 @@ def replace_box(
             case FromReplica():
                 asyncio.run(_fetch(source, stage / "reading", copy / "hub.db", clock, tell))
             case FromFile(path):
-                shutil.copyfile(path, copy / "hub.db")
+                _take(path, stage / "reading", copy / "hub.db")
         _complete(settings, stage, copy, escrow, clock, tell)
         info, aside = restore_backup(copy, settings.paths.state, clock, randomness)
         note_export(settings.paths.state, escrow)
@@ -92,6 +92,17 @@ def replace_box(
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return info, aside
+
+
+def _take(database: Path, directory: Path, target: Path) -> None:
+    """Copy a file with the log beside it, where a hub that was killed has its last commits."""
+    directory.mkdir(mode=0o700)
+    taken = directory / "hub.db"
+    shutil.copyfile(database, taken)
+    log = database.with_name(f"{database.name}-wal")
+    if log.exists():
+        shutil.copyfile(log, taken.with_name("hub.db-wal"))
+    copy_beside(taken, target)
 
 
 async def _fetch(
