@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ Description: the hub
 def keep(tmp_path: Path, *, tar: str = "") -> subprocess.CompletedProcess[str]:
     """Run the script's functions with a package of one file installed, and one that is gone."""
     text = (ROOT / "scripts/install").read_text()
-    functions = text[text.index("keep_installed() {") : text.index("newest_backup() {")]
+    functions = text[text.index("keep_installed() {") : text.index("copies() {")]
     info, tools = tmp_path / "dpkg" / "info", tmp_path / "tools"
     info.mkdir(parents=True)
     tools.mkdir()
@@ -76,3 +77,28 @@ def test_half_a_package_is_not_kept(tmp_path: Path, tar: str) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "refused" in done.stdout
     assert not (tmp_path / "cache" / "former.deb").exists()
+
+
+def test_the_copy_just_made_is_put_back_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    text = (ROOT / "scripts/install").read_text()
+    functions = text[text.index("copies() {") : text.index("report() {")]
+    hub = tmp_path / "store-hub"
+    hub.write_text(f'#!/bin/sh\ncat "{tmp_path}/list"\n')
+    hub.chmod(0o755)
+    program = (
+        f"set -euo pipefail\n{functions}\n"
+        f'before=$(copies)\ncp "{tmp_path}/after" "{tmp_path}/list"\nmade_since "$before"\n'
+    )
+    older, other, made = ("/b/20260101T000000.000Z", "/b/20260102T000000.000Z", "/b/20200101T0")
+    for before in ([], [older, other]):
+        (tmp_path / "list").write_text(json.dumps(before, indent=1))
+        (tmp_path / "after").write_text(json.dumps([made, *before[1:]], indent=1))
+        done = subprocess.run(
+            ["bash", "-c", program],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.stdout.strip(), done.returncode) == (made, 0), done.stderr
