@@ -159,14 +159,21 @@ def retry_parked(unit: Unit, command: RetryParked) -> Nothing:
     return Nothing()
 
 
-def why_not_given_up(row: ParkedRow) -> str:
+def why_not_given_up(rows: Rows, row: ParkedRow) -> str:
     """Why a parked event may not be thrown away; empty when it may."""
-    if row.stream not in outbox.DURABLE_STREAMS:
-        return ""
-    return (
-        "This is about money, goods or orders: without it the books of shop and cloud would differ "
-        "for good. Have the cloud's side corrected, then send it again."
-    )
+    if row.stream in outbox.DURABLE_STREAMS:
+        return (
+            "This is about money, goods or orders: without it the books of shop and cloud would "
+            "differ for good. Have the cloud's side corrected, then send it again."
+        )
+    place = outbox.get(rows, row.outbox_id)
+    if place is not None and place.seq > relinkrows.head(rows, place.source, place.stream)[1]:
+        # Found there, it is put back; without it the hub would have to take itself for a copy.
+        return (
+            "The cloud hasn't taken the note in this event's place yet, and may have the event "
+            "itself: wait until it is reached."
+        )
+    return ""
 
 
 def give_up_parked(unit: Unit, command: GiveUpParked) -> Nothing:
@@ -177,7 +184,7 @@ def give_up_parked(unit: Unit, command: GiveUpParked) -> Nothing:
         raise refuse(Code.NOT_FOUND, "No event is parked under this number.")
     if parked.resent_at_ms is not None:
         raise refuse(Code.CONFLICT, "This event was sent again already.")
-    if why_not := why_not_given_up(parked):
+    if why_not := why_not_given_up(unit.tx, parked):
         raise refuse(Code.CONFLICT, why_not)
     outbox.forget_parked(unit.tx, command.outbox_id)
     unit.note(

@@ -33,6 +33,7 @@ from hub.storage import commandrows, datasetrows, hubrow, outbox
 from hub.storage.outbox import STREAMS, ParkedRow
 from hub.storage.pages import LAST, cloud
 from hub.storage.pages.cloud import EventRow, LaneRow
+from hub.storage.rows import Rows
 
 _PEOPLE = re.compile(
     r"name|staff|customer|person|note|label|token|approv|last4|pin|secret|password|mail|phone"
@@ -175,7 +176,7 @@ def event(unit: ReadUnit, query: EventQuery) -> EventWhole:
     data = without_people(json.loads(parked.data if parked else text), left_out)
     return EventWhole(
         event=_event(row, cloud.acked_seq(unit.rows, row.source, row.stream)),
-        parked=_parked(parked) if parked and parked.resent_at_ms is None else None,
+        parked=_parked(unit.rows, parked) if parked and parked.resent_at_ms is None else None,
         data=data if isinstance(data, dict) else {},
         left_out=tuple(sorted(left_out)),
     )
@@ -214,15 +215,15 @@ def parked(unit: ReadUnit, query: ParkedQuery) -> ParkedPage:
     rows = cloud.parked(unit.rows, after, query.limit + 1)
     shown, more = rows[: query.limit], len(rows) > query.limit
     return ParkedPage(
-        parked=tuple(_parked(row) for row in shown),
+        parked=tuple(_parked(unit.rows, row) for row in shown),
         total=outbox.count_parked(unit.rows),
         next_cursor=dotted(shown[-1].outbox_id) if more else None,
     )
 
 
-def _parked(row: ParkedRow) -> ParkedOnPage:
+def _parked(rows: Rows, row: ParkedRow) -> ParkedOnPage:
     code, _, reason = row.reason.partition(": ")
-    why_not = why_not_given_up(row)
+    why_not = why_not_given_up(rows, row)
     return ParkedOnPage(
         outbox_id=row.outbox_id,
         stream=row.stream,

@@ -234,6 +234,14 @@ async def test_only_telemetry_is_given_up(hub: HubParts) -> None:
     key = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a9"
     async with hub.technician() as (http, csrf):
         listed = await get(http, "/api/1/cloud/parked")
+        assert [one["may_give_up"] for one in listed["parked"]] == [False, False]
+        assert "may have the event itself" in listed["parked"][0]["why_not"]
+        early = {"outbox_id": telemetry, "reason": "till is gone"}
+        headers = csrf | {"Idempotency-Key": f"{key}000"}
+        async with http.post("/api/1/outbox/give-up", json=early, headers=headers) as answer:
+            assert answer.status == 409, await answer.text()
+        await hub.write(lambda tx: tx.run("UPDATE streams SET acked_seq = head_seq"))
+        listed = await get(http, "/api/1/cloud/parked")
         assert listed["total"] == 2
         assert [one["may_give_up"] for one in listed["parked"]] == [True, False]
         whole = await get(http, f"/api/1/cloud/events/{telemetry}")
