@@ -29,6 +29,7 @@ TOOLS = (
 )
 DEBIAN_SINCE = 12
 BOOT_S = 120.0
+NAME = "shop"
 COMMAND_S = 600.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -195,15 +196,16 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
+def booted(lower: Path, scratch: Path = Path("/tmp")) -> Iterator[Machine]:
     """A box over the root ``lower``, with systemd up; it is gone afterwards, whatever happened.
+    In ``scratch`` it has its place for the time.
 
     Errors: :class:`NoMachine`.
     """
     reason = why_not(lower)
     if reason:
         raise NoMachine(reason)
-    base = Path(tempfile.mkdtemp(prefix="shbox-", dir="/tmp"))
+    base = Path(tempfile.mkdtemp(prefix="shbox-", dir=scratch))
     place = base / "box"
     place.mkdir()
     log = base / "console.log"
@@ -213,7 +215,7 @@ def booted(lower: Path, name: str = "shop") -> Iterator[Machine]:
     try:
         with log.open("wb") as console:
             process = subprocess.Popen(
-                [*start, str(place), str(lower), name],
+                [*start, str(place), str(lower), NAME],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,

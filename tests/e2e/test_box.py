@@ -256,18 +256,18 @@ def test_removal_keeps_the_books_and_purging_deletes_them(shop: Shop) -> None:
     assert shop.traces() == shop.untouched
 
 
-def test_nothing_of_the_box_is_left_running_when_its_tests_end() -> None:
+def test_nothing_of_the_box_is_left_running_when_its_tests_end(tmp_path: Path) -> None:
     """A guard of the guard: the box dies with the process that started it."""
     code = (
         "import os, sys, threading; from pathlib import Path\n"
         "from scripts.packaging.machine import booted\n"
-        "with booted(Path(sys.argv[1]), 'orphan') as machine:\n"
+        "with booted(Path(sys.argv[1]), Path(sys.argv[2])) as machine:\n"
         "    print(machine.init, flush=True); os.kill(os.getpid(), 9)\n"
     )
     if reason := why_not(LOWER):
         pytest.skip(f"no box can be had here: {reason}")
     done = subprocess.run(
-        [sys.executable, "-c", code, str(LOWER)],
+        [sys.executable, "-c", code, str(LOWER), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
