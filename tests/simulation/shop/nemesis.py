@@ -33,6 +33,7 @@ class Nemesis:
         self._crash_odds = 0.0
         self._crash_at = ""
         self._crash_random = shop.world.random("crash points")
+        self._rare = shop.world.random("rare crash points")
 
     def start(self) -> None:
         """Begin with the kinds of the plan."""
@@ -75,6 +76,13 @@ class Nemesis:
         every write take all deaths."""
         self._crash_at = random.choice(("", random.choice(HUB_CRASH_POINTS)))
         self._crash_odds = 0.4 if self._crash_at else 0.1
+
+    def arm_one_of(self, rooms: tuple[str, ...]) -> None:
+        """Often, where crash points are to be the last: one that is only passed after what comes
+        now."""
+        names = [name for name in HUB_CRASH_POINTS if name.partition(".")[0] in rooms]
+        if "hub dies at a crash point" in self.shop.plan.faults and self._rare.random() < 0.6:
+            self._crash_at, self._crash_odds = self._rare.choice(names), 0.6
 
     async def wait_for_an_answer(self, random: Random) -> None:
         """Until a till has just been told yes: that is when it hurts most."""
@@ -181,6 +189,7 @@ async def _crash_point(nemesis: Nemesis, random: Random) -> None:
 async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
     """Often only the tills know what is lost: the cloud was cut off all the while.  Or only the
     cloud knows the last of it: the answers came to no till.  Or the hub doesn't know itself."""
+    nemesis.arm_one_of(("recovery", "session"))
     shop, after_s = nemesis.shop, random.uniform(60, 20_000)
     again, quietly = random.random() < 0.4, random.random() < 0.6
     cloud = _both("hub", "oms")
@@ -219,6 +228,7 @@ async def _kill_oms(nemesis: Nemesis, _random: Random) -> None:
 
 
 async def _restore_oms(nemesis: Nemesis, random: Random) -> None:
+    nemesis.arm_one_of(("datasets", "session"))
     await nemesis.shop.set_oms_back(random.uniform(60, 20_000))
 
 

@@ -251,7 +251,10 @@ class Rogue:
             self._world.violated(f"{self._cashier.name} wrote to {topic}: {reason}")
 
     async def _fact(self) -> None:
-        token = self._hub.ids.uuid7()
-        self._tap.facts[token] = self._cashier.name
-        await self._hub.fact("telemetry", {"token": token, "level": self._random.randrange(100)})
-        self._world.count("fact told")
+        """A few at once: the acknowledgement of one of them may be lost."""
+        for _ in range(self._random.randint(1, 6)):
+            token = self._hub.ids.uuid7()
+            self._tap.facts[token] = self._cashier.name
+            level = self._random.randrange(100)
+            await self._hub.fact("telemetry", {"token": token, "level": level})
+            self._world.count("fact told")
