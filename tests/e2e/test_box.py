@@ -183,6 +183,7 @@ def test_an_upgrade_copies_the_books_and_ends_when_the_new_version_is_ready(shop
     shop.sell()
 
 
+@long_form
 def test_a_version_that_does_not_become_ready_is_taken_back(shop: Shop) -> None:
     former, copies = shop.version(), len(shop.copies())
     said = shop.machine.run("store-hub-upgrade", "--deb", shop.package("1.2", FAILS), code=3)
