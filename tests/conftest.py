@@ -14,12 +14,18 @@ import pytest
 
 from hub.clock import SystemIds
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
+from tests.grouping import pytest_xdist_make_scheduler
 from tests.guards import _watched, pytest_addoption, pytest_runtest_teardown
 
 if TYPE_CHECKING:
     from hub.config import Settings
 
-__all__ = ["_watched", "pytest_addoption", "pytest_runtest_teardown"]
+__all__ = [
+    "_watched",
+    "pytest_addoption",
+    "pytest_runtest_teardown",
+    "pytest_xdist_make_scheduler",
+]
 
 pytest_plugins = ["pytester"]
 

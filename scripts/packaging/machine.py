@@ -132,6 +132,7 @@ class Machine:
             text=True,
             timeout=timeout_s,
             check=False,
+            start_new_session=True,  # what it kills as a group is never this process's
         )
         assert code is None or done.returncode == code, (
             f"{' '.join(command)}: exit code {done.returncode}, not {code}:\n{done.stdout}"

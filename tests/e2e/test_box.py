@@ -1,8 +1,8 @@
 """A shop's box, booted for real: the package is installed, sells, is killed, hangs, is upgraded,
 is put back, and is removed.
 
-The tests follow each other in one box and are skipped where none can be had; then
-``STORE_HUB_BOX=1`` (or ``scripts/box``) tells why, and adds what takes longer.
+The tests follow each other in one box.  They take minutes and the right to boot one, so they run
+when they are asked for: ``STORE_HUB_BOX=1``, or ``scripts/box``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ pytestmark = [
     pytest.mark.may_block,  # the tests wait for a machine; there is no loop
 ]
 long_form = pytest.mark.skipif(not ASKED_FOR, reason="takes longer: STORE_HUB_BOX=1")
+if not ASKED_FOR:
+    pytest.skip("boots a box, for minutes: sudo ./scripts/box", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def test_a_silent_connection_is_closed_from_within_the_sandbox(shop: Shop) -> No
 
 def test_a_hub_that_is_killed_comes_back_with_its_books(shop: Shop) -> None:
     shop.drop_in("watchdog", IMPATIENT)  # for the next start, which is the one that will hang
-    pid = shop.show("MainPID")
+    pid = shop.pid()
     shop.machine.run("kill", "-KILL", pid)
     shop.again(pid)
     shop.has_all_sales()
@@ -135,7 +137,7 @@ def test_a_hub_that_is_killed_comes_back_with_its_books(shop: Shop) -> None:
 
 
 def test_a_hub_that_hangs_is_started_again_by_the_watchdog(shop: Shop) -> None:
-    pid = shop.show("MainPID")
+    pid = shop.pid()
     shop.machine.run("kill", "-STOP", pid)
     shop.drop_in("watchdog", "")
     shop.again(pid)

@@ -76,6 +76,12 @@ class Shop:
     def show(self, name: str, unit: str = HUB) -> str:
         return self.machine.run("systemctl", "show", "-P", name, unit).strip()
 
+    def pid(self) -> str:
+        """The running hub's; 0 would mean whoever asks."""
+        found = self.show("MainPID")
+        assert int(found) > 1, f"the hub isn't running:\n{self.log()}"
+        return found
+
     def until(self, what: Callable[[], Any]) -> Any:
         """Look until there is something; the hub's log explains a failure."""
         until_s = time.monotonic() + WAIT_S

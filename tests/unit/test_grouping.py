@@ -1,0 +1,48 @@
+"""Tests that belong together are run by one worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = """
+import os, pytest
+{mark}
+
+@pytest.mark.parametrize("number", range(12))
+def test_it(number):
+    with open({log!r}, "a") as log:
+        log.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+"""
+
+
+def workers(tmp_path: Path, mark: str) -> set[str]:
+    """Who ran the tests of a module with this mark."""
+    log = tmp_path / "log"
+    (tmp_path / "test_some.py").write_text(TESTS.format(mark=mark, log=str(log)))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup"),
+            *("-p", "tests.grouping", "-p", "no:schemathesis", "--rootdir", str(tmp_path)),
+            *("-c", os.devnull, str(tmp_path)),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return set(log.read_text().split())
+
+
+def test_a_module_that_says_so_stays_in_one_process(tmp_path: Path) -> None:
+    assert len(workers(tmp_path, "pytestmark = pytest.mark.xdist_group('one')")) == 1
+
+
+def test_other_tests_are_spread(tmp_path: Path) -> None:
+    assert len(workers(tmp_path, "")) > 1
