@@ -17,7 +17,8 @@ from scripts.campaigns.trial import State, Trial
 from tests.unit.campaigns.test_campaign import LAST
 
 WORKS = """
-import json, os, subprocess, sys, time
+import json, os, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 open({made!r}, "w").write(str(grandchild.pid))
 try:
