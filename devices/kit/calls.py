@@ -43,6 +43,7 @@ class Call:
     cause: str = "the link is down"
     problem: Problem | None = None
     tries: int = 0
+    rests: bool = False
     reply: asyncio.Future[Reply] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -106,6 +107,8 @@ class Calls:
         if reply is None or not (reply.ok or reply.problem):
             call.cause = "the hub's answer can't be read"
             _log.warning("an answer to %s/%s can't be read", call.service, call.operation)
+        elif call.rests and reply.problem is not None and call.wants_repeat(reply.problem):
+            pass  # told twice to come later: no reason to come sooner
         elif not call.reply.done():
             call.reply.set_result(reply)
         return True
@@ -164,7 +167,14 @@ class Calls:
             setback.cancel()
 
     async def _rest(self, call: Call, pause_s: float, *, kickable: bool) -> None:
-        """A pause that an answer ends at once, and the hub's return soon."""
+        """A pause that a final answer ends at once, and the hub's return soon."""
+        call.rests = True
+        try:
+            await self._pause(call, pause_s, kickable=kickable)
+        finally:
+            call.rests = False
+
+    async def _pause(self, call: Call, pause_s: float, *, kickable: bool) -> None:
         watched: set[asyncio.Future[Any]] = {call.reply}
         kick = self._next_kick() if kickable else None
         if kick is not None:
