@@ -16,9 +16,9 @@ def main() -> int:
     lower, deb = Path(sys.argv[1]), Path(sys.argv[2])
     try:
         with booted(lower) as machine:
-            machine.put(deb, f"/root/{deb.name}")
-            machine.put(ROOT / "scripts" / "install", "/root/install")
-            print(f"Install it with: /root/install --deb /root/{deb.name}", file=sys.stderr)
+            machine.put(deb, f"/srv/{deb.name}")
+            machine.put(ROOT / "scripts" / "install", "/srv/install")
+            print(f"Install it with: /srv/install --deb /srv/{deb.name}", file=sys.stderr)
             print("Everything is gone when this shell ends.", file=sys.stderr)
             return subprocess.run(machine.inside("bash", "-l"), check=False).returncode
     except NoMachine as error:

@@ -57,8 +57,8 @@ def shop(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         with booted(LOWER) as machine:
             _can_confine(machine)
             shop = Shop(machine, deb, tmp_path_factory.mktemp("box"))
-            machine.put(deb, "/root/first.deb")
-            machine.put(ROOT / "scripts" / "install", "/root/install")
+            machine.put(deb, "/srv/first.deb")
+            machine.put(ROOT / "scripts" / "install", "/srv/install")
             yield shop
     except NoMachine as error:
         if ASKED_FOR:
@@ -82,9 +82,9 @@ def _can_confine(machine: Machine) -> None:
 
 
 def test_a_new_box_is_told_what_it_needs_and_nothing_happens(shop: Shop) -> None:
-    told = shop.machine.run("/root/install", "--deb", "/root/first.deb", code=1)
+    told = shop.machine.run("/srv/install", "--deb", "/srv/first.deb", code=1)
     assert "--store, --timezone and --currency" in told
-    told = shop.machine.run("/root/install", "--deb", "/etc/hostname", code=1)
+    told = shop.machine.run("/srv/install", "--deb", "/etc/hostname", code=1)
     assert "no package of Store Hub" in told
     assert not (shop.machine.root / "opt/store-hub").exists()
 
@@ -93,7 +93,7 @@ def test_the_package_installs_and_the_hub_becomes_ready(shop: Shop) -> None:
     box = shop.machine
     shop.drop_in("hurry", HURRY)
     arguments = ("--store", "367", "--timezone", "Europe/Berlin", "--currency", "EUR")
-    said = box.run("/root/install", "--deb", "/root/first.deb", *arguments)
+    said = box.run("/srv/install", "--deb", "/srv/first.deb", *arguments)
     assert "version 1.0 is ready" in said
     assert shop.show("StatusText") == "store 367 is open"
     assert shop.show("ActiveState", "store-hub-backup.timer") == "active"
@@ -212,7 +212,7 @@ def test_an_upgrade_without_a_copy_of_the_books_does_not_begin(shop: Shop) -> No
     box = shop.machine
     backup = "store-hub-backup.service"
     shop.drop_in("full", "[Service]\nExecStart=\nExecStart=/bin/false\n", backup)
-    said = box.run("store-hub-upgrade", "--deb", "/root/1.2.deb", code=1)
+    said = box.run("store-hub-upgrade", "--deb", "/srv/1.2.deb", code=1)
     assert "--no-backup" in said
     assert shop.version() == "1.1"
     shop.drop_in("full", "", backup)
@@ -251,7 +251,7 @@ def test_removal_keeps_the_books_and_purging_deletes_them(shop: Shop) -> None:
     assert (box.root / "var/lib/private/store-hub/hub.db").exists()
     assert (box.root / "etc/store-hub/config.toml").exists()
     if ASKED_FOR:
-        box.run("apt-get", "-qq", "-y", "install", "/root/first.deb")
+        box.run("apt-get", "-qq", "-y", "install", "/srv/first.deb")
         shop.until(lambda: shop.show("ActiveState") == "active")
         shop.has_all_sales()
     box.run(*apt, "purge", "store-hub")

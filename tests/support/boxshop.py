@@ -160,6 +160,6 @@ class Shop:
             name = f"{home}/hub/storage/migrations/{have + 1:04d}_later.sql"
             changes[name] = "CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT;\n"
         made = repack(self.deb, self.scratch / f"{version}.deb", version, changes)
-        self.machine.put(made, f"/root/{version}.deb")
+        self.machine.put(made, f"/srv/{version}.deb")
         made.unlink()
-        return f"/root/{version}.deb"
+        return f"/srv/{version}.deb"
