@@ -3,63 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import hub
 from cloud_link.link import CloudLink, World
+from hub.app.actions import make_actions
 from hub.app.caretaker import MB, Caretaker, Certificates
+from hub.app.doors import Behind, Locks, make_socket, make_web
 from hub.app.founding import StateLock, open_state
 from hub.app.measuring import LOOK_S, limits_of, make_prober
-from hub.app.mending import make_actions
 from hub.app.messaging import Messaging
 from hub.app.names import certificate_names
 from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
 from hub.app.replica_child import Replicator
 from hub.app.reserve import Reserve
+from hub.app.shopfacts import shop_of
+from hub.app.tuning import SWITCH_INTERVAL_S, settle_memory
 from hub.app.watching import Watching
 from hub.clock import Clock, Ids, Randomness
 from hub.config import Loaded, Settings
 from hub.discovery import Advertisement, Advertiser
-from hub.domain.basket import CashRounding
-from hub.domain.money import Rounding
-from hub.health.mending import ActionDesk
+from hub.health.mending import Action, ActionDesk
 from hub.health.status import StatusSource
 from hub.logs import Recent
 from hub.observe.tally import Tally
 from hub.security.authority import Authority
-from hub.security.renewal import Nonces
 from hub.security.secrets_box import SecretsBox
-from hub.security.sessions import Sessions
 from hub.service import records
 from hub.service.gate import Gate
 from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
 from hub.service.notices import DatasetSwapped
 from hub.service.records import Recorder
-from hub.service.shop import Shop
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage import sqlite
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.searchindex import SearchIndex
 from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
-from hub.web.adminsocket import AdminSocket
-from hub.web.listener import Bounds
 from hub.web.reads import Sources
-from hub.web.server import WebConfig, WebServer
 
 log = logging.getLogger(__name__)
 
 HOST_LABEL_MAX = 60
-SWITCH_INTERVAL_S = 0.0005
-"""How long a busy loop keeps the writer's thread waiting; the default tripled the slowest sales."""
 
 
 class Hub:
@@ -100,14 +90,18 @@ class Hub:
         try:
             await asyncio.to_thread(self._open_storage)
             self._start_replica()  # ended after the writer, so that it sends what that wrote
-            await self._start_gate()
+            self._start_writer()
+            await self._start_readers()
+            self._make_gate()
             await self._open_identity()
             self._make_messaging()
             self._make_cloud()
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
             self._listeners += [self.messaging.notify, self.cloud.notify]
-            await self._start_web()
+            self._gather()
+            await self._open_doors()
+            await self._start_watching()
             await opening
             await self.cloud.start()
             self._later("the link to the cloud", self.cloud.stop)
@@ -162,7 +156,7 @@ class Hub:
         self.replicator.start()
         self._later("the replicator", self.replicator.stop)
 
-    async def _start_gate(self) -> None:
+    def _start_writer(self) -> None:
         opened, storage = self.opened, self.settings.storage
         self.budget = BudgetClock(self._clock, opened.hub.budget_ms)
         core = WriterCore(
@@ -174,15 +168,20 @@ class Hub:
         )
         self.writer = WriterThread(core, on_notices=self._on_notices, on_fatal=self._on_fatal)
         self._later("the writer", self.writer.stop)
-        self.rows = LoopReader(opened.database)
+
+    async def _start_readers(self) -> None:
+        database = self.opened.database
+        self.rows = LoopReader(database)
         self._later("the reader", self.rows.close)
-        self.slow = ThreadReaders(opened.database)
+        self.slow = ThreadReaders(database)
         await self.slow.open()
         self._later("the readers", self.slow.close)
-        self.search = SearchIndex(opened.database)
+        self.search = SearchIndex(database)
         self.search.start()
         self._later("the search index", self.search.stop)
         self._listeners.append(self._index)
+
+    def _make_gate(self) -> None:
         desk = PinDesk()
         self._later("the PIN desk", desk.close)
         self.gate = Gate(
@@ -257,8 +256,9 @@ class Hub:
             on_change=self._on_cloud_change,
         )
 
-    async def _start_web(self) -> None:
-        running = Running(
+    def _gather(self) -> None:
+        """Put together what is looked at, and what judges it."""
+        self.running = Running(
             self.settings,
             self.opened.database,
             self.writer,
@@ -269,61 +269,43 @@ class Hub:
             lambda: self.advertiser,
             self.replicator,
         )
-        self.parts = Parts(running, self._recent)
-        self.prober = make_prober(running, self.guard)
-        actions = ActionDesk(self.gate, make_actions(running, self.prober, self.caretaker))
-        source = StatusSource(
+        self.parts = Parts(self.running, self._recent)
+        self.prober = make_prober(self.running, self.guard)
+        self.status = StatusSource(
             self.gate,
             self.parts,
             started_at_ms=self.started_at_ms,
             limits=limits_of(self.settings),
             measured=self.prober.latest,
         )
-        web = self.settings.web
-        self.web = WebServer(
-            WebConfig(
-                bind=web.bind,
-                port=web.port,
-                idle_s=web.session_idle_s,
-                max_s=web.session_max_s,
-                max_body_bytes=web.max_body_bytes,
-                bounds=Bounds(connections=web.max_connections),
-            ),
-            gate=self.gate,
-            authority=self.authority,
-            status=source,
-            sessions=Sessions(self.box.derive("web sessions"), self._randomness),
-            nonces=Nonces(self._clock, self._randomness),
-            randomness=self._randomness,
-            host=self.parts.host,
-            mqtt_password_port=lambda: self.messaging.ports.password,
-            mqtt_mtls_port=lambda: self.messaging.ports.mtls,
-            bridge=self.messaging.bridge,
-            admit=self.messaging.admit,
-            actions=actions,
-            sources=Sources(
-                self.messaging.router.traffic.seen, self._recent, self._loaded, self.watching.text
-            ),
+
+    def _actions(self) -> list[Action]:
+        """All that people can have the hub do to mend itself, in the order that pages show."""
+        return make_actions(self.running, self.prober, self.caretaker)
+
+    async def _open_doors(self) -> None:
+        seen = self.messaging.router.traffic.seen
+        behind = Behind(
+            self.running,
+            self.parts,
+            self.status,
+            ActionDesk(self.gate, self._actions()),
+            Sources(seen, self._recent, self._loaded, self.watching.text),
         )
+        locks = Locks(self.authority, self.box, self._clock, self._randomness)
+        self.web = make_web(behind, locks)
         await self.web.start()
         self._later("the web server", self.web.stop)
         self._listeners.append(self.web.notify)
-        self.admin = AdminSocket(
-            self.settings.paths.run / "admin.sock",
-            gate=self.gate,
-            status=source,
-            desk=self.web.desk,
-            technician=self.web.technician,
-            url=lambda: f"https://{self.parts.host()}:{self.web.port}/",
-            actions=actions,
-            reads=self.web.reads,
-        )
+        self.admin = make_socket(behind, self.web)
         await self.admin.start()
         self._later("the admin socket", self.admin.stop)
+
+    async def _start_watching(self) -> None:
         self.watching.connect(
-            running,
+            self.running,
             self.parts,
-            status=source,
+            status=self.status,
             prober=self.prober,
             recent=self._recent,
             started_at_ms=self.started_at_ms,
@@ -395,35 +377,3 @@ class Hub:
     def _on_fatal(self, error: Exception) -> None:
         if not self.failed.done():
             self.failed.set_result(error)
-
-
-def settle_memory() -> None:
-    """Leave what the start has made out of every later garbage collection, and collect less often:
-    collections in the middle of a request were a tenth of the hub's processor time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
-
-
-def shop_of(settings: Settings) -> Shop:
-    """The facts that handlers need."""
-    cash = settings.cash
-    return Shop(
-        store=settings.store.id,
-        name=settings.store.name,
-        hub_name=settings.store.hub_name,
-        currency=settings.store.currency,
-        zone=ZoneInfo(settings.store.timezone),
-        timezone=settings.store.timezone,
-        version=hub.__version__,
-        training=settings.store.training,
-        hold_ttl_ms=settings.stock.hold_ttl_s * 1000,
-        cash_rounding=CashRounding(
-            max(1, cash.rounding_step_minor), Rounding(cash.rounding.replace("-", "_"))
-        ),
-        sign_in_ttl_ms=settings.staff.sign_in_ttl_s * 1000,
-        pairing_ttl_ms=settings.pairing.code_ttl_s * 1000,
-        pairing_tries=settings.pairing.tries,
-        device_certificate_days=settings.pairing.device_cert_days,
-        print_receipts=settings.printing.receipts,
-    )

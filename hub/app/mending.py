@@ -1,10 +1,9 @@
-"""What this hub can do to mend itself: the actions, put together from its running parts."""
+"""What this hub can do to mend itself, with its running parts; :mod:`hub.app.actions` offers it."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hub.app.caretaker import Caretaker
@@ -13,7 +12,7 @@ from hub.app.measuring import WAY
 from hub.app.parts import Running
 from hub.contract.admin import TrustClock
 from hub.health.checks.link import broken_at
-from hub.health.mending import Action, Done
+from hub.health.mending import Done
 from hub.health.prober import Prober
 from hub.health.probes import backup
 from hub.health.words import ago, many, size
@@ -24,82 +23,6 @@ from hub.storage import hubrow, outbox
 DAY_S = 86_400.0
 OLD_S = 30 * DAY_S
 BACKUPS_KEPT = 3
-RESTART_PAUSE_S = 30.0
-Run = Callable[[Caller], Awaitable[Done]]
-
-
-def make_actions(running: Running, prober: Prober, caretaker: Caretaker) -> list[Action]:
-    """All of them, in the order in which they are listed."""
-    mender = Mender(running, prober, caretaker)
-    return [
-        Action(
-            "broker.restart",
-            "Restart the broker",
-            "Ends the message broker and starts it again; devices connect again by themselves.",
-            "Restart the broker? Devices lose their connection for a few seconds.",
-            mender.restart_broker,
-            disturbs=True,
-            why_not=mender.no_broker,
-            pause_s=RESTART_PAUSE_S,
-        ),
-        Action(
-            "outbox.retry",
-            "Send now",
-            "Sends what waits for the cloud now, without waiting for the next try.",
-            "Try to reach the cloud now?",
-            mender.retry_outbox,
-            why_not=mender.no_cloud,
-        ),
-        Action(
-            "link.look",
-            "Look for the fault",
-            "Looks where the way to the cloud ends: here, at the router, or behind it.",
-            "Look now? It takes up to 20 seconds.",
-            mender.look_at_link,
-            why_not=mender.no_fault_in_link,
-        ),
-        Action(
-            "parked.resend",
-            "Send refused events again",
-            "Sends the events that the cloud refused again, in their order, as new ones.",
-            "Send them again? If the cloud isn't mended, it refuses them again.",
-            mender.resend_parked,
-            why_not=mender.none_parked,
-        ),
-        Action(
-            "drift.check",
-            "Compare stock",
-            "Compares the hub's stock with the cloud's now; nothing is changed.",
-            "Compare stock with the cloud now?",
-            mender.check_drift,
-            why_not=mender.cloud_away,
-        ),
-        Action(
-            "certificate.renew",
-            "Renew certificates",
-            "Renews the hub's own certificate if it is due, and writes the list of revoked"
-            " devices anew.",
-            "Renew what is due?",
-            mender.renew_certificate,
-        ),
-        Action(
-            "clock.trust",
-            "The clock is right",
-            "Takes your word that the box's clock is right, and ends the doubt about it.",
-            "Did you compare the box's clock with another one, and is it right?",
-            mender.trust_clock,
-            why_not=mender.clock_is_trusted,
-        ),
-        Action(
-            "space.free",
-            "Free space",
-            f"Removes what is no longer needed: copies older than 30 days from updates and"
-            f" restores, all backups on this box but the newest {BACKUPS_KEPT}, and expired rows.",
-            "Remove old copies and backups now?",
-            mender.free_space,
-            needs_room=False,
-        ),
-    ]
 
 
 class Mender:

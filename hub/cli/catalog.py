@@ -94,7 +94,7 @@ def _files(paths: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
 
 def _import(settings: Any, files: list[tuple[str, Path]], *, quiet: bool) -> list[Imported]:
     from hub.app.founding import open_state
-    from hub.app.hub import shop_of
+    from hub.app.shopfacts import shop_of
     from hub.clock import SystemClock, SystemIds, SystemRandomness
     from hub.service.importing import import_file
     from hub.storage import searchindex

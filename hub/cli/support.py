@@ -58,7 +58,7 @@ def command(out: Path | None, as_json: bool) -> None:
 
 
 def _of_a_stopped_hub(now_ms: int) -> bytes:
-    from hub.app.hub import shop_of
+    from hub.app.shopfacts import shop_of
     from hub.cli.reading import open_rows
     from hub.health import support
     from hub.service.books import Books

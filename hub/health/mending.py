@@ -1,6 +1,6 @@
 """What a hub can do to mend itself: each action is one object; who runs it is written down.
 
-The actions are put together where the parts are (``hub.app.mending``); this room knows only what an
+The actions are put together where the parts are (``hub.app.actions``); this room knows only what an
 action is, and how it is run: one at a time, within its time, with an entry in the audit log before
 and after.
 """

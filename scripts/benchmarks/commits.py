@@ -17,7 +17,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from hub.app.hub import settle_memory
+from hub.app.tuning import settle_memory
 from hub.config import Settings
 from hub.storage.sqlite import Connection
 from scripts.benchmarks.bench import Bench, Missing, between

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hub.app.hub import SWITCH_INTERVAL_S, shop_of
+from hub.app.shopfacts import shop_of
+from hub.app.tuning import SWITCH_INTERVAL_S
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config import Settings
 from hub.service.caller import Caller, CallerKind

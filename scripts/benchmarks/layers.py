@@ -17,7 +17,8 @@ from pathlib import Path
 from time import thread_time_ns
 from typing import Any, cast
 
-from hub.app.hub import settle_memory, shop_of
+from hub.app.shopfacts import shop_of
+from hub.app.tuning import settle_memory
 from hub.clock import SystemClock
 from hub.contract.sale import CommitSale
 from hub.service import screening

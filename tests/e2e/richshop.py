@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from hub.app.mending import make_actions
+from hub.app.actions import make_actions
 from hub.clock import SystemClock
 from hub.config import load
 from hub.health.mending import Action, Done

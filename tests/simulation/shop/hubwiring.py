@@ -12,9 +12,9 @@ from cloud_link.link import CloudLink
 from cloud_link.link import World as LinkWorld
 from hub.app.caretaker import Caretaker
 from hub.app.founding import Opened
-from hub.app.hub import shop_of
 from hub.app.messaging import Messaging
 from hub.app.periodic import Periodic
+from hub.app.shopfacts import shop_of
 from hub.config import Settings
 from hub.mqtt.router import Router
 from hub.service.gate import Gate

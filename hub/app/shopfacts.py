@@ -1,0 +1,35 @@
+"""The facts about the shop, as the settings say them."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import hub
+from hub.config import Settings
+from hub.domain.basket import CashRounding
+from hub.domain.money import Rounding
+from hub.service.shop import Shop
+
+
+def shop_of(settings: Settings) -> Shop:
+    """The facts that handlers need."""
+    cash = settings.cash
+    return Shop(
+        store=settings.store.id,
+        name=settings.store.name,
+        hub_name=settings.store.hub_name,
+        currency=settings.store.currency,
+        zone=ZoneInfo(settings.store.timezone),
+        timezone=settings.store.timezone,
+        version=hub.__version__,
+        training=settings.store.training,
+        hold_ttl_ms=settings.stock.hold_ttl_s * 1000,
+        cash_rounding=CashRounding(
+            max(1, cash.rounding_step_minor), Rounding(cash.rounding.replace("-", "_"))
+        ),
+        sign_in_ttl_ms=settings.staff.sign_in_ttl_s * 1000,
+        pairing_ttl_ms=settings.pairing.code_ttl_s * 1000,
+        pairing_tries=settings.pairing.tries,
+        device_certificate_days=settings.pairing.device_cert_days,
+        print_receipts=settings.printing.receipts,
+    )
