@@ -62,8 +62,12 @@ class TakeFact(InternalCommand):
 
 @dataclass(frozen=True, slots=True)
 class KeepCertificate(InternalCommand):
-    """A certificate was issued to a device."""
+    """A certificate was issued to a device at pairing, for the key that ``key_hash`` names.
+
+    The value is False when the device has lost that key meanwhile: nobody may get the certificate.
+    """
 
     device_id: str
+    key_hash: str
     serial: str
     expires_at_ms: int

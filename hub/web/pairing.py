@@ -158,12 +158,7 @@ class PairingDesk:
             if mtls:
                 assert request.csr is not None
                 certificate = await self._issue(request.csr, paired.device_id)
-                await self._gate.internal(
-                    HUB,
-                    KeepCertificate(
-                        paired.device_id, f"{certificate.serial:x}", certificate.not_after_ms
-                    ),
-                )
+                await self._keep(paired.device_id, key_hash, certificate)
             if self._admit is not None:
                 await self._admit(paired.device_id, password)
         return self._reply(paired, host, certificate, password)
@@ -206,6 +201,19 @@ class PairingDesk:
             if paired is None:
                 raise _revoked()  # the new certificate goes nowhere: nobody was given it
         return self._reply(paired, host, made, None)
+
+    async def _keep(self, device_id: str, key_hash: str, made: DeviceCertificate) -> None:
+        """Errors: ``forbidden`` when the key was cut off while its certificate was made."""
+        serial = f"{made.serial:x}"
+        kept: bool = await self._gate.internal(
+            HUB, KeepCertificate(device_id, key_hash, serial, made.not_after_ms)
+        )
+        if not kept:
+            raise refuse(  # the certificate goes nowhere
+                Code.FORBIDDEN,
+                "This device was revoked or got another key while it paired: open pairing again "
+                "on the hub's status page.",
+            )
 
     async def _issue(self, csr: str, device_id: str) -> DeviceCertificate:
         return await asyncio.to_thread(

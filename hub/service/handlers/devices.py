@@ -139,9 +139,19 @@ def pair_device(unit: Unit, command: PairDevice) -> PairingOutcome:
     return PairingOutcome(None)
 
 
-def keep_certificate(unit: Unit, command: KeepCertificate) -> None:
-    """Note a certificate that was issued at pairing."""
+def keep_certificate(unit: Unit, command: KeepCertificate) -> bool:
+    """Note a certificate that was issued at pairing.
+
+    It was made after the transaction that spent the code: since then the device may have been
+    revoked, or its key cut off, which revoked all certificates there were but not this one.
+    """
+    device = devicerows.get(unit.tx, command.device_id)
+    if device is None or device.status != "paired" or device.auth != "mtls":
+        return False
+    if not _has_paired_with(device, command.key_hash):
+        return False
     devicerows.add_certificate(unit.tx, command.serial, command.device_id, command.expires_at_ms)
+    return True
 
 
 def renew_certificate(unit: Unit, command: RenewCertificate) -> Paired | None:
@@ -328,14 +338,17 @@ def _repeated(unit: Unit, device_id: str, command: PairDevice) -> Paired | None:
     device = devicerows.get(unit.tx, device_id)
     if device is None or device.status != "paired" or not command.key_hash:
         return None
-    if device.auth != command.auth:
-        return None
-    known = json.loads(device.meta).get("pairing_key", "")
-    if not hmac.compare_digest(str(known).encode(), command.key_hash.encode()):
+    if device.auth != command.auth or not _has_paired_with(device, command.key_hash):
         return None
     if command.password_hash is not None:
         devicerows.set_password(unit.tx, device_id, command.password_hash)
     return _paired(device)
+
+
+def _has_paired_with(device: DeviceRow, key_hash: str) -> bool:
+    """Whether its last pairing was with this key, and it was not seen since."""
+    known = json.loads(device.meta).get("pairing_key", "")
+    return hmac.compare_digest(str(known).encode(), key_hash.encode())
 
 
 def _paired(device: DeviceRow) -> Paired:

@@ -13,9 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hub.contract.admin import RevokeDevice
+from hub.contract.local import PairRequest
+from hub.security.authority import DeviceCertificate
 from hub.security.passwords import PasswordHash, password_fits
 from hub.security.renewal import proof_message
-from hub.service.internal import KeepCertificate, MarkMeta
+from hub.service.internal import MarkMeta
 from hub.service.notices import DeviceChanged, DeviceRevoked
 from hub.storage import devicerows
 from tests.hubparts import SHELL, HubParts, ShiftedClock, hub_parts, new_csr
@@ -226,6 +228,38 @@ async def till(hub: HubParts) -> Any:
         yield made
 
 
+@pytest.mark.parametrize("cut", ["revoked", "withdrawn", "paired-anew"])
+async def test_a_key_cut_off_while_its_certificate_is_made_gets_none(
+    hub: HubParts, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """The code is spent, the certificate is being signed in a thread: then somebody acts."""
+    made: list[int] = []
+    issue = hub.web.desk._issue
+
+    async def cut_meanwhile(csr: str, device_id: str) -> DeviceCertificate:
+        certificate = await issue(csr, device_id)
+        made.append(certificate.serial)
+        monkeypatch.setattr(hub.web.desk, "_issue", issue)
+        match cut:
+            case "revoked":
+                await hub.gate.run(SHELL, RevokeDevice(device_id=device_id, reason="stolen"))
+            case "withdrawn":
+                await hub.open_pairing(rekey_device_id=device_id, cut_off=True)
+            case _:
+                again = await hub.open_pairing(rekey_device_id=device_id)
+                await hub.web.desk.pair(PairRequest.model_validate(asked(again.code)), "")
+        return certificate
+
+    monkeypatch.setattr(hub.web.desk, "_issue", cut_meanwhile)
+    opened = await hub.open_pairing(kind="till")
+    async with hub.client() as http:
+        status, problem = await post(http, "/api/1/pair", asked(opened.code))
+    assert (status, problem["code"]) == (403, "forbidden")
+    assert "open pairing" in problem["detail"]
+    kept = await hub.gate.read(lambda rows: devicerows.certificate(rows, f"{made[0]:x}"))
+    assert kept is None
+
+
 async def test_a_certificate_is_renewed_by_proof_of_its_key(till: Till) -> None:
     status, reply = await post(till.http, "/api/1/renewals", await till.renewal())
     assert (status, reply["device_id"]) == (200, "till-01")
@@ -242,8 +276,8 @@ async def test_a_certificate_that_ended_months_ago_is_renewed(till: Till) -> Non
     old = till.hub.authority.issue_device(
         new_csr(till.key), "till-01", now_ms - 300 * DAY_MS, life_ms=30 * DAY_MS
     )
-    await till.hub.gate.internal(
-        SHELL, KeepCertificate("till-01", f"{old.serial:x}", old.not_after_ms)
+    await till.hub.write(
+        lambda tx: devicerows.add_certificate(tx, f"{old.serial:x}", "till-01", old.not_after_ms)
     )
     till.certificate = old.certificate_pem
     assert (await post(till.http, "/api/1/renewals", await till.renewal()))[0] == 200
