@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import lru_cache, partial
 from typing import Any
 
@@ -160,19 +160,7 @@ class Router:
             what = (where.service, where.operation)
             self.traffic.note(device, "request", what, text, (len(payload), sent), began_s)
             if log.isEnabledFor(logging.DEBUG):
-                log.debug(
-                    "%s/%s of %s is answered",
-                    *what,
-                    device,
-                    extra=events.REQUEST_ANSWERED(
-                        device=device,
-                        operation="/".join(what),
-                        correlation=properties.idk,
-                        outcome=outcome_of(text),
-                        seq=seq_of(text),
-                        took_ms=int((self.traffic.now_s() - began_s) * 1000),
-                    ),
-                )
+                _log_answer(where, properties.idk, text, self.traffic.now_s() - began_s)
 
         if device not in self.paired:
             if is_device_id(device):  # else there is no topic to answer on
@@ -184,11 +172,22 @@ class Router:
         if not self._has_room(device):
             reply_with(BUSY)
             return
+        request = self._request(where, payload, properties)
+        reply = self._gate.begin(request)
+        if isinstance(reply, str):
+            self.answered += 1
+            reply_with(reply)
+        else:
+            self._answer_later(request, reply, reply_with)
+
+    def _request(
+        self, where: RequestTopic, payload: bytes, properties: InboundProperties
+    ) -> Request:
         deadline_s = None
         if properties.expiry_s is not None:
             deadline_s = self._clock.monotonic_s() + properties.expiry_s
-        request = Request(
-            caller=self._caller(device),
+        return Request(
+            caller=self._caller(where.device),
             service=where.service,
             operation=where.operation,
             body=payload,
@@ -196,12 +195,10 @@ class Router:
             deadline_s=deadline_s,
             record=properties.record,
         )
-        reply = self._gate.begin(request)
-        if isinstance(reply, str):
-            self.answered += 1
-            reply_with(reply)
-            return
 
+    def _answer_later(
+        self, request: Request, reply: Awaitable[str], reply_with: Callable[[str], None]
+    ) -> None:
         def answer(done: asyncio.Future[str]) -> None:
             if done.cancelled():
                 return
@@ -211,7 +208,7 @@ class Router:
             reply_with(text)
 
         future = asyncio.ensure_future(reply)
-        self._keep(future, device)
+        self._keep(future, request.caller.id)
         future.add_done_callback(answer)
 
     def _reply(
@@ -332,6 +329,23 @@ class Router:
             await self._gate.internal(HUB, command)
         except (StorageError, Refusal) as error:
             log.warning("what %s told of itself is not written: %s", device, error)
+
+
+def _log_answer(where: RequestTopic, key: str | None, text: str, took_s: float) -> None:
+    log.debug(
+        "%s/%s of %s is answered",
+        where.service,
+        where.operation,
+        where.device,
+        extra=events.REQUEST_ANSWERED(
+            device=where.device,
+            operation=f"{where.service}/{where.operation}",
+            correlation=key,
+            outcome=outcome_of(text),
+            seq=seq_of(text),
+            took_ms=int(took_s * 1000),
+        ),
+    )
 
 
 def _body_correlation(payload: bytes) -> str | None:
