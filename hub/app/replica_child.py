@@ -35,6 +35,7 @@ from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.health.facts import Replica
 from hub.mqtt import deathwatch
+from hub.mqtt.childends import end_child
 from hub.mqtt.leftover import BrokerStuck, forget_broker, remember_broker, replace_leftover
 from hub.security.files import SECRET_MODE, write_atomic
 
@@ -167,7 +168,7 @@ class Replicator:
             self._process = None
             given_up = full.done() and full.exception() is None
             full.cancel()
-            await _end(process)
+            await end_child(process, "replicator", STOP_TIMEOUT_S, log)
             await asyncio.gather(full, ended, return_exceptions=True)
             await hearing
             forget_broker(pid_file)
@@ -268,21 +269,6 @@ async def _lines(stream: asyncio.StreamReader, heard: Callable[[str], None]) -> 
         for line in lines:
             if line.strip():
                 heard(line[:LINE_BYTES].decode(errors="replace").strip())
-
-
-async def _end(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        log.warning("the replicator did not end within %g s: killed", STOP_TIMEOUT_S)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 def _bytes_below(directory: Path) -> int:

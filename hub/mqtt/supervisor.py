@@ -20,12 +20,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from hub import events
 from hub.clock import Clock, Randomness
 from hub.mqtt import deathwatch
+from hub.mqtt.childends import end_child, kill_child
 from hub.mqtt.config import BrokerPlan, BrokerProgram, render
 from hub.mqtt.leftover import BrokerStuck, forget_broker, remember_broker, replace_leftover
 from hub.mqtt.logpipe import pump_log
@@ -138,7 +140,8 @@ class BrokerSupervisor:
         if self._process is not None and self._planned is None:
             self._planned = reason
             self._process.terminate()
-            asyncio.get_running_loop().call_later(_STOP_TIMEOUT_S, _kill, self._process)
+            kill = partial(kill_child, self._process, "broker", _STOP_TIMEOUT_S, _log)
+            asyncio.get_running_loop().call_later(_STOP_TIMEOUT_S, kill)
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -205,7 +208,7 @@ class BrokerSupervisor:
                 await asyncio.gather(doorman, return_exceptions=True)
             self._process = None
             silent = process.returncode is None
-            await _end(process)
+            await end_child(process, "broker", _STOP_TIMEOUT_S, _log)
             await logs  # its last words are in self._lines now
             forget_broker(plan.pid_file)
         if not ready and silent:
@@ -299,27 +302,6 @@ class BrokerSupervisor:
             self._on_status(self._status)
         except Exception:
             _log.exception("a callback of the broker's status failed")
-
-
-async def _end(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        _kill(process)
-        await process.wait()
-
-
-def _kill(process: Process) -> None:
-    """End a broker that did not end when it was asked to."""
-    if process.returncode is None:
-        _log.warning("the broker did not end within %g s: killed", _STOP_TIMEOUT_S)
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
 
 
 async def _until_answering(path: Path) -> None:
