@@ -16,18 +16,12 @@ from typing import Any
 from hub import events
 from hub.clock import Clock, Ids, uuid7_wall_ms
 from hub.contract.base import Command, Outgoing
-from hub.contract.problems import Code, Problem, Refusal, problem, refuse
+from hub.contract.problems import Code, Problem, Refusal, refuse
 from hub.contract.registry import OPERATIONS, Operation
-from hub.domain.errors import DomainError
-from hub.service.answers import (
-    TOO_BIG,
-    failure_json,
-    from_domain,
-    from_storage,
-    success_json,
-)
+from hub.service.answers import TOO_BIG, failure_json, success_json
 from hub.service.books import Books
 from hub.service.caller import Caller
+from hub.service.faults import failure_of, fault, refusal_of
 from hub.service.incoming import Asked, Read, command_hash, operation_of, read_command
 from hub.service.internal import InternalCommand
 from hub.service.ports import Budget, SlowReads, Writer
@@ -154,20 +148,13 @@ class Gate:
 
     def failure(self, request: Request, error: BaseException) -> str:
         """The reply to a request that came to nothing."""
-        match error:
-            case Refusal():
-                answer = error.problem
-            case DomainError():
-                answer = from_domain(error)
-            case StorageError():
-                self._forget_books(error)
-                answer = from_storage(error)
-            case OverflowError():
-                answer = TOO_BIG
-            case TimeoutError():
-                answer = _SLOW
-            case _:
-                answer = self._fault(request, error)
+        if isinstance(error, StorageError):
+            self._forget_books(error)
+        answer = failure_of(error)
+        if answer is None:
+            address = f"{request.service}/{request.operation}"
+            instance = f"urn:uuid:{self.ids.uuid7()}"
+            answer = fault(request.caller.key, address, request.key, error, instance)
         return failure_json(answer)
 
     async def run(self, caller: Caller, command: Command, key: str | None = None) -> Outgoing:
@@ -293,7 +280,9 @@ class Gate:
             return self._recorder.add(text, caller, key, body_hash, unit.emitted)
 
         def refused(tx: Tx, error: Exception) -> str:
-            answer = self._refusal_of(error)
+            answer = refusal_of(error)
+            if answer is None:
+                raise error
             if strange:
                 self._unit(tx, caller).note(STRANGE_RECORD, key)
             text = failure_json(answer)
@@ -329,17 +318,6 @@ class Gate:
             )
         return self._recorder.add_again(rows, known, caller, key, body_hash)
 
-    def _refusal_of(self, error: Exception) -> Problem:
-        match error:
-            case Refusal():
-                return error.problem
-            case DomainError():
-                return from_domain(error)
-            case OverflowError():
-                return TOO_BIG
-            case _:
-                raise error
-
     def _check_key_age(self, tx: Tx, key: str) -> None:
         """Of a key that isn't known: what was answered is answered so again, whatever is done to
         the clock meanwhile."""
@@ -370,42 +348,10 @@ class Gate:
             self.budget.budget_ms(),
         )
 
-    def _fault(self, request: Request, error: BaseException) -> Problem:
-        instance = f"urn:uuid:{self.ids.uuid7()}"
-        log.error(
-            "request %s/%s of %s failed, %s",
-            request.service,
-            request.operation,
-            request.caller.key,
-            instance,
-            exc_info=error,
-            extra=events.REQUEST_FAILED(
-                device=request.caller.key,
-                operation=f"{request.service}/{request.operation}",
-                correlation=request.key,
-                instance=instance,
-            ),
-        )
-        return problem(
-            Code.UNAVAILABLE,
-            "The hub failed on this request; nothing of it is stored. Its log names the cause.",
-            instance=instance,
-            retry_after_ms=2000,
-        )
-
-
-_SLOW = problem(Code.BUSY, "The hub is busy reading: repeat shortly.", retry_after_ms=500)
 
 _NOT_REMEMBERED = frozenset(
     {Code.SUPERSEDED, Code.EXPIRED, Code.IDEMPOTENCY_MISMATCH, Code.IDEMPOTENCY_EXPIRED}
 )
 """Refusals that say nothing about the request itself; under a key that is taken nothing is kept."""
-
-
-def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:
-    """Whether what is written down came of this very request.  What came back from the cloud has
-    no hash: its id alone tells."""
-    return not known_hash or known_hash == body_hash
-
 
 __all__ = ["Gate", "Handlers", "QueueFull", "ReadUnit", "Request", "command_hash"]

@@ -98,3 +98,9 @@ def command_hash(command: Command) -> bytes:
     kind = type(command)
     content = kind.__pydantic_serializer__.to_json(command, exclude_defaults=True)
     return sha256(f"{kind.service}/{kind.operation}\0".encode() + content).digest()
+
+
+def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:
+    """Whether what is written down came of this very request.  What came back from the cloud has
+    no hash: its id alone tells."""
+    return not known_hash or known_hash == body_hash

@@ -18,7 +18,8 @@ from hub.domain.staff import Asked, Permission
 from hub.domain.stock import return_movements
 from hub.domain.tax import refund_amount_minor, refund_tax_minor
 from hub.service import permits
-from hub.service.gate import Handler, same_request
+from hub.service.gate import Handler
+from hub.service.incoming import same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade

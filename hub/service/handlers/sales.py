@@ -34,9 +34,10 @@ from hub.domain.stock import (
     counter_sellable,
 )
 from hub.service import deviations, permits, pricing, receipts
-from hub.service.gate import Handler, same_request
+from hub.service.gate import Handler
 from hub.service.handlers import baskets
 from hub.service.handlers.voids import void_sale
+from hub.service.incoming import same_request
 from hub.service.items import Item, Priced, price
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, SaleMade

@@ -10,7 +10,7 @@ from hub.domain.dayparts import business_day
 from hub.domain.staff import Permission
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType, Place
 from hub.service import permits
-from hub.service.gate import same_request
+from hub.service.incoming import same_request
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
 from hub.service.unit import Unit

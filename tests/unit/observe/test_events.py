@@ -102,8 +102,6 @@ class Door:
         Gate.failure(cast(Any, self), request, ZeroDivisionError("a defect"))
         return self.reply
 
-    _fault = Gate._fault
-
     def ask(self, service: str, operation: str, body: Any, key: str) -> None:
         properties = SimpleNamespace(
             retain=False, correlation=b"c", expiry_s=None, idk=key, record=None
