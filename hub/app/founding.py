@@ -20,7 +20,7 @@ from hub import events
 from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.crashpoints import crashpoint
-from hub.security.files import SECRET_MODE, write_atomic
+from hub.security.files import SECRET_MODE, sync_directory, write_atomic
 from hub.storage import hubrow
 from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 BEING_RESTORED = ".being-restored-"
 MACHINE_ID = Path("/etc/machine-id")
+REPLICA_MEMORY = "replica.json"
+"""In the state directory: which of the replica's series these books write on this box."""
 
 
 class StateInUse(Exception):
@@ -125,6 +127,7 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
     known = hubrow.load(tx)
     salt, starts = _read_witness(state)
     if known is None:
+        _begin_new_series(state)
         salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         hubrow.found(tx, settings.store.id, settings.store.hub_name, machine_hash(salt), fork)
@@ -145,12 +148,22 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
             why,
             extra=events.BOX_FENCED(),
         )
+        _begin_new_series(state)
         salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", machine_hash(salt))
     hubrow.count_start(tx, max(starts, known.starts) + 1)
     return hubrow.get(tx)
+
+
+def _begin_new_series(state: Path) -> None:
+    """Other books must not go on in the replica's series of those that were here: theirs may be
+    all that is left of them.  Before the fence is written, so that a cut between does it again."""
+    memory = state / REPLICA_MEMORY
+    if memory.exists():
+        memory.unlink()
+        sync_directory(state)
 
 
 def machine_hash(salt: str) -> str:

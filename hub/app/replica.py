@@ -23,6 +23,8 @@ from hub.config.replica import Replica
 from hub.security.files import SECRET_MODE, write_atomic
 
 SERIES_MAX: Final = 100
+SERIES_AT_ONCE: Final = 10
+LOOKS_AT_ONCE: Final = 4
 SOCKET: Final = "sock"  # short: a unix socket's path has 107 bytes
 LOOK_TIMEOUT_S: Final = 60.0
 FETCH_TIMEOUT_S: Final = 3600.0
@@ -151,7 +153,7 @@ class Reader:
 
     async def look(self, series: int) -> Contents | None:
         """What a series holds; None: nothing.  Raises :class:`ReplicaRefused`."""
-        beside = str(self._directory / "never-written.db")
+        beside = str(self._directory / str(series) / "never-written.db")
         code, out, said = await self._run(
             series, ["restore", "-dry-run", "-json", "-o", beside], LOOK_TIMEOUT_S
         )
@@ -169,16 +171,45 @@ class Reader:
             ) from None
 
     async def look_at_all(self) -> list[Contents]:
-        """Every series there is, up to the first that is empty.  Raises :class:`ReplicaRefused`."""
+        """Every series there is, in their order; ten at a time, up to ten that are all empty.
+
+        Those of boxes that are gone may have been deleted: an empty one ends nothing.
+        Raises :class:`ReplicaRefused`.
+        """
         found: list[Contents] = []
-        for series in range(SERIES_MAX):
-            contents = await self.look(series)
-            if contents is None:
-                return found
-            found.append(contents)
-        raise ReplicaRefused(
-            f"there are {SERIES_MAX} series below {self._replica.url}: use a new replica.url"
-        )
+        for first in range(0, SERIES_MAX, SERIES_AT_ONCE):
+            some = await self._look_at(range(first, first + SERIES_AT_ONCE))
+            if not some:
+                break
+            found += some
+        return found
+
+    async def _look_at(self, numbers: Sequence[int]) -> list[Contents]:
+        turn = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def one(series: int) -> Contents | None:
+            async with turn:
+                return await self.look(series)
+
+        looks = [asyncio.create_task(one(series)) for series in numbers]
+        try:
+            found = await asyncio.gather(*looks)
+        finally:
+            for look in looks:
+                look.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
+        return [contents for contents in found if contents is not None]
+
+    async def next_series(self) -> int:
+        """A number above all that were used and are there still.  Raises
+        :class:`ReplicaRefused`."""
+        found = await self.look_at_all()
+        series = found[-1].series + 1 if found else 0
+        if series >= SERIES_MAX:
+            raise ReplicaRefused(
+                f"there are {SERIES_MAX} series below {self._replica.url}: use a new replica.url"
+            )
+        return series
 
     async def fetch(self, series: int, target: Path) -> None:
         """Write the newest state of a series to the new file ``target``.
@@ -192,8 +223,9 @@ class Reader:
     async def _run(
         self, series: int, arguments: Sequence[str], timeout_s: float
     ) -> tuple[int, str, str]:
+        private = self._directory / str(series)  # several are read at once
         config = await asyncio.to_thread(
-            write_config, self._replica, self._database, series, self._directory
+            write_config, self._replica, self._database, series, private
         )
         command, *options = arguments
         process = await asyncio.create_subprocess_exec(
@@ -202,7 +234,7 @@ class Reader:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment_of(self._replica, self._directory),
+            env=environment_of(self._replica, private),
         )
         try:
             async with asyncio.timeout(timeout_s):

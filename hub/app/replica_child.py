@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from hub.app.founding import REPLICA_MEMORY
 from hub.app.replica import (
     SHUTDOWN_SYNC_S,
     SOCKET,
@@ -53,8 +54,6 @@ BACKLOG_BYTES_MAX: Final = 512 << 20
 BACKLOG_EVERY_S: Final = 60.0
 PID_FILE: Final = "replica.pid"
 CONFIG_FILE: Final = "replica.json"
-MEMORY: Final = "replica.json"
-"""In the state directory: which series is this box's."""
 
 
 class Replicator:
@@ -198,13 +197,20 @@ class Replicator:
                 return
 
     async def _own_series(self) -> int:
-        """The one that this box writes: known from before, else the first that is empty."""
-        memory = self._settings.paths.state / MEMORY
+        """The one that these books on this box write: known from before, else a new one."""
+        memory = self._settings.paths.state / REPLICA_MEMORY
         own = {"machine": self._machine, "url": self._replica.url}
         known = await asyncio.to_thread(_remembered, memory)
         if known.items() >= own.items() and isinstance(known.get("series"), int):
             return int(known["series"])
-        series = len(await Reader(self._replica, self._directory).look_at_all())
+        looking = self._directory / "looking"
+        try:
+            series = await Reader(self._replica, looking).next_series()
+        finally:  # the server's key lies in it
+            await asyncio.to_thread(shutil.rmtree, looking, ignore_errors=True)
+        # What waits there is of other books, or for another place.
+        if await asyncio.to_thread(self._waiting.exists):
+            await asyncio.to_thread(shutil.rmtree, self._waiting)
         content = json.dumps(own | {"series": series}).encode()
         await asyncio.to_thread(write_atomic, memory, content, SECRET_MODE)
         return series

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,11 +15,15 @@ from typing import Any
 
 import pytest
 
+from hub.app.founding import open_state
+from hub.app.replica import Reader
 from hub.app.replica_child import Replicator
 from hub.clock import SystemClock, SystemRandomness
 from hub.config import Settings
+from hub.config.replica import Replica as Section
 from hub.health.facts import Replica
 from hub.storage import sqlite
+from tests.storage.crash_copies import settings_of
 from tests.support.replicas import in_replica, needs_litestream
 
 pytestmark = needs_litestream
@@ -167,6 +172,45 @@ async def test_each_box_writes_a_series_of_its_own_and_knows_it_again(beside: Be
         async with running(beside.replicator(machine)) as one:
             await beside.arrived(count, series)
             assert (await seen(one)).series == series
+
+
+@pytest.mark.may_block
+async def test_a_series_that_was_deleted_hides_none_and_is_not_used_again(beside: Beside) -> None:
+    for series in range(3):
+        count = beside.write()
+        async with running(beside.replicator(f"box {series}")):
+            await beside.arrived(count, series)
+    for gone in ("0", "1"):
+        shutil.rmtree(beside.target / gone)
+    reader = Reader(Section(url=f"file://{beside.target}"), beside.base / "look")
+    assert [one.series for one in await reader.look_at_all()] == [2]
+    assert await reader.next_series() == 3
+
+
+@pytest.mark.may_block
+async def test_older_books_put_in_place_leave_the_newer_ones_series_alone(beside: Beside) -> None:
+    state, clock, randomness = beside.base / "state", SystemClock(), SystemRandomness()
+
+    def start() -> str:
+        opened = open_state(settings_of(state), clock, randomness)
+        opened.conn.close()
+        return opened.hub.machine_hash
+
+    start()
+    older = (state / "hub.db").read_bytes()
+    machine = start()
+    newer = beside.write()
+    async with running(beside.replicator(machine)):
+        await beside.arrived(newer)
+    for left in state.glob("hub.db*"):
+        left.unlink()
+    (state / "hub.db").write_bytes(older)
+    machine = start()
+    count = beside.write()
+    async with running(beside.replicator(machine)) as one:
+        await beside.arrived(count, 1)
+        assert (await seen(one)).series == 1
+    await beside.arrived(newer, 0)
 
 
 async def test_a_missing_program_is_told_with_the_next_step(beside: Beside) -> None:
