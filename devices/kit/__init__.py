@@ -15,6 +15,7 @@ Pair once, then be a client::
 - ``submit``: for what must not be lost; on disk first, sent until answered, offered again to a hub
   that was restored from a backup.
 - ``fact``: something that happened here; reaches the hub sooner or later, in order.
+- ``tell_conditions``: what is the matter with what is attached here (no paper, drawer open).
 
 Messages are the models of ``hub.contract``.  Everything runs on one asyncio event loop; only
 writing the journal uses a thread, which ends with the client.
@@ -46,11 +47,14 @@ from devices.kit.errors import (
 from devices.kit.identity import Identity, IdentityStore
 from devices.kit.journal import JournalBounds
 from devices.kit.pairing import PairingLink, pair, renew
+from hub.contract.conditions import CONDITIONS, Condition
 from hub.contract.envelope import DeviceMeta
 
 __all__ = [
+    "CONDITIONS",
     "BadAnswer",
     "ClientBounds",
+    "Condition",
     "DeviceMeta",
     "HubClient",
     "HubUnreachable",

@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.kit import (
+    CONDITIONS,
     DeviceMeta,
     HubClient,
     IdentityStore,
     KitError,
+    LinkLost,
     PairingLink,
     Refused,
     Unanswered,
@@ -31,6 +35,7 @@ from hub.contract.base import Outgoing
 from hub.contract.registry import OPERATIONS, Door
 
 _FACTS_SHOWN = 1000
+_CONNECT_S = 30.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,6 +88,17 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--seconds", type=float, default=30.0)
     request.add_argument("--durable", action="store_true", help="journal it first")
     request.set_defaults(run=_request)
+
+    telling = commands.add_parser(
+        "conditions",
+        help="be connected and tell what is the matter with this device, until stopped",
+        description=f"What is the matter: none or several of {', '.join(CONDITIONS)}.",
+    )
+    _folder(telling)
+    telling.add_argument("keys", nargs="*", metavar="KEY", help="none: all is well")
+    telling.add_argument("--kind", default="service", help="what this device says that it is")
+    telling.add_argument("--seconds", type=float, help="leave after so long (default: Ctrl-C)")
+    telling.set_defaults(run=_conditions)
 
     journal = commands.add_parser("journal", help="what this device still owes its hub")
     _folder(journal)
@@ -171,6 +187,27 @@ async def _request(options: argparse.Namespace) -> int:
                 command, row.result, key=options.key, timeout_s=options.seconds
             )
     _print(result.model_dump(mode="json"))
+    return 0
+
+
+async def _conditions(options: argparse.Namespace) -> int:
+    """The hub forgets nothing, but shows conditions only of a device that is connected."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    meta = DeviceMeta(kind=options.kind, model="devices.kit")
+    async with HubClient(IdentityStore(options.state), meta) as hub:
+        hub.tell_conditions(options.keys)
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await hub.session.link()
+        except TimeoutError:
+            raise LinkLost(hub.session.last_error or "no connection yet") from None
+        _print({"device_id": hub.device_id, "conditions": options.keys})
+        sys.stdout.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(options.seconds):
+                await stop.wait()
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from devices.kit.pairing import renew
 from devices.kit.session import Connect, Session
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
 from hub.contract.base import Command, Outgoing
+from hub.contract.conditions import CONDITIONS, Condition
 from hub.contract.envelope import Broadcast, DeviceMeta, HubMode, HubState
 
 _log = logging.getLogger(__name__)
@@ -210,6 +211,16 @@ class HubClient:
         """
         refuse_cards(data)
         return await self._courier.fact(kind, data)
+
+    def tell_conditions(self, conditions: Iterable[Condition]) -> None:
+        """Tell what is the matter with what is attached to this device, all of it: an empty list
+        when all is well.  It is said at once and again with every connection; the page shows it.
+        Raises ValueError for a key that isn't one of ``hub.contract.conditions``.
+        """
+        told = tuple(conditions)
+        if strange := [one for one in told if one not in CONDITIONS]:
+            raise ValueError(f"no such condition: {', '.join(strange)}; {', '.join(CONDITIONS)}")
+        self.session.tell_conditions(tuple(one for one in CONDITIONS if one in told))
 
     def on_settled(self, listener: Callable[[Settled], None]) -> None:
         """Be told of every journalled request's final answer, also of those from before a

@@ -13,6 +13,7 @@ from devices.kit.errors import KitError, LinkLost
 from devices.kit.identity import Identity, IdentityStore
 from devices.kit.link import Connection, Greeting, Link, Message
 from hub.clock import Clock, Ids, Randomness
+from hub.contract.conditions import Condition
 from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState
 from hub.contract.topics import Topics
 
@@ -59,6 +60,7 @@ class Session:
         self._up = asyncio.Event()
         self._session = ""
         self._presence = DevicePresence.READY
+        self._conditions: tuple[Condition, ...] | None = None
         self._load()
         self.topics = Topics(self.identity.store)
         self.connections = 0
@@ -111,6 +113,12 @@ class Session:
         link = await self.link()
         self._presence = presence
         await link.publish(self._state_topic, self._state(presence), retain=True)
+
+    def tell_conditions(self, conditions: tuple[Condition, ...]) -> None:
+        """Tell what is the matter with what is attached, now and with every later connection."""
+        if conditions != self._conditions:
+            self._conditions = conditions
+            self.restate()
 
     def restate(self) -> None:
         """Say again what this device is and how it is: the hub has a new session and may not have
@@ -195,7 +203,13 @@ class Session:
         return self.topics.state(self.identity.device_id)
 
     def _state(self, presence: DevicePresence) -> bytes:
-        return DeviceState(state=presence, session=self._session).model_dump_json().encode()
+        speaking = presence in (DevicePresence.READY, DevicePresence.SLEEPING)
+        state = DeviceState(
+            state=presence,
+            session=self._session,
+            conditions=self._conditions if speaking else None,
+        )
+        return state.model_dump_json(exclude_none=True).encode()
 
     async def _leave(self) -> None:
         link, self._link = self._link, None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from devices.kit import DeviceMeta, HubClient, IdentityStore, KitError, Refused, Settled
+from devices.tills import twin
 from devices.tills.assortment import Assortment
 from devices.tills.customers import Board, Customers
 from devices.tills.till import Person, VirtualTill
@@ -61,16 +62,20 @@ class Floor:
                 asyncio.create_task(self._shift(number, till, stop))
                 for number, till in enumerate(self._tills)
             ]
+            twins = [
+                asyncio.create_task(twin.play(store.folder, till.hub.tell_conditions))
+                for store, till in zip(self._stores, self._tills, strict=True)
+            ]
             try:
-                await _first_of(stop, shifts)
+                await _first_of(stop, [*shifts, *twins])
                 stop.set()
                 _, late = await asyncio.wait(shifts, timeout=self._plan.grace_s)
                 if late:
                     self._tell("closing", unfinished=len(late))
             finally:
-                for shift in shifts:
-                    shift.cancel()
-                ends = await asyncio.gather(*shifts, return_exceptions=True)
+                for task in (*shifts, *twins):
+                    task.cancel()
+                ends = await asyncio.gather(*shifts, *twins, return_exceptions=True)
             for end in ends:
                 if isinstance(end, Exception):
                     raise end

@@ -93,6 +93,16 @@ class DeviceView(Outgoing):
     last_seen_at_ms: int | None = None
     certificate_expires_at_ms: int | None = None
     signed_in: str | None = None
+    conditions: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "What it says is the matter with what is attached to it (as in its state); empty while"
+            " it isn't connected, for then nobody knows."
+        ),
+    )
+    conditions_since_ms: dict[str, int] = Field(
+        default_factory=dict, description="Since when each of them holds."
+    )
 
 
 class Devices(Outgoing):

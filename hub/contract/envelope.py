@@ -14,6 +14,7 @@ from hub.contract.base import (
     Outgoing,
     UniqueId,
 )
+from hub.contract.conditions import Told
 from hub.contract.problems import Problem
 
 MAX_RECORD_CHARS = 49_152
@@ -89,10 +90,15 @@ class DevicePresence(StrEnum):
 
 class DeviceState(Incoming):
     """Retained on ``dev/{id}/state``; ``session`` keeps a late last will from an old connection
-    from marking a newer one lost."""
+    from marking a newer one lost.
+
+    ``conditions`` are the whole truth about what is attached, told anew with each change; a last
+    will has none.  What isn't told with ``ready`` or ``sleeping`` doesn't hold.
+    """
 
     state: DevicePresence
     session: str = Field(max_length=64)
+    conditions: Told | None = None
 
 
 class DeviceMeta(Incoming):

@@ -303,6 +303,18 @@ class DeviceState(Fact):
     kind: Word
     state: Literal["init", "ready", "sleeping", "disconnected", "lost"]
     since_ms: InstantMs
+    conditions: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z][a-z-]{1,38}[a-z]$")], ...] | None,
+        Field(
+            max_length=32,
+            description=(
+                "What it says is the matter with what is attached to it; told anew with each"
+                " change, absent while nobody knows. Known: printer-offline, printer-cover-open,"
+                " printer-paper-empty, printer-paper-near-end, drawer-open, scanner-offline,"
+                " scale-offline, display-offline, terminal-offline, battery-low."
+            ),
+        ),
+    ] = None
 
 
 class DeviceRevoked(Fact):

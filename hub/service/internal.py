@@ -31,11 +31,12 @@ class Housekeep(InternalCommand):
 
 @dataclass(frozen=True, slots=True)
 class MarkPresence(InternalCommand):
-    """A device's retained state changed."""
+    """A device's retained state changed; ``conditions`` None: it tells none."""
 
     device_id: str
     presence: str
     session: str
+    conditions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ OPEN_MAX = 1000
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
     """A device.  ``password_hash`` is the broker's salted form; ``meta`` is JSON: the pairing's
-    key hash until the device has told what it is."""
+    key hash until the device has told what it is; ``conditions`` is JSON: since when each holds."""
 
     device_id: str
     name: str
@@ -29,11 +29,13 @@ class DeviceRow:
     paired_at_ms: int
     last_seen_at_ms: int | None
     revoked_at_ms: int | None
+    conditions: str = "{}"
 
 
 _DEVICE = (
     "SELECT device_id, name, kind, auth, password_hash, status, number, presence,"
-    " presence_session, model, firmware, meta, paired_at_ms, last_seen_at_ms, revoked_at_ms"
+    " presence_session, model, firmware, meta, paired_at_ms, last_seen_at_ms, revoked_at_ms,"
+    " conditions"
     " FROM devices"
 )
 
@@ -62,7 +64,7 @@ class ListedRow:
 _LISTED = """
 SELECT d.device_id, d.name, d.kind, d.auth, NULL, d.status, d.number, d.presence,
        d.presence_session, d.model, d.firmware, '{}', d.paired_at_ms, d.last_seen_at_ms,
-       d.revoked_at_ms,
+       d.revoked_at_ms, d.conditions,
        (SELECT max(c.expires_at_ms) FROM certificates c
         WHERE c.device_id = d.device_id AND c.revoked_at_ms IS NULL),
        (SELECT s.name FROM sign_ins i
@@ -76,7 +78,7 @@ FROM devices d ORDER BY d.status <> 'paired', d.number LIMIT ?
 def listed(rows: Rows, budget_ms: int, limit: int = OPEN_MAX) -> list[ListedRow]:
     """All devices by number, revoked ones last; secrets are left out."""
     return [
-        ListedRow(DeviceRow(*row[:15]), row[15], row[16])
+        ListedRow(DeviceRow(*row[:16]), row[16], row[17])
         for row in rows.all(_LISTED, budget_ms, limit)
     ]
 
@@ -174,13 +176,15 @@ def revoke(tx: Tx, device_id: str, reason: str) -> None:
     )
 
 
-def set_presence(tx: Tx, device_id: str, presence: str, session: str) -> None:
-    """Write how a device's connection stands, and that it was heard of now."""
+def set_presence(tx: Tx, device_id: str, presence: str, session: str, conditions: str) -> None:
+    """Write how a device's connection stands and what it says is the matter (JSON: since when each
+    holds), and that it was heard of now."""
     tx.run(
-        "UPDATE devices SET presence = ?, presence_session = ?, last_seen_at_ms = ?"
-        " WHERE device_id = ?",
+        "UPDATE devices SET presence = ?, presence_session = ?, conditions = ?,"
+        " last_seen_at_ms = ? WHERE device_id = ?",
         presence,
         session,
+        conditions,
         tx.now_ms,
         device_id,
     )

@@ -29,6 +29,7 @@ Look at it meanwhile (the paths are printed at the start):
   store-hub --config STATE/config.toml sales list      the latest sales
   store-hub --config STATE/config.toml outbox status   what waits for the cloud
   kill -9 any of the processes below                   (the broker comes back by itself)
+  echo printer-paper-empty > STATE/tills/till-01/conditions    (rm it: a new roll is in)
   scripts/run --fresh                                  forget everything and begin anew
 """
 DEFAULT_STATE = Path(__file__).resolve().parents[2] / "var" / "shop"

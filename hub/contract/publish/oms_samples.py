@@ -156,8 +156,9 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
         {
             "device_id": samples.DEVICE,
             "kind": "till",
-            "state": "lost",
+            "state": "ready",
             "since_ms": samples.NOW_MS,
+            "conditions": ["printer-paper-empty"],
         },
     ),
     events.DEVICE_REVOKED: ("orders", {"device_id": samples.DEVICE, "reason": "stolen"}),

@@ -330,7 +330,11 @@ ENVELOPES: dict[str, Example] = {
         "time_ms": NOW_MS,
         "contract": [1, 1],
     },
-    "DeviceState": {"state": "ready", "session": "0199f3a0-1a2b-7c3d-8e4f-5a6b7c8d9e0f"},
+    "DeviceState": {
+        "state": "ready",
+        "session": "0199f3a0-1a2b-7c3d-8e4f-5a6b7c8d9e0f",
+        "conditions": ["printer-paper-empty"],
+    },
     "DeviceMeta": {
         "kind": "till",
         "model": "T-1000",

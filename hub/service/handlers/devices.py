@@ -24,6 +24,7 @@ from hub.contract.base import Command, Nothing
 from hub.contract.oms_events import DEVICE_REVOKED
 from hub.contract.problems import Code, refuse
 from hub.security.codes import code_fits
+from hub.service import conditions
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.internal import InternalCommand, KeepCertificate
@@ -227,6 +228,7 @@ def list_devices(unit: ReadUnit, _command: ListDevices) -> Devices:
 def view(row: ListedRow) -> DeviceView:
     """A device as people see it."""
     device = row.device
+    held = conditions.shown(device.presence, device.conditions)
     return DeviceView(
         device_id=device.device_id,
         name=device.name,
@@ -240,6 +242,8 @@ def view(row: ListedRow) -> DeviceView:
         last_seen_at_ms=device.last_seen_at_ms,
         certificate_expires_at_ms=row.certificate_expires_at_ms,
         signed_in=row.signed_in,
+        conditions=tuple(held),
+        conditions_since_ms=held,
     )
 
 

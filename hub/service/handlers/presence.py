@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.contract.base import Command
 from hub.contract.oms_events import DeviceState
+from hub.service import conditions
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand, MarkMeta, MarkPresence
 from hub.service.unit import Unit
@@ -43,10 +44,13 @@ def mark_presence(unit: Unit, command: MarkPresence) -> bool:
     )
     if late:
         return False
-    devicerows.set_presence(unit.tx, device.device_id, command.presence, command.session)
-    if (command.presence, command.session) == (device.presence, device.presence_session):
+    presence, session = command.presence, command.session
+    held = conditions.after(device.conditions, presence, command.conditions, unit.now_ms)
+    devicerows.set_presence(unit.tx, device.device_id, presence, session, held)
+    before = (device.presence, device.presence_session, device.conditions)
+    if before == (presence, session, held):
         return False
-    _tell_cloud(unit, device, command.presence, command.session)
+    _tell_cloud(unit, device, presence, session, held)
     return True
 
 
@@ -54,8 +58,9 @@ def mark_silent_lost(unit: Unit, command: MarkSilentLost) -> int:
     """See :class:`MarkSilentLost`."""
     silent = devicerows.silent_since(unit.tx, command.before_ms)
     for device in silent:
-        devicerows.set_presence(unit.tx, device.device_id, "lost", device.presence_session)
-        _tell_cloud(unit, device, "lost", device.presence_session)
+        session, held = device.presence_session, device.conditions
+        devicerows.set_presence(unit.tx, device.device_id, "lost", session, held)
+        _tell_cloud(unit, device, "lost", session, held)
     return len(silent)
 
 
@@ -73,7 +78,7 @@ def mark_meta(unit: Unit, command: MarkMeta) -> None:
     )
 
 
-def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str) -> None:
+def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str, held: str) -> None:
     if presence not in TOLD_STATES or hubrow.source_and_fence(unit.tx)[1] == "superseded":
         return
     data = DeviceState.model_validate(
@@ -83,12 +88,13 @@ def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str) -> N
             "state": presence,
             "since_ms": unit.now_ms,
         }
+        | ({"conditions": tuple(conditions.shown(presence, held))} if presence == "ready" else {})
     )
     unit.emit(
         "telemetry",
         STATE_EVENT,
         device.device_id,
-        data.model_dump(mode="json"),
+        data.model_dump(mode="json", exclude_none=True),
         device.device_id,
         presence,
         session,

@@ -11,6 +11,7 @@ from hub.contract.pages.devices import (
     DevicesQuery,
 )
 from hub.contract.problems import Code, refuse
+from hub.service import conditions
 from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers
 from hub.storage import basketrows
@@ -61,4 +62,6 @@ def one(unit: ReadUnit, query: DeviceQuery) -> DevicePage:
 
 
 def _view(row: DevicePageRow) -> DeviceOnPage:
-    return DeviceOnPage(**row._asdict())
+    held = conditions.shown(row.presence, row.conditions)
+    told = {"conditions": tuple(held), "conditions_since_ms": held}
+    return DeviceOnPage.model_validate(row._asdict() | told)

@@ -9,7 +9,8 @@ from hub.storage.rows import Row, Rows
 
 
 class DevicePageRow(NamedTuple):
-    """A device; ``key_withdrawn``: paired, but without a password or a certificate in force."""
+    """A device; ``key_withdrawn``: paired, but without a password or a certificate in force;
+    ``conditions`` is JSON: since when each holds."""
 
     device_id: str
     name: str
@@ -28,6 +29,7 @@ class DevicePageRow(NamedTuple):
     certificate_expires_at_ms: int | None
     signed_in: str | None
     key_withdrawn: bool
+    conditions: str
 
 
 _DEVICE = """
@@ -41,7 +43,8 @@ SELECT d.device_id, d.name, d.kind, d.auth, d.status, d.number, d.presence, d.mo
         WHERE i.device_id = d.device_id AND i.expires_budget_ms > :budget_ms),
        d.status = 'paired' AND d.password_hash IS NULL AND NOT EXISTS
         (SELECT 1 FROM certificates c
-         WHERE c.device_id = d.device_id AND c.revoked_at_ms IS NULL)
+         WHERE c.device_id = d.device_id AND c.revoked_at_ms IS NULL),
+       d.conditions
 FROM devices d
 """.replace(":budget_ms", "?1")
 
