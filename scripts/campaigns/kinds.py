@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SEEDS_MIN = 500
+STANDS_BACK = 6
+"""Niceness of what mostly waits for processes and disks: the seeds are bound by the processor."""
 MUTANTS_MIN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """``share``: of its lane's time, never less than ``least_s``, in which all that has to fire
-    can.  ``optional``: may be impossible on this machine, and says so in its note."""
+    can.  ``optional``: may be impossible on this machine, and says so in its note.
+    ``nice``: how far it stands back (as nice(1)) where processors are few."""
 
     name: str
     what: str
@@ -27,6 +30,7 @@ class Kind:
     share: float = 1.0
     least_s: float = 0.0
     optional: bool = False
+    nice: int = 0
 
 
 THINKING = (
@@ -55,6 +59,7 @@ TOUCHING = (
         ("--against", "thingsboard"),
         share=0.42,
         least_s=150.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "nth-io",
@@ -62,6 +67,7 @@ TOUCHING = (
         "tests.storage.nthio",
         share=0.10,
         least_s=60.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "openapi",
@@ -69,6 +75,7 @@ TOUCHING = (
         "tests.fuzz.openapi",
         share=0.10,
         least_s=60.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "parsers",
@@ -76,6 +83,7 @@ TOUCHING = (
         "tests.fuzz.parsers",
         share=0.12,
         least_s=40.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "slow-clients",
@@ -83,6 +91,7 @@ TOUCHING = (
         "tests.fuzz.slow_clients",
         share=0.05,
         least_s=130.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "doors",
@@ -90,6 +99,7 @@ TOUCHING = (
         "scripts.campaigns.doors",
         share=0.07,
         least_s=60.0,
+        nice=STANDS_BACK,
     ),
     Kind(
         "power-cut",
@@ -97,6 +107,7 @@ TOUCHING = (
         "tests.storage.powercut",
         share=0.14,
         least_s=40.0,
+        nice=STANDS_BACK,
     ),
 )
 """Needs real processes, sockets and disks.  The last one makes use of what the others leave."""

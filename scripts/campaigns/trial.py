@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -98,8 +99,8 @@ class Trial:
     async def _start(self) -> asyncio.subprocess.Process:
         watch = (sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid()))
         return await asyncio.create_subprocess_exec(
-            *watch, sys.executable, "-m", self.kind.module, "--seconds", f"{self.seconds:.0f}",
-            *self.kind.arguments,
+            *watch, *_standing_back(self.kind.nice), sys.executable, "-m", self.kind.module,
+            "--seconds", f"{self.seconds:.0f}", *self.kind.arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             limit=LINE_MAX_BYTES, start_new_session=True, env=os.environ | {"COLUMNS": "120"},
@@ -180,3 +181,8 @@ async def _drained(child: asyncio.subprocess.Process) -> None:
 def _signal(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(group, number)
+
+
+def _standing_back(nice: int) -> tuple[str, ...]:
+    program = shutil.which("nice")
+    return (program, "-n", str(nice)) if nice and program else ()

@@ -9,6 +9,14 @@ from typing import Any
 from hub.service.answers import without_record
 from tests.simulation.kernel import World
 
+SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
+DOCUMENTS = {
+    "stock/receive": "receipt_id",
+    "stock/adjust": "adjustment_id",
+    "stock/count": "count_id",
+}
+"""What each kind of document is called in its request."""
+
 
 @dataclass(slots=True)
 class Asked:
@@ -48,7 +56,7 @@ class History:
         asked = self.asked[(device, key)]
         text = without_record(text) or text  # which is told as long as its events are kept
         answer = json.loads(text)
-        final = answer["ok"] or not answer["problem"]["retryable"]
+        final = answer["ok"] or not _comes_again(answer["problem"])
         if not final:
             self._later(asked, answer["problem"])
             return
@@ -75,3 +83,8 @@ class History:
             self._world.violated(f"{asked.operation} had to wait for the cloud: {problem}")
         if problem.get("instance") and not self.disk_fails:
             self._world.violated(f"the hub failed on {asked.operation} {asked.body}: {problem}")
+
+
+def _comes_again(problem: dict[str, Any]) -> bool:
+    """``expired`` means that nothing was done: the same request may come anew, and be accepted."""
+    return bool(problem["retryable"]) or problem["code"] == "expired"

@@ -50,7 +50,7 @@ class Page:
                 self._shop.world.violated(f"the status page: {sentence}; it says {status.problems}")
 
     def _untrue(self, running: RunningHub, status: HubStatus) -> Iterator[str]:
-        rows = running.rows
+        rows = running.rows.quiet
         yield from _counts(rows, status)
         yield from _standing(rows, status)
         yield from self._cloud(running, status)

@@ -15,6 +15,7 @@ from tests.simulation.kernel import Endless, Machine, World
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.disk import HubDisk
+from tests.simulation.shop.forgotten import Forgotten
 from tests.simulation.shop.goods import PRICES
 from tests.simulation.shop.history import History
 from tests.simulation.shop.hub import HubConfig, HubMachine
@@ -93,6 +94,7 @@ class Scenario:
         ]
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
+        self.forgotten = Forgotten(self)
         self.checker = Checker(self)
         self.page = Page(self)
         self.shelf = Shelf(self)
@@ -257,7 +259,8 @@ class Scenario:
         self.supervisor.hold("hub")
         self.world.machine("hub").kill("to be restored")
         self.history.restored += 1
-        self.hub.restore(copy, quietly=quietly and self._cloud_knows_more(copy))
+        with self.forgotten.put_back("hub"):
+            self.hub.restore(copy, quietly=quietly and self._cloud_knows_more(copy))
         await asyncio.sleep(60)
         self.supervisor.release("hub")
         for pause_s in LOOK_AGAIN_S:
@@ -288,7 +291,8 @@ class Scenario:
         await asyncio.sleep(after_s)
         self.supervisor.hold("oms")
         self.world.machine("oms").kill("to be restored")
-        self.oms.restore(copy)
+        with self.forgotten.put_back("oms"):
+            self.oms.restore(copy)
         await asyncio.sleep(60)
         self.supervisor.release("oms")
 
