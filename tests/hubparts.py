@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,7 +155,6 @@ class HubParts:
     authority: Authority
     parts: FakeParts
     status: StatusSource
-    nonces: Nonces
     state: Path
     run: Path
     web: WebServer
@@ -215,21 +214,63 @@ async def hub_parts(
     """The parts, running; everything is closed afterwards."""
     clock = clock or SystemClock()
     randomness = randomness or SystemRandomness()
-    ids = SystemIds(clock, randomness)
     state, run = root / "state", root / "run"
-    state.mkdir(mode=0o700, exist_ok=True)
-    run.mkdir(mode=0o700, exist_ok=True)
-    database = state / "hub.db"
-    notices: list[object] = []
-    web: WebServer | None = None
+    for directory in (state, run):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    told = Told()
+    async with _gate(state / "hub.db", shop, clock, randomness, told) as (gate, writer):
+        authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
+        parts, measured = FakeParts(clock, state / "hub.db"), Pretended()
+        status = StatusSource(
+            gate, parts, started_at_ms=clock.wall_ms(), measured=lambda: measured.value
+        )
+        desk = ActionDesk(gate, actions)
+        web = _web(
+            gate,
+            clock,
+            config=WebConfig(bind="127.0.0.1", port=0, idle_s=idle_s, bounds=bounds or Bounds()),
+            authority=authority,
+            status=status,
+            randomness=randomness,
+            bridge=bridge,
+            actions=desk,
+            sources=sources,
+        )
+        admin = _admin(gate, run, web, status, desk, admin_bounds or BOUNDS)
+        told.listeners += [web.notify, *([on_notices] if on_notices is not None else [])]
+        async with _open(web, admin):
+            yield HubParts(
+                gate,
+                writer,
+                told.notices,
+                authority,
+                parts,
+                status,
+                state,
+                run,
+                web,
+                admin,
+                measured,
+            )
 
-    def told(found: Sequence[object]) -> None:
-        notices.extend(found)
-        if web is not None:
-            web.notify(found)
-        if on_notices is not None:
-            on_notices(found)
 
+@dataclass
+class Told:
+    """What committed requests left to be told, kept and passed on."""
+
+    notices: list[object] = field(default_factory=list)
+    listeners: list[Callable[[Sequence[object]], Any]] = field(default_factory=list)
+
+    def __call__(self, found: Sequence[object]) -> None:
+        self.notices.extend(found)
+        for listen in self.listeners:
+            listen(found)
+
+
+@asynccontextmanager
+async def _gate(
+    database: Path, shop: Shop, clock: Clock, randomness: Randomness, told: Told
+) -> AsyncIterator[tuple[Gate, WriterThread]]:
     conn = await asyncio.to_thread(open_database, database)
     writer = WriterThread(
         WriterCore(conn, Instants(clock)), on_notices=told, on_fatal=lambda error: None
@@ -247,69 +288,56 @@ async def hub_parts(
                 handlers=_handlers(),
                 clock=clock,
                 budget=Instants(clock),
-                ids=ids,
+                ids=SystemIds(clock, randomness),
                 recorder=Recorder(bytes(32), shop.store),
             )
-            authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
-            parts = FakeParts(clock, database)
-            measured = Pretended()
-            status = StatusSource(
-                gate,
-                parts,
-                started_at_ms=clock.wall_ms(),
-                measured=lambda: measured.value,
-            )
-            desk = ActionDesk(gate, actions)
-            nonces = Nonces(clock, randomness)
-            web = WebServer(
-                WebConfig(bind="127.0.0.1", port=0, idle_s=idle_s, bounds=bounds or Bounds()),
-                gate=gate,
-                authority=authority,
-                status=status,
-                sessions=Sessions(bytes(32), randomness),
-                nonces=nonces,
-                randomness=randomness,
-                host=lambda: "127.0.0.1",
-                mqtt_password_port=lambda: 8883,
-                mqtt_mtls_port=lambda: 8884,
-                bridge=bridge,
-                actions=desk,
-                sources=sources,
-            )
-            admin = AdminSocket(
-                run / SOCKET_NAME,
-                gate=gate,
-                status=status,
-                desk=web.desk,
-                technician=web.technician,
-                url=lambda: f"https://127.0.0.1:{web.port}/",
-                bounds=admin_bounds or BOUNDS,
-                actions=desk,
-                reads=web.reads,
-            )
-            await web.start()
-            await admin.start()
-            try:
-                yield HubParts(
-                    gate,
-                    writer,
-                    notices,
-                    authority,
-                    parts,
-                    status,
-                    nonces,
-                    state,
-                    run,
-                    web,
-                    admin,
-                    measured,
-                )
-            finally:
-                await admin.stop()
-                await web.stop()
+            yield gate, writer
     finally:
         await slow.close()
         await writer.stop()
+
+
+def _web(
+    gate: Gate, clock: Clock, *, config: WebConfig, randomness: Randomness, **more: Any
+) -> WebServer:
+    return WebServer(
+        config,
+        gate=gate,
+        sessions=Sessions(bytes(32), randomness),
+        nonces=Nonces(clock, randomness),
+        randomness=randomness,
+        host=lambda: "127.0.0.1",
+        mqtt_password_port=lambda: 8883,
+        mqtt_mtls_port=lambda: 8884,
+        **more,
+    )
+
+
+def _admin(
+    gate: Gate, run: Path, web: WebServer, status: StatusSource, desk: ActionDesk, bounds: Bounds
+) -> AdminSocket:
+    return AdminSocket(
+        run / SOCKET_NAME,
+        gate=gate,
+        status=status,
+        desk=web.desk,
+        technician=web.technician,
+        url=lambda: f"https://127.0.0.1:{web.port}/",
+        bounds=bounds,
+        actions=desk,
+        reads=web.reads,
+    )
+
+
+@asynccontextmanager
+async def _open(web: WebServer, admin: AdminSocket) -> AsyncIterator[None]:
+    await web.start()
+    await admin.start()
+    try:
+        yield
+    finally:
+        await admin.stop()
+        await web.stop()
 
 
 def _found(store: str) -> Any:
