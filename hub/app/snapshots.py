@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,12 +25,13 @@ from hub.app.backup import (
 )
 from hub.app.founding import StateInUse
 from hub.clock import Clock
-from hub.health.probes.backup import note
+from hub.health.probes.backup import ORDER, in_order, note, note_order
 from hub.storage import hubrow
 from hub.storage.copies import check_copy, copy_beside
 from hub.storage.readers import LoopReader
 
-NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+log = logging.getLogger(__name__)
+
 PARTIAL = ".partial"
 TRIES = 3
 
@@ -45,10 +46,11 @@ class Snapshot:
 
 def take_snapshot(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
     """Copy the state into a new directory below ``directory``, check the copy, and remove all but
-    the newest ``keep`` (at least 1) whole ones; the new one stays whatever the clock says.
+    the last ``keep`` (at least 1) whole ones, in the order they were made, whatever the clock says.
 
     Errors: :class:`~hub.app.backup.BackupRefused`, also while another copy is being made there,
-    :class:`~hub.storage.errors.DatabaseRefused`, ``OSError``; older copies are kept then.
+    :class:`~hub.storage.errors.DatabaseRefused`, ``OSError``: no copy was made then, and the older
+    ones are kept.  Old ones that can't be removed are logged: the copy is good.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(directory):
@@ -82,7 +84,9 @@ def _take(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
         except StateInUse:
             info = _copy_running(state, partial, clock)
         check_snapshot(partial)
-        _give_away(directory, partial, state)
+        note_order(directory, name)
+        for made in (partial, directory / ORDER):
+            _give_away(directory, made, state)
         os.sync()
         partial.rename(target)
     except BaseException:
@@ -90,17 +94,22 @@ def _take(state: Path, directory: Path, keep: int, clock: Clock) -> Snapshot:
         raise
     os.sync()
     note(state, info.made_at_ms, str(target))
-    others = [path for path in list_snapshots(directory) if path != target]
-    for old in others[: max(0, len(others) + 1 - keep)]:
-        shutil.rmtree(old)
+    _keep_last(directory, keep)
     return Snapshot(target, info)
 
 
+def _keep_last(directory: Path, keep: int) -> None:
+    """Remove the oldest; the new copy is made, whatever becomes of them."""
+    try:
+        for old in list_snapshots(directory)[:-keep]:
+            shutil.rmtree(old)
+    except OSError as error:
+        log.warning("the copy is made, but older ones could not be removed: %s", error)
+
+
 def list_snapshots(directory: Path) -> list[Path]:
-    """The copies in ``directory``, oldest first."""
-    if not directory.is_dir():
-        return []
-    return sorted(path for path in directory.iterdir() if NAME.fullmatch(path.name))
+    """The copies in ``directory`` in the order they were made, the newest last."""
+    return in_order(directory) if directory.is_dir() else []
 
 
 def check_snapshot(source: Path) -> BackupInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hub.app.backup import BackupRefused, restore_backup
 from hub.app.founding import StateLock, open_state
 from hub.app.snapshots import check_snapshot, list_snapshots, take_snapshot
 from hub.clock import SystemRandomness
+from hub.health.probes import backup
 from hub.storage.copies import copy_beside
 from hub.storage.errors import DatabaseRefused
 from hub.storage.hubrow import HubRow
@@ -74,7 +76,11 @@ def test_only_the_newest_are_kept_and_what_a_cut_left_is_removed(
     (copies / "mine").mkdir()
     made = [take_snapshot(state, copies, 2, _later(clock)).path for _ in range(4)]
     assert list_snapshots(copies) == made[2:]
-    assert sorted(path.name for path in copies.iterdir()) == [*(p.name for p in made[2:]), "mine"]
+    assert sorted(path.name for path in copies.iterdir()) == [
+        *(path.name for path in made[2:]),
+        "mine",
+        "order",
+    ]
 
 
 def test_a_copy_that_is_not_whole_takes_no_older_ones_place(
@@ -89,7 +95,8 @@ def test_a_copy_that_is_not_whole_takes_no_older_ones_place(
     monkeypatch.setattr(snapshots, "check_copy", damaged)
     with pytest.raises(BackupRefused):
         take_snapshot(state, copies, 1, _later(clock))
-    assert list(copies.iterdir()) == [first]
+    assert list_snapshots(copies) == [first]
+    assert not list(copies.glob("*.partial"))
 
 
 def test_a_damaged_page_is_found_even_if_the_manifest_agrees(
@@ -133,7 +140,7 @@ def test_a_copy_that_root_makes_belongs_to_the_hub(
 ) -> None:
     os.chown(state, 12345, 12345)
     made = take_snapshot(state, tmp_path / "copies", 1, clock).path
-    owners = {path.stat().st_uid for path in (made.parent, made, *made.rglob("*"))}
+    owners = {path.stat().st_uid for path in (made.parent, *made.parent.rglob("*"))}
     assert owners == {12345}
 
 
@@ -155,7 +162,52 @@ def test_a_copy_made_while_the_clock_is_far_back_is_kept(
     clock.jump_wall(-86_400)
     made = take_snapshot(state, copies, 2, clock).path
     assert check_snapshot(made).store
-    assert list_snapshots(copies) == [made, older[1]]
+    assert list_snapshots(copies) == [older[1], made]
+
+
+def test_copies_named_in_the_future_give_way_to_those_made_later(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    copies = tmp_path / "copies"
+    clock.jump_wall(400 * 86_400)
+    wrong = take_snapshot(state, copies, 2, _later(clock)).path
+    clock.jump_wall(-400 * 86_400)
+    made = [take_snapshot(state, copies, 2, _later(clock)).path for _ in range(2)]
+    assert list_snapshots(copies) == made
+    assert not wrong.exists()
+    state.rename(tmp_path / "store-hub")
+    copies.rename(tmp_path / "store-hub-backups")
+    assert backup.copies(tmp_path / "store-hub")[-1].name == made[-1].name
+
+
+def test_copies_of_which_no_order_is_known_come_first_by_their_names(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    copies = tmp_path / "copies"
+    older = [take_snapshot(state, copies, 9, _later(clock)).path for _ in range(2)]
+    future = copies / "20990101T000000.000Z"
+    older[0].rename(future)
+    (copies / "order").unlink()
+    made = take_snapshot(state, copies, 9, _later(clock)).path
+    assert list_snapshots(copies) == [older[1], future, made]
+
+
+def test_an_old_copy_that_cannot_be_removed_does_not_make_the_new_one_fail(
+    state: Path, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    older = take_snapshot(state, copies, 1, _later(clock)).path
+    real = shutil.rmtree
+
+    def stuck(path: Path, **more: bool) -> None:
+        if path == older:
+            raise PermissionError(13, "Permission denied", str(path))
+        real(path, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", stuck)
+    made = take_snapshot(state, copies, 1, _later(clock))
+    assert check_snapshot(made.path) == made.info
+    assert list_snapshots(copies) == [older, made.path]
 
 
 def test_two_at_once_do_not_take_each_others_files(

@@ -14,12 +14,16 @@ from typing import Final
 
 from hub.health.facts import Backup
 from hub.health.probes import files
-from hub.security.files import PUBLIC_MODE, write_atomic
+from hub.security.files import PUBLIC_MODE, SECRET_MODE, write_atomic
 
 log = logging.getLogger(__name__)
 
 NOTE: Final = "last-backup.json"
 NAME: Final = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+ORDER: Final = "order"
+"""Beside the copies: their names, a line each, in the order they were made.  A name is an instant
+of a clock that may have been wrong."""
+_ORDER_BYTES_MAX: Final = 1 << 20
 
 
 def note(state: Path, made_at_ms: int, place: str) -> None:
@@ -49,6 +53,25 @@ def copies(state: Path) -> list[Path]:
     base, at, instance = state.name.partition("@")
     place = state.with_name(f"{base}-backups{at}{instance}")
     try:
-        return sorted(path for path in place.iterdir() if NAME.fullmatch(path.name))
+        return in_order(place)
     except OSError:  # not silent: whoever frees space says what was removed
         return []
+
+
+def in_order(directory: Path) -> list[Path]:
+    """The copies in ``directory``, the one that was made last at the end; those of which nothing
+    was written down come first, by their names.  Errors: ``OSError``."""
+    try:
+        with (directory / ORDER).open(encoding="utf-8", errors="replace") as stream:
+            known = stream.read(_ORDER_BYTES_MAX).split()
+    except FileNotFoundError:
+        known = []
+    place = {name: number for number, name in enumerate(known)}
+    found = [path for path in directory.iterdir() if NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (place.get(path.name, -1), path.name))
+
+
+def note_order(directory: Path, made: str) -> None:
+    """``made`` is, or is about to be, the newest copy in ``directory``.  Errors: ``OSError``."""
+    names = [path.name for path in in_order(directory) if path.name != made]
+    write_atomic(directory / ORDER, "\n".join([*names, made, ""]).encode(), SECRET_MODE)
