@@ -95,6 +95,11 @@ def _add_asked(bench: Bench, asked: dict[int, _Asked]) -> None:
             explanation=f"request to answer, the 99th percentile: {what}",
         )
     )
+    _draw_asked(bench, asked)
+
+
+def _draw_asked(bench: Bench, asked: dict[int, _Asked]) -> None:
+    few = asked[FEW]
     each = median(few.core) / FEW
     x_title = "connected devices, one look-up a second each"
     bench.draw(
@@ -145,6 +150,10 @@ def _add_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
             "as soon as they are answered",
         )
     )
+    _draw_sold(bench, sold, sync_ms)
+
+
+def _draw_sold(bench: Bench, sold: dict[int, _Sold], sync_ms: float) -> None:
     x_title = "tills, selling as fast as they can"
     bench.draw(
         Series(

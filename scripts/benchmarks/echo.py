@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from hub.app.ports import free_port
-from hub.clock import SystemClock, SystemRandomness
+from hub.clock import Randomness, SystemClock, SystemRandomness
 from hub.contract.topics import RequestTopic, Topics
 from hub.mqtt.config import BrokerPlan, TlsFiles, find_broker
 from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document
@@ -30,43 +30,39 @@ from scripts.benchmarks.seeding import STORE
 from scripts.benchmarks.till import HOST
 
 _START_S = 20.0
+TOPICS = Topics(STORE)
 
 
-async def serve(state: Path, folder: Path) -> None:
-    """Echo until SIGTERM."""
-    clock, randomness, topics = SystemClock(), SystemRandomness(), Topics(STORE)
-    authority = Authority.open(state / "tls", store_name="Store", now_ms=clock.wall_ms())
-    tls = TlsFiles(
-        ca=authority.bundle_path,
-        certificate=authority.server_certificate_path,
-        key=authority.server_key_path,
-        crl=authority.crl_path,
-    )
-    port = free_port(HOST)
-    plan = BrokerPlan(
+def _plan(state: Path, folder: Path) -> BrokerPlan:
+    """A broker of its own with the hub's certificates."""
+    now_ms = SystemClock().wall_ms()
+    authority = Authority.open(state / "tls", store_name="Store", now_ms=now_ms)
+    return BrokerPlan(
         run_dir=folder / "run",
         state_dir=folder / "mqtt",
-        tls=tls,
+        tls=TlsFiles(
+            ca=authority.bundle_path,
+            certificate=authority.server_certificate_path,
+            key=authority.server_key_path,
+            crl=authority.crl_path,
+        ),
         password_port=None,
-        mtls_port=port,
+        mtls_port=free_port(HOST),
         bind=HOST,
     )
+
+
+def _accounts(state: Path, password_hash: str) -> str:
     with LoopReader(state / "hub.db") as rows:
         devices = [DeviceAccess(row.device_id, "mtls") for row in devicerows.paired(rows)]
-    password = randomness.token_bytes(24).hex()
-    hub = HubAccess(str(hash_password(password, randomness)))
-    broker = BrokerSupervisor(
-        plan,
-        find_broker(),
-        accounts=lambda: build_document(topics, hub, devices),
-        clock=clock,
-        randomness=randomness,
-    )
+    return build_document(TOPICS, HubAccess(password_hash), devices)
 
+
+def _echoing(plan: BrokerPlan, password: str, randomness: Randomness) -> HubSession:
     def on_message(topic: str, payload: bytes, properties: InboundProperties) -> None:
-        where = topics.parse(topic)
+        where = TOPICS.parse(topic)
         if isinstance(where, RequestTopic):
-            reply = topics.reply(where.device)
+            reply = TOPICS.reply(where.device)
             session.publish(reply, payload, correlation=properties.correlation)
 
     session = HubSession(
@@ -75,12 +71,29 @@ async def serve(state: Path, folder: Path) -> None:
             client_id=HUB_USERNAME,
             username=HUB_USERNAME,
             password=password,
-            will=LastWill(topics.hub_state, b"{}"),
-            subscriptions=(Subscription(topics.every_request, stored=False),),
+            will=LastWill(TOPICS.hub_state, b"{}"),
+            subscriptions=(Subscription(TOPICS.every_request, stored=False),),
         ),
         randomness,
         on_message,
     )
+    return session
+
+
+async def serve(state: Path, folder: Path) -> None:
+    """Echo until SIGTERM."""
+    randomness = SystemRandomness()
+    plan = _plan(state, folder)
+    password = randomness.token_bytes(24).hex()
+    accounts = _accounts(state, str(hash_password(password, randomness)))
+    broker = BrokerSupervisor(
+        plan,
+        find_broker(),
+        accounts=lambda: accounts,
+        clock=SystemClock(),
+        randomness=randomness,
+    )
+    session = _echoing(plan, password, randomness)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -90,7 +103,7 @@ async def serve(state: Path, folder: Path) -> None:
             await broker.wait_running()
             session.start()
             await session.wait_up()
-        print(json.dumps({"ready": True, "mqtt_mtls_port": port}), flush=True)
+        print(json.dumps({"ready": True, "mqtt_mtls_port": plan.mtls_port}), flush=True)
         await ended.wait()
     finally:
         await session.stop()

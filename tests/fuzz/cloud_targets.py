@@ -256,87 +256,94 @@ def _commands() -> list[dict[str, Any]]:
     ]
 
 
-def targets() -> tuple[Target, ...]:
-    """All of this room."""
+def _rows() -> tuple[bytes, ...]:
+    """A snapshot of each dataset."""
+    kinds = (
+        ("CatalogRow",),
+        ("PriceRow",),
+        ("TaxPolicyRow", "TaxRateRow"),
+        ("StaffRow", "RoleRow"),
+        ("PolicyRow",),
+    )
+    return tuple(
+        bytes((number,)) + b"\n".join(json.dumps(oms_samples.ROWS[row]).encode() for row in found)
+        for number, found in enumerate(kinds)
+    )
+
+
+def _page_of_changes(number: int, rows: bytes) -> bytes:
+    changed = [
+        {"op": op, "row": json.loads(row)}
+        for row in rows[1:].split(b"\n")
+        for op in ("upsert", "delete")
+    ]
+    page = {"changes": changed, "cursor": "d-2", "more": False, "oms_incarnation": LIFE}
+    return bytes((number,)) + b"\0\0\0" + json.dumps(page).encode()
+
+
+def _calls() -> tuple[bytes, ...]:
     names = [one.reply.__name__ for one in CALLS if one.reply is not None]
-    calls = tuple(
+    return tuple(
         bytes((index,)) + seed
         for index, one in enumerate(CALLS)
         for seed in _replies(one.reply.__name__ if one.reply else names[0])
     )
-    rows = tuple(
-        bytes((number,)) + b"\n".join(json.dumps(oms_samples.ROWS[row]).encode() for row in found)
-        for number, found in enumerate(
-            (
-                ("CatalogRow",),
-                ("PriceRow",),
-                ("TaxPolicyRow", "TaxRateRow"),
-                ("StaffRow", "RoleRow"),
-                ("PolicyRow",),
-            )
-        )
-    )
-    pages = tuple(
-        bytes((number,))
-        + b"\0\0\0"
-        + json.dumps(
-            {
-                "changes": [
-                    {"op": op, "row": json.loads(row)}
-                    for row in text[1:].split(b"\n")
-                    for op in ("upsert", "delete")
-                ],
-                "cursor": "d-2",
-                "more": False,
-                "oms_incarnation": LIFE,
-            }
-        ).encode()
-        for number, text in enumerate(rows)
-    )
-    page = {"commands": _commands(), "cursor": "c-2", "oms_incarnation": LIFE}
-    ours = {
-        "events": [
-            {**oms_samples.event_of(kind, number + 1), "source": SOURCE}
-            for number, kind in enumerate(oms_samples.EVENT_DATA)
-        ],
-        "cursor": "e-1",
-        "more": False,
-        "oms_incarnation": LIFE,
-    }
-    digests = tuple(
+
+
+def _digests() -> tuple[bytes, ...]:
+    return tuple(
         one + b"\n-----\n" + two
         for one in _replies("DigestReply")[:3]
         for two in _replies("DigestDetailReply")[:3]
     )
+
+
+def _our_own() -> dict[str, Any]:
+    """A page of the hub's own facts."""
+    found = [
+        {**oms_samples.event_of(kind, number + 1), "source": SOURCE}
+        for number, kind in enumerate(oms_samples.EVENT_DATA)
+    ]
+    return {"events": found, "cursor": "e-1", "more": False, "oms_incarnation": LIFE}
+
+
+_TOKENS: Final = (
+    b"sequence-gap",
+    b"superseded",
+    b"hello-required",
+    b"poison-event",
+    b"cursor-gone",
+    b"sequence-reused",
+    b"nonce-reused",
+    samples.SALE.encode(),
+    SOURCE.encode(),
+)
+
+
+def targets() -> tuple[Target, ...]:
+    """All of this room."""
+    rows = _rows()
+    pages = tuple(_page_of_changes(number, text) for number, text in enumerate(rows))
+    manifests = tuple(b"\0" + one for one in _replies("Manifest"))
+    page = {"commands": _commands(), "cursor": "c-2", "oms_incarnation": LIFE}
     state: dict[str, Any] = {"fresh": fresh, "fresh_every": 150}
-    refused = (OmsError,)
-    tokens = (
-        b"sequence-gap",
-        b"superseded",
-        b"hello-required",
-        b"poison-event",
-        b"cursor-gone",
-        b"sequence-reused",
-        b"nonce-reused",
-        samples.SALE.encode(),
-        SOURCE.encode(),
-    )
+    refused, tokens = (OmsError,), _TOKENS
     return (
-        Target("cloud-call", call, calls, refused, 4, weight=5, tokens=tokens),
+        Target("cloud-call", call, _calls(), refused, 4, weight=5, tokens=tokens),
         Target("cloud-hello", hello, _replies("HelloReply"), refused, 3, tokens=tokens, **state),
         Target("cloud-commands", commands, _replies("CommandsReply", page), (), 3, **state),
         Target("cloud-events", events, _replies("EventsReply"), (), 3, tokens=tokens, **state),
         Target("cloud-snapshot", snapshot, rows, (), 1, weight=3, **state),
         Target("cloud-changes", changes, pages, (), 4, weight=3, **state),
+        Target("cloud-manifest", manifest, manifests, (), 4, weight=2, **state),
+        Target("cloud-digest", digest, _digests(), (), 3, weight=2, **state),
         Target(
-            "cloud-manifest",
-            manifest,
-            tuple(b"\0" + one for one in _replies("Manifest")),
+            "cloud-recovery",
+            recovery,
+            _replies("EventsPage", _our_own()),
             (),
-            4,
-            weight=2,
+            3,
+            weight=3,
             **state,
         ),
-        Target("cloud-digest", digest, digests, (), 3, weight=2, **state),
-        Target("cloud-recovery", recovery, _replies("EventsPage", ours), (), 3, weight=3, **state),
     )

@@ -200,36 +200,9 @@ class Peer:
         await asyncio.to_thread(self.client.loop_stop)
 
 
-@contextlib.asynccontextmanager
-async def peer(
-    host: str,
-    port: int,
-    *,
-    username: str | None = None,
-    password: str | None = None,
-    client_id: str = "",
-    tls: ssl.SSLContext | None = None,
-    transport: Any = "tcp",
-    will: tuple[str, bytes] | None = None,
-    path: str = "/mqtt",
-) -> AsyncIterator[Peer]:
-    """Connected, or refused: ``await peer.connected`` says ``Success`` or why not."""
+def _listening(client: TidyClient) -> Peer:
+    """What the client's thread hears is handed to this loop."""
     loop = asyncio.get_running_loop()
-    client = TidyClient(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        protocol=mqtt.MQTTv5,
-        transport=transport,
-        reconnect_on_failure=False,
-    )
-    if username is not None:
-        client.username_pw_set(username, password)
-    if tls is not None:
-        client.tls_set_context(tls)
-    if transport == "websockets":
-        client.ws_set_options(path)
-    if will is not None:
-        client.will_set(will[0], will[1], 1, retain=False)
     it = Peer(
         client,
         asyncio.Queue(),
@@ -261,6 +234,39 @@ async def peer(
     client.on_message = lambda _c, _u, m: call(
         it.messages.put_nowait, Received(m.topic, bytes(m.payload), m.retain, m.properties)
     )
+    return it
+
+
+@contextlib.asynccontextmanager
+async def peer(
+    host: str,
+    port: int,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    client_id: str = "",
+    tls: ssl.SSLContext | None = None,
+    transport: Any = "tcp",
+    will: tuple[str, bytes] | None = None,
+    path: str = "/mqtt",
+) -> AsyncIterator[Peer]:
+    """Connected, or refused: ``await peer.connected`` says ``Success`` or why not."""
+    client = TidyClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=mqtt.MQTTv5,
+        transport=transport,
+        reconnect_on_failure=False,
+    )
+    if username is not None:
+        client.username_pw_set(username, password)
+    if tls is not None:
+        client.tls_set_context(tls)
+    if transport == "websockets":
+        client.ws_set_options(path)
+    if will is not None:
+        client.will_set(will[0], will[1], 1, retain=False)
+    it = _listening(client)
     client.connect_async(host, port, keepalive=30)
     client.loop_start()
     try:
