@@ -19,7 +19,7 @@ from cloud_link.pacing import Pacer, Sleep, cancelled
 from cloud_link.recovery import Recovery
 from cloud_link.session import Greeted, Greeter
 from cloud_link.transport import AiohttpTransport, TlsFiles, Transport
-from cloud_link.uplink import Uplink
+from cloud_link.uplink import Uplink, Watch
 from hub import events
 from hub.clock import Clock, Ids, Randomness
 from hub.config.models import Cloud
@@ -48,6 +48,8 @@ class World:
     sleep: Sleep = asyncio.sleep
     transport: Transport | None = None
     """None: the real one, made from the settings."""
+    watch: Watch | None = None
+    """Told how the sending of events went."""
 
 
 class CloudLink:
@@ -334,6 +336,7 @@ class CloudLink:
                 Limits(settings.batch_events, settings.batch_bytes),
                 settings.linger_ms / 1000,
                 sleep=world.sleep,
+                watch=world.watch,
             ),
             downlink=Downlink(
                 gate,

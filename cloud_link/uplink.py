@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from cloud_link.errors import (
     OmsError,
@@ -60,6 +60,16 @@ class Ready:
     body: Body
 
 
+class Watch(Protocol):
+    """Told how sending went; it must be quick."""
+
+    def now_s(self) -> float:
+        """The instant that a request begins at."""
+
+    def sent(self, batch: Sequence[Sent], began_s: float, failure: str = "") -> None:
+        """The cloud has these events, or (``failure``: the kind of error) they were not taken."""
+
+
 class Uplink:
     """One session's sender.  ``wake`` is called whenever events were written."""
 
@@ -72,8 +82,10 @@ class Uplink:
         linger_s: float,
         *,
         sleep: Sleep,
+        watch: Watch | None = None,
     ) -> None:
         self._gate = gate
+        self._watch = watch
         self._client = client
         self._pacer = pacer
         self._limits = limits
@@ -166,7 +178,7 @@ class Uplink:
             )
         self.requests += 1
         try:
-            reply = await self._pacer.call(lambda _: self._posted(body, batch))
+            reply = await self._pacer.call(lambda _: self._watched(body, batch))
         except OmsError as error:
             # Where a place is reused, the OMS's watermark is about another history.
             reused = isinstance(error, SequenceReused)
@@ -179,6 +191,19 @@ class Uplink:
         self._stuck = 0
         self._take(batch, reply.acked, reply.results)
         await self._unpark_taken(batch)
+
+    async def _watched(self, body: Body, batch: Outgoing) -> EventsReply:
+        if self._watch is None:
+            return await self._posted(body, batch)
+        began_s = self._watch.now_s()
+        try:
+            reply = await self._posted(body, batch)
+        except OmsError as error:
+            self._watch.sent(batch.sent, began_s, type(error).__name__)
+            raise
+        taken = [one for one in batch.sent if one.seq <= _mark(reply.acked, one.lane)]
+        self._watch.sent(taken, began_s)
+        return reply
 
     async def _posted(self, body: Body, batch: Outgoing) -> EventsReply:
         if len(body.content) > MAX_BATCH_BYTES and len(batch.sent) > 1:

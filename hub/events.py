@@ -311,6 +311,30 @@ METRICS_NOT_SERVED: Final = Kind(
     ("port",),
     "gone",
 )
+EXPORT_WAITS: Final = Kind(
+    "export-waits",
+    "1fa32544d66c688f33d637a723c4f0b3",
+    "warning",
+    "The log or the traces can't be sent to the collector now.",
+    ("signal",),
+    "errors",
+)
+EXPORT_FAILED: Final = Kind(
+    "export-failed",
+    "703fb76d28196690134c191c5faf8599",
+    "error",
+    "Sending the log or the traces failed for a reason of its own; it goes on.",
+    ("signal",),
+    "errors",
+)
+EXPORT_GOES_ON: Final = Kind(
+    "export-goes-on",
+    "c2ab695751d36f491c85b6b5ce8964c3",
+    "info",
+    "The log or the traces are sent to the collector again.",
+    ("signal",),
+    "",
+)
 METRICS_BLIND: Final = Kind(
     "metrics-blind",
     "7a1a8a5365d13820694dc11a3bcfef53",

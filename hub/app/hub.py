@@ -13,6 +13,7 @@ from cloud_link.link import CloudLink, World
 from hub.app.actions import make_actions
 from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.doors import Behind, Locks, make_socket, make_web
+from hub.app.exporting import Exports
 from hub.app.founding import StateLock, open_state
 from hub.app.measuring import LOOK_S, limits_of, make_prober
 from hub.app.messaging import Messaging
@@ -75,7 +76,7 @@ class Hub:
         self._listeners: list[Callable[[Sequence[object]], None]] = []
         self.failed: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self.started_at_ms = clock.wall_ms()
-        self.watching = Watching(Tally(clock), randomness)
+        self.watching = Watching(Tally(clock), Exports(settings, clock, randomness, recent))
         self._listeners.append(self.watching.tally.notify)
         self.advertiser: Advertiser | None = None
 
@@ -250,7 +251,7 @@ class Hub:
         self.cloud = CloudLink(
             self.settings.cloud,
             self.gate,
-            World(self._clock, self._ids, self._randomness),
+            World(self._clock, self._ids, self._randomness, watch=self.watching.tracer),
             machine_hash=self.opened.hub.machine_hash,
             on_trusted_time=self._on_trusted_time,
             on_change=self._on_cloud_change,

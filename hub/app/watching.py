@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-import hub
+from hub.app.exporting import Exports
 from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
-from hub.clock import Randomness
-from hub.config import Settings
 from hub.health.prober import Prober
 from hub.health.status import StatusSource
 from hub.logs import Recent
-from hub.observe.exporter import Exporter, poster
 from hub.observe.source import MetricsSource
-from hub.observe.spool import Spool
 from hub.observe.tally import Tally
+from hub.service.gate import Request
 from hub.web.metricsdoor import MetricsDoor
 
 RETRY_S = 30.0
@@ -25,15 +21,12 @@ RETRY_S = 30.0
 
 
 class Watching:
-    """What is counted, and the door it is read at.  ``connect`` once the parts are there."""
+    """What is counted and traced, and where it goes.  ``connect`` once the parts are there."""
 
-    def __init__(self, tally: Tally, randomness: Randomness) -> None:
+    def __init__(self, tally: Tally, exports: Exports) -> None:
         self.tally = tally
-        self._randomness = randomness
-        self._recent: Recent | None = None
-        self._exporter: Exporter | None = None
-        self._exporting: asyncio.Task[None] | None = None
-        self._close_post: Callable[[], Awaitable[None]] | None = None
+        self._exports = exports
+        self.tracer = exports.tracer
         self.door: MetricsDoor | None = None
         self._trying: Periodic | None = None
         self._source: MetricsSource | None = None
@@ -49,9 +42,13 @@ class Watching:
         started_at_ms: int,
         context: Callable[[], ssl.SSLContext],
     ) -> None:
-        """Begin to count requests."""
-        running.gate.watch = self.tally.of_gate
+        """Begin to count requests, and to trace them."""
+        running.gate.watch = self._of_gate
         running.messaging.router.traffic.watch = self.tally.of_device
+        tracer = self.tracer
+        if tracer is not None:
+            running.messaging.router.trace = tracer.answered
+            self.tally.on_commit = tracer.wrote
         self._source = MetricsSource(
             running.gate,
             status,
@@ -61,10 +58,15 @@ class Watching:
             measured=prober.latest,
             certificate_ends_at_ms=parts.server_certificate_expires_at_ms,
             log_counts=lambda: (recent.total, recent.lost),
-            export=lambda: None if self._exporter is None else self._exporter.figures(),
+            exports=self._exports.figures,
+            untraced=lambda: None if tracer is None else (tracer.bounded, tracer.forgotten),
         )
-        self._export_log(running.settings, recent)
         self.door = MetricsDoor(running.settings.metrics, self._source.text, context)
+
+    def _of_gate(self, request: Request, answer: str, span_s: float) -> None:
+        self.tally.of_gate(request, answer, span_s)
+        if self.tracer is not None:
+            self.tracer.of_gate(request, answer, span_s)
 
     async def text(self) -> bytes:
         """What a scrape would get now; nothing before the parts are there."""
@@ -72,8 +74,7 @@ class Watching:
 
     async def start(self) -> None:
         """Serve, or try again now and then: never fails."""
-        if self._exporter is not None:
-            self._exporting = asyncio.create_task(self._exporter.run(), name="otlp-log")
+        await self._exports.start()
         if self.door is None or self.door.is_off:
             return
         await self.door.keep()
@@ -86,37 +87,7 @@ class Watching:
             await self._trying.stop()
         if self.door is not None:
             await self.door.stop()
-        await self._stop_export()
-
-    def _export_log(self, settings: Settings, recent: Recent) -> None:
-        wanted = settings.log
-        if wanted.otlp_url is None:
-            return
-        token = wanted.otlp_token.get_secret_value() if wanted.otlp_token is not None else None
-        post, self._close_post = poster(wanted.otlp_url, token, wanted.otlp_ca_file)
-        self._exporter = Exporter(
-            Spool(settings.paths.state / "otlp", wanted.otlp_spool_mb << 20),
-            post,
-            self._randomness,
-            store=settings.store.id,
-            version=hub.__version__,
-        )
-        for _, one in reversed(recent.lines.newest()):  # what the start has told so far
-            self._exporter.take(one)
-        recent.tap = self._exporter.take
-        self._recent = recent
-
-    async def _stop_export(self) -> None:
-        if self._exporter is None:
-            return
-        if self._recent is not None:
-            self._recent.tap = None
-        if self._exporting is not None:
-            self._exporting.cancel()
-            await asyncio.gather(self._exporting, return_exceptions=True)
-        await self._exporter.flush()
-        if self._close_post is not None:
-            await self._close_post()
+        await self._exports.stop()
 
     async def reload_tls(self) -> None:
         """The hub's certificate was renewed."""

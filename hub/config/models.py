@@ -26,6 +26,7 @@ from hub.config.log import Log
 from hub.config.metrics import Metrics
 from hub.config.replica import Replica
 from hub.config.rules import need, refuse
+from hub.config.traces import Traces
 
 
 class Store(Section):
@@ -384,3 +385,4 @@ class Settings(Section):
     log: Log = Log()
     replica: Replica = Replica()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()

@@ -23,6 +23,7 @@ from hub.domain.errors import DomainError
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.session import MessageTooLarge, PublishRefused
 from hub.mqtt.traffic import TrafficLog
+from hub.observe.tracer import Stages
 from hub.service.answers import (
     failure_json,
     from_domain,
@@ -68,6 +69,8 @@ OTHER_CONTRACT = failure_json(
 )
 
 Publish = Callable[..., None]
+Trace = Callable[[Request, str, Stages], None]
+"""Told of every answered request; it must be quick."""
 
 
 class Router:
@@ -91,6 +94,7 @@ class Router:
         self.paired: frozenset[str] = frozenset()
         self.answered = 0
         self.traffic = TrafficLog(clock)
+        self.trace: Trace | None = None
 
     def on_message(self, topic: str, payload: bytes, properties: InboundProperties) -> None:
         """Take one message; never blocks."""
@@ -154,11 +158,14 @@ class Router:
         correlation = properties.correlation
         echoed = _body_correlation(payload) if correlation is None else None
         began_s = self.traffic.now_s()
+        stages = [began_s]
 
         def reply_with(text: str) -> None:
             sent = self._reply(device, text, correlation, echoed)
             what = (where.service, where.operation)
             self.traffic.note(device, "request", what, text, (len(payload), sent), began_s)
+            if self.trace is not None:
+                self.trace(request, text, Stages(*stages))
             if log.isEnabledFor(logging.DEBUG):
                 _log_answer(where, properties.idk, text, self.traffic.now_s() - began_s)
 
@@ -166,19 +173,21 @@ class Router:
             if is_device_id(device):  # else there is no topic to answer on
                 self._reply(device, UNKNOWN_DEVICE, correlation, echoed)
             return
+        request = self._request(where, payload, properties)
         if device in self._other_contract:
             reply_with(OTHER_CONTRACT)
             return
         if not self._has_room(device):
             reply_with(BUSY)
             return
-        request = self._request(where, payload, properties)
         reply = self._gate.begin(request)
+        if self.trace is not None:
+            stages.append(self.traffic.now_s())
         if isinstance(reply, str):
             self.answered += 1
             reply_with(reply)
         else:
-            self._answer_later(request, reply, reply_with)
+            self._answer_later(request, reply, reply_with, stages)
 
     def _request(
         self, where: RequestTopic, payload: bytes, properties: InboundProperties
@@ -197,11 +206,17 @@ class Router:
         )
 
     def _answer_later(
-        self, request: Request, reply: Awaitable[str], reply_with: Callable[[str], None]
+        self,
+        request: Request,
+        reply: Awaitable[str],
+        reply_with: Callable[[str], None],
+        stages: list[float],
     ) -> None:
         def answer(done: asyncio.Future[str]) -> None:
             if done.cancelled():
                 return
+            if self.trace is not None:
+                stages.append(self.traffic.now_s())
             error = done.exception()
             text = done.result() if error is None else self._gate.failure(request, error)
             self.answered += 1

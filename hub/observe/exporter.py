@@ -1,8 +1,9 @@
-"""Sends the log away by OTLP/HTTP: from memory to disk once a second, from disk when it can be.
+"""Sends the log, or what is traced, away by OTLP/HTTP: from memory to disk once a second, from disk
+when it can be.
 
 While nobody answers, everything waits on disk, up to the bound of the settings.  A kill loses what
-was logged in the last second; the journal has it.  What was sent when the hub was ended may be sent
-once more.
+came in the last second; of the log, the journal has it.  What was sent when the hub was ended may
+be sent once more.
 """
 
 from __future__ import annotations
@@ -15,22 +16,26 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
+from hub import events
 from hub.clock import Randomness
-from hub.logs import Entry
-from hub.observe.otlp import RETRYABLE, body, record
+from hub.observe.otlp import RETRYABLE, Signal
 from hub.observe.spool import Spool
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 FLUSH_S: Final = 1.0
 MEMORY_MAX: Final = 10_000
-"""Entries of as long as one answer takes; more are dropped and counted (``log.max_per_s`` bounds
-them before)."""
+"""As many as come while one answer is awaited; more are dropped and counted (``log.max_per_s`` and
+``traces.max_per_s`` bound them before)."""
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MAX_S: Final = 300.0
 ANSWER_S: Final = 20.0
+FAILURES_MAX: Final = 5
+"""So often the same file of the spool may fail for a reason nobody thought of; then it is dropped,
+counted, so that the others get their turn."""
 
 
 class Unanswered(Exception):
@@ -52,11 +57,12 @@ class Figures:
     spool_bytes: int = 0
 
 
-class Exporter:
+class Exporter(Generic[T]):
     """``take`` is called in any thread and never waits; ``run`` does the rest."""
 
     def __init__(
         self,
+        signal: Signal[T],
         spool: Spool,
         post: Post,
         randomness: Randomness,
@@ -65,6 +71,7 @@ class Exporter:
         version: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._signal = signal
         self._spool = spool
         self._post = post
         self._randomness = randomness
@@ -72,17 +79,18 @@ class Exporter:
         self._version = version
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._taken: deque[Entry] = deque()
+        self._taken: deque[T] = deque()
         self._dropped = 0
         self._sent = 0
         self._failing = False
         self._begun = False
+        self._strange: tuple[Path | None, int] = (None, 0)
 
-    def take(self, entry: Entry) -> None:
+    def take(self, one: T) -> None:
         """Keep it for sending."""
         with self._lock:
             if len(self._taken) < MEMORY_MAX:
-                self._taken.append(entry)
+                self._taken.append(one)
             else:
                 self._dropped += 1
 
@@ -91,7 +99,7 @@ class Exporter:
         return Figures(self._sent, self._dropped + self._spool.dropped, self._spool.bytes)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled, whatever happens."""
         failures, wait_s = 0, 0.0
         while True:
             await self.flush()
@@ -102,9 +110,12 @@ class Exporter:
                     failures = 0
                 except (Unanswered, OSError) as error:
                     failures += 1
-                    ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10))
-                    wait_s = self._randomness.uniform(ceiling_s / 2, ceiling_s)
+                    wait_s = self._pause_s(failures)
                     self._tell_worse(error)
+                except Exception as error:
+                    failures += 1
+                    wait_s = self._pause_s(failures)
+                    self._tell_strange(error)
             if not more:
                 await self._sleep(FLUSH_S)
                 wait_s -= FLUSH_S
@@ -120,12 +131,19 @@ class Exporter:
         except OSError as error:
             self._dropped += len(taken)
             self._tell_worse(error)
+        except Exception as error:
+            self._dropped += len(taken)
+            self._tell_strange(error)
 
-    def _keep(self, taken: tuple[Entry, ...]) -> None:
+    def _pause_s(self, failures: int) -> float:
+        ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10))
+        return self._randomness.uniform(ceiling_s / 2, ceiling_s)
+
+    def _keep(self, taken: tuple[T, ...]) -> None:
         if not self._begun:
             self._spool.begin()
             self._begun = True
-        self._spool.append([record(one) for one in taken])
+        self._spool.append([self._signal.record(one) for one in taken])
 
     async def _send_one(self) -> bool:
         """Whether there may be more.  Errors: :class:`Unanswered`, OSError."""
@@ -133,9 +151,13 @@ class Exporter:
         if found is None:
             return False
         path, records = found
-        status = 200
-        if records:
-            status = await self._post(body(records, store=self._store, version=self._version))
+        try:
+            status = await self._posted(records) if records else 200
+        except (Unanswered, OSError):
+            raise
+        except Exception:
+            await self._give_up(path, len(records))
+            raise
         if status in RETRYABLE:
             raise Unanswered(f"the collector answered {status}")
         await asyncio.to_thread(self._spool.done, path)
@@ -147,14 +169,45 @@ class Exporter:
             self._tell_worse(ValueError(f"the collector refuses it with {status}"))
         return True
 
+    async def _posted(self, records: list[dict[str, Any]]) -> int:
+        return await self._post(self._signal.body(records, self._store, self._version))
+
+    async def _give_up(self, path: Path, count: int) -> None:
+        """A file that fails again and again must not keep the others."""
+        times = self._strange[1] + 1 if self._strange[0] == path else 1
+        self._strange = (path, times)
+        if times >= FAILURES_MAX:
+            await asyncio.to_thread(self._spool.done, path)
+            self._dropped += count
+
     def _tell_worse(self, error: Exception) -> None:
         if not self._failing:
-            log.warning("the log isn't sent away: %s", error)
+            log.warning(
+                "%s isn't sent away: %s",
+                self._signal.title,
+                error,
+                extra=events.EXPORT_WAITS(signal=self._signal.key),
+            )
+        self._failing = True
+
+    def _tell_strange(self, error: Exception) -> None:
+        """A fault of the hub's own: it goes on, and once its trace is told."""
+        if not self._failing:
+            log.error(
+                "sending %s failed; it is tried again",
+                self._signal.title,
+                exc_info=error,
+                extra=events.EXPORT_FAILED(signal=self._signal.key),
+            )
         self._failing = True
 
     def _tell_better(self) -> None:
         if self._failing:
-            log.info("the log is sent away again")
+            log.info(
+                "%s is sent away again",
+                self._signal.title,
+                extra=events.EXPORT_GOES_ON(signal=self._signal.key),
+            )
         self._failing = False
 
 
@@ -176,7 +229,7 @@ def poster(
             try:
                 context = await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)
             except OSError as error:
-                raise Unanswered(f"log.otlp_ca_file can't be read: {error}") from None
+                raise Unanswered(f"otlp_ca_file can't be read: {error}") from None
             connector = aiohttp.TCPConnector(ssl=context, limit=1)
             session = aiohttp.ClientSession(timeout=timeout, connector=connector)
         try:

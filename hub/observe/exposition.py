@@ -54,7 +54,8 @@ class View:
     server_certificate_ends_at_ms: int | None = None
     log_problems: int = 0
     log_lost: int = 0
-    export: Figures | None = None
+    exports: Mapping[str, Figures] = field(default_factory=dict)
+    untraced: tuple[int, int] | None = None
 
 
 def text_of(tally: Tally, view: View) -> bytes:
@@ -136,17 +137,19 @@ def _counted(tally: Tally, view: View) -> dict[str, Series]:
         "writer_queue_depth": _one(view.queue_depth),
         "log_problems": _one(view.log_problems),
         "log_lost": _one(view.log_lost),
-        **_exported(view.export),
+        **_exported(view),
     }
 
 
-def _exported(export: Figures | None) -> dict[str, Series]:
-    if export is None:
-        return {}
+def _exported(view: View) -> dict[str, Series]:
+    exports = view.exports.items()
+    rate, events = view.untraced if view.untraced is not None else (0, 0)
+    untraced: Series = ((("rate",), float(rate)), (("events",), float(events)))
     return {
-        "otlp_sent": _one(export.sent),
-        "otlp_dropped": _one(export.dropped),
-        "otlp_spool_bytes": _one(export.spool_bytes),
+        "otlp_sent": tuple(((key,), float(one.sent)) for key, one in exports),
+        "otlp_dropped": tuple(((key,), float(one.dropped)) for key, one in exports),
+        "otlp_spool_bytes": tuple(((key,), float(one.spool_bytes)) for key, one in exports),
+        "traces_bounded": () if view.untraced is None else untraced,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from hub import events
@@ -24,8 +24,9 @@ STATUS_S: Final = 5.0
 
 
 class MetricsSource:
-    """``queue_depth``, ``measured``, ``log_counts`` (problems, lost lines) and
-    ``certificate_ends_at_ms`` only look, and cost nothing."""
+    """``queue_depth``, ``measured``, ``log_counts`` (problems, lost lines),
+    ``certificate_ends_at_ms``, ``exports`` and ``untraced`` (over the rate, forgotten) only look,
+    and cost nothing."""
 
     def __init__(
         self,
@@ -38,7 +39,8 @@ class MetricsSource:
         measured: Callable[[], Measured],
         certificate_ends_at_ms: Callable[[], int | None],
         log_counts: Callable[[], tuple[int, int]],
-        export: Callable[[], Figures | None] = lambda: None,
+        exports: Callable[[], Mapping[str, Figures]] = dict,
+        untraced: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         self._gate = gate
         self._status = status
@@ -48,7 +50,8 @@ class MetricsSource:
         self._measured = measured
         self._certificate_ends_at_ms = certificate_ends_at_ms
         self._log_counts = log_counts
-        self._export = export
+        self._exports = exports
+        self._untraced = untraced
         self._lock = asyncio.Lock()
         self._made: tuple[float, bytes] | None = None
         self._failing = False
@@ -91,5 +94,6 @@ class MetricsSource:
             server_certificate_ends_at_ms=self._certificate_ends_at_ms(),
             log_problems=problems,
             log_lost=lost,
-            export=self._export(),
+            exports=self._exports(),
+            untraced=self._untraced(),
         )

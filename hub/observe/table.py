@@ -160,13 +160,36 @@ METRICS: Final = (
     _of("gauge", "machine_memory_available_bytes", "Memory that the box has left."),
     _of("gauge", "machine_temperature_celsius", "How hot the box is, where it tells."),
     _of("counter", "log_problems", "Warnings and errors logged since the start."),
-    _of("counter", "otlp_sent", "Log messages that the collector took (log.otlp_url)."),
+    _of(
+        "counter",
+        "otlp_sent",
+        "What the collector took: log messages (log.otlp_url), spans (traces.otlp_url).",
+        ("signal",),
+        "2: logs, traces",
+    ),
     _of(
         "counter",
         "otlp_dropped",
-        "Log messages not sent: the spool was full, the disk refused, or the collector did.",
+        "Log messages and spans not sent: the spool was full, the disk refused, or the collector"
+        " did.",
+        ("signal",),
+        "2: logs, traces",
     ),
-    _of("gauge", "otlp_spool_bytes", "What waits on disk to be sent to the collector."),
+    _of(
+        "gauge",
+        "otlp_spool_bytes",
+        "What waits on disk to be sent to the collector.",
+        ("signal",),
+        "2: logs, traces",
+    ),
+    _of(
+        "counter",
+        "traces_bounded",
+        "Requests and sendings that are not traced though they were to be (rate: more than"
+        " traces.max_per_s), or without their event's arrival (events: too many wait).",
+        ("bound",),
+        "2: rate, events",
+    ),
     _of(
         "counter",
         "log_lost",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from hub.clock import Clock
@@ -65,6 +65,8 @@ class Tally:
         self.commits = Spans(COMMIT_BOUNDS_S)
         self.committed = 0
         self.sales_written = 0
+        self.on_commit: Callable[[float, float], None] | None = None
+        """Told when a transaction began and ended, in the writer's thread."""
 
     def answered(
         self, caller: str, kind: str, what: tuple[str, str], outcome: str, span_s: float
@@ -104,5 +106,8 @@ class Tally:
 
     def wrote(self, jobs: int, began_s: float) -> None:
         """A transaction that began then is on disk."""
-        self.commits.add(self._clock.monotonic_s() - began_s)
+        ended_s = self._clock.monotonic_s()
+        self.commits.add(ended_s - began_s)
         self.committed += jobs
+        if self.on_commit is not None:
+            self.on_commit(began_s, ended_s)

@@ -109,7 +109,7 @@ async def test_a_running_hub_sends_its_log_away(
         async with asyncio.timeout(UNTIL_S):
             while b"while it runs" not in b"".join(seen):
                 await asyncio.sleep(0.1)
-            while (await scrape(hub))["store_hub_otlp_sent_total"] != [({}, 2.0)]:
+            while (await scrape(hub))["store_hub_otlp_sent_total"] != [({"signal": "logs"}, 2.0)]:
                 await asyncio.sleep(0.2)
     assert b"before the start" in b"".join(seen)
     assert recent.tap is None

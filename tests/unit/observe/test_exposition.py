@@ -53,7 +53,8 @@ def view(clock: Clock) -> View:
         measured=FULL,
         oldest_at_ms={"sales": NOW_MS - 90_000},
         server_certificate_ends_at_ms=NOW_MS + 1000,
-        export=Figures(5, 1, 4096),
+        exports={"logs": Figures(5, 1, 4096), "traces": Figures(2, 0, 0)},
+        untraced=(3, 4),
     )
 
 

@@ -16,7 +16,7 @@ from aiohttp import web
 from hub import events
 from hub.logs import Entry
 from hub.observe.exporter import Exporter, Post, Unanswered, poster
-from hub.observe.otlp import body, record
+from hub.observe.otlp import LOGS, body, record
 from hub.observe.spool import LINES_MAX, Spool
 from tests.fakes import SeededRandomness
 
@@ -54,10 +54,9 @@ async def no_time(_: float) -> None:
     await asyncio.sleep(0)
 
 
-def exporter(folder: Path, post: Post, max_bytes: int = 1 << 20) -> Exporter:
-    return Exporter(
-        Spool(folder, max_bytes), post, SeededRandomness(), store="367", version="1", sleep=no_time
-    )
+def exporter(folder: Path, post: Post, max_bytes: int = 1 << 20) -> Exporter[Entry]:
+    spool = Spool(folder, max_bytes)
+    return Exporter(LOGS, spool, post, SeededRandomness(), store="367", version="1", sleep=no_time)
 
 
 async def until(done: Callable[[], bool], run: Callable[[], Awaitable[None]]) -> None:
@@ -83,7 +82,7 @@ def test_a_record_is_as_the_protocol_has_it() -> None:
     assert attributes["device"] == {"stringValue": "till-1"}
     assert attributes["message_id"] == {"stringValue": events.REQUEST_FAILED.message_id}
     assert record(entry(1, count=3))["attributes"][-1]["value"] == {"intValue": "3"}
-    sent = json.loads(body([made], store="367", version="1"))
+    sent = json.loads(body([made], "367", "1"))
     assert {"key": "store", "value": {"stringValue": "367"}} in sent["resourceLogs"][0]["resource"][
         "attributes"
     ]
@@ -166,6 +165,55 @@ async def test_a_disk_that_refuses_stops_nothing(tmp_path: Path) -> None:
     await until(lambda: made.figures().dropped == 1, made.run)
 
 
+async def test_a_fault_nobody_thought_of_is_told_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A collector behind a proxy that breaks the client's own library, say."""
+    collector = Collector()
+    failing = 3
+
+    async def post(content: bytes) -> int:
+        nonlocal failing
+        if failing:
+            failing -= 1
+            raise LookupError("nobody thought of this")
+        return await collector(content)
+
+    made = exporter(tmp_path, post)
+    made.take(entry(1))
+    with caplog.at_level(logging.INFO):
+        await until(lambda: collector.taken == ["message 1"], made.run)
+    assert made.figures().dropped == 0
+    told = [(one.levelname, one.exc_info is not None) for one in caplog.records]
+    assert told == [("ERROR", True), ("INFO", False)]
+
+
+async def test_what_always_fails_is_dropped_in_the_end_and_counted(tmp_path: Path) -> None:
+    collector = Collector()
+
+    async def post(content: bytes) -> int:
+        if b"message 1" in content:
+            raise LookupError("nobody thought of this")
+        return await collector(content)
+
+    made = exporter(tmp_path, post)
+    made.take(entry(1))
+    await until(lambda: made.figures().dropped == 1, made.run)
+    made.take(entry(2))
+    await until(lambda: collector.taken == ["message 2"], made.run)
+    assert made.figures().dropped == 1
+
+
+async def test_an_entry_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    collector = Collector()
+    made = exporter(tmp_path, collector)
+    made.take(None)  # type: ignore[arg-type]
+    await made.flush()
+    assert made.figures().dropped == 1
+    made.take(entry(2))
+    await until(lambda: collector.taken == ["message 2"], made.run)
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[tuple[str, list[Any]]]:
     seen: list[Any] = []
@@ -187,7 +235,7 @@ async def server() -> AsyncIterator[tuple[str, list[Any]]]:
 async def test_it_is_posted_as_json_with_the_token(server: tuple[str, list[Any]]) -> None:
     url, seen = server
     post, close = poster(url, "a-token", None)
-    assert await post(body([record(entry(1))], store="367", version="1")) == 200
+    assert await post(body([record(entry(1))], "367", "1")) == 200
     await close()
     ((headers, content),) = seen
     assert headers["Authorization"] == "Bearer a-token"

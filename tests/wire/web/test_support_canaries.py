@@ -134,6 +134,7 @@ def settings_of(tmp_path: Path) -> tuple[Loaded, list[str]]:
     rows["broker"] = ['username = "someone"']
     rows["cloud"] = ['url = "https://user:Canary.url@oms.example.com/x"']
     rows["log"] = ['otlp_url = "https://otlp.example.com/v1/logs"']
+    rows["traces"] = ['otlp_url = "https://otlp.example.com/v1/traces"']
     secrets = ["Canary.url"]
     for setting in all_settings().values():
         if setting.secret and setting.key != "cloud.client_secret":  # the token's other way

@@ -1,0 +1,120 @@
+"""What is sent to an OpenTelemetry collector: the log, and traces, each with a spool of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import hub
+from hub.clock import Clock, Randomness
+from hub.config import Settings
+from hub.config.log import Log
+from hub.config.traces import Traces
+from hub.logs import Recent
+from hub.observe.exporter import Exporter, Figures, poster
+from hub.observe.otlp import LOGS, TRACES, Signal
+from hub.observe.spool import Spool
+from hub.observe.tracer import Policy, Tracer
+
+log = logging.getLogger(__name__)
+
+AWAITED: Final = "awaited.json"
+"""Traced requests whose event the cloud didn't have when the hub was ended."""
+
+
+class Exports:
+    """Made at the start; ``start`` once the state directory is there.  ``tracer`` is None when
+    nothing is traced."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, randomness: Randomness, recent: Recent
+    ) -> None:
+        self._settings = settings
+        self._randomness = randomness
+        self._recent = recent
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+        self._exporters: dict[str, Exporter[Any]] = {}
+        self._running: list[asyncio.Task[None]] = []
+        self._traces = settings.paths.state / "otlp-traces"
+        self.tracer: Tracer | None = None
+        if settings.log.otlp_url is not None:
+            self._make(LOGS, settings.log, settings.log.otlp_url, settings.paths.state / "otlp")
+        wanted = settings.traces
+        if wanted.otlp_url is not None:
+            made = self._make(TRACES, wanted, wanted.otlp_url, self._traces)
+            policy = Policy(wanted.sample_per_mille / 1000, wanted.slow_ms / 1000, wanted.max_per_s)
+            cloud = settings.cloud.url is not None
+            self.tracer = Tracer(clock, randomness, policy, made.take, cloud=cloud)
+
+    def _make(
+        self, signal: Signal[Any], wanted: Log | Traces, url: str, folder: Path
+    ) -> Exporter[Any]:
+        token = wanted.otlp_token.get_secret_value() if wanted.otlp_token is not None else None
+        post, close = poster(url, token, wanted.otlp_ca_file)
+        self._closing.append(close)
+        made = self._exporters[signal.key] = Exporter(
+            signal,
+            Spool(folder, wanted.otlp_spool_mb << 20),
+            post,
+            self._randomness,
+            store=self._settings.store.id,
+            version=hub.__version__,
+        )
+        return made
+
+    def figures(self) -> Mapping[str, Figures]:
+        """How it goes, by signal; costs nothing."""
+        return {key: one.figures() for key, one in self._exporters.items()}
+
+    async def start(self) -> None:
+        """Begin to send; never fails."""
+        logs = self._exporters.get(LOGS.key)
+        if logs is not None:
+            for _, one in reversed(self._recent.lines.newest()):  # what the start has told so far
+                logs.take(one)
+            self._recent.tap = logs.take
+        if self.tracer is not None:
+            self.tracer.recall(await asyncio.to_thread(self._read_awaited))
+        for key, exporter in self._exporters.items():
+            self._running.append(asyncio.create_task(exporter.run(), name=f"otlp-{key}"))
+
+    async def stop(self) -> None:
+        """Send no more; what is there is on disk afterwards."""
+        if LOGS.key in self._exporters:
+            self._recent.tap = None
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running.clear()
+        for exporter in self._exporters.values():
+            await exporter.flush()
+        if self.tracer is not None:
+            await asyncio.to_thread(self._keep_awaited, self.tracer.awaited())
+        for close in self._closing:
+            await close()
+
+    def _read_awaited(self) -> object:
+        """Once only: a kill afterwards leaves none rather than old ones."""
+        path = self._traces / AWAITED
+        try:
+            text = path.read_text()
+            path.unlink()
+            return json.loads(text)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            log.warning("traces of requests before the start aren't gone on with: %s", error)
+            return None
+
+    def _keep_awaited(self, awaited: list[list[str | int]]) -> None:
+        if not awaited:
+            return
+        try:
+            self._traces.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._traces / AWAITED).write_text(json.dumps(awaited))
+        except OSError as error:
+            log.warning("traces of requests whose event waits won't be gone on with: %s", error)
