@@ -134,6 +134,8 @@ def remove_old(state: Path, now_ms: int) -> tuple[int, int, int]:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+        except FileNotFoundError:
+            continue  # somebody else was quicker
         except OSError:
             kept += 1
         else:
@@ -151,11 +153,22 @@ def old_copies(state: Path, now_ms: int) -> list[Path]:
         *real.glob("hub.db.before-schema-*"),
         *real.parent.glob(f"{real.name}.before-restore-*"),
     ]
-    aged = [path for path in sorted(kept) if path.stat().st_mtime < before_s]
-    cut_short = [path for path in being_restored(state) if path.stat().st_mtime < before_s]
-    return [*aged, *cut_short, *backup.copies(state)[:-BACKUPS_KEPT]]
+    found = [*sorted(kept), *being_restored(state)]
+    aged = [path for path in found if _made_before(path, before_s)]
+    return [*aged, *backup.copies(state)[:-BACKUPS_KEPT]]
+
+
+def _made_before(path: Path, before_s: float) -> bool:
+    try:
+        return path.stat().st_mtime < before_s
+    except OSError:  # not silent: it is gone, or kept where it may not be seen
+        return False
 
 
 def _length(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(one.stat().st_size for one in files if one.is_file())
+    """Bytes of a file or a folder; of what goes meanwhile, none."""
+    try:
+        files = list(path.rglob("*")) if path.is_dir() else [path]
+        return sum(one.stat().st_size for one in files if one.is_file())
+    except OSError:  # not silent: only the figure is too small
+        return 0

@@ -16,6 +16,7 @@ from hub.app.ports import choose_ports
 from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.contract.local import BrokerStatus
+from hub.contract.problems import Code, refuse
 from hub.contract.topics import Topics
 from hub.mqtt.announcer import Announcer
 from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
@@ -103,6 +104,7 @@ class Messaging:
         self._watch = Periodic("mqtt-watch", watch_s, self._look_after)
         self._chores: dict[asyncio.Task[None], None] = {}  # in order, unlike a set
         self._one_account = asyncio.Lock()
+        self.stopping = False
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -124,6 +126,7 @@ class Messaging:
 
     async def stop(self) -> None:
         """Say goodbye and end, what is under way first."""
+        self.stopping = True
         await self._watch.stop()
         await self.router.stop()
         await self.announcer.stop()
@@ -181,12 +184,14 @@ class Messaging:
         self.broker.reload_certificates()
 
     async def restart_broker(self, why: str) -> None:
-        """Start our broker again, also one that waits for its next try."""
+        """Start our broker again, also one that waits for its next try; not while the hub stops."""
         assert self.broker is not None
-        if self.broker.status.state is BrokerState.RUNNING:
+        if self.broker.status.state is BrokerState.RUNNING and not self.stopping:
             self.broker.restart(why)
             return
         await self.broker.stop()
+        if self.stopping:
+            raise refuse(Code.UNAVAILABLE, "The hub is stopping, and its broker with it.")
         self.broker.start()
 
     def status(self) -> BrokerStatus:
@@ -368,8 +373,7 @@ class Messaging:
         self.broker.restart(why)
 
     def _refresh_paired(self) -> None:
-        rows = devicerows.paired(self._gate.rows)
-        self.router.paired = frozenset(row.device_id for row in rows)
+        self.router.paired = frozenset(one.device_id for one in devicerows.paired(self._gate.rows))
 
     def _chore(self, work: Any) -> None:
         async def run() -> None:
