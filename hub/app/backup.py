@@ -23,6 +23,7 @@ from hub.storage import hubrow
 from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
+from hub.storage.sqlite import Connection
 
 MANIFEST = "backup.json"
 FORMAT = 1
@@ -56,6 +57,7 @@ def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
     if target.exists() and any(target.iterdir()):
         raise BackupRefused(f"{target} is not empty: give a new directory")
     lock = StateLock(state)
+    whole = False
     try:
         conn = open_database(database)
         try:
@@ -65,9 +67,13 @@ def make_backup(state: Path, target: Path, clock: Clock) -> BackupInfo:
                 conn.execute("VACUUM INTO ?", (str(target / "hub.db"),))
         finally:
             conn.close()
-        return complete(state, target, hub, clock)
+        info = complete(state, target, hub, clock)
+        whole = True
+        return info
     finally:
         lock.release()
+        if not whole:
+            shutil.rmtree(target, ignore_errors=True)  # keys lie in it
 
 
 def complete(state: Path, target: Path, hub: HubRow, clock: Clock) -> BackupInfo:
@@ -105,11 +111,12 @@ def restore_backup(
     """Put a copy in the place of ``state``; the state that was there is kept beside it.
 
     The value: what was restored, and where the former state went (None if there was none).
+    Whatever is raised: the former state is in its place then, unless the copy already is.
     """
     info = verify_backup(source)
-    aside = None
     state = state.resolve()  # systemd's private state directories are links
     fresh = state.with_name(f"{state.name}{BEING_RESTORED}{clock.wall_ms()}")
+    aside = state.with_name(f"{state.name}.before-restore-{clock.wall_ms()}")
     fresh.mkdir(parents=True, mode=0o700)
     try:
         for name in info.files:
@@ -118,43 +125,53 @@ def restore_backup(
         crashpoint("restore.copied")
         _fence(fresh / "hub.db", clock, randomness)
         crashpoint("restore.fenced")
+        os.sync()  # whole on disk before it takes the former state's place
+        if state.exists():
+            _set_aside(state, aside)
+        crashpoint("restore.set-aside")
+        fresh.rename(state)
     except BaseException:
+        if aside.exists() and not state.exists():
+            aside.rename(state)
         shutil.rmtree(fresh, ignore_errors=True)  # keys lie in it
         raise
-    os.sync()  # whole on disk before it takes the former state's place
-    if state.exists():
-        lock = StateLock(state)
-        try:
-            if any(path.name != "hub.lock" for path in state.iterdir()):
-                aside = state.with_name(f"{state.name}.before-restore-{clock.wall_ms()}")
-                state.rename(aside)
-            else:
-                shutil.rmtree(state)
-        finally:
-            lock.release()
-    crashpoint("restore.set-aside")
-    fresh.rename(state)
     crashpoint("restore.in-place")
     os.sync()
     for left in being_restored(state):
         shutil.rmtree(left, ignore_errors=True)  # of earlier ones that were cut short
-    return info, aside
+    return info, aside if aside.exists() else None
+
+
+def _set_aside(state: Path, aside: Path) -> None:
+    lock = StateLock(state)
+    try:
+        if any(path.name != "hub.lock" for path in state.iterdir()):
+            state.rename(aside)
+        else:
+            shutil.rmtree(state)
+    finally:
+        lock.release()
 
 
 def _fence(database: Path, clock: Clock, randomness: Randomness) -> None:
     conn = open_database(database)
     try:
-        conn.execute("BEGIN IMMEDIATE")
-        tx = Tx(conn, clock.wall_ms(), 0)
-        hub = hubrow.load(tx)
-        if hub is None:
-            raise BackupRefused("the copy's database holds no hub: take another backup")
-        fork = randomness.token_bytes(4).hex()
-        source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
-        hubrow.set_fork(tx, source, "restored", "")
-        conn.execute("COMMIT")
+        with refusing(database):
+            _write_fence(conn, clock, randomness)
     finally:
         conn.close()
+
+
+def _write_fence(conn: Connection, clock: Clock, randomness: Randomness) -> None:
+    conn.execute("BEGIN IMMEDIATE")
+    tx = Tx(conn, clock.wall_ms(), 0)
+    hub = hubrow.load(tx)
+    if hub is None:
+        raise BackupRefused("the copy's database holds no hub: take another backup")
+    fork = randomness.token_bytes(4).hex()
+    source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
+    hubrow.set_fork(tx, source, "restored", "")
+    conn.execute("COMMIT")
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -87,11 +87,19 @@ def replace_box(
                 _take(path, stage / "reading", copy / "hub.db")
         _complete(settings, stage, copy, escrow, clock, tell)
         info, aside = restore_backup(copy, settings.paths.state, clock, randomness)
-        note_export(settings.paths.state, escrow)
         tell("the hub's state is in its place, and fenced")
+        _note(settings.paths.state, escrow, tell)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return info, aside
+
+
+def _note(state: Path, escrow: Escrow, tell: Tell) -> None:
+    """The box is restored whether or not its page learns that its keys are put by."""
+    try:
+        note_export(state, escrow)
+    except OSError as error:
+        tell(f"that the keys are put by could not be noted, and the page will ask for it: {error}")
 
 
 def _take(database: Path, directory: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ import click
 
 from hub.cli.common import config_option, fail, json_option, load_settings, print_json
 
+_NEXT = "free space, or run it as the hub's user: systemctl start store-hub-backup"
 _directory_option = click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -41,9 +42,11 @@ def make(target: Path, as_json: bool) -> None:
     settings = load_settings().settings
     try:
         info = make_backup(settings.paths.state, target, SystemClock())
-        note(settings.paths.state, info.made_at_ms, str(target))
     except (BackupRefused, StateInUse, DatabaseRefused) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"no copy was made: {error}", next_step=_NEXT)
+    note(settings.paths.state, info.made_at_ms, str(target))
     if as_json:
         print_json(asdict(info))
     else:
@@ -73,19 +76,30 @@ def now(directory: Path, keep: int, as_json: bool) -> None:
     from hub.storage.errors import StorageError
 
     settings = load_settings().settings
+    before = _newest(directory)
     try:
         made = take_snapshot(settings.paths.state, directory, keep, SystemClock())
     except (BackupRefused, StorageError) as error:
         fail(str(error))
-    except OSError as error:
-        fail(
-            f"no copy was made: {error}",
-            next_step="free space, or run it as the hub's user: systemctl start store-hub-backup",
-        )
+    except (OSError, KeyboardInterrupt) as error:
+        why, newest = str(error) or "interrupted", _newest(directory)
+        if newest is not None and newest != before:
+            fail(f"{newest} was made and checked, but not all that follows was done: {why}")
+        fail(f"no copy was made: {why}", next_step=_NEXT)
     if as_json:
         print_json(asdict(made.info) | {"path": str(made.path)})
     else:
         click.echo(f"Store {made.info.store} is copied and checked: {made.path}")
+
+
+def _newest(directory: Path) -> Path | None:
+    from hub.app.snapshots import list_snapshots
+
+    try:
+        found = list_snapshots(directory)
+    except OSError:  # not silent: whoever makes a copy there runs into it, too
+        return None
+    return found[-1] if found else None
 
 
 @command.command("list")

@@ -68,11 +68,17 @@ def export(out: Path, recipient: Path | None, passphrase_file: Path | None, as_j
         to = _recipient(recipient) if recipient else _passphrase(passphrase_file, confirm=True)
         escrow, content = export_keys(state, to, SystemClock(), SystemRandomness())
         write_atomic(out, content, SECRET_MODE)
-        note_export(state, escrow)
     except (NoKeys, SecurityError, StorageError) as error:
         fail(str(error))
+    except (OSError, KeyboardInterrupt) as error:
+        why = str(error) or "interrupted"
+        if out.exists():
+            fail(f"{out} is there, but may not be on disk: {why}", next_step="delete it, try again")
+        fail(f"nothing was exported: {why}", next_step="run it as root or as the hub's user")
+    try:
+        note_export(state, escrow)
     except OSError as error:
-        fail(f"nothing was exported: {error}", next_step="run it as root or as the hub's user")
+        click.echo(f"The hub could not be told, and its page goes on asking: {error}", err=True)
     if as_json:
         print_json(_shown(escrow) | {"path": str(out)})
         return
@@ -148,7 +154,10 @@ def _passphrase(path: Path | None, *, confirm: bool) -> Passphrase:
     if path is None:
         text = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
         return Passphrase(str(text))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        fail(f"{path} is no text in UTF-8", next_step="write the passphrase into its first line")
     if not lines or not lines[0]:
         fail(f"{path} is empty", next_step="write the passphrase into its first line")
     return Passphrase(lines[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,18 +75,54 @@ def command(
         raise click.UsageError("give SOURCE, --from-replica or --from-database, one of them")
     settings = load_settings().settings
     _refuse_running(settings)
-    if source is not None:
-        info, aside = _from_copy(settings, source, ask=not yes and not as_json)
-    else:
-        if escrow is None:
-            fail(
-                "a replica holds the database only",
-                next_step="give the hub's keys: --escrow FILE (central IT keeps it)",
-            )
-        keys = open_file(escrow, passphrase_file, identity)
-        origin = _origin(settings, replica_url, database, series)
-        info, aside = _from_replica(settings, origin, keys, ask=not yes and not as_json)
+    ask = not yes and not as_json
+    with _truthful(settings.paths.state):
+        if source is not None:
+            info, aside = _from_copy(settings, source, ask=ask)
+        else:
+            if escrow is None:
+                fail(
+                    "a replica holds the database only",
+                    next_step="give the hub's keys: --escrow FILE (central IT keeps it)",
+                )
+            keys = open_file(escrow, passphrase_file, identity)
+            origin = _origin(settings, replica_url, database, series)
+            info, aside = _from_replica(settings, origin, keys, ask=ask)
     _report(settings, info, aside, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _truthful(state: Path) -> Iterator[None]:
+    """When it fails or is interrupted, look what became of the state, and say that."""
+    before = _directory(state)
+    try:
+        yield
+    except (OSError, KeyboardInterrupt) as error:
+        why = str(error) if isinstance(error, OSError) else "interrupted"
+        now = _directory(state)
+        if now == before:
+            fail(
+                f"nothing was restored: {why}",
+                next_step="look at the disk's free space, and run it as root or as the hub's user",
+            )
+        if now is None:
+            fail(
+                f"the restore was cut short: {why}. The former state is aside, beside {state}",
+                next_step="run the same command again; the hub doesn't start before",
+            )
+        fail(
+            f"{state} is restored, but not everything after that was done: {why}",
+            next_step="start the hub; what was there before is kept beside it",
+        )
+
+
+def _directory(state: Path) -> tuple[int, int] | None:
+    """Which directory it is, by another name or not; None: there is none with a hub in it."""
+    try:
+        found = state.stat()
+        return (found.st_dev, found.st_ino) if (state / "hub.db").exists() else None
+    except OSError:  # not silent: it says what is known then
+        return None
 
 
 def _refuse_running(settings: Settings) -> None:
@@ -171,11 +209,6 @@ def _from_replica(
         return replace_box(settings, origin, keys, clock, SystemRandomness(), tell)
     except (ReplicaRefused, BackupRefused, StateInUse, StorageError, BrokerStuck) as error:
         fail(str(error))
-    except OSError as error:
-        fail(
-            f"nothing was restored: {error}",
-            next_step="look at the disk's free space, and run it as root or as the hub's user",
-        )
 
 
 def _report(settings: Settings, info: BackupInfo, aside: Path | None, *, as_json: bool) -> None:

@@ -199,10 +199,10 @@ def test_an_old_copy_that_cannot_be_removed_does_not_make_the_new_one_fail(
     older = take_snapshot(state, copies, 1, _later(clock)).path
     real = shutil.rmtree
 
-    def stuck(path: Path, **more: bool) -> None:
+    def stuck(path: Path, ignore_errors: bool = False) -> None:
         if path == older:
             raise PermissionError(13, "Permission denied", str(path))
-        real(path, **more)
+        real(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", stuck)
     made = take_snapshot(state, copies, 1, _later(clock))
