@@ -303,8 +303,9 @@ class Router:
             log.warning("%s wrote card data into its state; it is not kept", device)
             self._publish(self._topics.state(device), b"", retain=True)  # nor by the broker
             outcome = Code.CARD_DATA_REFUSED.value
-            state = DeviceState(state=state.state, session="")
-        await self._note(device, MarkPresence(device, state.state.value, state.session))
+            state = state.model_copy(update={"session": ""})
+        told = MarkPresence(device, state.state.value, state.session, state.conditions)
+        await self._note(device, told)
         what = (state.state.value, "")
         self.traffic.note(device, "state", what, outcome, (len(payload), 0), began_s)
 

@@ -12,7 +12,9 @@ from hub.contract.local import DiscoveryStatus, RecentError
 from hub.health.allchecks import all_checks
 from hub.health.check import Finding, grade
 from hub.health.facts import GIB, MIB, Backup, Certificates, ClockSource, Facts, Measured
+from hub.health.report import Examiner
 from hub.health.words import ago, size
+from tests.fakes import FakeClock
 from tests.unit.health.wellhub import (
     BROKER,
     CLOUD,
@@ -30,6 +32,8 @@ from tests.unit.health.wellhub import (
     way,
 )
 
+ELSEWHERE = {"replica"}
+"""Checks whose troubles have a file of their own."""
 CHECKS = {one.key: one for one in all_checks()}
 DOWN = of(CLOUD, state="down", since_ms=NOW_MS - 12 * MINUTE_MS, detail="no route")
 
@@ -206,6 +210,19 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "notice",
         "port 5353",
     ),
+    (
+        facts(
+            devices=(
+                device(
+                    conditions=("printer-paper-empty",),
+                    conditions_since_ms={"printer-paper-empty": NOW_MS - MINUTE_MS},
+                ),
+            )
+        ),
+        "peripherals",
+        "warning",
+        "out of paper",
+    ),
     (replace(facts(), sqlite_risky=True), "version", "notice", "SQLite"),
     (facts(errors=(error_at(NOW_MS - MINUTE_MS),)), "errors", "notice", "1 error in"),
 ]
@@ -225,8 +242,24 @@ def test_each_trouble_is_named_once_with_its_next_step(
     assert one.next_step.endswith(".")
 
 
-def test_the_troubles_above_are_of_checks_that_there_are() -> None:
-    assert {key for _, key, _, _ in TROUBLES} <= CHECKS.keys()
+@pytest.mark.parametrize(("of_facts", "key", "level", "words"), TROUBLES)
+def test_each_trouble_costs_readiness_the_weight_of_its_check_and_nothing_else(
+    of_facts: Facts, key: str, level: str, words: str
+) -> None:
+    del level, words
+    weight = CHECKS[key].weight
+    found = Examiner(FakeClock()).examine(of_facts).readiness
+    assert found.score == 100 * (found.total_weight - weight) // found.total_weight
+    assert [one.key for one in found.lost] == ([key] if weight else [])
+    assert (found.score < 100) == bool(weight)
+
+
+def test_there_is_a_trouble_above_for_every_check_that_weighs_something() -> None:
+    told = {key for _, key, _, _ in TROUBLES}
+    assert told <= CHECKS.keys()
+    assert (
+        CHECKS.keys() - told <= {key for key, one in CHECKS.items() if not one.weight} | ELSEWHERE
+    )
 
 
 def test_a_full_disk_is_told_by_the_database_and_by_the_room() -> None:

@@ -130,6 +130,36 @@ async def test_after_a_killed_broker_the_device_states_itself_anew(bench: Bench)
     assert bench.hub.meta[-1]["model"] == "bench"
 
 
+async def test_what_is_the_matter_is_told_at_once_and_again_with_every_connection(
+    bench: Bench,
+) -> None:
+    paper = ["printer-paper-empty"]
+    async with bench.client() as hub:
+        await bench.hub.until(lambda: bool(bench.hub.states))
+        assert "conditions" not in bench.hub.states[-1]
+        hub.tell_conditions(["drawer-open", "printer-paper-empty", "drawer-open"])
+        both = ["printer-paper-empty", "drawer-open"]
+        await bench.hub.until(lambda: bench.hub.states[-1].get("conditions") == both)
+        hub.tell_conditions(["printer-paper-empty"])
+        await bench.hub.until(lambda: bench.hub.states[-1].get("conditions") == paper)
+        first = bench.hub.states[-1]["session"]
+        hub.session.reconnect("the test cuts it")
+        await bench.hub.until(
+            lambda: (
+                bench.hub.states[-1]["session"] != first
+                and bench.hub.states[-1].get("conditions") == paper
+            )
+        )
+        hub.tell_conditions([])
+        await bench.hub.until(lambda: bench.hub.states[-1].get("conditions") == [])
+        with pytest.raises(ValueError, match="printer-on-fire"):
+            hub.tell_conditions(["printer-on-fire"])  # type: ignore[list-item]
+    await bench.hub.until(lambda: bench.hub.states[-1]["state"] == "disconnected")
+    assert "conditions" not in bench.hub.states[-1]
+    lost = [one for one in bench.hub.states if one["state"] == "lost"]
+    assert all("conditions" not in one for one in lost)
+
+
 async def test_a_cut_connection_is_told_as_lost_with_its_own_session(bench: Bench) -> None:
     async with bench.client() as hub:
         await bench.hub.until(lambda: bool(bench.hub.states))

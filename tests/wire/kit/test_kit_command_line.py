@@ -39,6 +39,20 @@ async def test_a_technician_asks_the_hub_from_a_shell(bench: Bench) -> None:
     assert json.loads(out)["code"] == "forbidden"
 
 
+async def test_a_technician_says_that_the_printer_is_out_of_paper(bench: Bench) -> None:
+    state = str(bench.folder / "till-1")
+    arguments = ("conditions", "--state", state, "--seconds", "0.2", "printer-paper-empty")
+    status, out, _ = await kit(*arguments)
+    assert status == 0
+    told = json.loads(out)
+    assert told == {"device_id": "till-1", "conditions": ["printer-paper-empty"]}
+    await bench.hub.until(lambda: bench.hub.states[-1]["state"] == "disconnected")
+    assert told["conditions"] in [one.get("conditions") for one in bench.hub.states]
+    status, _, err = await kit("conditions", "--state", state, "printer-on-fire")
+    assert status == 1
+    assert "printer-paper-empty" in err
+
+
 async def test_without_a_hub_the_shell_says_how_to_repeat(bench: Bench) -> None:
     await bench.hub.stop()
     state = str(bench.folder / "till-1")
