@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from hub.service.notices import BasketChanged
-from tests.flow.test_selling import approve
 from tests.support.shop import EXCLUSIVE, Shop
 
 
@@ -225,7 +224,7 @@ def test_a_manager_approves_on_another_till_for_one_line_once(shop: Shop) -> Non
     asked = {"line_no": 1, "discount_minor": 250, "reason": "regular"}
     found = shop.ask_change("till-1", basket, "discount-line", **asked).problem
     assert found["approval"] == {"permission": "sale.discount", "amount_minor": 250}
-    approval = approve(shop, "sale.discount", subject)
+    approval = shop.approve("sale.discount", subject)
 
     basket = shop.change("till-1", basket, "discount-line", **asked, approval_id=approval)
 

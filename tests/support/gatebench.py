@@ -11,20 +11,7 @@ from hub.contract.problems import Code, refuse
 from hub.contract.staff import DecideApproval, SignIn
 from hub.service.caller import Caller
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import (
-    baskets,
-    catalog,
-    house,
-    mending,
-    parking,
-    recovery,
-    returns,
-    salequeries,
-    sales,
-    staff,
-    stock,
-    told,
-)
+from hub.service.handlers import collect, staff
 from hub.service.handlers.staff import VerifiedDecision, VerifiedSignIn
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Tx
@@ -32,20 +19,6 @@ from hub.storage.writer import Job, WriterCore
 from tests.fakes import FakeClock
 
 T = TypeVar("T")
-MODULES = (
-    baskets,
-    catalog,
-    house,
-    mending,
-    parking,
-    recovery,
-    returns,
-    salequeries,
-    sales,
-    staff,
-    stock,
-    told,
-)
 PIN = "2468"
 """Everybody's, in tests."""
 
@@ -128,19 +101,8 @@ class PlainDesk:
 
 
 def handlers_of(desk: Any) -> Handlers:
-    """The tables of the handlers at the counter and of recovery, without the other machinery."""
-    tables: dict[str, dict[type[Any], Any]] = {}
-    for name in ("WRITES", "READS", "SLOW_READS", "INTERNAL"):
-        tables[name] = {}
-        for module in MODULES:
-            tables[name] |= getattr(module, name, {})
-    return Handlers(
-        writes=tables["WRITES"],
-        reads=tables["READS"],
-        slow_reads=tables["SLOW_READS"],
-        internal=tables["INTERNAL"],
-        before={SignIn: desk.sign_in, DecideApproval: desk.decide},
-    )
+    """The hub's own handlers; ``desk`` looks at PINs."""
+    return collect(desk)
 
 
 def now(awaitable: Any) -> Any:

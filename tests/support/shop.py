@@ -9,40 +9,29 @@ itself (``tests/storage``).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
 from hub.security import pins
 from hub.service.caller import Caller, CallerKind
-from hub.service.gate import Gate, Request
+from hub.service.gate import Request
 from hub.service.internal import Housekeep, InternalCommand
-from hub.service.records import Recorder
 from hub.service.shop import Shop as Rules
 from hub.storage import hubrow
-from hub.storage.database import open_database
-from hub.storage.readers import LoopReader
-from hub.storage.rows import Tx
-from hub.storage.writer import WriterCore
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
 from tests.support import laws
 from tests.support.gatebench import (
     PIN,
     FakeInstants,
     PlainDesk,
-    ReadNow,
     Reply,
-    WriterNow,
-    handlers_of,
     now,
 )
-
-T = TypeVar("T")
+from tests.support.openshop import OpenShop
 
 STORE = "367"
 HUB_ID = "0198b0c0-0000-7000-8000-000000000001"
@@ -100,7 +89,7 @@ def five_cents() -> CashRounding:
     return CashRounding(step_minor=5)
 
 
-class Shop:
+class Shop(OpenShop):
     """See the module's text.  ``key`` makes the idempotency keys, ``id`` any other identifier."""
 
     def __init__(
@@ -114,42 +103,13 @@ class Shop:
         furnish: bool = True,
         **changed: Any,
     ) -> None:
-        self.path = directory / "hub.db"
-        self.clock = FakeClock()
-        self.ids = seeded_ids_of(self.clock, seed)
-        self.rules = rules(cash_rounding=cash_rounding, **changed)
-        self._desk = desk or PlainDesk()
+        clock = FakeClock()
+        given = rules(cash_rounding=cash_rounding, **changed)
+        ids = seeded_ids_of(clock, seed)
+        super().__init__(directory / "hub.db", given, clock, ids, desk or PlainDesk())
         self._tax = dict(tax)
-        self._open()
         if furnish:
             self.furnish()
-
-    def _open(self) -> None:
-        instants = FakeInstants(self.clock)
-        self.core = WriterCore(open_database(self.path), instants)
-        self.writer = WriterNow(self.core)
-        self.rows = LoopReader(self.path)
-        self.gate = Gate(
-            shop=self.rules,
-            writer=self.writer,
-            rows=self.rows,
-            slow=ReadNow(self.rows),
-            handlers=handlers_of(self._desk),
-            clock=self.clock,
-            budget=instants,
-            ids=self.ids,
-            recorder=Recorder(bytes(32), self.rules.store),
-        )
-
-    def close(self) -> None:
-        """Close the database."""
-        self.rows.close()
-        self.core.conn.close()
-
-    def restart(self) -> None:
-        """Stop and start over the same file."""
-        self.close()
-        self._open()
 
     # Furnishing --------------------------------------------------------------------------------
 
@@ -343,6 +303,29 @@ class Shop:
         """Expire and purge."""
         return self.internal(Housekeep())
 
+    def approve(self, permission: str, subject: dict[str, Any], *also: str) -> str:
+        """An approval that anna asked for on till-1 and mia gave on till-2."""
+        approval = self.id()
+        self.ok(
+            "till-1",
+            "approval/request",
+            {
+                "approval_id": approval,
+                "permission": permission,
+                "also": also,
+                "subject": subject,
+                "reason": "ok?",
+            },
+        )
+        decided = self.ok(
+            "till-2",
+            "approval/decide",
+            {"approval_id": approval, "approve": True, "staff_id": "mia", "pin": "2468"},
+        )
+        assert (decided["state"], decided["decided_by"]) == ("approved", "mia")
+        assert (decided["permission"], tuple(decided["also"])) == (permission, also)
+        return approval
+
     # Selling -----------------------------------------------------------------------------------
 
     def sale(self, *lines: dict[str, Any], total_minor: int, **changed: Any) -> dict[str, Any]:
@@ -403,64 +386,10 @@ class Shop:
 
     # Looking -----------------------------------------------------------------------------------
 
-    def tx(self, work: Callable[[Tx], T]) -> T:
-        """Do something inside the writer's transaction."""
-        result: T = now(self.writer.submit(work))
-        return result
-
-    def run(self, sql: str, *params: Any) -> int:
-        """One statement inside the writer's transaction."""
-        return self.tx(lambda tx: tx.run(sql, *params))
-
-    def one(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
-        """The first row of a query."""
-        return self.rows.one(sql, *params)
-
-    def all(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        return self.rows.all(sql, *params)
-
-    def value(self, sql: str, *params: Any) -> Any:
-        """The only value of a query."""
-        row = self.rows.one(sql, *params)
-        return row[0] if row else None
-
     def level(self, sku: str) -> dict[str, Any]:
         """A product's levels as devices see them."""
         found: dict[str, Any] = self.ok("till-1", "stock/levels", {"skus": [sku]})["levels"][0]
         return found
-
-    def events(self, type_: str | None = None) -> list[dict[str, Any]]:
-        """The data of the events for the cloud, oldest first."""
-        return [
-            json.loads(data)
-            for kind, data in self.all("SELECT type, data FROM outbox ORDER BY id")
-            if type_ is None or kind == type_
-        ]
-
-    def audited(self, action: str) -> list[dict[str, Any]]:
-        """The data of the audit log's entries of one kind, oldest first."""
-        rows = self.all("SELECT data FROM audit WHERE action = ? ORDER BY seq", action)
-        return [json.loads(row[0]) for row in rows]
-
-    def fingerprint(self, *, but: Iterable[str] = ("requests",)) -> str:
-        """A hash of every row of every table, except those of ``but``."""
-        left_out = set(but)
-        digest = sha256()
-        for (name,) in self.all(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-        ):
-            if name not in left_out:
-                for row in self.all(f"SELECT * FROM {name} ORDER BY 1, 2"):
-                    digest.update(repr((name, row)).encode())
-        return digest.hexdigest()
-
-    @contextmanager
-    def unchanged(self) -> Generator[None]:
-        """Nothing but remembered answers may be different afterwards."""
-        before = self.fingerprint()
-        yield
-        assert self.fingerprint() == before, "a refused request changed something"
 
     # Laws --------------------------------------------------------------------------------------
 
