@@ -1,11 +1,11 @@
 // The page: who is signed in, which page is shown, and the hub's picture for it.
 
 import * as api from "./api.js";
-import { remember } from "./cloud/depth.js";
 import { el } from "./kit/dom.js";
 import { waiting } from "./kit/parts.js";
 import { speak, t } from "./kit/t.js";
 import { countOf } from "./overview/verdict.js";
+import { forgetMe, learn } from "./me.js";
 import { pages } from "./pages/index.js";
 import * as shell from "./shell.js";
 import { showSignIn } from "./signin.js";
@@ -68,6 +68,7 @@ function toSignIn(text = "") {
   stop = null;
   leave();
   forget();
+  forgetMe();
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   document.getElementById("tray").replaceChildren();
   shell.frame(false);
@@ -75,14 +76,19 @@ function toSignIn(text = "") {
   showSignIn(main, text, toBoard);
 }
 
-function toBoard() {
+async function toBoard() {
   stop?.();
   main.replaceChildren(waiting());
   shell.frame(true);
+  try {
+    await learn();
+  } catch {
+    return; // Signed out: the door is shown already.
+  }
+  stop?.();
   stop = api.follow({
     status: (picture) => {
       take(picture);
-      remember(picture);
       route();
       draw();
     },

@@ -5,6 +5,8 @@ import { icon } from "./kit/icons.js";
 import { t } from "./kit/t.js";
 import { clock, isolated } from "./kit/words.js";
 import { countOf } from "./overview/verdict.js";
+import { changesNothing, myRole } from "./me.js";
+import { drillBanner } from "./outages/drill.js";
 import { state } from "./state.js";
 
 const by = (id) => document.getElementById(id);
@@ -13,6 +15,7 @@ const IN_BAR = 4;
 let links = new Map();
 let more = null;
 let badge = null;
+let drill = null;
 
 function link(page) {
   const text = el("span", { class: "nav-text" }, t(`nav.${page.id}`));
@@ -36,6 +39,7 @@ export function build(pages) {
     type: "button", class: "nav-link nav-more", "aria-expanded": "false", "aria-controls": "nav-rest",
     on: { click: () => opened(!by("nav").classList.contains("open")) },
   }, icon("more"), el("span", { class: "nav-text" }, t("nav.more")));
+  drill = drillBanner(by("drill"));
   const nav = by("nav");
   mark(nav, "aria-label", t("nav.label"));
   nav.replaceChildren(
@@ -74,7 +78,9 @@ export function frame(signedIn) {
   document.body.classList.toggle("in", signedIn);
   show(by("nav"), signedIn);
   show(by("sign-out"), signedIn);
-  if (!signedIn) show(by("lost"), false);
+  if (signedIn) return;
+  show(by("lost"), false);
+  drill.close();
 }
 
 export function drawShell() {
@@ -82,7 +88,7 @@ export function drawShell() {
   if (!picture) return;
   put(by("store-name"), picture.store_name);
   put(by("store-sub"), [t("store", { store: isolated(picture.store) }),
-    picture.training ? t("training") : ""].filter(Boolean).join(" · "));
+    picture.training ? t("training") : "", changesNothing() ? t("role.looks", { role: myRole() }) : myRole()].filter(Boolean).join(" · "));
   const health = picture.health;
   const bad = countOf(picture);
   const tone = health?.verdict === "critical" ? "bad" : health?.verdict === "notice" ? "notice" : "warn";
@@ -93,6 +99,7 @@ export function drawShell() {
   document.body.classList.toggle("stale", !connected);
   show(by("lost"), !connected);
   if (!connected) put(by("lost"), t("lost", { time: clock(state.receivedMs) }));
+  drill.draw(picture);
 }
 
 export const lostBeforeAnything = () => {

@@ -7,6 +7,7 @@ import { pagedList } from "../kit/list.js";
 import { button, pill } from "../kit/parts.js";
 import { eventName, t } from "../kit/t.js";
 import { isolated, moment } from "../kit/words.js";
+import { ifMay, may } from "../me.js";
 import { actionOf, run } from "../overview/actions.js";
 
 function askGiveUp(one, done) {
@@ -47,7 +48,7 @@ function row(one, done) {
       pill(one.code, "warn").node),
     el("p", {}, why(one)),
     el("p", { class: "quiet" }, t("parked.since", { time: moment(one.parked_at_ms) })),
-    el("div", { class: "buttons" },
+    may("outbox") && el("div", { class: "buttons" },
       button(t("parked.retry"), "plain small", () => again(one, done), { "aria-label": t("parked.retry.one", { name }) }),
       one.may_give_up && button(t("giveup.button"), "danger small", () => askGiveUp(one, done))));
 }
@@ -67,7 +68,8 @@ export function parked() {
   });
   const node = el("section", { class: "card page-part", "aria-labelledby": "parked-title", hidden: true },
     el("h2", { id: "parked-title" }, t("parked.title"), title.node),
-    el("p", { class: "quiet" }, t("parked.lead")), all, list.top, rows, list.nothing, list.rest);
+    el("p", { class: "quiet" }, t("parked.lead")),
+    ifMay("outbox", () => all), list.top, rows, list.nothing, list.rest);
   let seen = -1;
   return {
     node,
@@ -76,7 +78,7 @@ export function parked() {
       const many = picture.outbox.parked;
       show(node, many > 0);
       const action = actionOf("parked.resend");
-      if (action?.available && many > 1 && !all.children.length) {
+      if (action?.available && may("actions") && many > 1 && !all.children.length) {
         all.append(button(action.title, "primary small", () => run(action).then((came) => came && list.restart())));
       }
       if (many !== seen) {

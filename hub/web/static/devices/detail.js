@@ -10,6 +10,7 @@ import { t, word } from "../kit/t.js";
 import { ago, bytes, count, day, decimal, exact, isolated, moment } from "../kit/words.js";
 import { PRESENCE_TONE } from "../overview/tiles.js";
 import { hubNowMs, state } from "../state.js";
+import { conditionNotes } from "./conditions.js";
 import { kindIcon } from "./list.js";
 import { manageButtons } from "./manage.js";
 
@@ -91,6 +92,7 @@ export function openDetail(root, deviceId) {
   const symbol = el("span", { class: "device-icon" }, icon("box"));
   const head = el("div", { class: "page-head device-head" }, symbol, name, presence.node);
   const now = el("dl", { class: "facts" });
+  const wrong = conditionNotes();
   const buttons = el("div");
   const body = el("div");
   let live = null;
@@ -106,7 +108,7 @@ export function openDetail(root, deviceId) {
     return [
       found.device.key_withdrawn && el("p", { class: "trouble" }, t("device.withdrawn")),
       el("div", { class: "board" },
-        el("section", { class: "card" }, el("h2", {}, t("device.about")), now, about(found.device, found.baskets), buttons),
+        el("section", { class: "card" }, el("h2", {}, t("device.about")), wrong.node, now, about(found.device, found.baskets), buttons),
         found.certificates.length ? certificates(found.certificates) : "", live.node),
     ];
   });
@@ -124,6 +126,7 @@ export function openDetail(root, deviceId) {
         [t("device.lastseen"), one.last_seen_at_ms ? ago(hubNowMs() - one.last_seen_at_ms) : t("never")],
         [t("device.who"), one.signed_in ? isolated(one.signed_in) : ""],
       ]);
+      wrong.draw(one.status === "paired" ? one.conditions : []);
       redraw(buttons, one.status, () => (one.status === "paired" ? manageButtons(device, reading.again) : null));
       if (paired !== null && one.paired_at_ms !== paired) {
         paired = one.paired_at_ms;

@@ -6,8 +6,10 @@ import { searchBox } from "../kit/list.js";
 import { button, empty, fold, heading, pill } from "../kit/parts.js";
 import { locale, t, word } from "../kit/t.js";
 import { ago, isolated } from "../kit/words.js";
+import { may, mayNot } from "../me.js";
 import { PRESENCE_TONE } from "../overview/tiles.js";
 import { hubNowMs, state } from "../state.js";
+import { conditions, worst } from "./conditions.js";
 import { manageButtons } from "./manage.js";
 import { askPairing } from "./pairing.js";
 
@@ -31,10 +33,11 @@ function row(first) {
   name.append(link);
   const sub = el("p", { class: "device-sub" });
   const state = pill();
-  const menu = first.status === "paired"
+  const wrong = conditions();
+  const menu = first.status === "paired" && may("devices")
     ? el("div", { class: "device-menu" }, fold(t("device.manage"), manageButtons(() => device))) : "";
   const node = el("li", { class: "device", "data-device": first.device_id },
-    el("span", { class: "device-icon" }, icon(kindIcon(first.kind))), name, state.node, sub, menu);
+    el("span", { class: "device-icon" }, icon(kindIcon(first.kind))), name, state.node, sub, wrong.node, menu);
   const summary = node.querySelector("summary");
   return {
     node,
@@ -46,13 +49,14 @@ function row(first) {
       const tone = revoked ? "idle" : PRESENCE_TONE[now.presence] || "warn";
       state.draw(revoked ? t("device.revoked") : word("presence", now.presence), tone);
       mark(node, "data-tone", tone);
+      wrong.draw(revoked ? [] : now.conditions);
       if (summary) mark(summary, "aria-label", t("device.manage.one", { name: now.name }));
     },
   };
 }
 
 const URGENCY = ["lost", "init", "unknown", "ready", "sleeping", "disconnected"];
-const order = (a, b) => URGENCY.indexOf(a.presence) - URGENCY.indexOf(b.presence)
+const order = (a, b) => worst(b.conditions) - worst(a.conditions) || URGENCY.indexOf(a.presence) - URGENCY.indexOf(b.presence)
   || a.name.localeCompare(b.name, locale, { numeric: true }) || a.device_id.localeCompare(b.device_id);
 const fits = (device, wanted) => `${device.name} ${device.device_id} ${device.kind}`.toLowerCase()
   .includes(wanted.toLowerCase());
@@ -92,8 +96,8 @@ export function openList(root) {
   }
 
   root.append(
-    heading(t("nav.devices"), button(t("pair.title"), "primary", askPairing, { id: "pair" })),
-    lead, el("div", { class: "tools" }, search.node), list, nothing, revoked,
+    heading(t("nav.devices"), may("pairing") ? button(t("pair.title"), "primary", askPairing, { id: "pair" }) : ""),
+    may("pairing") ? "" : mayNot("pairing"), lead, el("div", { class: "tools" }, search.node), list, nothing, revoked,
   );
   return { draw };
 }

@@ -5,6 +5,7 @@ import { el } from "../kit/dom.js";
 import { form, say } from "../kit/dialog.js";
 import { button } from "../kit/parts.js";
 import { t } from "../kit/t.js";
+import { ifMay } from "../me.js";
 import { askKey } from "./pairing.js";
 
 function askName(device, done) {
@@ -39,7 +40,7 @@ function askRevoke(device, done) {
 }
 
 // Buttons for the device that `which()` names when they are pressed.
-export const manageButtons = (which, done = () => {}) => el("div", { class: "buttons" },
+export const manageButtons = (which, done = () => {}) => ifMay("devices", () => el("div", { class: "buttons" },
   button(t("rename.button"), "plain small", () => askName(which(), done)),
-  button(t("rekey.button"), "plain small", () => askKey(which())),
-  button(t("revoke.button"), "danger small", () => askRevoke(which(), done)));
+  ifMay("pairing", () => button(t("rekey.button"), "plain small", () => askKey(which())), () => ""),
+  button(t("revoke.button"), "danger small", () => askRevoke(which(), done))));

@@ -42,6 +42,21 @@ function length(ms) {
   return unit(Math.floor(seconds / 86400), "day");
 }
 
+// How long in its two largest units: what a report says (2 hr 28 min).
+export function lasting(ms) {
+  const minutes = Math.round(ms / 60000);
+  if (minutes < 2) return span(ms);
+  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];
+  const parts = [[days, "day"], [hours, "hour"], [days ? 0 : rest, "minute"]].filter(([value]) => value);
+  return parts.map(([value, name]) => together(unit(value, name))).join(" ");
+}
+
+// What is left, to the second: 9:05.
+export function countdown(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
 export const ago = (ms) => (ms < 5000 ? t("time.now") : t("time.ago", { span: span(ms) }));
 
 export const clock = (ms) =>
@@ -63,6 +78,33 @@ export function moment(ms, nowMs = Date.now()) {
   return at.toLocaleString(locale, near
     ? { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }
     : { dateStyle: "medium", timeStyle: "short" });
+}
+
+// From when to when, each day said once: "9:12 – 11:40 AM", with its day unless it is today.
+export function interval(fromMs, toMs, nowMs = Date.now()) {
+  const today = (ms) => new Date(ms).toDateString() === new Date(nowMs).toDateString();
+  const format = new Intl.DateTimeFormat(locale, today(fromMs) && today(toMs) ? { timeStyle: "short" }
+    : { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+  return format.formatRange(fromMs, toMs);
+}
+
+const HOUR_MS = 3600000;
+
+// Where an axis is marked: every six hours of a day, or every midnight of a week; not at its ends.
+export function ticksOf(fromMs, toMs) {
+  const long = toMs - fromMs > 48 * HOUR_MS;
+  const margin = (toMs - fromMs) * 0.035;
+  const at = new Date(fromMs);
+  at.setMinutes(0, 0, 0);
+  const found = [];
+  for (; at.getTime() < toMs - margin; at.setHours(at.getHours() + 1)) {
+    if (at.getTime() < fromMs + margin || at.getHours() % (long ? 24 : 6)) continue;
+    found.push({
+      at: at.getTime(),
+      label: long ? at.toLocaleDateString(locale, { weekday: "short" }) : clock(at.getTime()),
+    });
+  }
+  return found;
 }
 
 // An id reads the same inside a text from right to left.  Elsewhere it stays as it is: it may be

@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { ask, say } from "../kit/dialog.js";
 import { t } from "../kit/t.js";
+import { may } from "../me.js";
 
 let known = new Map();
 let asked = "";
@@ -11,7 +12,7 @@ let asked = "";
 export function followActions(picture) {
   const now = JSON.stringify([
     picture.hub_id, picture.started_at_ms, picture.cloud.state, picture.outbox.parked > 0, picture.clock_suspect,
-    (picture.health?.findings || []).map((one) => one.action),
+    (picture.health?.findings || []).map((one) => one.action), picture.drill?.drill_id, may("actions"),
   ]);
   if (now === asked) return;
   asked = now;
@@ -35,6 +36,11 @@ export async function run(action) {
     });
     if (!yes) return null;
   }
+  return perform(action);
+}
+
+// The same for what was asked already.
+export async function perform(action) {
   try {
     const done = await api.post(`/api/1/actions/${encodeURIComponent(action.key)}`);
     const tone = done.outcome === "nothing-to-do" ? "notice" : "good";

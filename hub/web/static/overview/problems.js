@@ -5,6 +5,7 @@ import { icon } from "../kit/icons.js";
 import { button, factList, fold } from "../kit/parts.js";
 import { t } from "../kit/t.js";
 import { moment, span } from "../kit/words.js";
+import { may, mayNot } from "../me.js";
 import { linkTo } from "../pages/links.js";
 import { actionOf, run } from "./actions.js";
 import { BAD } from "./verdict.js";
@@ -12,7 +13,7 @@ import { BAD } from "./verdict.js";
 // Where more about a check is seen, and mended.
 const PLACES = {
   devices: "devices", "device-certificates": "devices", parked: "cloud", outbox: "cloud", link: "cloud",
-  drift: "stock", errors: "logs",
+  drift: "stock", errors: "logs", peripherals: "devices",
 };
 const JUST_MS = 60000;
 
@@ -48,6 +49,7 @@ function mending() {
       if (!action) return;
       redraw(node, [action.key, action.title, action.available, action.why_not], () => {
         shown = action.key;
+        if (!may("actions")) return mayNot("actions");
         if (!action.available) return el("p", { class: "quiet" }, action.why_not);
         act = button(action.title, "primary", press, { "data-action": action.key });
         return [act, outcome];

@@ -16,10 +16,11 @@ export const PRESENCE_TONE = {
   ready: "good", init: "warn", sleeping: "idle", disconnected: "idle", lost: "bad", unknown: "idle",
 };
 
-export function sales(link) {
+export function sales(link, chart) {
   const total = el("p", { class: "big-figure", id: "sales-total" });
   const made = card(t("sales.today"), { name: "sales", wide: true, link });
   made.heading.after(total);
+  made.list.after(chart);
   return {
     node: made.node,
     draw(picture, nowMs) {
@@ -38,8 +39,9 @@ export function sales(link) {
   };
 }
 
-export function cloud(link) {
+export function cloud(link, chart) {
   const made = card(t("cloud.title"), { name: "cloud", link });
+  made.list.after(chart);
   return {
     node: made.node,
     draw({ cloud: now }, nowMs) {
@@ -63,8 +65,9 @@ function outboxState(outbox) {
   return outbox.depth ? ["idle", t("outbox.state.waiting")] : ["good", t("outbox.state.empty")];
 }
 
-export function outbox(link) {
+export function outbox(link, chart) {
   const made = card(t("outbox.title"), { name: "outbox", link });
+  made.list.after(chart);
   return {
     node: made.node,
     draw({ outbox: now }, nowMs) {
@@ -125,8 +128,9 @@ function brokerState(broker) {
 }
 
 // Two parts and the disk in one card: a line each.
-export function box() {
+export function box(chart) {
   const made = card(t("box.title"), { name: "box-tile" });
+  made.list.after(chart);
   const parts = el("ul", { class: "part-list" });
   made.list.before(parts);
   return {

@@ -4,14 +4,15 @@ import * as api from "../api.js";
 import { openEvent } from "../cloud/event.js";
 import { commands, events } from "../cloud/lists.js";
 import { parked } from "../cloud/parked.js";
-import { depthChart, linkChart } from "../cloud/depth.js";
+import { history } from "../history/charts.js";
 import { el, redraw, show } from "../kit/dom.js";
 import { every } from "../kit/list.js";
 import { button, card, fold, heading, table, trouble, waiting } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { ago, count, isolated, moment, span } from "../kit/words.js";
+import { may } from "../me.js";
 import { actionOf, followActions, run } from "../overview/actions.js";
-import { CLOUD_TONE } from "../overview/tiles.js";
+import { CLOUD_TONE, outbox } from "../overview/tiles.js";
 import { healthOf } from "../overview/verdict.js";
 import { way } from "../overview/way.js";
 import { hubNowMs, state } from "../state.js";
@@ -62,7 +63,7 @@ function tryNow() {
   return {
     node: place,
     draw() {
-      const offered = ["outbox.retry", "link.look"].map(actionOf).filter((one) => one?.available);
+      const offered = !may("actions") ? [] : ["outbox.retry", "link.look"].map(actionOf).filter((one) => one?.available);
       redraw(place, offered, () => offered.map((one) => button(one.title, "plain small", () => run(one))));
       show(place, offered.length > 0);
     },
@@ -71,20 +72,22 @@ function tryNow() {
 
 function open(root, what) {
   if (what) return openEvent(root, what);
-  const link = card(t("cloud.title"), { name: "link" });
+  const past = history();
+  const link = card(t("cloud.title"), { name: "link", link: { href: "#/outages", text: t("outage.link") } });
   const again = tryNow();
-  const history = linkChart();
-  link.node.append(again.node, history.node);
+  link.list.after(again.node, past.charts.link);
   const strip = way();
-  const depth = depthChart();
+  const depth = outbox(null, past.charts.depth);
   const wrong = el("div", {}, waiting());
   const aside = parked();
   const flows = streams();
   const sets = datasets();
   const sent = events();
   const came = commands();
-  root.append(heading(t("nav.cloud")), wrong, strip.node, aside.node,
-    el("div", { class: "board two" }, link.node, depth.node, flows.node, sets.node),
+  const figures = el("section", { class: "card span-all history-card", "aria-label": t("history.chart.sales") },
+    past.charts.sales, past.charts.speed);
+  root.append(heading(t("nav.cloud")), wrong, strip.node, aside.node, past.bar,
+    el("div", { class: "board two" }, link.node, depth.node, figures, flows.node, sets.node),
     el("section", { class: "card page-part" }, fold(t("events.title"), sent.node)),
     el("section", { class: "card page-part" }, fold(t("commands.title"), came.node)));
 
@@ -121,13 +124,13 @@ function open(root, what) {
         ],
       });
       again.draw();
-      history.draw();
-      depth.draw(picture);
+      depth.draw(picture, nowMs);
       strip.draw(healthOf(picture));
       aside.draw(picture);
     },
     close() {
       stop();
+      past.stop();
       aside.stop();
       sent.stop();
       came.stop();

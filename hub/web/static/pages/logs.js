@@ -6,6 +6,7 @@ import { el, keyed, show } from "../kit/dom.js";
 import { choice, every, searchBox } from "../kit/list.js";
 import { button, empty, factList, fold, heading, pill, trouble, waiting } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
+import { may } from "../me.js";
 import { clock, exact, isolated, moment } from "../kit/words.js";
 
 const LEVELS = ["debug", "info", "warning", "error", "critical"];
@@ -126,7 +127,7 @@ function open(root) {
   });
   search.input.maxLength = 100;
   root.append(
-    heading(t("nav.logs"), button(t("loglevel.button"), "plain small", () => askLevel(() => again()))),
+    heading(t("nav.logs"), may("log-level") ? button(t("loglevel.button"), "plain small", () => askLevel(() => again())) : ""),
     note,
     el("div", { class: "tools" }, search.node,
       choice(t("logs.level"), LEVELS.map((one) => [one, t("logs.from", { level: word("log.level", one) })]), (level) => {

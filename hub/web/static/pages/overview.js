@@ -1,7 +1,9 @@
 // Overview: the verdict, what is wrong and what to do; then the figures.
 
+import { history } from "../history/charts.js";
 import { el } from "../kit/dom.js";
 import { t } from "../kit/t.js";
+import { lastOutage } from "../outages/card.js";
 import { followActions } from "../overview/actions.js";
 import { problems } from "../overview/problems.js";
 import { readiness } from "../overview/readiness.js";
@@ -16,15 +18,17 @@ function open(root) {
   const bad = problems();
   const strip = way();
   const ready = readiness();
+  const outage = lastOutage();
+  const past = history();
   const cards = [
-    tiles.sales(linkTo("sales", t("sales.link"))),
-    tiles.cloud(linkTo("cloud", t("cloud.link"))),
-    tiles.outbox(linkTo("cloud", t("outbox.link"))),
+    tiles.sales(linkTo("sales", t("sales.link")), past.charts.sales),
+    tiles.cloud(linkTo("cloud", t("cloud.link")), past.charts.link),
+    tiles.outbox(linkTo("cloud", t("outbox.link")), past.charts.depth),
     tiles.devices(linkTo("devices", t("devices.link"))),
-    tiles.box(),
+    tiles.box(past.charts.speed),
     tiles.warnings(linkTo("logs", t("log.link"))),
   ];
-  root.append(top.node, bad.node, strip.node,
+  root.append(top.node, outage.node, bad.node, strip.node, past.bar,
     el("div", { class: "board" }, ready.node, cards.map((one) => one.node)));
   return {
     draw() {
@@ -35,8 +39,13 @@ function open(root) {
       top.draw(health, picture, nowMs);
       bad.draw(health, nowMs);
       strip.draw(health);
-      ready.draw(health);
+      outage.draw(picture);
+      ready.draw(health, picture);
       for (const one of cards) one.draw(picture, nowMs);
+    },
+    close() {
+      outage.stop();
+      past.stop();
     },
   };
 }

@@ -7,6 +7,7 @@ import { readInto } from "../kit/list.js";
 import { button, fold, heading, pill } from "../kit/parts.js";
 import { t } from "../kit/t.js";
 import { bytes, moment } from "../kit/words.js";
+import { may, mayNot } from "../me.js";
 
 const SHOWN = 20000;
 
@@ -39,6 +40,10 @@ function build(found, again) {
 function open(root) {
   const body = el("div");
   root.append(heading(t("nav.support")), el("p", { class: "page-lead" }, t("support.lead")), body);
+  if (!may("support")) {
+    body.append(mayNot("support"));
+    return {};
+  }
   const reading = readInto(body, () => api.read("/api/1/support/preview"), (found) => build(found, () => reading.again()));
   return { close: reading.stop };
 }

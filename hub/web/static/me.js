@@ -1,0 +1,32 @@
+// Who is signed in and what they may change.  The hub decides; the page only offers what it allows.
+
+import * as api from "./api.js";
+import { el } from "./kit/dom.js";
+import { icon } from "./kit/icons.js";
+import { t, word } from "./kit/t.js";
+
+let known = null;
+
+// Asks the hub.  A hub that doesn't tell is taken to allow everything: it refuses by itself.
+export async function learn() {
+  try {
+    known = await api.read("/api/1/me");
+  } catch (error) {
+    if (error.status === 401) throw error;
+    known = null;
+  }
+}
+
+export const forgetMe = () => { known = null; };
+
+export const may = (what) => known === null || known.may.includes(what);
+
+export const myRole = () => (known ? word("role", known.role) : "");
+
+export const changesNothing = () => known !== null && known.may.length === 0;
+
+// Who may, for whoever may not.
+export const mayNot = (what) => el("p", { class: "who-may quiet" }, icon("lock"), el("span", {}, t(`who.${what}`)));
+
+// What is offered to those who may; the others read who does.
+export const ifMay = (what, offered, otherwise = () => mayNot(what)) => (may(what) ? offered() : otherwise());
