@@ -15,6 +15,7 @@ from hub.config import Loaded
 from hub.contract.base import Outgoing
 from hub.contract.pages import cloud as cloud_models
 from hub.contract.pages import devices as device_models
+from hub.contract.pages import history as history_models
 from hub.contract.pages import house
 from hub.contract.pages import sales as sale_models
 from hub.contract.pages import stock as stock_models
@@ -27,7 +28,7 @@ from hub.service.answers import from_validation
 from hub.service.books import Books
 from hub.service.caller import Caller
 from hub.service.gate import Gate, ReadUnit
-from hub.service.pages import cloud, devices, sales, stock
+from hub.service.pages import cloud, devices, history, outages, sales, stock
 from hub.storage.rows import Rows
 from hub.web import answers, logpage, settingspage
 from hub.web.loglevels import LogLevels
@@ -54,6 +55,11 @@ FROM_ROWS: Final[Mapping[type[BaseModel], Reader]] = {
     cloud_models.EventQuery: cloud.event,
     cloud_models.ParkedQuery: cloud.parked,
     cloud_models.CommandsQuery: cloud.commands,
+    history_models.LinkHistoryQuery: history.link,
+    history_models.SpeedHistoryQuery: history.speed,
+    history_models.SalesHistoryQuery: history.sales,
+    history_models.OutagesQuery: outages.listed,
+    history_models.OutageQuery: outages.one,
 }
 
 

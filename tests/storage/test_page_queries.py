@@ -15,6 +15,13 @@ import pytest
 from hub.contract.base import Incoming
 from hub.contract.pages.cloud import CommandsQuery, EventQuery, EventsQuery, ParkedQuery
 from hub.contract.pages.devices import DeviceQuery, DevicesQuery
+from hub.contract.pages.history import (
+    LinkHistoryQuery,
+    OutageQuery,
+    OutagesQuery,
+    SalesHistoryQuery,
+    SpeedHistoryQuery,
+)
 from hub.contract.pages.sales import (
     BasketQuery,
     BasketsQuery,
@@ -27,10 +34,11 @@ from hub.contract.problems import Refusal
 from hub.service.books import Books
 from hub.service.caller import HUB
 from hub.service.gate import ReadUnit
-from hub.service.pages import cloud, devices, sales, stock, support
+from hub.service.pages import cloud, devices, history, outages, sales, stock, support
 from hub.service.shop import Shop
-from hub.storage import commandrows, hubrow, searchindex
+from hub.storage import commandrows, historyrows, hubrow, searchindex
 from hub.storage.database import open_database
+from hub.storage.historyrows import Marks
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Tx
 
@@ -84,6 +92,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _trade(tx)
         _stock(tx)
         _told(tx, source[0])
+        _cut_off(tx)
         conn.execute("COMMIT")
     searchindex.build(path.with_name(searchindex.FILE_NAME), path)
     return path
@@ -203,6 +212,16 @@ def _told(tx: Tx, source: int) -> None:
     )
 
 
+def _cut_off(tx: Tx) -> None:
+    whole = Marks(MANY, FEW - 1, MANY, MANY - 1, MANY)
+    for number in range(3):
+        historyrows.begin_outage(tx, uuid(number), 1, "dns", False, Marks())
+        row = historyrows.open_outage(tx)
+        assert row is not None
+        historyrows.end_outage(tx, row, 1, 2, whole)
+    historyrows.begin_outage(tx, uuid(3), 3, "dns", False, whole)
+
+
 @pytest.fixture
 def reader(database: Path) -> Iterator[LoopReader]:
     with LoopReader(database) as rows:
@@ -241,6 +260,12 @@ ASKED: tuple[tuple[Callable[[ReadUnit, Any], Any], Incoming], ...] = (
     (cloud.event, EventQuery(outbox_id=99_001)),
     (cloud.parked, ParkedQuery(limit=200)),
     (cloud.commands, CommandsQuery(limit=200)),
+    (history.link, LinkHistoryQuery()),
+    (history.speed, SpeedHistoryQuery(hours=168)),
+    (history.sales, SalesHistoryQuery(hours=168)),
+    (outages.listed, OutagesQuery(limit=2)),
+    (outages.one, OutageQuery(outage_id=uuid(1))),
+    (outages.one, OutageQuery(outage_id=uuid(3))),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.contract.base import Incoming, Outgoing
-from hub.contract.pages import cloud, devices, house, sales, stock
+from hub.contract.pages import cloud, devices, history, house, sales, stock
 
 BASE: Final = "/api/1"
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -90,6 +90,32 @@ READS: Final = (
     PageRead(f"{BASE}/cloud/parked", "Parked events", cloud.ParkedQuery, cloud.ParkedPage),
     PageRead(
         f"{BASE}/cloud/commands", "The cloud's commands", cloud.CommandsQuery, cloud.CommandsPage
+    ),
+    PageRead(
+        f"{BASE}/history/link",
+        "The link to the cloud, hour by hour",
+        history.LinkHistoryQuery,
+        history.LinkHistory,
+    ),
+    PageRead(
+        f"{BASE}/history/speed",
+        "How fast the hub answered",
+        history.SpeedHistoryQuery,
+        history.SpeedHistory,
+    ),
+    PageRead(
+        f"{BASE}/history/sales",
+        "Sales per hour",
+        history.SalesHistoryQuery,
+        history.SalesHistory,
+    ),
+    PageRead(f"{BASE}/outages", "Outages", history.OutagesQuery, history.OutagesPage),
+    PageRead(
+        f"{BASE}/outages/{{outage_id}}",
+        "The report about one outage",
+        history.OutageQuery,
+        history.OutageReport,
+        may_be_missing=True,
     ),
     PageRead(f"{BASE}/logs", "The log", house.LogsQuery, house.LogsPage),
     PageRead(f"{BASE}/settings", "The settings", house.SettingsQuery, house.SettingsPage),

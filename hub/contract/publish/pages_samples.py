@@ -10,6 +10,7 @@ Example = dict[str, Any]
 
 _EVENT_ID: Final = "0199f3a2-7e92-8c2e-9b5a-6d0e3f8a2b0e"
 _BUNDLE: Final = "0199f3a6-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
+_OUTAGE_ID: Final = "0199f3a7-2b3c-7d4e-8f50-6b7c8d9e0f1a"
 
 PARAMETERS: Final[dict[str, Any]] = {
     "device_id": samples.DEVICE,
@@ -17,6 +18,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "sale_id": samples.SALE,
     "basket_id": samples.BASKET,
     "outbox_id": 4711,
+    "outage_id": _OUTAGE_ID,
     "day": "2026-11-22",
 }
 
@@ -53,6 +55,17 @@ _DAY: Final[Example] = {
     "currency": "EUR",
     "last_at_ms": samples.NOW_MS,
 }
+_OUTAGE: Final[Example] = {
+    "outage_id": _OUTAGE_ID,
+    "began_at_ms": samples.NOW_MS - 5_400_000,
+    "ended_at_ms": samples.NOW_MS - 1_800_000,
+    "place": "internet",
+    "sales": 42,
+    "needs_person": 1,
+    "level": "warning",
+}
+_STEP_MS: Final = 300_000
+_FROM_MS: Final = (samples.NOW_MS - 86_400_000) // _STEP_MS * _STEP_MS
 _SALE: Final[Example] = {
     "sale_id": samples.SALE,
     "receipt_no": "001-004217",
@@ -164,6 +177,79 @@ REPLIES: Final[dict[str, Example]] = {
                 "name": "Black tea, 20 bags",
                 "device_id": samples.DEVICE,
                 "at_ms": samples.NOW_MS,
+            }
+        ],
+    },
+    "LinkHistory": {
+        "from_ms": _FROM_MS,
+        "to_ms": samples.NOW_MS,
+        "step_s": 300,
+        "points": [
+            {"at_ms": _FROM_MS, "depth": 0, "parked": 0, "up_share": 1.0},
+            {
+                "at_ms": _FROM_MS + _STEP_MS,
+                "depth": 12,
+                "parked": 0,
+                "oldest_s": 140,
+                "up_share": 0.53,
+            },
+        ],
+        "changes": [{"at_ms": _FROM_MS + 459_000, "up": False, "place": "internet"}],
+    },
+    "SpeedHistory": {
+        "from_ms": _FROM_MS,
+        "to_ms": samples.NOW_MS,
+        "step_s": 300,
+        "points": [
+            {"at_ms": _FROM_MS, "requests": 310, "commit_p50_ms": 1.8, "commit_p99_ms": 9.4},
+            {"at_ms": _FROM_MS + _STEP_MS, "requests": 0},
+        ],
+    },
+    "SalesHistory": {
+        "from_ms": samples.NOW_MS // 3_600_000 * 3_600_000 - 3_600_000,
+        "to_ms": samples.NOW_MS,
+        "currency": "EUR",
+        "hours": [
+            {
+                "at_ms": samples.NOW_MS // 3_600_000 * 3_600_000 - 3_600_000,
+                "count": 0,
+                "total_minor": 0,
+            },
+            {
+                "at_ms": samples.NOW_MS // 3_600_000 * 3_600_000,
+                "count": 17,
+                "total_minor": 42_317,
+            },
+        ],
+    },
+    "OutagesPage": {"outages": [_OUTAGE]},
+    "OutageReport": {
+        "outage": _OUTAGE,
+        "sales": {
+            "count": 42,
+            "total_minor": 104_711,
+            "currency": "EUR",
+            "voids": 1,
+            "returns": 0,
+        },
+        "waiting": {"highest_depth": 131, "told": 130, "still_waiting": 0, "parked": 1},
+        "caught_up_at_ms": samples.NOW_MS - 1_795_000,
+        "devices_lost": [{"device_id": samples.DEVICE, "name": "Till 1", "times": 2}],
+        "happened": [
+            {
+                "at_ms": samples.NOW_MS - 5_000_000,
+                "kind": "restart",
+                "text": "The hub was off, and started again.",
+            }
+        ],
+        "needs": [
+            {
+                "key": "parked",
+                "title": "Refused by the cloud",
+                "text": "The cloud refused 1 event of this time; the hub keeps what they say aside.",
+                "next_step": "Read why, have central IT mend the cause, then send them again.",
+                "link": "#/cloud/parked",
+                "count": 1,
             }
         ],
     },

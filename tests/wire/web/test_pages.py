@@ -15,16 +15,22 @@ from aiohttp import ClientSession
 
 from hub.contract.pages.table import READS, PageRead
 from hub.logs import Entry
-from hub.storage import devicerows, outbox
+from hub.service.handlers.history import NoteMinute
+from hub.storage import devicerows, historyrows, outbox
 from hub.storage.errors import StorageFull
+from hub.storage.historyrows import Marks
 from tests.hubparts import HubParts, ShiftedClock, hub_parts
 from tests.storage.freeze import trade
 from tests.support.shop import Shop
+
+OUTAGE = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02"
 
 
 def furnish(state: Path) -> None:
     shop = Shop(state)
     trade(shop)
+    shop.internal(NoteMinute(shop.clock.wall_ms(), 60_000, 30_000, 7, ()))
+    shop.tx(lambda tx: historyrows.begin_outage(tx, OUTAGE, 1, "dns", False, Marks()))
     shop.close()
 
 
@@ -45,6 +51,7 @@ def address(read: PageRead) -> str:
         "sale_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "basket_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "outbox_id": "1",
+        "outage_id": OUTAGE,
     }
     sku = "?sku=tea" if "sku" in read.query.model_fields else ""
     return read.path.format(**filled) + sku

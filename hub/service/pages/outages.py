@@ -1,0 +1,362 @@
+"""The times the shop was cut off, and the report about one: what happened, and what needs a
+person now.  No names of people."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from hub.contract.health import Level
+from hub.contract.oms_events import DEVICE_STATE
+from hub.contract.pages.history import (
+    DeviceLost,
+    OutageEvent,
+    OutageNeed,
+    OutageOnPage,
+    OutageQuery,
+    OutageReport,
+    OutageSales,
+    OutagesPage,
+    OutagesQuery,
+    OutageWaiting,
+)
+from hub.contract.problems import Code, refuse
+from hub.service.gate import ReadUnit
+from hub.service.pages import dotted, numbers
+from hub.service.pages.history import place_of
+from hub.storage import driftrows, historyrows, hubrow
+from hub.storage.audit import AuditRow
+from hub.storage.historyrows import Marks, OutageRow
+from hub.storage.pages import LAST, history
+from hub.storage.pages import stock as stock_pages
+from hub.storage.pages.history import BelowZero
+from hub.storage.pages.stock import TaskRow
+
+LOST_MAX: Final = 100
+HAPPENED_MAX: Final = 100
+TASKS_MAX: Final = 1000
+NAMED_MAX: Final = 5
+FOUND_WITHIN_MS: Final = 24 * 3_600_000
+"""A difference from the cloud found within a day after an outage is counted to it."""
+Kind = Literal["person", "restart", "fence", "clock", "cloud", "hub"]
+WORDS: Final[dict[str, tuple[Kind, str]]] = {
+    "action.asked": ("person", "Somebody had the hub do {subject}."),
+    "clock.suspect": ("clock", "The clock came into doubt."),
+    "clock.trusted": ("clock", "The clock is trusted again."),
+    "cloud.command_failed": ("cloud", "A command of the cloud failed."),
+    "cloud.config_changed": ("cloud", "The cloud changed a setting."),
+    "cloud.epoch_closed": ("fence", "The cloud closed this box's epoch."),
+    "cloud.forked": ("fence", "The hub began a line of its own: it writes apart from the cloud."),
+    "cloud.session": ("fence", "The cloud gave the hub a new epoch."),
+    "cloud.superseded": ("fence", "The cloud said that another box is the shop's hub."),
+    "device.key_withdrawn": ("person", "The key of {subject} was withdrawn."),
+    "device.pair": ("person", "{subject} was paired."),
+    "device.rekey": ("person", "{subject} was paired again."),
+    "device.rename": ("person", "{subject} was renamed."),
+    "device.revoke": ("person", "{subject} was revoked."),
+    "log.level": ("person", "The log's level was changed."),
+    "outbox.parked": ("cloud", "The cloud refused an event; it waits aside."),
+    "outbox.resent": ("person", "An event that waited aside was sent again."),
+    "outbox.unparked": ("person", "An event that waited aside was given up."),
+    "pairing.open": ("person", "Somebody opened pairing."),
+    "recovery.failed": ("fence", "Something that the cloud gave back couldn't be taken in."),
+    "recovery.finished": ("fence", "What the cloud knew of this shop is back."),
+    "sale.voided": ("person", "A sale was voided."),
+    "staff.locked": ("person", "Somebody's PIN was locked after too many tries."),
+    "stock.adjusted": ("person", "The stock of {subject} was corrected."),
+    "stock.drift": ("cloud", "Stock was found to differ from the cloud's."),
+    "stock.override": ("person", "Something was sold though the book had too little of it."),
+    "support.taken": ("person", "Somebody took a support bundle."),
+    "web.code-void": ("person", "A sign-in code was tried too often."),
+    "web.sign-in": ("person", "Somebody signed in to the hub's page."),
+}
+"""Entries of the audit log that tell what happened; the others are trade, or follow from these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What needs somebody now, of whichever outage; read once for a page of them."""
+
+    now: Marks
+    newest: int
+    parked: Sequence[int]
+    below_zero: Sequence[BelowZero]
+    tasks: Sequence[TaskRow]
+    drift: Sequence[driftrows.DriftRow]
+    clock_doubt: str
+    fence: str
+
+
+class Span(NamedTuple):
+    """An outage up to its end, or up to now; ``next_ms`` is when the one after it began."""
+
+    began: Marks
+    ended: Marks
+    from_ms: int
+    to_ms: int
+    next_ms: int | None
+
+
+def listed(unit: ReadUnit, query: OutagesQuery) -> OutagesPage:
+    """Outages, the newest first."""
+    (before,) = numbers(query.cursor, (LAST,))
+    rows = historyrows.outages(unit.rows, before, query.limit + 1)
+    shown, more = rows[: query.limit], len(rows) > query.limit
+    if not shown:
+        return OutagesPage(outages=())
+    facts = _facts(unit, shown[-1].began)
+    after = historyrows.outage_after(unit.rows, shown[0].number)
+    heads = []
+    for row in shown:
+        span = _span(unit, facts, row, after)
+        heads.append(_head(row, span, _needs(facts, row, span)))
+        after = row
+    return OutagesPage(outages=tuple(heads), next_cursor=dotted(shown[-1].number) if more else None)
+
+
+def one(unit: ReadUnit, query: OutageQuery) -> OutageReport:
+    """The report.  Errors: ``not-found``."""
+    row = historyrows.outage(unit.rows, query.outage_id)
+    if row is None:
+        raise refuse(
+            Code.NOT_FOUND,
+            f"There is no such outage (any more): the newest {historyrows.OUTAGES_KEPT} are kept.",
+        )
+    facts = _facts(unit, row.began)
+    span = _span(unit, facts, row, historyrows.outage_after(unit.rows, row.number))
+    needs = _needs(facts, row, span)
+    sold = history.sold(unit.rows, span.began, span.ended)
+    waits = history.still_waiting(unit.rows, span.began, span.ended)
+    parked = _between(facts.parked, span.began.event, span.ended.event)
+    return OutageReport(
+        outage=_head(row, span, needs),
+        sales=OutageSales(
+            count=sold.sales,
+            total_minor=sold.total_minor,
+            currency=unit.shop.currency,
+            voids=history.voids(unit.rows, span.began, span.ended, span.from_ms, span.to_ms),
+            returns=history.returns(unit.rows, span.began, span.ended),
+        ),
+        waiting=OutageWaiting(
+            highest_depth=row.highest_depth,
+            told=max(0, span.ended.event - span.began.event - waits - parked),
+            still_waiting=waits,
+            parked=parked,
+        ),
+        caught_up_at_ms=row.caught_up_at_ms,
+        devices_lost=_devices_lost(unit, span),
+        happened=_happened(unit, span),
+        needs=needs,
+    )
+
+
+def _facts(unit: ReadUnit, oldest: Marks) -> Facts:
+    rows = unit.rows
+    hub, newest = hubrow.get(rows), historyrows.newest_outage(rows)
+    return Facts(
+        now=historyrows.now_marks(rows),
+        newest=newest.number if newest else 0,
+        parked=history.parked_events(rows),
+        below_zero=history.below_zero(rows, oldest),
+        tasks=stock_pages.count_tasks(rows, 0, TASKS_MAX),
+        drift=driftrows.drift(rows),
+        clock_doubt=hub.clock_suspect,
+        fence=hub.fence,
+    )
+
+
+def _span(unit: ReadUnit, facts: Facts, row: OutageRow, after: OutageRow | None) -> Span:
+    to_ms = unit.now_ms if row.ended_at_ms is None else row.ended_at_ms
+    return Span(
+        row.began,
+        row.ended or facts.now,
+        row.began_at_ms,
+        max(row.began_at_ms, to_ms),
+        after.began_at_ms if after is not None else None,
+    )
+
+
+def _head(row: OutageRow, span: Span, needs: Sequence[OutageNeed]) -> OutageOnPage:
+    count = sum(need.count for need in needs)
+    level: Level = "warning" if count else "ok"
+    if row.ended_at_ms is None and not count:
+        level = "notice" if row.drill else "warning"
+    return OutageOnPage(
+        outage_id=row.outage_id,
+        began_at_ms=row.began_at_ms,
+        ended_at_ms=row.ended_at_ms,
+        place=place_of(row.place) or "unknown",
+        drill=row.drill,
+        sales=max(0, span.ended.sale - span.began.sale),
+        needs_person=count,
+        level=level,
+    )
+
+
+# What happened -----------------------------------------------------------------------------------
+
+
+def _devices_lost(unit: ReadUnit, span: Span) -> tuple[DeviceLost, ...]:
+    times: Counter[str] = Counter()
+    for device_id, text in history.events_of(unit.rows, DEVICE_STATE, span.began, span.ended):
+        if json.loads(text).get("state") == "lost":
+            times[device_id] += 1
+    names = history.device_names(unit.rows) if times else {}
+    return tuple(
+        DeviceLost(device_id=device_id, name=names.get(device_id, device_id), times=count)
+        for device_id, count in times.most_common(LOST_MAX)
+    )
+
+
+def _happened(unit: ReadUnit, span: Span) -> tuple[OutageEvent, ...]:
+    """From the audit log and the holes in the history, the newest first."""
+    found = list(_told(history.entries(unit.rows, span.began, span.ended)))
+    found += [
+        OutageEvent(at_ms=row.at_ms, kind="restart", text="The hub was off, and started again.")
+        for row in historyrows.changes(unit.rows, span.from_ms, span.to_ms, HAPPENED_MAX)
+        if row.place == "hub-off"
+    ]
+    found.sort(key=lambda event: event.at_ms, reverse=True)
+    return tuple(found[:HAPPENED_MAX])
+
+
+def _told(entries: Sequence[AuditRow]) -> Iterator[OutageEvent]:
+    for row in entries:
+        kind_words = WORDS.get(row.action)
+        if kind_words is None and row.action.startswith("drill."):
+            kind_words = ("person", f"Drill: {row.action.removeprefix('drill.')}.")
+        if kind_words is not None:
+            kind, words = kind_words
+            yield OutageEvent(
+                at_ms=row.at_ms, kind=kind, text=words.replace("{subject}", row.subject[:64])
+            )
+
+
+# What needs a person -----------------------------------------------------------------------------
+
+
+def _needs(facts: Facts, row: OutageRow, span: Span) -> tuple[OutageNeed, ...]:
+    newest = row.number == facts.newest
+    sold_out = [
+        one.sku
+        for one in facts.below_zero
+        if _between(one.movements, span.began.movement, span.ended.movement)
+    ]
+    found = (
+        _refused(_between(facts.parked, span.began.event, span.ended.event)),
+        _sold_out(sold_out),
+        _counts(facts, span, set(sold_out)),
+        _drift(facts, span),
+        _clock(facts.clock_doubt if newest else ""),
+        _fence(facts.fence if newest else ""),
+    )
+    return tuple(need for need in found if need is not None)
+
+
+def _refused(count: int) -> OutageNeed | None:
+    if not count:
+        return None
+    return OutageNeed(
+        key="parked",
+        title="Refused by the cloud",
+        text=f"The cloud refused {_many(count, 'event')} of this time; the hub keeps what they"
+        " say aside.",
+        next_step="Read why, have central IT mend the cause, then send them again.",
+        link="#/cloud/parked",
+        count=count,
+    )
+
+
+def _sold_out(skus: Sequence[str]) -> OutageNeed | None:
+    if not skus:
+        return None
+    return OutageNeed(
+        key="below-zero",
+        title="Sold below zero",
+        text=f"Sold in this time although the book had none left: {_named(skus)}.",
+        next_step="Look whether there is any on the shelf and count it.",
+        link=f"#/stock/{skus[0]}" if len(skus) == 1 else "#/stock",
+        count=len(skus),
+    )
+
+
+def _counts(facts: Facts, span: Span, known: set[str]) -> OutageNeed | None:
+    skus = [
+        task.sku
+        for task in facts.tasks
+        if span.from_ms <= task.at_ms <= span.to_ms and task.sku not in known
+    ]
+    if not skus:
+        return None
+    return OutageNeed(
+        key="counts",
+        title="To be counted",
+        text=f"A count was asked for in this time: {_named(skus)}.",
+        next_step="Count them at a till.",
+        link="#/stock",
+        count=len(skus),
+    )
+
+
+def _drift(facts: Facts, span: Span) -> OutageNeed | None:
+    until_ms = span.to_ms + FOUND_WITHIN_MS
+    if span.next_ms is not None:
+        until_ms = min(until_ms, span.next_ms)
+    skus = [one.sku for one in facts.drift if span.from_ms <= one.found_at_ms < until_ms]
+    if not skus:
+        return None
+    return OutageNeed(
+        key="drift",
+        title="Stock differs from the cloud's",
+        text=f"Found since this time began: {_named(skus)}.",
+        next_step="Count them; if the count is the hub's, tell central IT.",
+        link="#/stock",
+        count=len(skus),
+    )
+
+
+def _clock(doubt: str) -> OutageNeed | None:
+    if not doubt:
+        return None
+    return OutageNeed(
+        key="clock",
+        title="The clock is in doubt",
+        text=f"The box's clock may be wrong ({doubt}).",
+        next_step="Compare it with another clock, and confirm it on the overview if it is right.",
+        link="#/overview",
+        count=1,
+    )
+
+
+def _fence(fence: str) -> OutageNeed | None:
+    if not fence:
+        return None
+    what = (
+        "Another box has taken this hub's place."
+        if fence == "superseded"
+        else "This hub was put back from a copy, and the cloud hasn't taken it in yet."
+    )
+    return OutageNeed(
+        key="fence",
+        title="This box is not the shop's hub" if fence == "superseded" else "Put back",
+        text=what,
+        next_step="Call central IT.",
+        link="#/overview",
+        count=1,
+    )
+
+
+def _between(found: Sequence[int], after: int, up_to: int) -> int:
+    return sum(after < one <= up_to for one in found)
+
+
+def _named(skus: Sequence[str]) -> str:
+    more = len(skus) - NAMED_MAX
+    return ", ".join(skus[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
