@@ -19,6 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cloud_link.link import CloudLink
+from hub.health.checks.link import broken_at
+from hub.health.facts import Measured
+from hub.observe.tally import Tally
 from hub.service.caller import HUB
 from hub.service.gate import Gate
 from hub.service.handlers.history import (
@@ -304,6 +308,30 @@ class Chronicle:
 
     def _ms_since(self, since_s: float) -> int:
         return int((self._looked_s - since_s) * 1000)
+
+
+def watched_parts(
+    cloud: CloudLink,
+    measured: Callable[[], Measured],
+    tally: Tally,
+    url: str | None,
+    drilling: Callable[[], bool] = _never,
+) -> Watched:
+    """A running hub's parts as the chronicle looks at them."""
+
+    def place() -> str:
+        if cloud.status().state in ("refused", "superseded"):
+            return "oms"
+        return broken_at(measured().way) or ""
+
+    return Watched(
+        configured=url is not None,
+        reached=lambda: cloud.up,
+        place=place,
+        requests=lambda: sum(tally.requests.values()),
+        commits=lambda: tuple(tally.commits.counts),
+        drilling=drilling,
+    )
 
 
 def _minutes(row: OutageRow) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from cloud_link.link import CloudLink, World
 from hub.app.actions import make_actions
 from hub.app.caretaker import MB, Caretaker, Certificates
+from hub.app.chronicle import Chronicle, watched_parts
 from hub.app.doors import Behind, Locks, make_socket, make_web
 from hub.app.exporting import Exports
 from hub.app.founding import StateLock, open_state
@@ -79,6 +80,7 @@ class Hub:
         self.watching = Watching(Tally(clock), Exports(settings, clock, randomness, recent))
         self._listeners.append(self.watching.tally.notify)
         self.advertiser: Advertiser | None = None
+        self.chronicle: Chronicle | None = None
 
     # -- start --------------------------------------------------------------------------------
 
@@ -337,6 +339,14 @@ class Hub:
         looking = Periodic("health-probes", LOOK_S, self.prober.look)
         looking.start()
         self._later("the probes", looking.stop)
+        tally, latest = self.watching.tally, self.prober.latest
+        self.chronicle = Chronicle(
+            self.gate,
+            watched_parts(self.cloud, latest, tally, self.settings.cloud.url),
+            seen_at_ms=self.opened.hub.trusted_wall_ms,
+        )
+        self.chronicle.start()
+        self._later("the history", self.chronicle.stop)
 
     # -- wiring -------------------------------------------------------------------------------
 
@@ -367,6 +377,8 @@ class Hub:
     def _on_cloud_change(self) -> None:
         self.messaging.announcer.wake()
         self.web.wake()
+        if self.chronicle is not None:
+            self.chronicle.look()
 
     async def _on_certificates(self, rolled_over: bool) -> None:
         await self.web.reload_tls()
