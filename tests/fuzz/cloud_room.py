@@ -8,7 +8,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cloud_link.errors import HelloRequired, OmsError
 from cloud_link.http import OmsClient, Session
@@ -16,10 +16,8 @@ from cloud_link.pacing import Pacer
 from cloud_link.transport import HttpReply, HttpRequest
 from hub.config.models import Cloud
 from hub.service import auditlog, ledger
-from hub.service.handlers import collect
 from tests.fakes import SeededRandomness
 from tests.fuzz.engine import run_async, scratch
-from tests.support.gatebench import PlainDesk
 from tests.support.shop import HUB_ID, STORE, Shop
 
 LIFE: Final = "oms-1"
@@ -76,7 +74,6 @@ class Room:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self.shop = Shop(folder)
-        self.shop.gate._handlers = collect(cast(Any, PlainDesk()))
         self.shop.product("A-100", 249, gtin="4006381333931", stock=100)
         self.shop.sign_in("till-1", "mia")
         self.randomness = SeededRandomness(5)

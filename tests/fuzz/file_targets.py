@@ -6,7 +6,7 @@ import functools
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hub.storage.errors import DatabaseRefused
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
@@ -193,15 +193,11 @@ _NAMES: Final = ("catalog", "prices", "taxes", "staff", "policies")
 
 @functools.cache
 def _import_shop() -> Any:
-    from hub.service.handlers import collect
-    from tests.support.gatebench import PlainDesk
     from tests.support.shop import Shop
 
     folder = scratch() / "import"
     folder.mkdir()
-    shop = Shop(folder)
-    shop.gate._handlers = collect(cast(Any, PlainDesk()))
-    return shop
+    return Shop(folder)
 
 
 def import_rows(data: bytes) -> None:

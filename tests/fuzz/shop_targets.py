@@ -7,7 +7,7 @@ import functools
 import json
 import logging
 import shutil
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from hub.contract.envelope import Reply
 from hub.contract.problems import Code
@@ -19,9 +19,8 @@ from hub.mqtt.frames import InboundProperties
 from hub.mqtt.router import Router
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
-from hub.service.handlers import collect
 from tests.fuzz.engine import Target, run_async, scratch
-from tests.support.gatebench import PlainDesk, now
+from tests.support.gatebench import now
 from tests.support.shop import STORE, Shop
 
 DEVICES: Final = ("till-1", "till-2", "till-3", "kiosk-1", "nobody")
@@ -54,7 +53,6 @@ class FuzzShop(Shop):
         folder.mkdir()
         super().__init__(folder, print_receipts=True)
         self.inputs = 0
-        self.gate._handlers = collect(cast(Any, PlainDesk()))
         self.product("A-100", 249, gtin="4006381333931", stock=1000)
         self.product("apples", 299, uom="kg", scale=3, tax_code="reduced", stock=10_000)
         for device, person in (("till-1", "mia"), ("till-2", "anna"), ("till-3", "ben")):
