@@ -252,6 +252,24 @@ class Reader:
         return process.returncode, _limited(out), _limited(err)
 
 
+def newest_of(found: Sequence[Contents], replica: Replica) -> Contents:
+    """The newest box's series.  Raises :class:`ReplicaRefused` where that would be a guess."""
+    if not found:
+        raise ReplicaRefused(
+            f"there is no replica at {replica.url}: check the URL (replica.url of the box that is"
+            " gone, without the number that follows)"
+        )
+    newest = found[-1]
+    later = [one.series for one in found if one.written_at_ms > newest.written_at_ms]
+    if later:
+        raise ReplicaRefused(
+            f"series {newest.series} is the newest box's, but series {later[-1]} was written to"
+            " later: a box that was given up runs again, or the newer one was a trial only. Switch"
+            " that box off, and say which is the shop's: --series N"
+        )
+    return newest
+
+
 def replica_in(listed: Mapping[str, Any]) -> int | None:
     """When Litestream last sent everything (UTC ms), of what its ``/list`` answers."""
     for database in listed.get("databases") or ():

@@ -18,7 +18,7 @@ from typing import Final
 
 from hub.app.backup import BackupInfo, BackupRefused, complete, restore_backup
 from hub.app.founding import StateLock
-from hub.app.replica import Contents, Reader, ReplicaRefused
+from hub.app.replica import Contents, Reader, newest_of
 from hub.app.replica_child import CONFIG_FILE, PID_FILE
 from hub.app.replica_keys import note_export
 from hub.clock import Clock, Randomness
@@ -61,8 +61,9 @@ def replace_box(
 ) -> tuple[BackupInfo, Path | None]:
     """Make this box's state of ``source`` and the keys; as :func:`restore_backup`.
 
-    ``tell`` hears of each step.  Errors: :class:`ReplicaRefused`, :class:`BackupRefused`,
-    :class:`~hub.app.founding.StateInUse`, :class:`~hub.storage.errors.StorageError`, ``OSError``.
+    ``tell`` hears of each step.  Errors: :class:`~hub.app.replica.ReplicaRefused`,
+    :class:`BackupRefused`, :class:`~hub.app.founding.StateInUse`,
+    :class:`~hub.storage.errors.StorageError`, ``OSError``.
     """
     if escrow.store != settings.store.id:
         raise BackupRefused(
@@ -121,22 +122,9 @@ async def _fetch(
         found = await reader.look_at_all()
     else:
         found = [one for one in [await reader.look(source.series)] if one is not None]
-    if not found:
-        series = "" if source.series is None else f"/{source.series}"
-        raise ReplicaRefused(
-            f"there is no replica at {source.replica.url}{series}: check the URL (replica.url of"
-            " the box that is gone, without the number that follows)"
-        )
     for one in found:
         tell(f"series {one.series}: {_described(one, clock.wall_ms())}")
-    newest = found[-1]
-    later = [one.series for one in found if one.written_at_ms > newest.written_at_ms]
-    if later:
-        raise ReplicaRefused(
-            f"series {newest.series} is the newest box's, but series {later[-1]} was written to"
-            " later: a box that was given up runs again, or the newer one was a trial only. Switch"
-            " that box off, and say which is the shop's: --series N"
-        )
+    newest = newest_of(found, source.replica)
     await reader.fetch(newest.series, target)
     tell("the database is fetched")
 

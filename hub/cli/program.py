@@ -39,6 +39,7 @@ COMMANDS = (
     Entry("support", "support", "Make a support bundle: one file, no secrets, no people."),
     Entry("backup", "backup", "Copy the stopped hub's state."),
     Entry("restore", "restore", "Put a copy back; the hub starts fenced."),
+    Entry("standby", "standby", "Hold the database of the shop's box, a second behind."),
     Entry("escrow", "escrow", "Put the hub's keys by, sealed."),
     Entry("oms-check", "oms_check", "Check a cloud OMS against the contract."),
     Entry("sandbox-oms", "sandbox_oms", "Run the sandbox OMS."),
