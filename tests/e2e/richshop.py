@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from hub.service.caller import HUB, Caller
 from hub.service.handlers.parking import ParkPoison
 from hub.service.internal import MarkPresence
 from hub.web.reads import Sources
+from tests.e2e.richhistory import write_week
 from tests.fakes import FakeClock
 from tests.hubparts import HubParts, hub_parts
 from tests.support.shop import Shop
@@ -204,4 +206,7 @@ async def rich_shop(
         states = ("ready", "ready", "sleeping", "ready")
         for device_id, presence in zip(DEVICES, states, strict=True):
             await hub.gate.internal(HUB, MarkPresence(device_id, presence, "s1"))
+        now_ms = SystemClock().wall_ms()
+        ended_ago_ms = 20_000 if aside else 600_000
+        await hub.write(partial(write_week, now_ms=now_ms, ended_ago_ms=ended_ago_ms))
         yield hub

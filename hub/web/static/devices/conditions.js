@@ -4,12 +4,15 @@ import { el, mark, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { pill } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
+import { moment } from "../kit/words.js";
 
-const MILD = ["printer-paper-near-end", "drawer-open", "battery-low"];
-const tone = (key) => (MILD.includes(key) ? "warn" : "bad");
+const HINDERS = ["printer-offline", "printer-cover-open", "printer-paper-empty", "terminal-offline"];
+const MILD = ["printer-paper-near-end", "drawer-open", "display-offline"];
+const tone = (key) => (HINDERS.includes(key) ? "bad" : MILD.includes(key) ? "notice" : "warn");
+const WEIGHT = { bad: 3, warn: 2, notice: 1 };
 
-// 2: something doesn't work; 1: it soon won't; 0: nothing.
-export const worst = (keys = []) => (keys.some((one) => tone(one) === "bad") ? 2 : keys.length ? 1 : 0);
+// How much it hinders, 0 to 3.
+export const worst = (keys = []) => Math.max(0, ...keys.map((one) => WEIGHT[tone(one)]));
 
 // In a list: the words alone.
 export function conditions() {
@@ -28,11 +31,12 @@ export function conditionNotes() {
   const node = el("ul", { class: "condition-notes", hidden: true, "aria-label": t("condition.label") });
   return {
     node,
-    draw(keys = []) {
+    draw(keys = [], sinceMs = {}) {
       show(node, keys.length > 0);
-      redraw(node, keys, () => keys.map((one) => {
+      redraw(node, [keys, sinceMs], () => keys.map((one) => {
         const step = word("condition.step", one);
         const made = el("li", {}, icon("warning"), el("div", {}, el("strong", {}, word("condition", one)),
+          sinceMs[one] ? el("span", { class: "quiet" }, " ", t("condition.since", { time: moment(sinceMs[one]) })) : "",
           step === one ? "" : el("p", {}, step)));
         mark(made, "data-tone", tone(one));
         return made;

@@ -126,7 +126,7 @@ export function openDetail(root, deviceId) {
         [t("device.lastseen"), one.last_seen_at_ms ? ago(hubNowMs() - one.last_seen_at_ms) : t("never")],
         [t("device.who"), one.signed_in ? isolated(one.signed_in) : ""],
       ]);
-      wrong.draw(one.status === "paired" ? one.conditions : []);
+      wrong.draw(one.status === "paired" ? one.conditions : [], one.conditions_since_ms);
       redraw(buttons, one.status, () => (one.status === "paired" ? manageButtons(device, reading.again) : null));
       if (paired !== null && one.paired_at_ms !== paired) {
         paired = one.paired_at_ms;

@@ -48,7 +48,7 @@ function row(first) {
       put(sub, said(now, hubNowMs()));
       const tone = revoked ? "idle" : PRESENCE_TONE[now.presence] || "warn";
       state.draw(revoked ? t("device.revoked") : word("presence", now.presence), tone);
-      mark(node, "data-tone", tone);
+      mark(node, "data-tone", ["", "", "warn", "bad"][worst(now.conditions)] || tone);
       wrong.draw(revoked ? [] : now.conditions);
       if (summary) mark(summary, "aria-label", t("device.manage.one", { name: now.name }));
     },

@@ -34,10 +34,12 @@ export function linkSpans(found) {
     ...silences(found).flatMap(({ from, to }) => [{ at: from, off: true }, { at: to, off: false }]),
   ].sort((a, b) => a.at - b.at);
   const spans = [];
+  const named = () => (up ? "up" : place === "hub-off" ? "off" : "down");
   let off = false;
   let from = first.at_ms;
   for (const cut of [...cuts, { at: found.to_ms }]) {
-    push(spans, from, cut.at, off ? "off" : up ? "up" : "down", off || up ? undefined : place);
+    const now = off ? "off" : named();
+    push(spans, from, cut.at, now, now === "down" ? place : undefined);
     from = cut.at;
     if (cut.off !== undefined) off = cut.off;
     if (cut.up !== undefined) ({ up, place } = cut);

@@ -26,13 +26,14 @@ export function timeChart(title, name = "") {
   const rows = el("div", { class: "chart-rows", tabindex: "0", role: "group", "aria-label": title });
   const figures = el("details", { class: "chart-table" }, el("summary", {}, t("chart.table"),
     el("span", { class: "visually-hidden" }, `: ${title}`)), rows);
-  const node = el("figure", { class: `tchart ${name}`.trim() },
-    el("figcaption", { class: "tchart-head" }, el("span", { class: "chart-title" }, title), readout),
-    area, legend, lead, figures);
+  const head = el("figcaption", { class: "tchart-head" }, el("span", { class: "chart-title" }, title), readout);
+  const node = el("figure", { class: `tchart ${name}`.trim() }, head, area, legend, lead, figures);
   let now = null;
 
   const rest = () => {
     show(cursor, false);
+    head.classList.remove("pointing");
+    head.style.height = "";
     put(readout, now?.rest || "");
   };
   const point = (event) => {
@@ -40,6 +41,9 @@ export function timeChart(title, name = "") {
     const box = plot.getBoundingClientRect();
     const part = Math.min(1, Math.max(0, (event.clientX - box.left) / Math.max(1, box.width)));
     cursor.style.left = percent(part);
+    // What is said under the finger may be longer: the chart stays where it is.
+    if (cursor.hidden) head.style.height = `${head.offsetHeight}px`;
+    head.classList.add("pointing");
     show(cursor, true);
     put(readout, now.read(now.frame.from + part * (now.frame.to - now.frame.from)));
   };

@@ -53,16 +53,17 @@ export function lastOutage() {
   function draw() {
     show(node, report !== null);
     if (!report) return;
-    const { outage, needs } = report;
+    const { outage } = report;
+    const needs = outage.needs_person;
     redraw(node, report, () => {
-      const tone = needs.length ? "warn" : "good";
+      const tone = needs ? "warn" : "good";
       node.dataset.tone = tone;
       const title = el("h2", { id: "last-outage-title" });
       put(title, t(outage.drill ? "outage.card.drill" : "outage.card", { time: during(outage) }));
       return [
-        el("span", { class: "outage-mark" }, icon(needs.length ? "warning" : "ok")),
+        el("span", { class: "outage-mark" }, icon(needs ? "warning" : "ok")),
         el("div", { class: "outage-words" }, title,
-          el("p", {}, kept(report), " ", needs.length ? t("report.needs", { n: needs.length }) : t("report.fine"))),
+          el("p", {}, kept(report), " ", needs ? t("report.needs", { n: needs }) : t("report.fine"))),
         el("div", { class: "outage-buttons" },
           el("a", { class: "button plain small", href: outageLink(outage) }, t("outage.card.see")),
           button(t("outage.card.away"), "plain small", () => {

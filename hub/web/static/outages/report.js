@@ -23,7 +23,7 @@ function summary(report) {
   const tone = needs(outage)[1];
   const level = waiting.still_waiting && tone === "good" ? "notice" : LEVEL[tone];
   const sentence = outage.ended_at_ms
-    ? report.needs.length ? t("report.needs", { n: report.needs.length }) : t("report.fine")
+    ? outage.needs_person ? t("report.needs", { n: outage.needs_person }) : t("report.fine")
     : t("report.goeson");
   return el("section", { class: "verdict report-verdict", "data-level": level, "aria-labelledby": "report-sum" },
     el("span", { class: "verdict-mark" }, icon(level)),
@@ -82,7 +82,8 @@ const devices = (lost) => el("section", { class: "card" },
     el("span", { class: "quiet nowrap" }, t("report.times", { n: one.times })))))
     : el("p", { class: "quiet" }, t("report.nodevices")));
 
-function happened(list) {
+function happened(newestFirst) {
+  const list = [...newestFirst].reverse();
   const days = new Set(list.map((one) => new Date(one.at_ms).toDateString()));
   const at = (ms) => (days.size > 1 ? moment(ms, 0) : exact(ms));
   return el("section", { class: "card" }, el("h2", {}, t("report.happened")),

@@ -18,6 +18,8 @@ import { way } from "../overview/way.js";
 import { hubNowMs, state } from "../state.js";
 
 const LIVE_MS = 5000;
+// A link to what was set aside: it stands at the top of the page.
+const PARKED = "parked";
 
 function streams() {
   const rows = table([
@@ -71,7 +73,7 @@ function tryNow() {
 }
 
 function open(root, what) {
-  if (what) return openEvent(root, what);
+  if (what && what !== PARKED) return openEvent(root, what);
   const past = history();
   const link = card(t("cloud.title"), { name: "link", link: { href: "#/outages", text: t("outage.link") } });
   const again = tryNow();
