@@ -34,6 +34,7 @@ from hub.app.replica import (
 from hub.app.replica_keys import keys_changed
 from hub.clock import Clock, Randomness
 from hub.config import Settings
+from hub.domain.schedule import restart_s
 from hub.health.facts import Replica
 from hub.mqtt import deathwatch
 from hub.mqtt.childends import end_child
@@ -137,8 +138,8 @@ class Replicator:
                 log.exception("running the replicator failed unexpectedly")
             lived_s = self._clock.monotonic_s() - started_s
             failures = 1 if lived_s >= SETTLED_S else failures + 1
-            ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
-            pause_s = self._randomness.uniform(ceiling_s / 2, ceiling_s)
+            uniform = self._randomness.uniform
+            pause_s = restart_s(failures - 1, BACKOFF_FIRST_S, BACKOFF_MAX_S, uniform)
             self._restarts += 1
             self._fails(reason)
             log.info("the replicator is started again in %.1f s", pause_s)

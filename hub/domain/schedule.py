@@ -31,6 +31,16 @@ def backoff_s(
     return floor + uniform(0.0, ceiling)
 
 
+def restart_s(
+    failures: int, first_s: float, most_s: float, uniform: Callable[[float, float], float]
+) -> float:
+    """Seconds until what has failed ``failures`` times in a row (from 0) is started again: half to
+    all of ``first_s`` doubled each time, ``most_s`` at most.  Never nearly nothing, unlike
+    :func:`backoff_s`: it is one part on one box, and nobody else waits for its turn."""
+    ceiling_s = min(most_s, first_s * 2.0 ** min(max(failures, 0), 10))
+    return uniform(ceiling_s / 2, ceiling_s)
+
+
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
     """A bucket of tokens in thousandths: a retry costs one, a first try earns a part of one.

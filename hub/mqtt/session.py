@@ -18,6 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hub import events
 from hub.clock import Randomness
+from hub.domain.schedule import restart_s
 from hub.mqtt.endpoint import (
     LastWill,
     SessionConfig,
@@ -195,8 +196,8 @@ class HubSession:
                 self._down_reason,
                 extra=events.BROKER_SESSION_DOWN(),
             )
-            ceiling = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(attempt, 10))
-            await asyncio.sleep(self._randomness.uniform(ceiling / 2, ceiling))
+            uniform = self._randomness.uniform
+            await asyncio.sleep(restart_s(attempt, _BACKOFF_FIRST_S, _BACKOFF_MAX_S, uniform))
 
     async def _live_once(self) -> bool:
         """Connect, stay until the connection ends, and tell whether it had been up."""

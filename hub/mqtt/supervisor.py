@@ -26,6 +26,7 @@ from typing import Final
 
 from hub import events
 from hub.clock import Clock, Randomness
+from hub.domain.schedule import restart_s
 from hub.mqtt import deathwatch
 from hub.mqtt.childends import end_child, kill_child
 from hub.mqtt.config import BrokerPlan, BrokerProgram, render
@@ -162,8 +163,8 @@ class BrokerSupervisor:
             else:
                 lived_s = self._clock.monotonic_s() - started_s
                 failures = 1 if lived_s >= _SETTLED_S else failures + 1
-                ceiling_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, 10))
-                pause_s = self._randomness.uniform(ceiling_s / 2, ceiling_s)
+                uniform = self._randomness.uniform
+                pause_s = restart_s(failures - 1, _BACKOFF_FIRST_S, _BACKOFF_MAX_S, uniform)
                 _log.error(
                     "broker down: %s; next start in %.1f s",
                     reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from hub.contract.base import MAX_LINES, Command, Outgoing
@@ -139,25 +140,9 @@ def discount_line(unit: Unit, command: DiscountLine) -> BasketView:
     basket = begin(unit, command, BasketEvent.CHANGE)
     line = _line(unit, basket, command.line_no)
     changed = replace(line, discount_minor=command.discount_minor, reason=command.reason)
-    approver = deviations.permit_discount(
-        unit,
-        item_of(changed),
-        command.approval_id,
-        ApprovalSubject(basket_id=basket.basket_id, line_no=line.line_no, sku=line.sku),
-    )
-    basketrows.save_line(unit.tx, basket.id, changed)
-    unit.note(
-        "basket.discount",
-        basket.basket_id,
-        {
-            "line": line.line_no,
-            "sku": line.sku,
-            "discount_minor": command.discount_minor,
-            "reason": command.reason,
-            "approved_by": approver,
-        },
-    )
-    return _finish(unit, basket)
+    told = {"discount_minor": command.discount_minor}
+    permit = deviations.permit_discount
+    return _deviate(unit, basket, changed, permit, command.approval_id, "basket.discount", told)
 
 
 def override_price(unit: Unit, command: OverridePrice) -> BasketView:
@@ -165,25 +150,28 @@ def override_price(unit: Unit, command: OverridePrice) -> BasketView:
     basket = begin(unit, command, BasketEvent.CHANGE)
     line = _line(unit, basket, command.line_no)
     changed = replace(line, unit_price_minor=command.unit_price_minor, reason=command.reason)
-    approver = deviations.permit_override(
-        unit,
-        item_of(changed),
-        command.approval_id,
-        ApprovalSubject(basket_id=basket.basket_id, line_no=line.line_no, sku=line.sku),
-    )
+    told = {"from_minor": line.list_price_minor, "to_minor": command.unit_price_minor}
+    permit = deviations.permit_override
+    action = "basket.price_override"
+    return _deviate(unit, basket, changed, permit, command.approval_id, action, told)
+
+
+def _deviate(
+    unit: Unit,
+    basket: BasketRow,
+    changed: BasketLineRow,
+    permit: Callable[..., str | None],
+    approval_id: str | None,
+    action: str,
+    told: dict[str, int],
+) -> BasketView:
+    """Keep a line that differs from the book of prices, if that is allowed, and note who did so."""
+    subject = ApprovalSubject(basket_id=basket.basket_id, line_no=changed.line_no, sku=changed.sku)
+    approver = permit(unit, item_of(changed), approval_id, subject)
     basketrows.save_line(unit.tx, basket.id, changed)
-    unit.note(
-        "basket.price_override",
-        basket.basket_id,
-        {
-            "line": line.line_no,
-            "sku": line.sku,
-            "from_minor": line.list_price_minor,
-            "to_minor": command.unit_price_minor,
-            "reason": command.reason,
-            "approved_by": approver,
-        },
-    )
+    line = {"line": changed.line_no, "sku": changed.sku}
+    why = {"reason": changed.reason, "approved_by": approver}
+    unit.note(action, basket.basket_id, {**line, **told, **why})
     return _finish(unit, basket)
 
 

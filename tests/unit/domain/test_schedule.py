@@ -16,6 +16,7 @@ from hub.domain.schedule import (
     BreakerState,
     RetryBudget,
     backoff_s,
+    restart_s,
 )
 
 
@@ -135,3 +136,10 @@ def test_it_never_stays_shut_for_ever_nor_lets_two_probes_out(
             case _:
                 breaker = breaker.failed(now, 30)
     assert breaker.ask(now + 90)[1]
+
+
+@pytest.mark.parametrize(("failures", "least_s"), [(0, 0.1), (1, 0.2), (4, 1.6), (9, 7.5)])
+def test_what_fails_is_started_again_ever_later(failures: int, least_s: float) -> None:
+    assert restart_s(failures, 0.2, 15.0, lowest) == least_s
+    assert restart_s(failures, 0.2, 15.0, highest) == 2 * least_s
+    assert restart_s(10_000, 0.2, 15.0, highest) == 15.0
