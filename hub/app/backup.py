@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from hub.app.founding import BEING_RESTORED, StateLock, being_restored
@@ -177,7 +177,12 @@ def _write_fence(conn: Connection, clock: Clock, randomness: Randomness) -> None
 def digests(directory: Path) -> dict[str, str]:
     """SHA-256 of every file, by its name below ``directory``."""
     return {
-        str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
+        str(path.relative_to(directory)): _digest(path)
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:  # a piece at a time: a database may be larger than the memory
+        return file_digest(file, "sha256").hexdigest()
