@@ -224,6 +224,8 @@ class Chronicle:
 
     async def _keep_outage(self) -> None:
         if not self._watched.configured:
+            if self._outage is not None:
+                await self._end(self._outage)
             return
         self._drill = self._drill or self._watched.drilling()
         for_s = self._looked_s - self._turned_s

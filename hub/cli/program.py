@@ -34,6 +34,7 @@ COMMANDS = (
     Entry("sales", "sales", "List and show sales."),
     Entry("outbox", "outbox", "What waits for the cloud; retry and park events."),
     Entry("cloud", "cloud", "The state of the link to the cloud."),
+    Entry("outages", "outages", "When the shop was cut off, and what needs a person."),
     Entry("audit", "audit", "Verify the audit log's chain."),
     Entry("log", "log", "Log more, or less, for a while."),
     Entry("support", "support", "Make a support bundle: one file, no secrets, no people."),
