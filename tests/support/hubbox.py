@@ -63,6 +63,7 @@ GOODS = tuple(
 _QUIET = frozenset(
     # What a refusal or the passing of time may write.
     {"requests", "hub", "devices", "lockouts", "outbox", "streams", "sqlite_sequence"}
+    | {"history_minutes", "history_quarters", "link_changes", "outages"}
 )
 
 
