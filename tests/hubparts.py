@@ -33,7 +33,17 @@ from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import devices, loglevel, mending, parking, presence, webaccess
+from hub.service.handlers import (
+    datasets,
+    devices,
+    loglevel,
+    mending,
+    parking,
+    presence,
+    staff,
+    webaccess,
+)
+from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.storage import hubrow
@@ -218,7 +228,10 @@ async def hub_parts(
     for directory in (state, run):
         directory.mkdir(mode=0o700, exist_ok=True)
     told = Told()
-    async with _gate(state / "hub.db", shop, clock, randomness, told) as (gate, writer):
+    async with (
+        _pins() as pins,
+        _gate(state / "hub.db", shop, clock, randomness, told) as (gate, writer),
+    ):
         authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
         parts, measured = FakeParts(clock, state / "hub.db"), Pretended()
         status = StatusSource(
@@ -235,6 +248,7 @@ async def hub_parts(
             bridge=bridge,
             actions=desk,
             sources=sources,
+            pins=pins,
         )
         admin = _admin(gate, run, web, status, desk, admin_bounds or BOUNDS)
         told.listeners += [web.notify, *([on_notices] if on_notices is not None else [])]
@@ -265,6 +279,15 @@ class Told:
         self.notices.extend(found)
         for listen in self.listeners:
             listen(found)
+
+
+@asynccontextmanager
+async def _pins() -> AsyncIterator[PinDesk]:
+    desk = PinDesk()
+    try:
+        yield desk
+    finally:
+        await asyncio.to_thread(desk.close)
 
 
 @asynccontextmanager
@@ -357,7 +380,13 @@ def _authority(directory: Path, now_ms: int) -> Authority:
 
 def _handlers() -> Handlers:
     return Handlers(
-        writes={**devices.WRITES, **webaccess.WRITES, **parking.WRITES, **loglevel.WRITES},
+        writes={
+            **devices.WRITES,
+            **webaccess.WRITES,
+            **parking.WRITES,
+            **loglevel.WRITES,
+            **staff.WRITES,
+        },
         reads={**devices.READS, **webaccess.READS},
         slow_reads={**devices.SLOW_READS, **webaccess.SLOW_READS},
         internal={
@@ -365,6 +394,8 @@ def _handlers() -> Handlers:
             **mending.INTERNAL,
             **presence.INTERNAL,
             **webaccess.INTERNAL,
+            **staff.INTERNAL,
+            **datasets.INTERNAL,
         },
         before={},
     )

@@ -13,6 +13,7 @@ from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.secrets_box import SecretsBox
 from hub.security.sessions import Sessions
+from hub.service.handlers.signin import PinDesk
 from hub.web.adminsocket import SOCKET_NAME, AdminSocket
 from hub.web.listener import Bounds
 from hub.web.reads import Sources
@@ -38,9 +39,10 @@ class Locks:
     box: SecretsBox
     clock: Clock
     randomness: Randomness
+    pins: PinDesk | None = None
 
     def sessions(self) -> Sessions:
-        """Of technicians who signed in."""
+        """Of people who signed in."""
         return Sessions(self.box.derive("web sessions"), self.randomness)
 
 
@@ -63,6 +65,7 @@ def make_web(behind: Behind, locks: Locks) -> WebServer:
         admit=messaging.admit,
         actions=behind.actions,
         sources=behind.sources,
+        pins=locks.pins,
     )
 
 

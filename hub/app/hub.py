@@ -185,14 +185,14 @@ class Hub:
         self._listeners.append(self._index)
 
     def _make_gate(self) -> None:
-        desk = PinDesk()
-        self._later("the PIN desk", desk.close)
+        self.pins = PinDesk()
+        self._later("the PIN desk", lambda: asyncio.to_thread(self.pins.close))
         self.gate = Gate(
             shop=shop_of(self.settings),
             writer=self.writer,
             rows=self.rows,
             slow=self.slow,
-            handlers=collect(desk),
+            handlers=collect(self.pins),
             clock=self._clock,
             budget=self.budget,
             ids=self._ids,
@@ -295,7 +295,7 @@ class Hub:
             ActionDesk(self.gate, self._actions()),
             Sources(seen, self._recent, self._loaded, self.watching.text),
         )
-        locks = Locks(self.authority, self.box, self._clock, self._randomness)
+        locks = Locks(self.authority, self.box, self._clock, self._randomness, self.pins)
         self.web = make_web(behind, locks)
         await self.web.start()
         self._later("the web server", self.web.stop)

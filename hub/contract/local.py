@@ -9,6 +9,7 @@ Paths (HTTPS on the web port unless said otherwise):
 - ``POST /api/1/renewals/nonce``       → :class:`RenewalNonce`
 - ``POST /api/1/renewals``             :class:`RenewalRequest` → :class:`PairReply`
 - ``POST /api/1/session``              :class:`TechnicianSignIn` → session cookie
+- ``GET  /api/1/me``                   :class:`PageUser` (signed in)
 - ``DELETE /api/1/session``            sign out
 - ``GET  /api/1/status``               :class:`HubStatus` (signed in)
 - ``GET  /api/1/status/stream``        the same as server-sent events (signed in)
@@ -21,13 +22,16 @@ Paths (HTTPS on the web port unless said otherwise):
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from hub.contract.admin import DeviceAuth, DeviceView
-from hub.contract.base import Incoming, Outgoing
+from hub.contract.base import Incoming, Outgoing, StaffId
 from hub.contract.health import HealthReport
+
+_TEXT: Final[JsonValue] = {"type": "string"}
+_NOTHING: Final[JsonValue] = {"type": "null"}
 
 
 class Hello(Outgoing):
@@ -109,9 +113,47 @@ class RenewalRequest(Incoming):
 
 
 class TechnicianSignIn(Incoming):
-    """Sign in to the status page with the technician's code."""
+    """Sign in to the page: with the technician's ``code``, or, what came later, with the
+    ``staff_no`` and ``pin`` of a member of staff."""
 
-    code: str = Field(min_length=4, max_length=64)
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["code"],
+                    "properties": {"code": _TEXT, "staff_no": _NOTHING, "pin": _NOTHING},
+                },
+                {
+                    "required": ["staff_no", "pin"],
+                    "properties": {"code": _NOTHING, "staff_no": _TEXT, "pin": _TEXT},
+                },
+            ]
+        }
+    )
+
+    code: SecretStr | None = Field(default=None, min_length=4, max_length=64)
+    staff_no: StaffId | None = None
+    pin: SecretStr | None = Field(default=None, min_length=4, max_length=12)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        by_pin = (self.staff_no is not None, self.pin is not None)
+        if by_pin != ((False, False) if self.code is not None else (True, True)):
+            raise ValueError("send either code, or staff_no and pin")
+        return self
+
+
+class PageUser(Outgoing):
+    """Who is signed in to the page and what they may do there."""
+
+    user: str = Field(description="the person's name, or `technician`")
+    role: Literal["viewer", "technician", "manager"]
+    may: tuple[str, ...] = Field(
+        description="of: actions, pairing, devices, outbox, log-level, support, drill, staff; "
+        "more may come"
+    )
+    expires_at_ms: int = Field(description="when the session ends in any case")
+    signed_in_by: Literal["code", "pin"]
 
 
 class BrokerStatus(Outgoing):

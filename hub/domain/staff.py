@@ -36,11 +36,20 @@ class Permission(StrEnum):
     SHIFT_CLOSE = "shift.close"
     DEVICE_PAIR = "device.pair"
     HUB_ADMIN = "hub.admin"
+    HUB_VIEW = "hub.view"
+    HUB_MANAGE = "hub.manage"
     TRAINING = "training"
 
 
 NOT_APPROVABLE: Final = frozenset(
-    {Permission.SALE_SELL, Permission.DEVICE_PAIR, Permission.HUB_ADMIN, Permission.TRAINING}
+    {
+        Permission.SALE_SELL,
+        Permission.DEVICE_PAIR,
+        Permission.HUB_ADMIN,
+        Permission.HUB_VIEW,
+        Permission.HUB_MANAGE,
+        Permission.TRAINING,
+    }
 )
 """Permissions that nobody can lend for one action: the person must sign in."""
 
@@ -53,6 +62,14 @@ class Grant:
     permission: Permission
     max_minor: int | None = None
     max_ppm: int | None = None
+
+
+class PageRole(StrEnum):
+    """Who somebody is at the hub's page: looks on, mends the hub, or answers for the shop."""
+
+    VIEWER = "viewer"
+    TECHNICIAN = "technician"
+    MANAGER = "manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +124,17 @@ def decide(permission: Permission, grants: Iterable[Grant], asked: Asked = NO_AM
     if permission in NOT_APPROVABLE:
         return Denied(permission)
     return NeedsApproval(permission, asked, over_maximum=bool(held))
+
+
+def page_role(grants: Iterable[Grant]) -> PageRole | None:
+    """Who a person with these grants is at the hub's page; None: they have nothing to do there.
+
+    ``hub.admin`` counts as ``hub.manage``: it was there first.
+    """
+    held = {grant.permission for grant in grants}
+    if held & {Permission.HUB_MANAGE, Permission.HUB_ADMIN}:
+        return PageRole.MANAGER
+    return PageRole.VIEWER if Permission.HUB_VIEW in held else None
 
 
 def require(decision: Decision) -> None:

@@ -18,10 +18,12 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller; ``id`` is the device id, or a name for the others."""
+    """An authenticated caller; ``id`` is the device id, or a name for the others.  ``staff_id``:
+    the member of staff behind a session of the page."""
 
     kind: CallerKind
     id: str
+    staff_id: str | None = None
 
     @property
     def key(self) -> str:

@@ -161,7 +161,7 @@ class Unit:
         auditlog.append(
             self.tx,
             caller=self.caller.key,
-            staff_id=self.staff_id if self.caller.kind == "device" else None,
+            staff_id=self.staff_id if self.caller.kind == "device" else self.caller.staff_id,
             action=action,
             subject=subject,
             data=canonical(data or {}),

@@ -1,4 +1,4 @@
-"""Devices, their certificates, open pairings, and the sessions of the web page."""
+"""Devices, their certificates, and open pairings."""
 
 from __future__ import annotations
 
@@ -357,40 +357,3 @@ def purge_pairings(tx: Tx, limit: int = 200) -> int:
         tx.budget_ms,
         limit,
     )
-
-
-# Sessions of the web page ------------------------------------------------------------------------
-
-
-def session(rows: Rows, token_hash: bytes, budget_ms: int) -> tuple[str, int] | None:
-    """``(role, expires_budget_ms)`` of a session whose time is not over."""
-    row = rows.one(
-        "SELECT role, expires_budget_ms FROM web_sessions"
-        " WHERE token_hash = ? AND expires_budget_ms > ?",
-        token_hash,
-        budget_ms,
-    )
-    return (row[0], row[1]) if row else None
-
-
-def open_session(tx: Tx, token_hash: bytes, role: str, expires_budget_ms: int, most: int) -> None:
-    """Write a session; beyond ``most`` the oldest ends."""
-    tx.run("DELETE FROM web_sessions WHERE expires_budget_ms <= ?", tx.budget_ms)
-    tx.run(
-        "INSERT INTO web_sessions (token_hash, role, opened_at_ms, expires_budget_ms)"
-        " VALUES (?, ?, ?, ?)",
-        token_hash,
-        role,
-        tx.now_ms,
-        expires_budget_ms,
-    )
-    tx.run(
-        "DELETE FROM web_sessions WHERE token_hash NOT IN (SELECT token_hash FROM web_sessions"
-        " ORDER BY expires_budget_ms DESC, token_hash LIMIT ?)",
-        most,
-    )
-
-
-def close_session(tx: Tx, token_hash: bytes) -> int:
-    """End a session; how many there were."""
-    return tx.run("DELETE FROM web_sessions WHERE token_hash = ?", token_hash)

@@ -1,26 +1,37 @@
-"""Who is signed in to the page: cookie, CSRF token, idleness."""
+"""Who is signed in to the page: cookie, CSRF token, idleness, role."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from aiohttp import web
 
 from hub.contract.base import Outgoing
+from hub.contract.local import PageUser, TechnicianSignIn
 from hub.contract.problems import Code, refuse
-from hub.security.sessions import Sessions
+from hub.domain.staff import PageRole
+from hub.security.sessions import NewSession, Sessions
+from hub.service import pagestaff
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.gate import Gate
-from hub.service.handlers.webaccess import CloseWebSession, NoteAccess, OpenWebSession
-from hub.storage import devicerows
+from hub.service.handlers.signin import PinDesk
+from hub.service.handlers.webaccess import (
+    CloseWebSession,
+    NoteAccess,
+    OpenStaffSession,
+    OpenWebSession,
+)
+from hub.storage import websessions
 from hub.web.answers import address_of, too_often
 from hub.web.limits import RateLimit
+from hub.web.rights import MAY, OPEN_CALLS, check
 from hub.web.technician import TechnicianCode
 
 COOKIE: Final = "__Host-store-hub"
 CSRF_HEADER: Final = "X-CSRF-Token"
-ROLE: Final = "technician"
+PLACE: Final = Caller(CallerKind.WEB, "page")
+"""Whose wrong PINs are counted: the page is one place, like a till."""
 _USES_MAX: Final = 200
 
 
@@ -35,24 +46,38 @@ class SignedInPage(Outgoing):
 
 @dataclass(frozen=True, slots=True)
 class PageSession:
-    """A session that was found good."""
+    """A session that was found good; ``staff_id`` None: by the technician's code."""
 
     digest: str
     cookie: str
-    role: str
+    role: PageRole
     ends_in_ms: int
+    staff_id: str | None
+    name: str
 
     @property
     def caller(self) -> Caller:
-        """As the audit log names it: the role, and enough of the digest to tell two apart."""
-        return Caller(CallerKind.WEB, f"{self.role}-{self.digest[:8]}")
+        """As the audit log names it: the role, enough of the digest to tell two sessions apart,
+        and the person."""
+        return _caller(self.role, self.digest, self.staff_id)
+
+    @property
+    def signed_in_by(self) -> Literal["code", "pin"]:
+        """How."""
+        return "code" if self.staff_id is None else "pin"
+
+
+SESSION: Final = web.RequestKey("session", PageSession)
+"""Where a request that may change something carries whose it is."""
 
 
 class Access:
     """Sign-in, sign-out, and the check before everything else.
 
     The longest life of a session is in the database; idleness is counted here, so that reading the
-    page costs no write.  After a restart of the hub every session counts as just used.
+    page costs no write.  After a restart of the hub every session counts as just used.  A member
+    of staff's session is looked up anew each time: it ends with their place on the staff or their
+    PIN, and has the role they have now.
     """
 
     def __init__(
@@ -60,6 +85,7 @@ class Access:
         gate: Gate,
         sessions: Sessions,
         technician: TechnicianCode,
+        pins: PinDesk | None,
         *,
         idle_s: int,
         max_s: int,
@@ -67,34 +93,26 @@ class Access:
         self._gate = gate
         self._sessions = sessions
         self._technician = technician
+        self._pins = pins
         self._idle_s = idle_s
         self._max_s = max_s
         self._used_s: dict[str, float] = {}
         self._tries = RateLimit(gate.clock, capacity=5, refill_s=300)
 
-    async def sign_in(self, request: web.Request, code: str) -> web.Response:
-        """Spend the technician's code.  Errors: ``forbidden``, ``busy`` after too many tries."""
+    async def sign_in(self, request: web.Request, asked: TechnicianSignIn) -> web.Response:
+        """By the technician's code, or by staff number and PIN.  Errors: ``forbidden``,
+        ``unauthenticated``, ``busy`` after too many tries."""
         if wait_s := self._tries.take(address_of(request)):
             raise too_often(wait_s)
-        was_open = self._technician.is_open
-        if not self._technician.spend(code):
-            if was_open and not self._technician.is_open:
-                await self._gate.internal(HUB, NoteAccess("web.code-void", address_of(request)))
-            raise refuse(
-                Code.FORBIDDEN,
-                "This is not the technician's code, or it was used before. On the hub's box, "
-                "`store-hub pair --technician` prints a new one.",
-            )
         made = self._sessions.issue()
-        await self._gate.internal(
-            Caller(CallerKind.WEB, ROLE),
-            OpenWebSession(
-                bytes.fromhex(made.digest), ROLE, self._max_s * 1000, address_of(request)
-            ),
-        )
+        if asked.code is not None:
+            await self._open_by_code(made, address_of(request), asked.code.get_secret_value())
+        else:
+            await self._open_by_pin(made, address_of(request), asked)
         self._use(made.digest)
         found = self._find(made.cookie)
-        assert found is not None
+        if found is None:
+            raise refuse(Code.UNAUTHENTICATED, "The staff list has just changed: sign in again.")
         response = web.json_response(
             self.view(found).model_dump(), headers={"Cache-Control": "no-store"}
         )
@@ -109,11 +127,41 @@ class Access:
         )
         return response
 
+    async def _open_by_code(self, made: NewSession, address: str, code: str) -> None:
+        was_open = self._technician.is_open
+        if not self._technician.spend(code):
+            if was_open and not self._technician.is_open:
+                await self._gate.internal(HUB, NoteAccess("web.code-void", address))
+            raise refuse(
+                Code.FORBIDDEN,
+                "This is not the technician's code, or it was used before. On the hub's box, "
+                "`store-hub pair --technician` prints a new one.",
+            )
+        await self._gate.internal(
+            _caller(PageRole.TECHNICIAN, made.digest, None),
+            OpenWebSession(bytes.fromhex(made.digest), self._max_s * 1000, address),
+        )
+
+    async def _open_by_pin(self, made: NewSession, address: str, asked: TechnicianSignIn) -> None:
+        assert asked.staff_no is not None
+        assert asked.pin is not None
+        if self._pins is None:
+            raise refuse(Code.UNAVAILABLE, "This hub takes no PINs: use the technician's code.")
+        pin_hash = await self._pins.know(
+            self._gate, PLACE, asked.staff_no, asked.pin.get_secret_value()
+        )
+        await self._gate.internal(
+            Caller(CallerKind.WEB, f"staff-{made.digest[:8]}", asked.staff_no),
+            OpenStaffSession(
+                bytes.fromhex(made.digest), self._max_s * 1000, address, asked.staff_no, pin_hash
+            ),
+        )
+
     async def sign_out(self, session: PageSession, why: str = "signed out") -> None:
         """End a session."""
         self._used_s.pop(session.digest, None)
         await self._gate.internal(
-            session.caller, CloseWebSession(bytes.fromhex(session.digest), why)
+            session.caller, CloseWebSession(bytes.fromhex(session.digest), session.role, why)
         )
 
     def view(self, session: PageSession) -> SignedInPage:
@@ -127,11 +175,23 @@ class Access:
             ends_in_s=session.ends_in_ms // 1000,
         )
 
+    def user(self, session: PageSession) -> PageUser:
+        """Who it is and what they may do."""
+        return PageUser(
+            user=session.name,
+            role=session.role.value,
+            may=tuple(sorted(MAY[session.role])),
+            expires_at_ms=self._gate.clock.wall_ms() + session.ends_in_ms,
+            signed_in_by=session.signed_in_by,
+        )
+
     async def need(self, request: web.Request, *, counts: bool = True) -> PageSession:
         """The session of a request; ``counts``: somebody is there.  Errors: ``unauthenticated``."""
         session = self._find(request.cookies.get(COOKIE, ""))
         if session is None:
-            raise refuse(Code.UNAUTHENTICATED, "Sign in with the technician's code.")
+            raise refuse(
+                Code.UNAUTHENTICATED, "Sign in with the technician's code or your staff PIN."
+            )
         if self._is_idle(session.digest):
             await self.sign_out(session, "idle")
             raise refuse(Code.UNAUTHENTICATED, "Nobody used this page for a while: sign in again.")
@@ -139,9 +199,24 @@ class Access:
             self._use(session.digest)
         return session
 
-    async def need_to_change(self, request: web.Request) -> PageSession:
-        """The session of a request that changes something.  Errors: ``unauthenticated``,
-        ``forbidden`` without the session's CSRF token."""
+    async def guard(self, request: web.Request) -> None:
+        """The one check before every call that changes something: session, CSRF token, role.
+
+        Errors: ``unauthenticated``; ``forbidden`` without the session's CSRF token, or when the
+        session's role may not do it.
+        """
+        match = request.match_info
+        if request.method in {"GET", "HEAD"} or match.http_exception is not None:
+            return
+        resource = match.route.resource
+        route = "" if resource is None else resource.canonical
+        if (request.method, route) in OPEN_CALLS:
+            return
+        session = await self._need_to_change(request)
+        check(session.role, request.method, route, match)
+        request[SESSION] = session
+
+    async def _need_to_change(self, request: web.Request) -> PageSession:
         session = await self.need(request)
         if not self._sessions.csrf_fits(session.cookie, request.headers.get(CSRF_HEADER, "")):
             raise refuse(
@@ -159,8 +234,17 @@ class Access:
         if digest is None:
             return None
         budget_ms = self._gate.budget.budget_ms()
-        row = devicerows.session(self._gate.rows, bytes.fromhex(digest), budget_ms)
-        return None if row is None else PageSession(digest, cookie, row[0], row[1] - budget_ms)
+        row = websessions.get(self._gate.rows, bytes.fromhex(digest), budget_ms)
+        if row is None:
+            return None
+        ends_in_ms = row.expires_budget_ms - budget_ms
+        if row.staff_id is None:
+            role = PageRole.TECHNICIAN
+            return PageSession(digest, cookie, role, ends_in_ms, None, role.value)
+        member = pagestaff.of_session(self._gate.rows, row)
+        if member is None or member.role is None:
+            return None
+        return PageSession(digest, cookie, member.role, ends_in_ms, member.staff_id, member.name)
 
     def _is_idle(self, digest: str) -> bool:
         now_s = self._gate.clock.monotonic_s()
@@ -171,3 +255,7 @@ class Access:
         self._used_s[digest] = self._gate.clock.monotonic_s()
         while len(self._used_s) > _USES_MAX:
             self._used_s.pop(next(iter(self._used_s)))
+
+
+def _caller(role: PageRole, digest: str, staff_id: str | None) -> Caller:
+    return Caller(CallerKind.WEB, f"{role}-{digest[:8]}", staff_id)

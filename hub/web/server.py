@@ -23,9 +23,10 @@ from hub.security.authority import Authority
 from hub.security.renewal import Nonces
 from hub.security.sessions import Sessions
 from hub.service.gate import Gate, Request
+from hub.service.handlers.signin import PinDesk
 from hub.service.notices import LogLevelAsked
 from hub.web import answers
-from hub.web.access import COOKIE, Access
+from hub.web.access import COOKIE, SESSION, Access, PageSession
 from hub.web.answers import SECURITY_HEADERS, address_of, read_model, too_often
 from hub.web.feed import StatusFeed
 from hub.web.limits import RateLimit
@@ -84,6 +85,7 @@ class WebServer:
         admit: Admit | None = None,
         actions: ActionDesk | None = None,
         sources: Sources | None = None,
+        pins: PinDesk | None = None,
     ) -> None:
         self._config = config
         self._gate = gate
@@ -93,7 +95,7 @@ class WebServer:
         self._actions = actions or ActionDesk(gate)
         self.technician = technician or TechnicianCode(gate.clock, randomness)
         self.access = Access(
-            gate, sessions, self.technician, idle_s=config.idle_s, max_s=config.max_s
+            gate, sessions, self.technician, pins, idle_s=config.idle_s, max_s=config.max_s
         )
         self.desk = PairingDesk(
             gate,
@@ -205,6 +207,7 @@ class WebServer:
         router.add_get("/api/1/session", self._session)
         router.add_post("/api/1/session", self._sign_in)
         router.add_delete("/api/1/session", self._sign_out)
+        router.add_get("/api/1/me", self._me)
         router.add_get("/api/1/status", self._show_status)
         router.add_get("/api/1/status/stream", self._stream)
         router.add_get("/api/1/actions", self._list_actions)
@@ -231,8 +234,13 @@ class WebServer:
             self._listener.request_streams(transport)
         else:
             self._listener.request_begins(transport)
+
+        async def allowed(request: web.Request) -> web.StreamResponse:
+            await self.access.guard(request)
+            return await handler(request)
+
         try:
-            return await answers.guarded(request, handler, self._gate.ids)
+            return await answers.guarded(request, allowed, self._gate.ids)
         finally:
             self._listener.request_ends(transport)
 
@@ -279,10 +287,14 @@ class WebServer:
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         asked = await read_model(request, TechnicianSignIn, self._config.bounds.body_s)
-        return await self.access.sign_in(request, asked.code)
+        return await self.access.sign_in(request, asked)
+
+    async def _me(self, request: web.Request) -> web.Response:
+        session = await self.access.need(request, counts=not is_polled(request))
+        return answers.answer(self.access.user(session))
 
     async def _sign_out(self, request: web.Request) -> web.Response:
-        await self.access.sign_out(await self.access.need_to_change(request))
+        await self.access.sign_out(_session(request))
         response = web.Response(status=204)
         response.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return response
@@ -300,25 +312,23 @@ class WebServer:
         return answers.answer(self._actions.listed())
 
     async def _act(self, request: web.Request) -> web.Response:
-        session = await self.access.need_to_change(request)
-        return answers.answer(await self._actions.run(session.caller, request.match_info["key"]))
+        key = request.match_info["key"]
+        return answers.answer(await self._actions.run(_session(request).caller, key))
 
     async def _read_page(self, request: web.Request) -> web.StreamResponse:
         session = await self.access.need(request, counts=not is_polled(request))
         return await self.reads.answer(session.caller, request)
 
     async def _open_pairing(self, request: web.Request) -> web.Response:
-        session = await self.access.need_to_change(request)
         command = await read_model(request, OpenPairing, self._config.bounds.body_s)
-        return answers.answer(await self.desk.open(session.caller, command))
+        return answers.answer(await self.desk.open(_session(request).caller, command))
 
     async def _operation(self, request: web.Request) -> web.Response:
-        session = await self.access.need_to_change(request)
         answers.need_json(request)
         body = await answers.read_body(request, self._config.bounds.body_s)
         text = await self._gate.answer(
             Request(
-                session.caller,
+                _session(request).caller,
                 request.match_info["service"],
                 request.match_info["operation"],
                 body,
@@ -340,6 +350,11 @@ class WebServer:
 async def _secure_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
     response.headers["Server"] = "store-hub"
+
+
+def _session(request: web.Request) -> PageSession:
+    """Whose change it is; without :meth:`Access.guard` there is none, and no change."""
+    return request[SESSION]
 
 
 def _host(request: web.Request) -> str:

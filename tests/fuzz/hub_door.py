@@ -88,7 +88,7 @@ def _opened(box: Box, ca: str, cookie: str, csrf: str, spare: list[tuple[str, st
 
     def sign_in(case: Any) -> None:
         if next(turns) % 2:
-            case.body["code"] = asyncio.run(box.rig.admin.open_technician())["code"]
+            case.body = {"code": asyncio.run(box.rig.admin.open_technician())["code"]}
 
     operations = [
         f"POST {path}"

@@ -90,10 +90,10 @@ CALLS: Final[tuple[LocalCall, ...]] = (
     LocalCall(
         "POST",
         f"{BASE}/session",
-        "Sign in to the page with the technician's code",
+        "Sign in to the page: with the technician's code, or staff number and PIN",
         request=local.TechnicianSignIn,
         reply="PageSession",
-        codes=(Code.FORBIDDEN, Code.STORAGE_FULL),
+        codes=(Code.FORBIDDEN, Code.UNAUTHENTICATED, Code.STORAGE_FULL),
     ),
     LocalCall(
         "GET",
@@ -109,6 +109,13 @@ CALLS: Final[tuple[LocalCall, ...]] = (
         Access.CHANGES,
         status=204,
         codes=(Code.STORAGE_FULL,),
+    ),
+    LocalCall(
+        "GET",
+        f"{BASE}/me",
+        "Who is signed in, and what they may do",
+        Access.SIGNED_IN,
+        reply=local.PageUser,
     ),
     LocalCall("GET", f"{BASE}/status", "How the hub is", Access.SIGNED_IN, reply=local.HubStatus),
     LocalCall(

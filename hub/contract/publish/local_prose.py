@@ -33,10 +33,25 @@ zero byte, the nonce (ASCII) and the new certificate request (DER), in base64.
 
 ## Sessions
 
-`POST /api/1/session` spends the technician's code (shown by `store-hub run`, or by
-`store-hub pair --technician` on the box) and sets a cookie. Calls that change something, and all
-operations, also need the header `X-CSRF-Token`. A session ends after 15 minutes without use and
-after 8 hours in any case (configurable).
+`POST /api/1/session` sets a cookie, for one of two things: `{{"code": "R4TN-8KWP"}}` spends the
+technician's code (shown by `store-hub run`, or by `store-hub pair --technician` on the box);
+`{{"staff_no": …, "pin": …}}` is a member of staff with the PIN of the tills. Wrong PINs are counted
+as on a till: after 5 the person is locked out of the page for 30 seconds, then for longer.
+Calls that change something, and all operations, also need the header `X-CSRF-Token`. A session ends
+after 15 minutes without use and after 8 hours in any case (configurable); a member of staff's also
+when the person is blocked, gets another PIN, or loses the permission.
+
+`GET /api/1/me` says who it is. Reading needs a session only; what changes something needs a right:
+
+| role | who | may |
+|---|---|---|
+| `viewer` | staff with `hub.view` | read |
+| `technician` | the technician's code | everything but `staff` |
+| `manager` | staff with `hub.manage` or `hub.admin` | everything |
+
+Other calls are answered `forbidden`, with the permission that is missing as `permission`. The
+rights: `actions` (mending, the clock), `pairing`, `devices` (rename, revoke), `outbox`,
+`log-level`, `support`, `drill`, and `staff` (clearing a lock-out).
 
 On the box itself the same operations are served on the unix socket `admin.sock` in the hub's
 runtime directory, without session, to root and the hub's own user.

@@ -23,7 +23,7 @@ REQUESTS: dict[str, Example] = {
         "signature": "MEUCIQDx",
     },
     "OpenPairing": {"kind": "till", "name": "Till by the door"},
-    "TechnicianSignIn": {"code": "R4TN-8KWP"},
+    "TechnicianSignIn": {"staff_no": "1004", "pin": "246802"},
 }
 
 _STATUS: Example = {
@@ -153,6 +153,16 @@ REPLIES: dict[str, Any] = {
         "contract": [1, 1],
     },
     "RenewalNonce": {"nonce": "mZ1pQ7sT", "expires_in_s": 300},
+    "PageUser": {
+        "user": "Mia",
+        "role": "manager",
+        "may": [
+            *("actions", "devices", "drill", "log-level", "outbox", "pairing", "staff"),
+            "support",
+        ],
+        "expires_at_ms": samples.NOW_MS + 28_800_000,
+        "signed_in_by": "pin",
+    },
     "PageSession": {"role": "technician", "csrf": CSRF, "idle_s": 900, "ends_in_s": 28_800},
     "PairingOpenedHere": {
         "pairing_id": "0199f3a5-7a8b-7f9c-9d0e-2f3a4b5c6d0b",

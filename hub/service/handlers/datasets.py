@@ -24,6 +24,7 @@ from hub.contract.oms_datasets import (
     TaxRateRow,
 )
 from hub.domain.cards import mask, screen
+from hub.service import pagestaff
 from hub.service.gate import Reader, ReadUnit
 from hub.service.internal import InternalCommand
 from hub.service.notices import DatasetSwapped
@@ -271,6 +272,8 @@ def swap_staging(unit: Unit, command: SwapStaging) -> bool:
     datasetrows.swap(
         unit.tx, command.dataset, label=command.label, cursor=command.cursor, rows=command.rows
     )
+    if command.dataset == "staff":
+        pagestaff.end_sessions(unit)
     unit.note("dataset.swapped", command.dataset, {"label": command.label, "rows": command.rows})
     unit.tell(DatasetSwapped(command.dataset, command.label, snapshot=True))
     return True
@@ -294,6 +297,8 @@ def apply_changes(unit: Unit, command: ApplyChanges) -> bool:
     datasetrows.remove(unit.tx, command.generation, command.removed)
     datasetrows.add(unit.tx, command.generation, command.written)
     datasetrows.set_cursor(unit.tx, command.dataset, command.cursor, changes=command.changes)
+    if command.dataset == "staff":
+        pagestaff.end_sessions(unit)
     if command.changes:
         unit.tell(DatasetSwapped(command.dataset, now.label, snapshot=False))
     return True

@@ -31,7 +31,7 @@ class PinDesk:
     def __init__(self, verify: Callable[[str, str | None], bool] = pins.verify_pin) -> None:
         self._verify_pin = verify
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub-pin")
-        self._under_way: dict[bytes, asyncio.Task[None]] = {}
+        self._under_way: dict[bytes, asyncio.Task[str]] = {}
         self._per_caller: Counter[str] = Counter()
 
     async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> VerifiedSignIn:
@@ -46,7 +46,13 @@ class PinDesk:
             approval_id=command.approval_id, approve=command.approve, staff_id=command.staff_id
         )
 
-    async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
+    async def know(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> str:
+        """The stored form of a PIN that was right, for a sign-in that ends when it is another.
+        ``caller.id`` names the place whose wrong tries are counted.  Errors: ``unauthenticated``,
+        ``forbidden`` while locked out, ``busy``."""
+        return await self._verify(gate, caller, staff_id, pin)
+
+    async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> str:
         """One try.  The same try made again while it is verified (a message delivered twice, an
         impatient device) shares its outcome: it must not count as another."""
         same = sha256(f"{caller.key}\0{staff_id}\0{pin}".encode()).digest()
@@ -60,7 +66,7 @@ class PinDesk:
             self._under_way[same] = task
             self._per_caller[caller.key] += 1
             task.add_done_callback(lambda _: self._ended(same, caller.key))
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
 
     def _ended(self, same: bytes, caller_key: str) -> None:
         del self._under_way[same]
@@ -68,13 +74,14 @@ class PinDesk:
         if not self._per_caller[caller_key]:
             del self._per_caller[caller_key]
 
-    async def _try(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
-        stored = await gate.internal(caller, BeginTry(staff_id, caller.id))
+    async def _try(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> str:
+        stored: str | None = await gate.internal(caller, BeginTry(staff_id, caller.id))
         loop = asyncio.get_running_loop()
         right = await loop.run_in_executor(self._pool, self._verify_pin, pin, stored)
-        if not right:
+        if stored is None or not right:
             raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
         await gate.internal(caller, EndTry(staff_id, caller.id))
+        return stored
 
     def close(self) -> None:
         """End the thread."""

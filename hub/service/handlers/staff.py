@@ -7,8 +7,9 @@ handlers here only act on a verified person.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from hub.contract.admin import ClearLockout
 from hub.contract.base import Command, Nothing
@@ -255,4 +256,4 @@ WRITES: dict[type[Command], Handler] = {
     VerifiedDecision: decide_approval,
 }
 READS: dict[type[Command], Reader] = {WhoAmI: who_am_i, ListApprovals: list_approvals}
-INTERNAL = {BeginTry: begin_try, EndTry: end_try}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {BeginTry: begin_try, EndTry: end_try}

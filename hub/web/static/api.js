@@ -63,8 +63,9 @@ export async function session() {
   }
 }
 
-export async function signIn(code) {
-  csrf = (await call("POST", "/api/1/session", { code })).csrf;
+// `asked`: the technician's {code}, or a member of staff's {staff_no, pin}.
+export async function signIn(asked) {
+  csrf = (await call("POST", "/api/1/session", asked)).csrf;
 }
 
 export async function signOut() {

@@ -22,7 +22,7 @@ from hub.config import Loaded, Log, load
 from hub.config.fields import all_settings
 from hub.health import support
 from hub.logs import set_up
-from hub.storage import commandrows, devicerows, outbox
+from hub.storage import commandrows, outbox, websessions
 from hub.storage.database import open_database
 from hub.storage.rows import Tx
 from hub.web.reads import Sources
@@ -82,7 +82,7 @@ def furnish(state: Path) -> None:
     assert row is not None
     outbox.park(tx, row, "marker", "com.storehub.outbox.parked.v1", "{}", "bad: unreadable")
     commandrows.add(tx, [("c1", "count.requested", "done", "")])
-    devicerows.open_session(tx, b"x" * 32, "technician", 1, 5)
+    websessions.add(tx, websessions.SessionRow(b"x" * 32, "technician", 1), most=5, most_each=5)
     tx.run(
         "INSERT INTO pairings VALUES ('p1', x'00', x'00', 'till', 'a name', NULL, 5, 1, 'me', 1,"
         " NULL, NULL)"

@@ -1,0 +1,117 @@
+"""The page's door in a real browser: two ways in, on a phone first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.pagekit import DESKTOP, PHONE, Seen, barriers, opened, settled, sticking_out
+from tests.hubparts import HubParts, hub_parts
+from tests.wire.web.staffed import OTHER_PIN, PIN, change, hire, person
+
+
+@pytest.fixture
+async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
+    async with hub_parts(tmp_state) as running:
+        await hire(running)
+        yield running
+
+
+async def by_pin(page: Any, staff_no: str, pin: str) -> None:
+    await page.check("#way-pin", force=True)
+    await page.fill("#staff-no", staff_no)
+    await page.fill("#pin", pin)
+    await page.click("#sign-in-form button")
+
+
+async def said(page: Any, beginning: str) -> str:
+    """What the form complains about, once it begins so."""
+    await page.wait_for_function(
+        "want => document.getElementById('sign-in-error').textContent.startsWith(want)",
+        arg=beginning,
+    )
+    text: str = await page.text_content("#sign-in-error")
+    return text
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_both_ways_fit_and_have_no_barriers(
+    browser: Any, hub: HubParts, size: dict[str, int], scheme: str
+) -> None:
+    seen = Seen()
+    async with opened(browser, hub, seen, viewport=size, color_scheme=scheme) as page:
+        await page.wait_for_selector("#code")
+        await settled(page)
+        assert await page.evaluate(
+            "[...document.querySelectorAll('.door-way')].every((one) => one.offsetWidth > 100)"
+        )
+        assert (await sticking_out(page), await barriers(page)) == ([], [])
+        await by_pin(page, "1003", OTHER_PIN)
+        await said(page, "Staff number or PIN is wrong")
+        assert (await sticking_out(page), await barriers(page)) == ([], [])
+        assert seen.errors == []
+        assert all(url.startswith(hub.base) for url in seen.requests)
+
+
+async def test_a_manager_gets_in_with_the_keypad_and_is_offered_it_again(
+    browser: Any, hub: HubParts
+) -> None:
+    async with opened(browser, hub) as page:
+        await page.check("#way-pin", force=True)
+        pin = page.locator("#pin")
+        assert await pin.get_attribute("type") == "password"
+        assert await pin.get_attribute("inputmode") == "numeric"
+        await by_pin(page, "1003", PIN)
+        await page.wait_for_selector("#verdict-title")
+        await page.click("#sign-out")
+        await page.wait_for_selector("#staff-no")
+        assert await page.is_checked("#way-pin")
+        assert (await page.input_value("#staff-no"), await page.input_value("#pin")) == ("", "")
+        kept = await page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+        assert PIN not in kept
+        assert "1003" not in kept
+
+
+async def test_the_keyboard_alone_is_enough(browser: Any, hub: HubParts) -> None:
+    async with opened(browser, hub, viewport=DESKTOP) as page:
+        await page.wait_for_selector("#code:focus")
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("ArrowRight")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("1002")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type(PIN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#verdict-title")
+
+
+async def test_what_went_wrong_comes_with_what_to_do(browser: Any, hub: HubParts) -> None:
+    async with opened(browser, hub) as page:
+        await page.fill("#code", "ZZZZ-ZZZZ")
+        await page.click("#sign-in-form button")
+        assert "store-hub pair --technician" in await said(page, "This is not the")
+        await by_pin(page, "1001", PIN)
+        assert "ask central IT" in await said(page, "Your role")
+        await page.check("#way-code", force=True)
+        assert await page.text_content("#sign-in-error") == ""
+        for _ in range(3):
+            await by_pin(page, "1003", OTHER_PIN)
+            await said(page, "Staff number or PIN is wrong")
+            await page.wait_for_selector("#pin:focus")
+            assert await page.input_value("#pin") == ""
+        await by_pin(page, "1003", PIN)
+        assert "wait" in await said(page, "Too many tries")
+
+
+async def test_a_blocked_person_is_shown_the_door_at_once(browser: Any, hub: HubParts) -> None:
+    async with opened(browser, hub) as page:
+        await by_pin(page, "1003", PIN)
+        await page.wait_for_selector("#verdict-title")
+        await change(hub, person("1003", active=False))
+        hub.web.wake()
+        await page.wait_for_selector("#sign-in-form")
+        assert await page.text_content("#sign-in-error")
