@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hub.contract.problems import MEANINGS
 
-
-def description() -> str:
-    """The document's text, in Markdown."""
-    rows = "\n".join(
-        f"| `{code}` | {meaning.status} | {'yes' if meaning.retryable else 'no'} | "
-        f"{meaning.title} |"
-        for code, meaning in MEANINGS.items()
-    )
-    return f"""\
+_TEXT: Final = """\
 The HTTPS server of one hub: pairing and renewal of devices, the status page's data, and the
 operations of technicians. Devices do their daily work over MQTT (asyncapi.yaml).
 
@@ -33,9 +27,9 @@ zero byte, the nonce (ASCII) and the new certificate request (DER), in base64.
 
 ## Sessions
 
-`POST /api/1/session` sets a cookie, for one of two things: `{{"code": "R4TN-8KWP"}}` spends the
+`POST /api/1/session` sets a cookie, for one of two things: `{"code": "R4TN-8KWP"}` spends the
 technician's code (shown by `store-hub run`, or by `store-hub pair --technician` on the box);
-`{{"staff_no": …, "pin": …}}` is a member of staff with the PIN of the tills. Wrong PINs are counted
+`{"staff_no": …, "pin": …}` is a member of staff with the PIN of the tills. Wrong PINs are counted
 as on a till: after 5 the person is locked out of the page for 30 seconds, then for longer.
 Calls that change something, and all operations, also need the header `X-CSRF-Token`. A session ends
 after 15 minutes without use and after 8 hours in any case (configurable); a member of staff's also
@@ -67,16 +61,25 @@ and no content of sales; its preview is exactly what is then downloaded.
 
 ## Operations
 
-`POST /api/1/{{service}}/{{operation}}` with the command as the body; the answer is the result, or a
+`POST /api/1/{service}/{operation}` with the command as the body; the answer is the result, or a
 problem with its status. An operation that changes something needs an `Idempotency-Key`: the same
 request under the same key gets the same answer for 30 days.
 
 ## Problems
 
-RFC 9457 problem details; `type` is `urn:store-hub:problem:{{code}}`. *Retryable*: the same request
+RFC 9457 problem details; `type` is `urn:store-hub:problem:{code}`. *Retryable*: the same request
 with the same key can succeed later.
 
 | code | status | retryable | meaning |
 |---|---|---|---|
-{rows}
 """
+
+
+def description() -> str:
+    """The document's text, in Markdown."""
+    rows = "\n".join(
+        f"| `{code}` | {meaning.status} | {'yes' if meaning.retryable else 'no'} | "
+        f"{meaning.title} |"
+        for code, meaning in MEANINGS.items()
+    )
+    return f"{_TEXT}{rows}\n"
