@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.contract.envelope import MAX_RECORD_CHARS
+from tests.support import laws
 from tests.support.copies import TEA, Copies, Till, facts_of, from_cloud, told_events
 from tests.support.shop import Shop
 
@@ -198,3 +199,51 @@ def test_a_payment_that_another_sale_has_by_now_stays_with_that_sale(
     assert till.offer(restored).result == first.result
     (noted,) = restored.audited("payment.of_two_sales")
     assert noted["sales"] == [other["sale_id"], first.result["sale_id"]]
+
+
+# What was given back twice ------------------------------------------------------------------------
+
+
+def _all_back(shop: Shop, sale_id: str) -> dict[str, object]:
+    line = {"line_no": 1, "qty": 2, "disposition": "resellable", "reason": "too much"}
+    return {"return_id": shop.id(), "sale_id": sale_id, "lines": [line]}
+
+
+def test_goods_that_came_back_again_since_the_restore_are_for_a_person(
+    shop: Shop, copies: Copies
+) -> None:
+    sale_id = Till(shop).sell().result["sale_id"]
+    copy = copies.take(shop)
+    till = Till(shop)
+    till.ask("return/commit", _all_back(shop, sale_id))
+    restored = copies.put_back(copy, shop)
+    assert restored.ask("till-2", "return/commit", _all_back(shop, sale_id)).ok
+
+    assert till.offer(restored).ok, "it has happened"
+    (noted,) = restored.audited("sale.given_back_twice")
+    assert noted == {"by": "return", "id": till.kept[0][1]["return_id"]}
+    assert laws.broken(restored.rows) == []
+
+
+@pytest.mark.parametrize("first", ["void", "return"])
+def test_a_sale_that_was_both_voided_and_returned_around_a_restore_is_for_a_person(
+    shop: Shop, copies: Copies, first: str
+) -> None:
+    sale_id = Till(shop).sell(tenders=[shop.card(998)]).result["sale_id"]
+    asked: dict[str, tuple[str, dict[str, object]]] = {
+        "void": ("sale/void", {"sale_id": sale_id, "reason": "changed their mind"}),
+        "return": ("return/commit", _all_back(shop, sale_id)),
+    }
+    since = {"void": "return", "return": "void"}[first]
+    shop.sign_in("till-1", "mia")
+    copy = copies.take(shop)
+    till = Till(shop)
+    till.ask(*asked[first])
+    restored = copies.put_back(copy, shop)
+    restored.sign_in("till-2", "mia")
+    assert restored.ask("till-2", *asked[since]).ok
+
+    assert till.offer(restored).ok
+    (noted,) = restored.audited("sale.given_back_twice")
+    assert noted["by"] == first
+    assert laws.broken(restored.rows) == []

@@ -212,7 +212,10 @@ def _void(unit: Unit, fact: SaleVoided, origin: Origin) -> None:
     for tender in salerows.tenders(unit.tx, sale.id):
         given = min(change, tender.amount_minor) if tender.kind == "cash" else 0
         change -= given
-        salerows.set_refunded(unit.tx, sale.id, tender.n, tender.amount_minor - given)
+        refunded = tender.refunded_minor + tender.amount_minor - given
+        salerows.set_refunded(unit.tx, sale.id, tender.n, refunded)
+    if any(line.returned_qty for line in salerows.lines(unit.tx, sale.id)):
+        _note_twice(unit, sale, "void", sale.sale_id)
 
 
 def _return(unit: Unit, fact: ReturnCompleted, origin: Origin) -> None:
@@ -280,6 +283,15 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
                 refunded = tender.refunded_minor + paid_back.amount_minor
                 salerows.set_refunded(unit.tx, sale.id, tender.n, refunded)
                 break
+    if sale.state == "voided" or any(
+        qty > sold[number].qty for number, (qty, _minor) in returned.items()
+    ):
+        _note_twice(unit, sale, "return", fact.return_id)
+
+
+def _note_twice(unit: Unit, sale: SaleRow, by: str, number: str) -> None:
+    """Before and after the restore somebody was let have the same money: for a person to see."""
+    unit.note("sale.given_back_twice", sale.sale_id, {"by": by, "id": number})
 
 
 # Stock -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +76,16 @@ class History:
         if answer["ok"]:
             self.answered += 1
             self._world.count(f"answered {asked.operation}")
+
+    def payments_of(self, sales: Collection[str]) -> set[str]:
+        """The ids of the card payments of these sales."""
+        return {
+            tender["payment_id"]
+            for asked in self.asked.values()
+            if asked.operation == SALE and asked.body.get("sale_id") in sales
+            for tender in asked.body["tenders"]
+            if tender["kind"] == "card"
+        }
 
     def _later(self, asked: Asked, problem: dict[str, Any]) -> None:
         """It was told to come again."""

@@ -43,7 +43,7 @@ class MoneyBox:
         self._random = random
         self._answered = answered
         self.wallet = wallet
-        self.faults: list[str] = []
+        self.faults: list[tuple[str, str]] = []
 
     async def charge(self, amount_minor: int) -> tuple[Job, Tender] | None:
         """A job with an approved payment, and its tender; None when the customer pays in cash."""
@@ -139,7 +139,8 @@ class MoneyBox:
             await self._pause(attempt)
             attempt += 1
         if outcome != wanted:
-            self.faults.append(f"{do} of {payment_id} {fields} was answered {outcome}")
+            text = f"{do} of {payment_id} {fields} was answered {outcome}"
+            self.faults.append((payment_id, text))
 
     async def _ask(self, do: str, payment_id: str, **fields: Any) -> str | None:
         request = {"do": do, "payment_id": payment_id} | fields

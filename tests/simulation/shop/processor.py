@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,9 @@ class ProcessorMachine:
         """Every payment ever asked for, in order."""
         return list(self._charges.values())
 
-    def faults(self, history: History) -> list[str]:
-        """Broken promises about money, at rest."""
-        return money_faults(history, self.charges())
+    def faults(self, history: History, seen: Collection[str] = ()) -> list[str]:
+        """Broken promises about money, at rest; ``seen``: payments that a person looks at."""
+        return money_faults(history, self.charges(), seen)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class ProcessorMachine:
         return "refunded"
 
 
-def money_faults(history: History, charges: list[Charge]) -> list[str]:
+def money_faults(history: History, charges: list[Charge], seen: Collection[str] = ()) -> list[str]:
     """What the processor kept of each payment against what the tills were told by the hub."""
     expected = expected_minor(history)
     faults = [
@@ -162,7 +163,7 @@ def money_faults(history: History, charges: list[Charge]) -> list[str]:
         if one.charged > 1
     ]
     kept = {one.payment_id: one.kept_minor for one in charges}
-    for payment_id in sorted(expected.keys() | kept.keys()):
+    for payment_id in sorted((expected.keys() | kept.keys()) - set(seen)):
         due, have = expected.get(payment_id, 0), kept.get(payment_id, 0)
         if due != have:
             faults.append(f"payment {payment_id}: {have} is kept, the sales say {due}")

@@ -6,7 +6,7 @@ Its disk holds the journal and the wallet; killed at any moment, it goes on from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from devices.kit import DeviceMeta, HubClient, KitError
@@ -82,8 +82,8 @@ class TillMachine:
             return f"{self.name} is not up"
         return till.under_way()
 
-    def faults(self) -> list[str]:
-        """What a person would have to look at."""
+    def faults(self, seen: Collection[str] = ()) -> list[str]:
+        """What a person would have to look at; ``seen``: payments that one looks at already."""
         if self.now is None:
             return [f"{self.name} never came up"]
         found = [
@@ -92,7 +92,11 @@ class TillMachine:
             for one in self.now.hub.journal.entries
             if one.doubt is not None
         ]
-        return found + [f"{self.name}: {text}" for text in self.now.cashier.money.faults]
+        return found + [
+            f"{self.name}: {text}"
+            for payment_id, text in self.now.cashier.money.faults
+            if payment_id not in seen
+        ]
 
 
 class Till:
