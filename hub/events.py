@@ -317,7 +317,7 @@ EXPORT_WAITS: Final = Kind(
     "warning",
     "The log or the traces can't be sent to the collector now.",
     ("signal",),
-    "errors",
+    "collector",
 )
 EXPORT_FAILED: Final = Kind(
     "export-failed",
@@ -325,7 +325,7 @@ EXPORT_FAILED: Final = Kind(
     "error",
     "Sending the log or the traces failed for a reason of its own; it goes on.",
     ("signal",),
-    "errors",
+    "collector",
 )
 EXPORT_GOES_ON: Final = Kind(
     "export-goes-on",

@@ -86,24 +86,48 @@ journalctl HUB_DEVICE=till-01 --since -1h -p debug
 
 `systemd-journal-upload` sends the journal, fields included, to central IT's
 `systemd-journal-remote`. It keeps its place in a file and goes on from there: nothing is lost while
-the link is down, as long as the journal itself isn't rotated away (`SystemMaxUse=`).
+the link is down, as long as the journal itself isn't rotated away (`SystemMaxUse=`). Tried with
+Debian 12 (systemd 252):
 
 ```
 apt-get install systemd-journal-remote
-mkdir -p /etc/systemd/journal-upload.conf.d
-printf '[Upload]\\nURL=https://logs.example:19532\\n' \\
-    > /etc/systemd/journal-upload.conf.d/central.conf
+mkdir -p /etc/systemd/journal-upload.conf.d /etc/systemd/system/systemd-journal-upload.service.d
+cat > /etc/systemd/journal-upload.conf.d/central.conf <<END
+[Upload]
+URL=https://logs.example:19532
+ServerKeyFile=-
+ServerCertificateFile=-
+TrustedCertificateFile=/etc/ssl/certs/ca-certificates.crt
+END
+cat > /etc/systemd/system/systemd-journal-upload.service.d/patience.conf <<END
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Restart=always
+RestartSec=30
+END
+systemctl daemon-reload
 systemctl enable --now systemd-journal-upload
 ```
+
+- Without `patience.conf` it is gone after a minute without network: it ends whenever it reaches
+  nobody, and Debian's unit gives up after five starts in ten seconds.
+- The files are named because their defaults don't exist: without `ServerKeyFile=-` it doesn't start
+  before you give it a client's certificate, and without `TrustedCertificateFile=` it trusts nobody.
+- Whenever it starts again the last message is sent once more.
+- Debian 12's `systemd-journal-remote` can't check clients' certificates (its `--trust` says
+  "not available"). Let a TLS proxy in front of it do that, or let only the shops' network in.
+- There, `journalctl -D /var/log/journal/remote HUB_STORE=367 HUB_DEVICE=till-01` asks as above.
 
 Or without the journal, by OTLP/HTTP (JSON) to any OpenTelemetry collector: set `log.otlp_url`,
 `log.otlp_token_file` and, where needed, `log.otlp_ca_file`. What is logged goes to a spool on
 disk within a second and is sent from there in batches of at most 500, the oldest first; while
-nobody answers, or the collector asks for patience (429, 502, 503, 504), it waits, with growing
-pauses of up to five minutes, across restarts. Beyond `log.otlp_spool_mb` the oldest is dropped;
-that, and what a collector refuses for good, is counted in `store_hub_otlp_dropped_total`. A
-message may arrive twice when the hub is ended while it is sent; a kill may lose the last second,
-a power cut half a minute.
+nobody answers, the collector asks for patience (429, 502, 503, 504) or doesn't take the token (401,
+403), or a gateway answers in its place, it waits, with growing pauses of up to five minutes, across
+restarts. Beyond `log.otlp_spool_mb` the oldest is dropped; that, and what a collector refuses for
+good, is counted in `store_hub_otlp_dropped_total`. A message may arrive twice when the hub is ended
+while it is sent; a kill may lose the last second, a power cut half a minute. Traces go the same way:
+see [tracing](tracing.md).
 
 ## Kinds of events
 

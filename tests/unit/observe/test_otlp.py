@@ -108,6 +108,18 @@ async def test_nothing_is_lost_while_nobody_answers(tmp_path: Path) -> None:
     assert first.figures().dropped == second.figures().dropped == third.figures().dropped == 0
 
 
+@pytest.mark.parametrize("status", [302, 401, 403, 429, 503])
+async def test_an_expired_token_or_a_gateway_loses_nothing(tmp_path: Path, status: int) -> None:
+    collector = Collector()
+    collector.status = status
+    made = exporter(tmp_path, collector)
+    made.take(entry(1))
+    await until(lambda: collector.asked == 3, made.run)
+    assert made.figures().dropped == 0
+    collector.status = 200
+    await until(lambda: collector.taken == ["message 1"], made.run)
+
+
 async def test_at_the_bound_the_oldest_goes_and_is_counted(tmp_path: Path) -> None:
     collector = Collector()
     collector.status = 0
