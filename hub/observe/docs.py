@@ -126,8 +126,8 @@ nobody answers, the collector asks for patience (429, 502, 503, 504) or doesn't 
 403), or a gateway answers in its place, it waits, with growing pauses of up to five minutes, across
 restarts. Beyond `log.otlp_spool_mb` the oldest is dropped; that, and what a collector refuses for
 good, is counted in `store_hub_otlp_dropped_total`. A message may arrive twice when the hub is ended
-while it is sent; a kill may lose the last second, a power cut half a minute. Traces go the same way:
-see [tracing](tracing.md).
+while it is sent; a kill may lose the last second, a power cut half a minute. Traces go the same
+way: see [tracing](tracing.md).
 
 ## Kinds of events
 

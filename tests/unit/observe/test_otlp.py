@@ -114,7 +114,7 @@ async def test_an_expired_token_or_a_gateway_loses_nothing(tmp_path: Path, statu
     collector.status = status
     made = exporter(tmp_path, collector)
     made.take(entry(1))
-    await until(lambda: collector.asked == 3, made.run)
+    await until(lambda: collector.asked >= 3, made.run)
     assert made.figures().dropped == 0
     collector.status = 200
     await until(lambda: collector.taken == ["message 1"], made.run)
