@@ -66,8 +66,10 @@ class ClockGuard:
         return self.suspect
 
     def compare(self, trusted_ms: int) -> str:
-        """Compare with an instant from the cloud or NTP; ``suspect`` after it."""
-        self.off_ms = off_ms = self._clock.wall_ms() - trusted_ms
+        """Compare with an instant from the cloud or NTP; ``suspect`` after it.  A jump until now
+        is in it, and the next look must not find it again."""
+        self._wall_ms, self._monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()
+        self.off_ms = off_ms = self._wall_ms - trusted_ms
         if abs(off_ms) <= AGREE_MS:
             self.suspect = ""
         elif abs(off_ms) > JUMP_MS:
@@ -80,6 +82,6 @@ class ClockGuard:
             self.trust()
 
     def trust(self) -> None:
-        """A technician says that it is right."""
+        """A technician says that it is right, as it has been set until now."""
+        self.tick()
         self.suspect = ""
-        self._wall_ms, self._monotonic_s = self._clock.wall_ms(), self._clock.monotonic_s()

@@ -34,3 +34,29 @@ def test_how_far_it_is_off_the_clouds_follows_when_it_is_set() -> None:
     assert guard.off_ms == 0
     guard.compare(clock.wall_ms())
     assert guard.tick() == ""
+
+
+def test_a_jump_that_the_cloud_has_compared_already_is_not_found_a_second_time() -> None:
+    clock = FakeClock()
+    guard = guard_of(clock)
+    right_ms = clock.wall_ms()
+    clock.jump_wall(600)
+    assert "600 s off the cloud's" in guard.compare(right_ms)
+    assert "600 s off the cloud's" in guard.tick()
+    assert guard.off_ms == 600_000
+    clock.jump_wall(-600)
+    assert guard.compare(right_ms) == ""
+    assert guard.tick() == ""
+    assert guard.off_ms == 0
+
+
+def test_a_clock_that_is_set_and_confirmed_at_once_is_as_far_off_the_clouds_as_it_is() -> None:
+    clock = FakeClock()
+    guard = guard_of(clock)
+    guard.compare(clock.wall_ms())
+    clock.jump_wall(600)
+    assert guard.tick()
+    assert guard.off_ms == 600_000
+    clock.jump_wall(-600)
+    guard.trust()
+    assert (guard.tick(), guard.off_ms) == ("", 0)
