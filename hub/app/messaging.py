@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from hub import events
+from hub.app.brokerwiring import access_of, broker_plan, broker_program, session_config
 from hub.app.periodic import Periodic
 from hub.app.ports import choose_ports
 from hub.clock import Clock, Randomness
@@ -20,17 +18,8 @@ from hub.contract.problems import Code, refuse
 from hub.contract.topics import Topics
 from hub.mqtt.announcer import Announcer
 from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
-from hub.mqtt.config import BrokerLimits, BrokerPlan, TlsFiles, find_broker
-from hub.mqtt.dynsec import HUB_USERNAME, DeviceAccess, HubAccess, build_document
+from hub.mqtt.dynsec import HubAccess, build_document
 from hub.mqtt.dynsec_control import RESPONSE_TOPIC, ControlFailed, DynsecControl
-from hub.mqtt.endpoint import (
-    LastWill,
-    SessionConfig,
-    Subscription,
-    TcpEndpoint,
-    UnixEndpoint,
-    parse_endpoint,
-)
 from hub.mqtt.router import Router
 from hub.mqtt.session import HubSession, PublishRefused
 from hub.mqtt.supervisor import BrokerState, BrokerSupervisor
@@ -42,7 +31,6 @@ from hub.service.caller import HUB
 from hub.service.gate import Gate
 from hub.service.handlers.presence import MarkSilentLost
 from hub.storage import devicerows
-from hub.storage.devicerows import DeviceRow
 from hub.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -92,8 +80,13 @@ class Messaging:
             session_id=randomness.token_bytes(6).hex(),
             cloud_up=cloud_up,
         )
+        will = self.announcer.state_text(away=True)
         self.session = HubSession(
-            self._session_config(), randomness, self._on_message, self._on_up, self._on_down
+            session_config(settings, self.topics, self._password, will),
+            randomness,
+            self._on_message,
+            self._on_up,
+            self._on_down,
         )
         self.control = DynsecControl(self.topics, self.session) if self.broker else None
         if self.control is not None:
@@ -163,7 +156,7 @@ class Messaging:
             return
         try:
             async with self._one_account:
-                await self.control.ensure_device(_access(row), password)
+                await self.control.ensure_device(access_of(row), password)
         except (ControlFailed, PublishRefused) as error:
             self._start_broker_again(f"it doesn't know {device_id} yet: {error}")
 
@@ -218,37 +211,9 @@ class Messaging:
     # -- inside -------------------------------------------------------------------------------
 
     def _supervisor(self) -> BrokerSupervisor:
-        broker, state = self._settings.broker, self._settings.paths.state
-        authority = self._authority
-        plan = BrokerPlan(
-            run_dir=self._settings.paths.run,
-            state_dir=state / "mqtt",
-            tls=TlsFiles(
-                ca=authority.bundle_path,
-                certificate=authority.server_certificate_path,
-                key=authority.server_key_path,
-                crl=authority.crl_path,
-            ),
-            password_port=self.ports.password,
-            mtls_port=self.ports.mtls,
-            bind=broker.bind,
-            limits=BrokerLimits(
-                packet_bytes=broker.max_packet_bytes,
-                inflight_messages=broker.max_inflight_messages,
-                queued_messages=broker.max_queued_messages,
-                queued_bytes=broker.max_queued_bytes,
-                memory_bytes=broker.memory_limit_mb << 20,
-                websocket_connections=broker.ws_max_connections,
-                password_connections=broker.max_connections,
-                mtls_connections=broker.max_connections,
-            ),
-        )
-        executable = None
-        if broker.binary != "mosquitto":
-            executable = Path(shutil.which(broker.binary) or broker.binary)
         return BrokerSupervisor(
-            plan,
-            find_broker(executable),
+            broker_plan(self._settings, self._authority, self.ports),
+            broker_program(self._settings.broker.binary),
             accounts=self._accounts,
             clock=self._clock,
             randomness=self._randomness,
@@ -256,39 +221,8 @@ class Messaging:
 
     def _accounts(self) -> str:
         hub = HubAccess(str(hash_password(self._password, self._randomness)))
-        devices = [_access(row) for row in devicerows.paired(self._gate.rows)]
+        devices = [access_of(row) for row in devicerows.paired(self._gate.rows)]
         return build_document(self.topics, hub, devices)
-
-    def _session_config(self) -> SessionConfig:
-        broker = self._settings.broker
-        endpoint: UnixEndpoint | TcpEndpoint
-        if broker.mode == "managed":
-            endpoint = UnixEndpoint(self._settings.paths.run / "hub.sock")
-            username, password = HUB_USERNAME, self._password
-        else:
-            assert broker.url is not None
-            tls = ssl.create_default_context(cafile=broker.ca_file) if broker.ca_file else None
-            endpoint = parse_endpoint(str(broker.url), tls)
-            username = broker.username or ""
-            password = broker.password.get_secret_value() if broker.password else ""
-        topics = self.topics
-        patterns = [
-            Subscription(topics.every_request, stored=False),
-            Subscription(topics.every_fact, stored=False),
-            Subscription(topics.every_state, stored=False),
-            Subscription(topics.every_meta),
-        ]
-        if broker.mode == "managed":
-            patterns.append(Subscription(RESPONSE_TOPIC))
-        return SessionConfig(
-            endpoint=endpoint,
-            client_id=HUB_USERNAME if broker.mode == "managed" else f"hub-{topics.store}",
-            username=username or None,
-            password=password or None,
-            will=LastWill(topics.hub_state, self.announcer.state_text(away=True)),
-            subscriptions=tuple(patterns),
-            packet_bytes=broker.max_packet_bytes,
-        )
 
     def _publish(self, topic: str, payload: bytes, **options: Any) -> None:
         self.session.publish(topic, payload, **options)
@@ -393,9 +327,3 @@ def unheard_before_ms(up_at_ms: int, now_ms: int, up_s: float) -> int:
     """The wall instant of the session's start, on whichever side of a jump of the wall clock is
     earlier: whoever was heard since must not count as silent."""
     return min(up_at_ms, now_ms - int(up_s * 1000))
-
-
-def _access(row: DeviceRow) -> DeviceAccess:
-    if row.auth == "mtls":
-        return DeviceAccess(row.device_id, "mtls")
-    return DeviceAccess(row.device_id, "password", row.password_hash)
