@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from cloud_link.antientropy import AntiEntropy
+from cloud_link.bundles import Bundles, Make
 from cloud_link.datasets import DatasetSync
 from cloud_link.downlink import Downlink
 from cloud_link.errors import OmsError, Refused, SequenceReused, SessionOver, Superseded
@@ -27,7 +28,7 @@ from hub.contract.local import CloudStatus
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import drift_count, hub_of
 from hub.service.handlers.datasets import dataset_rows
-from hub.service.notices import OutboxGrew
+from hub.service.notices import OutboxGrew, SupportAsked
 from hub.service.outgoing import Limits
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,11 @@ class CloudLink:
         machine_hash: str,
         on_trusted_time: Callable[[int], None] = lambda _ms: None,
         on_change: Callable[[], None] = lambda: None,
+        make_bundle: Make | None = None,
     ) -> None:
         self._settings = settings
+        self._make_bundle = make_bundle
+        self._held = ""
         self._gate = gate
         self._world = world
         self._machine_hash = machine_hash
@@ -89,7 +93,8 @@ class CloudLink:
         self._closed = False
         parts = self._made()
         await parts.greeter.check_machine()
-        if not self._closed:
+        self._parts = parts
+        if not self._closed and not self._held:
             self._begin(parts)
 
     def _begin(self, parts: _Parts) -> None:
@@ -103,14 +108,40 @@ class CloudLink:
 
     async def retry(self) -> None:
         """Try now what waits, without the rest of a pause: the next batch, or the cloud itself."""
-        if self._closed or self._parts is None:
+        if self._closed or self._held or self._parts is None:
             return
         if self.up:
             self._parts.uplink.wake(URGENT)
             return
+        await self._again()
+
+    async def hold(self, why: str) -> None:
+        """Cut the link: no request leaves until :meth:`release`.  A repeat changes nothing."""
+        if self._held or self._settings.url is None:
+            return
+        self._held = why
+        await self._end()
+        self._set("down", why)
+
+    def release(self) -> None:
+        """Let it connect again, at once."""
+        held, self._held = self._held, ""
+        if held and not self._closed and self._task is None and self._parts is not None:
+            self._set("connecting", "")
+            self._begin(self._made())
+
+    async def adopt(self, settings: Cloud) -> None:
+        """Other limits and pauses, from the next session on, which begins at once."""
+        if settings == self._settings:
+            return
+        self._settings = settings
+        if not self._closed and not self._held and self._task is not None:
+            await self._again()
+
+    async def _again(self) -> None:
         await self._end()
         # At once: whoever is interrupted or fails here would leave no link at all.
-        if not self._closed and self._task is None:
+        if not self._closed and not self._held and self._task is None:
             self._begin(self._made())
 
     async def _end(self) -> None:
@@ -127,6 +158,8 @@ class CloudLink:
         for notice in notices:
             if isinstance(notice, OutboxGrew):
                 self._parts.uplink.wake(notice.stream)
+            elif isinstance(notice, SupportAsked):
+                self._parts.bundles.wake()
 
     def check_drift(self) -> None:
         """Compare stock with the cloud now."""
@@ -145,7 +178,7 @@ class CloudLink:
 
     @property
     def parts(self) -> _Parts | None:
-        """The parts, for tests and for numbers on the status page."""
+        """The parts, for tests and numbers."""
         return self._parts
 
     def status(self) -> CloudStatus:
@@ -249,6 +282,7 @@ class CloudLink:
             "downlink": lambda: parts.downlink.run(greeted.commands_cursor),
             "datasets": parts.datasets.run,
             "antientropy": parts.antientropy.run,
+            "bundles": parts.bundles.run,
         }
         tasks = [
             asyncio.create_task(self._kept(name, run), name=f"cloud-{name}")
@@ -351,6 +385,7 @@ class CloudLink:
                 gate, client, pacer, settings.digest_every_s, sleep=world.sleep
             ),
             recovery=Recovery(gate, client, pacer),
+            bundles=Bundles(gate, client, pacer, self._make_bundle, sleep=world.sleep),
         )
 
 
@@ -363,4 +398,5 @@ class _Parts:
     datasets: DatasetSync
     antientropy: AntiEntropy
     recovery: Recovery
+    bundles: Bundles
     recovering: bool = False

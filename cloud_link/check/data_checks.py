@@ -119,3 +119,22 @@ async def digest_detail_names_the_difference(bench: Bench) -> str:
     expected = [{"sku": sku, "hub": {"sellable": 6}, "oms": {"sellable": 5}}]
     expect(body["differences"] == expected, f"{body}")
     return "hub 6, oms 5"
+
+
+async def a_bundle_nobody_asked_for_is_refused(bench: Bench) -> str:
+    """A piece of a support bundle without its command is 404; one that is damaged 422."""
+    hub = await bench.new_hub()
+    piece = {
+        "command_id": "nobody-asked",
+        "file_name": "bundle.zip",
+        "sha256": hashlib.sha256(b"bundle").hexdigest(),
+        "total_bytes": 6,
+        "index": 0,
+        "pieces": 1,
+        "content": "YnVuZGxl",
+    }
+    answer = await hub.caller.post("/support-bundles", piece)
+    expect_problem(answer, 404, "not-found", "a bundle that nobody asked for")
+    answer = await hub.caller.post("/support-bundles", piece | {"total_bytes": 1 << 40})
+    expect_problem(answer, 422, "validation", "a bundle beyond the bound")
+    return "404 unasked, 422 beyond the bound"

@@ -44,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     data_checks.changes_follow_the_snapshot,
     data_checks.digests_compare_as_of_the_heads,
     data_checks.digest_detail_names_the_difference,
+    data_checks.a_bundle_nobody_asked_for_is_refused,
 )
 
 

@@ -11,7 +11,8 @@ from hub.contract.base import Incoming
 from hub.contract.oms import OmsCode
 from hub.contract.oms_datasets import DATASETS, DatasetName
 
-from .commands import append_command
+from .bundles import content_of, listed
+from .commands import append_command, commands_told
 from .context import CONTEXT, Context
 from .datasets import change_rows, check_row
 from .misbehave import MisbehaveRequest
@@ -47,6 +48,9 @@ def add_admin_routes(app: web.Application) -> None:
     app.router.add_post("/sandbox/backup", _backup)
     app.router.add_post("/sandbox/restore", _restore)
     app.router.add_post("/sandbox/commands", _command)
+    app.router.add_get("/sandbox/commands", _commands)
+    app.router.add_get("/sandbox/support", _bundles)
+    app.router.add_get("/sandbox/support/{command_id}", _bundle)
     app.router.add_post("/sandbox/datasets/{name}/rows", _rows)
     app.router.add_get("/sandbox/sales", _sales)
     app.router.add_get("/sandbox/levels", _levels)
@@ -100,6 +104,34 @@ async def _command(request: web.Request) -> web.Response:
     )
     context.bell.ring()
     return reply_plain({"id": command_id, "n": n})
+
+
+async def _commands(request: web.Request) -> web.Response:
+    """``?store``: the newest 200 commands, and what hubs told of them."""
+    context, _ = await _enter(request)
+    store = _store(context, request)
+    return reply_plain(
+        {"commands": await context.database.read(lambda db: commands_told(db, store))}
+    )
+
+
+async def _bundles(request: web.Request) -> web.Response:
+    """``?store``: the support bundles that came."""
+    context, _ = await _enter(request)
+    store = _store(context, request)
+    return reply_plain({"bundles": await context.database.read(lambda db: listed(db, store))})
+
+
+async def _bundle(request: web.Request) -> web.Response:
+    """One of them, as a file."""
+    context, _ = await _enter(request)
+    store, command_id = _store(context, request), request.match_info["command_id"]
+    name, content = await context.database.read(lambda db: content_of(db, store, command_id))
+    return web.Response(
+        body=content,
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 async def _rows(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hub.contract.oms import MAX_COMMANDS, Command, CommandsReply
+from hub.contract.oms_events import COMMAND_ENDED
 
 from .cursors import cursor_text, resume_at
 
@@ -72,3 +73,30 @@ def confirm_commands(db: Connection, store: str, cursor: str, oms_incarnation: s
         "UPDATE stores SET commands_confirmed=? WHERE store=? AND commands_confirmed<?",
         (n, store, n),
     )
+
+
+def commands_told(db: Connection, store: str) -> list[dict[str, Any]]:
+    """The newest 200 commands, newest first, with the outcomes that hubs told of them."""
+    told = {
+        data["command_id"]: data
+        for (text,) in db.execute(
+            "SELECT data FROM events WHERE store=? AND type=? ORDER BY event DESC LIMIT 1000",
+            (store, COMMAND_ENDED),
+        )
+        if isinstance(data := json.loads(text), dict) and "command_id" in data
+    }
+    return [
+        {
+            "id": command_id,
+            "type": kind,
+            "data": json.loads(data),
+            "issued_at_ms": issued_at_ms,
+            "outcome": told.get(command_id, {}).get("outcome"),
+            "why": told.get(command_id, {}).get("why"),
+        }
+        for command_id, kind, data, issued_at_ms in db.execute(
+            "SELECT id, type, data, issued_at_ms FROM commands WHERE store=?"
+            " ORDER BY n DESC LIMIT 200",
+            (store,),
+        )
+    ]

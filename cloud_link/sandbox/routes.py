@@ -30,8 +30,10 @@ from hub.contract.oms import (
     TokenReply,
 )
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, DatasetName
+from hub.contract.oms_remote import SupportPiece, SupportPieceReply
 
 from .auth import SCRATCH_PREFIX, TOKEN_LIFE_S
+from .bundles import take_piece
 from .commands import commands_after, confirm_commands
 from .context import CONTEXT, Context
 from .datasets import changes_after
@@ -71,6 +73,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{base}/datasets/{{name}}/changes", _changes)
     app.router.add_post(f"{base}/digests", _digests)
     app.router.add_post(f"{base}/digests/detail", _digest_detail)
+    app.router.add_post(f"{base}/support-bundles", _support_piece)
     app.router.add_get(f"{base}/availability", _availability)
     app.router.add_get(f"{base}/health", _health)
 
@@ -268,6 +271,21 @@ async def _digest_detail(request: web.Request) -> web.Response:
     asked = parse(DigestDetailRequest, await _body(request, context, MAX_BODY_BYTES))
     life = context.database.oms_incarnation
     return reply(await context.database.read(lambda db: compare_detail(db, store, asked, life)))
+
+
+async def _support_piece(request: web.Request) -> web.Response:
+    context, store = _enter(request)
+    session = _session(request)
+    piece = parse(SupportPiece, await _body(request, context, MAX_BATCH_BYTES))
+    now_ms = context.clock.wall_ms()
+
+    def take(db: Connection) -> tuple[bool, int]:
+        check_session(db, store, *session)
+        return take_piece(db, store, piece, now_ms)
+
+    complete, next_index = await context.database.write(take)
+    life = context.database.oms_incarnation
+    return reply(SupportPieceReply(complete=complete, next_index=next_index, oms_incarnation=life))
 
 
 async def _availability(request: web.Request) -> web.Response:

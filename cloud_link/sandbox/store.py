@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hub.clock import Randomness
 from hub.contract.oms import OmsCode
 
+from . import bundles
 from .problems import refuse
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Database:
                 f"{self._path} has schema version {version}, this sandbox writes {SCHEMA_VERSION}; "
                 "start it with an empty state directory"
             )
+        db.execute(bundles.SCHEMA)  # of later versions
         found = db.execute("SELECT value FROM meta WHERE key='oms_incarnation'").fetchone()
         self.oms_incarnation = found[0] if found else self._new_incarnation()
         if not found:
@@ -159,6 +161,7 @@ class Database:
                 copy.backup(self._db)
         finally:
             work_path.unlink()
+        self._db.execute(bundles.SCHEMA)
         self.oms_incarnation = incarnation
         return incarnation
 

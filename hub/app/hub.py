@@ -11,6 +11,7 @@ from typing import Any
 
 from cloud_link.link import CloudLink, World
 from hub.app.actions import make_actions
+from hub.app.afar import Afar, Own, bundle_of
 from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.chronicle import Chronicle, watched_parts
 from hub.app.doors import Behind, Locks, make_socket, make_web
@@ -101,11 +102,13 @@ class Hub:
             self._make_cloud()
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
-            self._listeners += [self.messaging.notify, self.cloud.notify]
+            self._listeners += [self.messaging.notify, self.cloud.notify, self.afar.notify]
             self._gather()
             await self._open_doors()
             await self._start_watching()
             await opening
+            await self.afar.start()
+            self._later("what is managed from afar", self.afar.stop)
             await self.cloud.start()
             self._later("the link to the cloud", self.cloud.stop)
             await self._start_discovery()
@@ -257,7 +260,10 @@ class Hub:
             machine_hash=self.opened.hub.machine_hash,
             on_trusted_time=self._on_trusted_time,
             on_change=self._on_cloud_change,
+            make_bundle=lambda: bundle_of(self.web.reads),
         )
+        own = Own(self.settings, self._loaded, lambda: self.web.reads.levels)
+        self.afar = Afar(self.gate, self.cloud, own, self._clock)
 
     def _gather(self) -> None:
         """Put together what is looked at, and what judges it."""
@@ -284,7 +290,8 @@ class Hub:
 
     def _actions(self) -> list[Action]:
         """All that people can have the hub do to mend itself, in the order that pages show."""
-        return make_actions(self.running, self.prober, self.caretaker)
+        made = make_actions(self.running, self.prober, self.caretaker)
+        return [*made, *self.afar.drill.actions()]
 
     async def _open_doors(self) -> None:
         seen = self.messaging.router.traffic.seen
@@ -342,7 +349,9 @@ class Hub:
         tally, latest = self.watching.tally, self.prober.latest
         self.chronicle = Chronicle(
             self.gate,
-            watched_parts(self.cloud, latest, tally, self.settings.cloud.url),
+            watched_parts(
+                self.cloud, latest, tally, self.settings.cloud.url, self.afar.drill.is_running
+            ),
             seen_at_ms=self.opened.hub.trusted_wall_ms,
         )
         self.chronicle.start()

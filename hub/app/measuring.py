@@ -14,6 +14,7 @@ from hub.health.probes import backup, certificates, clock, machine
 from hub.health.probes.disk import DiskProbe
 from hub.health.probes.way import Way
 from hub.service.timekeeping import ClockGuard
+from hub.storage import drillrows
 
 LOOK_S = 5.0
 """How often it is seen what is due."""
@@ -63,6 +64,8 @@ def _way(running: Running, way: Way) -> Probe:
 
     async def look() -> Any:
         nonlocal looks
+        if drillrows.running(running.gate.rows) is not None:
+            return ()  # cut on purpose: nothing leaves for the cloud
         if running.cloud.status().state != "up":
             return await way.look()
         if looks % REMEMBER_EVERY == 0 or not way.knows:

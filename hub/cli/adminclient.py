@@ -61,9 +61,10 @@ class AdminClient:
         """:class:`hub.contract.health.Actions` as JSON."""
         return self._ask("GET", "/api/1/actions", None, None)
 
-    def act(self, key: str) -> Any:
+    def act(self, key: str, minutes: int | None = None) -> Any:
         """Have the hub mend itself; :class:`hub.contract.health.ActionDone` as JSON."""
-        return self._ask("POST", f"/api/1/actions/{key}", {}, None)
+        query = "" if minutes is None else f"?minutes={minutes}"
+        return self._ask("POST", f"/api/1/actions/{key}{query}", {}, None)
 
     def support_bundle(self) -> bytes:
         """A fresh support bundle (.zip) of the running hub."""

@@ -36,6 +36,7 @@ COMMANDS = (
     Entry("cloud", "cloud", "The state of the link to the cloud."),
     Entry("outages", "outages", "When the shop was cut off, and what needs a person."),
     Entry("audit", "audit", "Verify the audit log's chain."),
+    Entry("drill", "drill", "Cut the cloud off for a while, on purpose."),
     Entry("log", "log", "Log more, or less, for a while."),
     Entry("support", "support", "Make a support bundle: one file, no secrets, no people."),
     Entry("backup", "backup", "Copy the stopped hub's state."),

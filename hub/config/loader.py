@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,16 +32,20 @@ FILE_VARIABLE = "STORE_HUB_CONFIG"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Valid settings and where each came from."""
+    """Valid settings and where each came from.
+
+    ``remote``: values of the cloud that are in force, by key; they change while a hub runs.
+    """
 
     settings: Settings
     file: Path
     origins: Mapping[str, Origin]
+    remote: dict[str, tuple[Any, Origin]] = field(default_factory=dict)
 
     def rows(self) -> list[tuple[Setting, str, Origin]]:
         """Every setting, its value as TOML (secrets masked), its origin."""
         return [
-            (setting, self.shown(setting), self.origins.get(key, DEFAULT))
+            (setting, self.shown(setting), self.origin(key))
             for key, setting in all_settings().items()
         ]
 
@@ -51,7 +55,13 @@ class Loaded:
             return ""
         return "********" if setting.secret else toml_text(value)
 
+    def origin(self, key: str) -> Origin:
+        """Where the value in force came from."""
+        return self.remote[key][1] if key in self.remote else self.origins.get(key, DEFAULT)
+
     def value(self, setting: Setting) -> Any:
+        if setting.key in self.remote:
+            return self.remote[setting.key][0]
         return getattr(getattr(self.settings, setting.section), setting.name)
 
     def secrets(self) -> tuple[str, ...]:

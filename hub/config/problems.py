@@ -13,7 +13,7 @@ class Origin:
     """Where a value came from: ``where`` is ``file:line``, a variable, a credential's name, …"""
 
     kind: str
-    """``default``, ``file``, ``credential``, ``env`` or ``set``; later ones win."""
+    """``default``, ``cloud``, ``file``, ``credential``, ``env`` or ``set``; later ones win."""
     where: str = ""
     line: int | None = None
 

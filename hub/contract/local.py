@@ -232,6 +232,39 @@ class StorageStatus(Outgoing):
     sqlite_version: str
 
 
+class DrillStatus(Outgoing):
+    """An outage drill that runs: the link to the cloud is cut on purpose until ``until_ms``."""
+
+    drill_id: str
+    began_at_ms: int
+    until_ms: int
+    asked_by: str
+
+
+class DrillOutcome(Outgoing):
+    """What came of the last outage drill.
+
+    ``how`` it ended: at its ``time``, by a ``person``, or as the ``clock`` was set back.
+    ``waiting`` events were told to the cloud afterwards; ``caught_up_ms`` after its end all were:
+    None while it is awaited (``settled`` is false), or after half an hour.
+    """
+
+    drill_id: str
+    asked_by: str
+    began_at_ms: int
+    ended_at_ms: int
+    length_ms: int
+    how: str
+    devices_began: int
+    devices_ended: int
+    devices_selling: int
+    sales: int
+    total_minor: int
+    waiting: int
+    caught_up_ms: int | None = None
+    settled: bool = False
+
+
 class HubStatus(Outgoing):
     """All the status page shows."""
 
@@ -263,3 +296,5 @@ class HubStatus(Outgoing):
         default=(), description="what needs a person, worst first; the same as in health, shorter"
     )
     health: HealthReport | None = None
+    drill: DrillStatus | None = Field(default=None, description="while one runs")
+    last_drill: DrillOutcome | None = Field(default=None, description="unless one runs")

@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, JsonValue
 from hub.contract.base import CONTRACT_VERSION, Incoming, InstantMs, LevelQty, Outgoing, Sku
 from hub.contract.oms_datasets import Changes, Manifest
 from hub.contract.oms_events import CloudEvent, Heads, Id, PhysicalBucket, Seq
+from hub.contract.oms_remote import SupportPiece, SupportPieceReply
 
 CONTRACT_RANGE = (CONTRACT_VERSION, CONTRACT_VERSION)
 
@@ -260,7 +261,9 @@ class Command(Outgoing):
     """One row of the durable command log.
 
     Delivered at least once (after an OMS restore the log may begin again): ``id`` identifies it.
-    Types: device.revoked {device_id}, config.changed {key, value}, count.requested {sku|skus},
+    Types: device.revoked {device_id, reason}, config.changed {key, value, for_s},
+    support.requested {reason}, drill.requested {minutes} (these four may say who asked: asked_by,
+    and are answered by the event command.ended), count.requested {sku|skus},
     dataset.changed {dataset}, epoch.closed {epoch}, order.assigned {order_id, lines},
     order.changed, order.cancelled {order_id}, allotment.status, transfer.announced, asn.announced,
     customer.arrived.  A type the hub doesn't know is passed over, with a line in its log.
@@ -396,6 +399,7 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/datasets/{name}/changes", Changes, query=("cursor", "limit")),
     Call("POST", "/digests", DigestReply, DigestRequest),
     Call("POST", "/digests/detail", DigestDetailReply, DigestDetailRequest),
+    Call("POST", "/support-bundles", SupportPieceReply, SupportPiece),
     Call("GET", "/availability", AvailabilityReply, query=("sku",)),
     Call("GET", "/health", HealthReply, session=False),
 )

@@ -332,6 +332,41 @@ class DriftDetected(Fact):
     sample: Annotated[tuple[Sku, ...], Field(max_length=50)] = ()
 
 
+class CommandEnded(Fact):
+    """What became of a command for remote management.  ``passed_over``: this hub doesn't offer it.
+    ``done`` for ``support.requested``: the bundle has arrived."""
+
+    command_id: Id
+    type: Annotated[str, Field(max_length=128)]
+    outcome: Literal["done", "failed", "passed_over"]
+    why: FreeText = ""
+    at_ms: InstantMs
+
+
+class DrillEnded(Fact):
+    """An outage drill is over and its outcome known.
+
+    ``how`` it ended: at its ``time``, by a ``person``, or because the ``clock`` was set back.
+    ``devices_began`` and ``devices_ended`` were connected then; ``devices_selling`` sold in it.
+    ``waiting`` events were told to the cloud afterwards; ``caught_up_ms`` after its end all were;
+    None: not within half an hour.
+    """
+
+    drill_id: Id
+    command_id: Id | None = None
+    began_at_ms: InstantMs
+    ended_at_ms: InstantMs
+    length_ms: Seq
+    how: Word
+    devices_began: Seq
+    devices_ended: Seq
+    devices_selling: Seq
+    sales: Seq
+    total_minor: MoneyMinor
+    waiting: Seq
+    caught_up_ms: Seq | None = None
+
+
 class OutboxParked(Fact):
     """Takes the place (same stream and sequence) of an event the cloud refused as poison.
 
@@ -356,6 +391,8 @@ AUDIT_HEAD = PREFIX + "audit.head.v1"
 DEVICE_STATE = PREFIX + "device.state.v1"
 DEVICE_REVOKED = PREFIX + "device.revoked.v1"
 DRIFT_DETECTED = PREFIX + "drift.detected.v1"
+COMMAND_ENDED = PREFIX + "command.ended.v1"
+DRILL_ENDED = PREFIX + "drill.ended.v1"
 OUTBOX_PARKED = PREFIX + "outbox.parked.v1"
 
 
@@ -377,6 +414,8 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         DEVICE_STATE: DeviceState,
         DEVICE_REVOKED: DeviceRevoked,
         DRIFT_DETECTED: DriftDetected,
+        COMMAND_ENDED: CommandEnded,
+        DRILL_ENDED: DrillEnded,
         OUTBOX_PARKED: OutboxParked,
     }
 )

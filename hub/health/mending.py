@@ -45,7 +45,7 @@ class Action:
     """``run`` is harmless when repeated, and may raise :class:`Refusal`.  ``why_not`` says why
     it can do nothing here, or is empty.  ``pause_s`` has to pass before it runs again.
     ``needs_room``: it is refused when it can't be written down; one that makes room on the disk
-    goes on without."""
+    goes on without.  ``run_for`` is one whose minutes a shell may choose."""
 
     key: str
     title: str
@@ -56,6 +56,7 @@ class Action:
     why_not: Callable[[], str] = _always
     pause_s: float = 2.0
     needs_room: bool = True
+    run_for: Callable[[Caller, int], Awaitable[Done]] | None = None
 
 
 class ActionDesk:
@@ -77,9 +78,12 @@ class ActionDesk:
         """All actions as a page shows them."""
         return Actions(actions=tuple(_view(one) for one in self._actions.values()))
 
-    async def run(self, caller: Caller, key: str) -> ActionDone:
-        """Do it.  Errors: ``not-found``; ``conflict`` where it can do nothing; ``busy`` while
-        another one runs, or so soon after the last time; what the action itself refuses."""
+    async def run(self, caller: Caller, key: str, minutes: int | None = None) -> ActionDone:
+        """Do it, for so many minutes where that can be chosen.
+
+        Errors: ``not-found``; ``conflict`` where it can do nothing; ``busy`` while another one
+        runs, or so soon after the last time; what the action itself refuses.
+        """
         action = self._actions.get(key)
         if action is None:
             known = ", ".join(list(self._actions)[:KEYS_SHOWN]) or "none here"
@@ -90,7 +94,7 @@ class ActionDesk:
             raise _busy("Another action is running: wait for it.", 2.0)
         async with self._lock:
             self._pace(action)
-            return await self._noted(caller, action)
+            return await self._noted(caller, action, minutes)
 
     def _pace(self, action: Action) -> None:
         now_s = self._gate.clock.monotonic_s()
@@ -100,11 +104,14 @@ class ActionDesk:
             raise _busy("This was done a moment ago: see what comes of it first.", left_s)
         self._ran_s[action.key] = now_s
 
-    async def _noted(self, caller: Caller, action: Action) -> ActionDone:
+    async def _noted(self, caller: Caller, action: Action, minutes: int | None) -> ActionDone:
         await self._note(caller, action, "asked", "")
         try:
             async with asyncio.timeout(TIME_MAX_S):
-                done = await action.run(caller)
+                if minutes is None:
+                    done = await action.run(caller)
+                else:
+                    done = await _for_minutes(action)(caller, minutes)
         except Exception as error:
             await self._note(caller, action, "failed", _words(error))
             if isinstance(error, TimeoutError):
@@ -125,6 +132,12 @@ class ActionDesk:
             if action.needs_room:
                 raise
             log.warning("%s: %s is %s; that can't be written down", caller.key, action.key, outcome)
+
+
+def _for_minutes(action: Action) -> Callable[[Caller, int], Awaitable[Done]]:
+    if action.run_for is None:
+        raise refuse(Code.VALIDATION, "The minutes of this action can't be chosen.")
+    return action.run_for
 
 
 def _view(action: Action) -> ActionView:

@@ -19,6 +19,7 @@ from hub.contract.local import (
     StorageStatus,
 )
 from hub.domain.dayparts import business_day
+from hub.health import drills
 from hub.health.facts import NOTHING_MEASURED, Facts, Limits, Measured
 from hub.health.report import Examiner, problems_of
 from hub.service.gate import Gate
@@ -132,6 +133,8 @@ class StatusSource:
             discovery=self._parts.discovery(),
             storage=self._parts.storage(),
             errors=tuple(self._parts.errors())[:ERRORS_MAX],
+            drill=drills.running(rows.drill, now_ms, budget_ms),
+            last_drill=drills.outcome(rows.drill),
         )
         report = self._examiner.examine(
             Facts(

@@ -97,6 +97,21 @@ class LogLevelAsked:
     for_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class DrillChanged:
+    """An outage drill began or is to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettingsChanged:
+    """The cloud changed a setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupportAsked:
+    """The cloud asks for a support bundle."""
+
+
 Notice = (
     OutboxGrew
     | LevelsChanged
@@ -111,4 +126,7 @@ Notice = (
     | SaleMade
     | PrintQueued
     | LogLevelAsked
+    | DrillChanged
+    | RemoteSettingsChanged
+    | SupportAsked
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
@@ -32,3 +33,5 @@ class Shop:
     print_receipts: bool = False
     print_jobs_max: int = 500
     web_url: str = ""
+    own_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that the box itself sets, which the cloud can't change: key → where it is set."""

@@ -40,3 +40,19 @@ def newest(rows: Rows, *, before: int | None, limit: int) -> list[CommandRow]:
         limit,
     )
     return [CommandRow(*row) for row in found]
+
+
+def find(rows: Rows, command_id: str) -> tuple[str, str] | None:
+    """``(outcome, why)`` of a command that is kept."""
+    row = rows.one(
+        "SELECT outcome, why FROM commands WHERE command_id = ? ORDER BY number DESC LIMIT 1",
+        command_id,
+    )
+    return (row[0], row[1]) if row else None
+
+
+def set_outcome(tx: Tx, command_id: str, outcome: str, why: str) -> None:
+    """What became of one that took its time."""
+    tx.run(
+        "UPDATE commands SET outcome = ?, why = ? WHERE command_id = ?", outcome, why, command_id
+    )

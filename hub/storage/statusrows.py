@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.storage import devicerows, hubrow, outbox, salerows
+from hub.storage import devicerows, drillrows, hubrow, outbox, salerows
 from hub.storage.devicerows import ListedRow
+from hub.storage.drillrows import DrillRow
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Rows
 from hub.storage.salerows import DayRow
@@ -30,6 +31,7 @@ class StatusRows:
     datasets: dict[str, str]
     drift: int
     superseded_at_ms: int | None
+    drill: DrillRow | None = None
 
 
 def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int) -> StatusRows:
@@ -53,6 +55,7 @@ def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int)
         },
         drift=_count(rows, "SELECT count(*) FROM drift"),
         superseded_at_ms=_superseded_at_ms(rows) if hub.fence == "superseded" else None,
+        drill=drillrows.last(rows),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -141,7 +142,11 @@ class AdminSocket:
         return answers.answer(self._actions.listed())
 
     async def _act(self, request: web.Request) -> web.Response:
-        return answers.answer(await self._actions.run(_caller(request), request.match_info["key"]))
+        key, minutes = request.match_info["key"], request.query.get("minutes")
+        if minutes is not None and not re.fullmatch(r"[0-9]{1,4}", minutes):
+            raise refuse(Code.VALIDATION, "minutes is a whole number.")
+        chosen = None if minutes is None else int(minutes)
+        return answers.answer(await self._actions.run(_caller(request), key, chosen))
 
     async def _bundle(self, request: web.Request) -> web.Response:
         if self._reads is None:

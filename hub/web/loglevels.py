@@ -50,6 +50,13 @@ class LogLevels:
             extra=events.LEVEL_CHANGED(logger_name=logger, for_s=for_s),
         )
 
+    def set_all(self, level: str, for_s: int) -> None:
+        """All loggers; an empty level puts them back."""
+        if level:
+            self.set("", level, for_s)
+        else:
+            self.put_back("")
+
     def put_back(self, logger: str) -> None:
         """The level from before is in force again; nothing happens where none was changed."""
         changed = self._changed.pop(logger, None)

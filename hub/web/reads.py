@@ -126,6 +126,11 @@ class Reads:
             },
         )
 
+    async def made_for(self, caller: Caller) -> tuple[str, bytes]:
+        """A fresh support bundle: the file's name and the file."""
+        made = await self._make(caller)
+        return made.preview.file_name, await asyncio.to_thread(made.zipped)
+
     async def _read(self, caller: Caller, reader: Callable[[ReadUnit], Any]) -> Any:
         """In a reader's thread; one at a time, so that devices' searches find another one free."""
         try:

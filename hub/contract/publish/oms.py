@@ -20,6 +20,7 @@ from hub.contract.oms import (
 )
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, ROW_MODELS, CatalogRow
 from hub.contract.oms_events import EVENT_DATA, CloudEvent
+from hub.contract.oms_remote import REMOTE_COMMANDS
 from hub.contract.publish import oms_samples, samples
 from hub.contract.publish.oms_prose import description
 from hub.contract.publish.openapi import Document, body, head, operation_id, problems
@@ -39,6 +40,7 @@ _SUMMARIES: dict[tuple[str, str], str] = {
     ("GET", "/datasets/{name}/changes"): "What changed since a cursor",
     ("POST", "/digests"): "Compare stock by hashes",
     ("POST", "/digests/detail"): "Compare the levels of one digest bucket",
+    ("POST", "/support-bundles"): "Post a piece of a support bundle that a command asked for",
     ("GET", "/availability"): "Other shops' stock",
     ("GET", "/health"): "Is the OMS there?",
 }
@@ -87,6 +89,7 @@ _OWN_CODES: dict[tuple[str, str], tuple[OmsCode, ...]] = {
     ("GET", "/events"): (OmsCode.CURSOR_GONE,),
     ("GET", "/commands"): (OmsCode.CURSOR_GONE,),
     ("GET", _CHUNK): (OmsCode.CURSOR_GONE,),
+    ("POST", "/support-bundles"): (OmsCode.CONFLICT,),
     ("GET", "/datasets/{name}/changes"): (OmsCode.CURSOR_GONE,),
 }
 
@@ -264,6 +267,7 @@ def _security() -> Document:
 
 def _schemas() -> dict[str, Schema]:
     models: list[type[BaseModel]] = [oms.OmsProblem, oms.TokenReply, *EVENT_DATA.values()]
+    models += REMOTE_COMMANDS.values()
     models += [model for rows in ROW_MODELS.values() for model in rows]
     for call in CALLS:
         models += [model for model in (call.request, call.reply) if model is not None]

@@ -166,6 +166,33 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
         "telemetry",
         {"dataset": "stock", "differing_skus": 1, "sample": ["A-100"]},
     ),
+    events.COMMAND_ENDED: (
+        "telemetry",
+        {
+            "command_id": "cmd-18",
+            "type": "config.changed",
+            "outcome": "failed",
+            "why": "stock.hold_ttl_s needs a whole number from 60 to 86400.",
+            "at_ms": samples.NOW_MS,
+        },
+    ),
+    events.DRILL_ENDED: (
+        "telemetry",
+        {
+            "drill_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1b00",
+            "began_at_ms": samples.NOW_MS - 600_000,
+            "ended_at_ms": samples.NOW_MS,
+            "length_ms": 600_000,
+            "how": "time",
+            "devices_began": 4,
+            "devices_ended": 4,
+            "devices_selling": 3,
+            "sales": 27,
+            "total_minor": 41_733,
+            "waiting": 31,
+            "caught_up_ms": 2_140,
+        },
+    ),
     events.OUTBOX_PARKED: (
         "sales",
         {
@@ -223,6 +250,15 @@ REQUESTS: dict[str, Any] = {
         "heads": _HEADS,
         "bucket": 17,
         "rows": [{"sku": "A-100", "levels": {"sellable": 24}}],
+    },
+    "SupportPiece": {
+        "command_id": "cmd-19",
+        "file_name": "store-hub-367-20261122T153012Z.zip",
+        "sha256": _HASH,
+        "total_bytes": 7,
+        "index": 0,
+        "pieces": 1,
+        "content": "ZXhhbXBsZQ==",
     },
 }
 
@@ -292,6 +328,7 @@ REPLIES: dict[str, Example] = {
         "differences": [{"sku": "A-100", "hub": {"sellable": 24}, "oms": {"sellable": 23}}],
         **_LIFE,
     },
+    "SupportPieceReply": {"complete": False, "next_index": 1, **_LIFE},
     "AvailabilityReply": {
         "sku": "A-100",
         "stores": [{"store": "berlin-8", "name": "Berlin, Station", "available": 4}],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hub.contract.health import Place, WayStep
+from hub.contract.local import DrillStatus
 from hub.health.check import Check, Finding, fine
 from hub.health.facts import MINUTE_MS, Facts
 from hub.health.words import ago
@@ -40,7 +41,10 @@ NOT_LOOKED: Final = "Wait a minute: the hub looks where the way to the cloud end
 
 
 def look(facts: Facts) -> Finding:
-    """Down for two minutes is a warning, and so is a refusal; no cloud at all is a notice."""
+    """Down for two minutes is a warning, and so is a refusal; no cloud at all is a notice, and so
+    is a drill."""
+    if facts.status.drill is not None:
+        return _drill(facts, facts.status.drill)
     cloud = facts.status.cloud
     age_ms = facts.now_ms - cloud.since_ms
     why = f" ({cloud.detail})" if cloud.detail else ""
@@ -76,6 +80,19 @@ def look(facts: Facts) -> Finding:
             return fine("The cloud is reached.", url=cloud.url or "")
         case _:
             return fine("The cloud is being reached.", state=cloud.state)
+
+
+def _drill(facts: Facts, drill: DrillStatus) -> Finding:
+    left = max(drill.until_ms - facts.now_ms, 0)
+    return Finding(
+        "notice",
+        f"A drill runs: the link to the cloud is cut on purpose for another {ago(left)}.",
+        "The shop goes on selling; what is sold is sent to the cloud afterwards.",
+        "Sell as always. The link comes back by itself; end the drill if it is in the way.",
+        "drill.end",
+        drill.began_at_ms,
+        {"asked by": drill.asked_by},
+    )
 
 
 def _cut_off(facts: Facts, age_ms: int, why: str, selling: str) -> Finding:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub import events
-from hub.contract.admin import RevokeDevice
 from hub.contract.base import Command
 from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms import Hello, HelloReply
@@ -21,7 +20,7 @@ from hub.contract.problems import Refusal
 from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.service.gate import Handler
-from hub.service.handlers import devices, parking
+from hub.service.handlers import parking, remote
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged
 from hub.service.unit import Unit
@@ -269,44 +268,49 @@ def apply_commands(unit: Unit, command: ApplyCommands) -> Applied:
 
 
 def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> tuple[str, str]:
-    """``(outcome, why)``."""
+    """``(outcome, why)``; what remote management has asked for is told to the cloud."""
     if one.type == "dataset.changed":
         name = one.data.get("dataset")
         changed.extend(known for known in DATASETS if known == name)
         return "done", ""
+    managed = one.type in remote.MANAGED
+    if managed and (known := commandrows.find(unit.tx, one.id)):
+        return known
+    outcome, why = _carried_out(unit, one)
+    if managed:
+        remote.tell_outcome(unit, one.id, one.type, outcome, why)
+    return ("done", remote.UNDER_WAY) if outcome == remote.PENDING else (outcome, why)
+
+
+def _carried_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
+    note = {"type": one.type}
     try:
-        cards.refuse_card_data(one.data)
+        cards.refuse_card_data([one.id, one.data])
     except DomainError as error:  # card data, or nested too deep to be looked at
         log.warning("command %s (%s) is neither done nor kept: %s", one.id, one.type, error.code)
-        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": error.code.value})
+        unit.note("cloud.command_failed", one.id, note | {"why": error.code.value})
         return "failed", error.code.value
     action = _COMMANDS.get(one.type)
     if action is None:
         log.warning("command %s of type %s is passed over: not offered here", one.id, one.type)
-        unit.note("cloud.command_passed_over", one.id, {"type": one.type, "data": one.data})
+        unit.note("cloud.command_passed_over", one.id, note | {"data": one.data})
         return "passed_over", "this hub doesn't offer it"
     try:
         with relinkrows.apart(unit.tx):
-            action(unit, one.data)
+            outcome, why = action(unit, one) or ("done", "")
     except (Refusal, DomainError, ValueError, TypeError) as error:
-        why = str(error)[:WHY_MAX]
+        said = error.problem.detail if isinstance(error, Refusal) else str(error)
+        why = said[:WHY_MAX]
         log.warning("command %s (%s) can't be done: %s", one.id, one.type, error)
-        unit.note("cloud.command_failed", one.id, {"type": one.type, "why": why})
+        unit.note("cloud.command_failed", one.id, note | remote.who(one) | {"why": why})
         return "failed", why
-    return "done", ""
+    if one.type in remote.MANAGED:
+        unit.note("cloud.command", one.id, note | remote.who(one) | {"outcome": outcome})
+    return outcome, why
 
 
-def _device_revoked(unit: Unit, data: dict[str, Any]) -> None:
-    asked = {"device_id": data.get("device_id"), "reason": data.get("reason") or "by the cloud"}
-    devices.revoke_device(unit, RevokeDevice.model_validate(asked))
-
-
-def _config_changed(unit: Unit, data: dict[str, Any]) -> None:
-    # Settings are the shop's file; the cloud's values come as policies. Kept for whoever looks.
-    unit.note("cloud.config_changed", str(data.get("key", ""))[:64], {"value": data.get("value")})
-
-
-def _count_requested(unit: Unit, data: dict[str, Any]) -> None:
+def _count_requested(unit: Unit, one: CloudCommand) -> None:
+    data: dict[str, Any] = one.data
     skus = data.get("skus") or [data.get("sku")]
     if not isinstance(skus, list) or not all(isinstance(sku, str) and sku for sku in skus):
         raise ValueError("count.requested needs sku or skus")
@@ -315,13 +319,12 @@ def _count_requested(unit: Unit, data: dict[str, Any]) -> None:
         stockrows.add_count_task(unit.tx, level.sku_id, "asked for by the cloud")
 
 
-def _epoch_closed(unit: Unit, data: dict[str, Any]) -> None:
-    unit.note("cloud.epoch_closed", str(data.get("epoch", ""))[:32])
+def _epoch_closed(unit: Unit, one: CloudCommand) -> None:
+    unit.note("cloud.epoch_closed", str(one.data.get("epoch", ""))[:32])
 
 
-_COMMANDS: dict[str, Callable[[Unit, dict[str, Any]], None]] = {
-    "device.revoked": _device_revoked,
-    "config.changed": _config_changed,
+_COMMANDS: dict[str, Callable[[Unit, CloudCommand], tuple[str, str] | None]] = {
+    **dict.fromkeys(remote.MANAGED, remote.carry_out),
     "count.requested": _count_requested,
     "epoch.closed": _epoch_closed,
 }

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from cloud_link.bundles import Make
 from cloud_link.link import CloudLink, World
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config.models import Cloud
@@ -24,7 +25,16 @@ from hub.contract.sale import CommitSale, SaleDone, SaleLine, Tender, VoidSale
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.gate import Gate, Handlers
-from hub.service.handlers import cloud, datasets, devices, recovery, sales, stock
+from hub.service.handlers import (
+    cloud,
+    datasets,
+    devices,
+    drill,
+    recovery,
+    remote,
+    sales,
+    stock,
+)
 from hub.service.internal import InternalCommand
 from hub.service.ledger import Ledger
 from hub.service.records import Recorder
@@ -118,7 +128,7 @@ def _emit(unit: Unit, command: Emit) -> int:
 
 def handlers() -> Handlers:
     """Those of selling and of the cloud, and the test's own."""
-    modules = (cloud, datasets, devices, recovery, sales, stock)
+    modules = (cloud, datasets, devices, drill, recovery, remote, sales, stock)
     tables: dict[str, dict[Any, Any]] = {}
     for name in ("WRITES", "READS", "SLOW_READS", "INTERNAL"):
         tables[name] = {}
@@ -215,6 +225,7 @@ async def hub_side(
     found_machine: str | None = None,
     speed: float = 25.0,
     start: bool = True,
+    make_bundle: Make | None = None,
 ) -> AsyncIterator[HubSide]:
     """A hub over the database in ``root``; founded when there is none."""
     clock, randomness = FastClock(speed), SystemRandomness()
@@ -249,7 +260,7 @@ async def hub_side(
                 recorder=Recorder(bytes(32), SHOP.store),
             )
             world = World(clock, ids, randomness, clock.sleep)
-            link = CloudLink(settings, gate, world, machine_hash=machine)
+            link = CloudLink(settings, gate, world, machine_hash=machine, make_bundle=make_bundle)
             side = HubSide(gate, link, clock, notices, database)
             if start:
                 await link.start()

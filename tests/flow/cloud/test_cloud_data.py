@@ -176,7 +176,10 @@ async def test_commands_are_done_once_however_often_and_in_whatever_order_they_c
         lambda: rows.one("SELECT status FROM devices WHERE device_id = ?", KIOSK.id) == ("revoked",)
     )
     await hub.until(
-        lambda: rows.one("SELECT 1 FROM audit WHERE action = 'cloud.config_changed'") is not None
+        lambda: (
+            rows.one("SELECT 1 FROM commands WHERE type = 'config.changed' AND outcome = 'failed'")
+            is not None
+        )
     )
     assert DeviceRevoked(KIOSK.id) in hub.notices
     assert hub.link.parts is not None
