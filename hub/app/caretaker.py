@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 
 from hub import events
+from hub.app.founding import note_running
 from hub.app.periodic import Periodic
 from hub.app.reserve import Reserve
 from hub.clock import Clock
@@ -25,6 +26,7 @@ from hub.storage.rows import Rows
 log = logging.getLogger(__name__)
 
 CLOCK_S = 10.0
+WITNESS_S = 60.0
 HOUSEKEEPING_S = 20.0
 HOUSEKEEPING_ROUNDS = 50
 DISK_S = 5.0
@@ -56,6 +58,7 @@ class Caretaker:
         self._certificates = certificates
         self._jobs = (
             Periodic("clock-guard", CLOCK_S, self.keep_time),
+            Periodic("witness", WITNESS_S, self.bear_witness),
             Periodic("housekeeping", HOUSEKEEPING_S, self.housekeep),
             Periodic("disk-guard", DISK_S, self.guard_disk),
             Periodic("certificates", CERTIFICATES_S, certificates.keep),
@@ -71,8 +74,8 @@ class Caretaker:
         for job in self._jobs:
             await job.stop()
         try:
-            await self.keep_time()
-        except StorageError as error:
+            await self.bear_witness()
+        except (StorageError, OSError) as error:
             log.warning("the clocks are not persisted: %s", error)
 
     async def keep_time(self) -> None:
@@ -80,6 +83,12 @@ class Caretaker:
         suspect = self._guard.tick()
         trusted = None if suspect else self._clock.wall_ms()
         await self._gate.internal(HUB, KeepTime(trusted, suspect))
+
+    async def bear_witness(self) -> None:
+        """Persist the hub's own time, and write beside the database how far it is."""
+        budget_ms = self._gate.budget.budget_ms()
+        await self.keep_time()
+        await asyncio.to_thread(note_running, self._settings.paths.state, budget_ms)
 
     async def housekeep(self) -> None:
         """Expire and purge, in small bites behind everything else."""

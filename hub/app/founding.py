@@ -1,8 +1,8 @@
 """Opening a hub's state directory: lock, database, identity, and the check for copies.
 
-The witness is a small file beside the database that counts starts, too.  A database that counts
-less than its witness was put back from a copy; one without its witness, or on another machine, was
-moved.  Either way the hub is fenced until the cloud has given it a new epoch.
+The witness is a small file beside the database that counts starts and running time, too.  A
+database that counts less than its witness was put back from a copy; one without its witness, or on
+another machine, was moved.  Either way the hub is fenced until the cloud has given it a new epoch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import glob
 import json
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Open
                     conn.execute("ROLLBACK")
                 raise
         crashpoint("founding.identified")
-        _write_witness(settings.paths.state, hub.starts)
+        _write_witness(settings.paths.state, hub)
         crashpoint("founding.witnessed")
     except BaseException:
         conn.close()
@@ -125,12 +125,14 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
     state = settings.paths.state
     tx = Tx(conn, clock.wall_ms(), 0)
     known = hubrow.load(tx)
-    salt, starts = _read_witness(state)
+    witness = _read_witness(state)
+    salt, starts = witness.salt, witness.starts
     if known is None:
         _begin_new_series(state)
         salt = salt or _new_salt(state, randomness)
         fork = randomness.token_bytes(4).hex()
         hubrow.found(tx, settings.store.id, settings.store.hub_name, machine_hash(salt), fork)
+        hubrow.pass_time(tx, witness.budget_ms)
         hubrow.count_start(tx, starts + 1)
         return hubrow.get(tx)
     if known.store != settings.store.id:
@@ -141,7 +143,7 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
     here = machine_hash(salt) if salt else ""
     if not known.machine_hash:  # put back by `store-hub restore`, which has fenced it
         hubrow.set_machine(tx, machine_hash(salt or _new_salt(state, randomness)))
-    elif here != known.machine_hash or starts > known.starts:
+    elif here != known.machine_hash or witness.knows_more_than(known):
         why = "moved from another machine" if here != known.machine_hash else "an older copy"
         log.warning(
             "the database is %s: fenced until the cloud gives a new epoch",
@@ -153,6 +155,7 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
         fork = randomness.token_bytes(4).hex()
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", machine_hash(salt))
+        hubrow.pass_time(tx, witness.budget_ms)
     hubrow.count_start(tx, max(starts, known.starts) + 1)
     return hubrow.get(tx)
 
@@ -172,28 +175,46 @@ def machine_hash(salt: str) -> str:
     return sha256(f"{machine}\0{salt}".encode()).hexdigest()
 
 
-def _read_witness(state: Path) -> tuple[str, int]:
-    """``(salt, starts)``; ('', 0) when it is missing or unreadable."""
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """What is known beside the database; ``budget_ms`` of the hub's own time (0: not known)."""
+
+    salt: str = ""
+    starts: int = 0
+    budget_ms: int = 0
+
+    def knows_more_than(self, known: HubRow) -> bool:
+        return self.starts > known.starts or self.budget_ms > known.budget_ms
+
+    def write(self, state: Path) -> None:
+        content = json.dumps(asdict(self)).encode() + os.linesep.encode()
+        write_atomic(state / "witness.json", content, SECRET_MODE)
+
+
+def _read_witness(state: Path) -> _Witness:
+    """An empty one when it is missing or unreadable."""
     try:
         found = json.loads((state / "witness.json").read_text())
-        return str(found["salt"]), int(found["starts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "", 0
+        more = int(found.get("budget_ms", 0))
+        return _Witness(str(found["salt"]), int(found["starts"]), more)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _Witness()
+
+
+def note_running(state: Path, budget_ms: int) -> None:
+    """The database holds this reading of the hub's own time, durably: an older file put in its
+    place will show.  Errors: ``OSError``."""
+    replace(_read_witness(state), budget_ms=budget_ms).write(state)
 
 
 def _new_salt(state: Path, randomness: Randomness) -> str:
     """A salt for the machine's hash, written beside the database at once."""
     salt = randomness.token_bytes(16).hex()
-    _, starts = _read_witness(state)
-    write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
+    replace(_read_witness(state), salt=salt).write(state)
     crashpoint("founding.salted")
     return salt
 
 
-def _write_witness(state: Path, starts: int) -> None:
-    salt, _ = _read_witness(state)
-    write_atomic(state / "witness.json", _witness(salt, starts), SECRET_MODE)
-
-
-def _witness(salt: str, starts: int) -> bytes:
-    return json.dumps({"salt": salt, "starts": starts}).encode() + os.linesep.encode()
+def _write_witness(state: Path, hub: HubRow) -> None:
+    salt = _read_witness(state).salt
+    _Witness(salt, hub.starts, hub.budget_ms).write(state)

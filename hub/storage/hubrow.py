@@ -137,6 +137,11 @@ def count_start(tx: Tx, starts: int) -> None:
     tx.run("UPDATE hub SET starts = ?", starts)
 
 
+def pass_time(tx: Tx, budget_ms: int) -> None:
+    """The hub's own time is at least this far."""
+    tx.run("UPDATE hub SET budget_ms = max(budget_ms, ?)", budget_ms)
+
+
 def set_fence(tx: Tx, fence: str) -> None:
     """Put a fence up or take it down."""
     tx.run("UPDATE hub SET fence = ?", fence)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hub.app.founding import open_state
+from hub.app.founding import note_running, open_state
 from hub.app.replica import Reader
 from hub.app.replica_child import Replicator
 from hub.clock import SystemClock, SystemRandomness
@@ -23,6 +23,7 @@ from hub.config import Settings
 from hub.config.replica import Replica as Section
 from hub.health.facts import Replica
 from hub.storage import sqlite
+from hub.storage.hubrow import HubRow
 from tests.storage.crash_copies import settings_of
 from tests.support.replicas import in_replica, needs_litestream
 
@@ -185,6 +186,34 @@ async def test_a_series_that_was_deleted_hides_none_and_is_not_used_again(beside
     reader = Reader(Section(url=f"file://{beside.target}"), beside.base / "look")
     assert [one.series for one in await reader.look_at_all()] == [2]
     assert await reader.next_series() == 3
+
+
+def test_books_of_an_hour_ago_are_known_though_the_hub_was_not_started_since(
+    beside: Beside,
+) -> None:
+    state, clock, randomness = beside.base / "state", SystemClock(), SystemRandomness()
+
+    def start() -> HubRow:
+        opened = open_state(settings_of(state), clock, randomness)
+        opened.conn.close()
+        return opened.hub
+
+    first = start()
+    older = (state / "hub.db").read_bytes()
+    with contextlib.closing(sqlite.connect(state / "hub.db", isolation_level=None)) as db:
+        db.execute("UPDATE hub SET budget_ms = budget_ms + 3600000")
+    note_running(state, first.budget_ms + 3_600_000)
+    assert start().fork == first.fork
+    for left in state.glob("hub.db*"):
+        left.unlink()
+    (state / "witness.json").write_text(
+        (state / "witness.json").read_text().replace('"starts": 2', '"starts": 1')
+    )
+    (state / "hub.db").write_bytes(older)
+    found = start()
+    assert (found.fence, found.budget_ms) == ("restored", first.budget_ms + 3_600_000)
+    assert found.fork != first.fork
+    assert start().fork == found.fork
 
 
 @pytest.mark.may_block
