@@ -3,24 +3,77 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 CHROMIUM = "/usr/bin/chromium"
+STARTS_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chromium:
+    """A running chromium and where it listens for its driver."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One for all tests that run in this process: starting it takes longer than most of them.  The
+    tests are skipped where none is installed."""
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.skip("needs chromium: apt-get install chromium")
+    profile = tmp_path_factory.mktemp("chromium")
+    process = subprocess.Popen(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--no-first-run"),
+            *("--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield Chromium(process, _address(process, profile / "DevToolsActivePort"))
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], told: Path) -> str:
+    """As chromium writes it into its profile once it listens."""
+    until_s = time.monotonic() + STARTS_WITHIN_S
+    while process.poll() is None and time.monotonic() < until_s:
+        if told.exists() and (lines := told.read_text().splitlines())[1:]:
+            return f"http://127.0.0.1:{lines[0]}"
+        time.sleep(0.05)
+    pytest.fail(f"chromium didn't start listening (ended with {process.poll()})")
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Any]:
-    """A headless browser; the test is skipped where none is installed."""
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip("needs chromium: apt-get install chromium")
+async def browser(chromium: Chromium) -> AsyncIterator[Any]:
+    """A headless browser; each test opens contexts of its own in it.  Should the shared one have
+    died, the test gets one for itself."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000
-        )
-        yield launched
-        await launched.close()
+        kind = playwright.chromium
+        if chromium.process.poll() is None:
+            found = await kind.connect_over_cdp(chromium.address, timeout=120_000)
+        else:
+            found = await kind.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000
+            )
+        yield found
+        await found.close()

@@ -39,7 +39,8 @@ def write_week(tx: Tx, now_ms: int, ended_ago_ms: int) -> None:
         assert row is not None
         historyrows.update_outage(tx, row.number, place, drill, 60 + 50 * number)
         historyrows.end_outage(tx, row, began_ms, ended_ms, _marks(tx, ended_ms))
-        historyrows.caught_up(tx, row.number, ended_ms + 94_000)
+        if until_ago_ms > 94_000:
+            historyrows.caught_up(tx, row.number, ended_ms + 94_000)
         _change(tx, ended_ms, True)
 
 

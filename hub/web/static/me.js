@@ -21,9 +21,13 @@ export const forgetMe = () => { known = null; };
 
 export const may = (what) => known === null || known.may.includes(what);
 
+// Which right an action takes; the hub goes by the same family of its key.
+export const rightFor = (key) => (key.startsWith("drill.") ? "drill" : "actions");
+
 export const myRole = () => (known ? word("role", known.role) : "");
 
-export const changesNothing = () => known !== null && known.may.length === 0;
+// The support file is only read.
+export const changesNothing = () => known !== null && known.may.every((one) => one === "support");
 
 // Who may, for whoever may not.
 export const mayNot = (what) => el("p", { class: "who-may quiet" }, icon("lock"), el("span", {}, t(`who.${what}`)));

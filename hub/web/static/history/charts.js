@@ -96,7 +96,7 @@ function drawLink(chart, found) {
     rest: share,
     read: (at) => {
       const one = at >= spans[0]?.from ? spanAt(spans, at) : null;
-      return one ? `${linkWord(one)} · ${interval(one.from, one.to)}` : `${when(frame, at)}: ${t("history.unknown")}`;
+      return one ? [linkWord(one), when(frame, one.from), lasting(one.to - one.from)].join(" · ") : `${when(frame, at)}: ${t("history.unknown")}`;
     },
     says: `${share}. ${says}`,
     lead: says,

@@ -3,16 +3,17 @@
 import * as api from "../api.js";
 import { ask, say } from "../kit/dialog.js";
 import { t } from "../kit/t.js";
-import { may } from "../me.js";
 
+const MINUTE_MS = 60000;
 let known = new Map();
 let asked = "";
 
-// What can be done depends on how the hub is: it is asked again whenever that changed.
+// What can be done depends on how the hub is: it is asked again whenever that changed,
+// and once a minute: some have to pause.
 export function followActions(picture) {
   const now = JSON.stringify([
     picture.hub_id, picture.started_at_ms, picture.cloud.state, picture.outbox.parked > 0, picture.clock_suspect,
-    (picture.health?.findings || []).map((one) => one.action), picture.drill?.drill_id, may("actions"),
+    (picture.health?.findings || []).map((one) => one.action), picture.drill?.drill_id, Math.floor(picture.time_ms / MINUTE_MS),
   ]);
   if (now === asked) return;
   asked = now;

@@ -5,7 +5,7 @@ import { icon } from "../kit/icons.js";
 import { button, factList, fold } from "../kit/parts.js";
 import { t } from "../kit/t.js";
 import { moment, span } from "../kit/words.js";
-import { may, mayNot } from "../me.js";
+import { may, mayNot, rightFor } from "../me.js";
 import { linkTo } from "../pages/links.js";
 import { actionOf, run } from "./actions.js";
 import { BAD } from "./verdict.js";
@@ -49,7 +49,7 @@ function mending() {
       if (!action) return;
       redraw(node, [action.key, action.title, action.available, action.why_not], () => {
         shown = action.key;
-        if (!may("actions")) return mayNot("actions");
+        if (!may(rightFor(action.key))) return mayNot(rightFor(action.key));
         if (!action.available) return el("p", { class: "quiet" }, action.why_not);
         act = button(action.title, "primary", press, { "data-action": action.key });
         return [act, outcome];

@@ -28,7 +28,7 @@ function open(root) {
     tiles.box(past.charts.speed),
     tiles.warnings(linkTo("logs", t("log.link"))),
   ];
-  root.append(top.node, outage.node, bad.node, strip.node, past.bar,
+  root.append(top.node, bad.node, strip.node, outage.node, past.bar,
     el("div", { class: "board" }, ready.node, cards.map((one) => one.node)));
   return {
     draw() {
