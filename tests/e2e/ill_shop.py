@@ -72,7 +72,8 @@ def network() -> Iterator[Net]:
                 pytest.skip(f"network namespaces can't be made here: {error.stderr.strip()}")
             made.append(name)
             _ip(name, "link", "set", "lo", "up")
-        _run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        for rule in ("ip_forward=1", "icmp_ratelimit=0"):  # it says "no way" to every packet
+            _run("ip", "netns", "exec", router, "sysctl", "-qw", f"net.ipv4.{rule}")
         _ip(router, "link", "add", "lan", "type", "bridge")
         _cable(box, "eth0", router, "port1")
         _cable(internet, "eth0", router, "wan")
