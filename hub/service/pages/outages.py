@@ -47,29 +47,35 @@ WORDS: Final[dict[str, tuple[Kind, str]]] = {
     "clock.suspect": ("clock", "The clock came into doubt."),
     "clock.trusted": ("clock", "The clock is trusted again."),
     "cloud.command_failed": ("cloud", "A command of the cloud failed."),
-    "cloud.config_changed": ("cloud", "The cloud changed a setting."),
     "cloud.epoch_closed": ("fence", "The cloud closed this box's epoch."),
     "cloud.forked": ("fence", "The hub began a line of its own: it writes apart from the cloud."),
     "cloud.session": ("fence", "The cloud gave the hub a new epoch."),
     "cloud.superseded": ("fence", "The cloud said that another box is the shop's hub."),
+    "config.changed": ("cloud", "The cloud changed the setting {subject}."),
     "device.key_withdrawn": ("person", "The key of {subject} was withdrawn."),
     "device.pair": ("person", "{subject} was paired."),
     "device.rekey": ("person", "{subject} was paired again."),
     "device.rename": ("person", "{subject} was renamed."),
     "device.revoke": ("person", "{subject} was revoked."),
+    "drill.began": ("person", "An outage drill began."),
+    "drill.ended": ("hub", "The outage drill ended."),
     "log.level": ("person", "The log's level was changed."),
+    "outbox.given_up": ("person", "An event that waited aside was given up."),
     "outbox.parked": ("cloud", "The cloud refused an event; it waits aside."),
     "outbox.resent": ("person", "An event that waited aside was sent again."),
-    "outbox.unparked": ("person", "An event that waited aside was given up."),
+    "payment.of_two_sales": ("hub", "A card payment was found in two sales."),
     "pairing.open": ("person", "Somebody opened pairing."),
     "recovery.failed": ("fence", "Something that the cloud gave back couldn't be taken in."),
     "recovery.finished": ("fence", "What the cloud knew of this shop is back."),
+    "sale.given_back_twice": ("hub", "Money of a sale went back twice: see the audit log."),
     "sale.voided": ("person", "A sale was voided."),
+    "staff.lockout_cleared": ("person", "Somebody's PIN was unlocked."),
     "staff.locked": ("person", "Somebody's PIN was locked after too many tries."),
     "stock.adjusted": ("person", "The stock of {subject} was corrected."),
     "stock.drift": ("cloud", "Stock was found to differ from the cloud's."),
     "stock.override": ("person", "Something was sold though the book had too little of it."),
     "support.taken": ("person", "Somebody took a support bundle."),
+    "support.requested": ("cloud", "The cloud asked for a support bundle."),
     "web.code-void": ("person", "A sign-in code was tried too often."),
     "web.sign-in": ("person", "Somebody signed in to the hub's page."),
 }
@@ -225,11 +231,8 @@ def _happened(unit: ReadUnit, span: Span) -> tuple[OutageEvent, ...]:
 
 def _told(entries: Sequence[AuditRow]) -> Iterator[OutageEvent]:
     for row in entries:
-        kind_words = WORDS.get(row.action)
-        if kind_words is None and row.action.startswith("drill."):
-            kind_words = ("person", f"Drill: {row.action.removeprefix('drill.')}.")
-        if kind_words is not None:
-            kind, words = kind_words
+        if row.action in WORDS:
+            kind, words = WORDS[row.action]
             yield OutageEvent(
                 at_ms=row.at_ms, kind=kind, text=words.replace("{subject}", row.subject[:64])
             )
