@@ -39,12 +39,14 @@ SUPERVISOR: dict[str, int | None] = {
     "stock.adjust": None,
     "shift.close": None,
     "training": None,
+    "hub.view": None,
 }
 MANAGER: dict[str, int | None] = {
     **dict.fromkeys(SUPERVISOR),
     "refund.no_receipt": None,
     "device.pair": None,
     "hub.admin": None,
+    "hub.manage": None,
 }
 DEMO_STAFF = (
     ("101", "Ada Sommer", "cashier", "4711"),
