@@ -125,11 +125,14 @@ echo "$(basename "$0") $*" >>"$LOG"
 case "$*" in
     *list-units*) echo "store-hub@training.service loaded active running Store Hub" ;;
     *"start store-hub-backup@training.service"*) [ -z "$FULL" ] || exit 1 ;;
+    *is-enabled* | *is-active*) [ -z "$OFF" ] || exit 1 ;;
 esac
 """
 
 
-def functions_of_an_upgrade(tmp_path: Path, program: str, full: str = "") -> tuple[int, str, str]:
+def functions_of_an_upgrade(
+    tmp_path: Path, program: str, *, full: str = "", off: str = ""
+) -> tuple[int, str, str]:
     """Run it with the script's functions between tools that only write down what they are told;
     exit code, output and what the tools were told."""
     text = (ROOT / "scripts/install").read_text()
@@ -148,7 +151,7 @@ def functions_of_an_upgrade(tmp_path: Path, program: str, full: str = "") -> tup
     )
     done = subprocess.run(
         ["bash", "-c", f"{begin}{functions}\n{program}"],
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log), "FULL": full},
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log), "FULL": full, "OFF": off},
         capture_output=True,
         text=True,
         timeout=60,
@@ -173,6 +176,11 @@ def test_without_a_copy_of_a_further_hubs_books_all_hubs_start_again(tmp_path: P
     assert "nothing was changed" in said
     for name in ("store-hub.service", "store-hub@training.service"):
         assert f"systemctl start --no-block {name}" in told
+
+
+def test_a_hub_that_was_switched_off_stays_so(tmp_path: Path) -> None:
+    code, said, _ = functions_of_an_upgrade(tmp_path, "hubs", off="1")
+    assert (code, said.split()) == (0, ["store-hub@training.service"])
 
 
 def test_an_upgrade_that_is_interrupted_says_where_it_stands(tmp_path: Path) -> None:
