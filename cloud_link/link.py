@@ -25,6 +25,7 @@ from hub import events
 from hub.clock import Clock, Ids, Randomness
 from hub.config.models import Cloud
 from hub.contract.local import CloudStatus
+from hub.domain.schedule import restart_s
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import drift_count, hub_of
 from hub.service.handlers.datasets import dataset_rows
@@ -238,8 +239,8 @@ class CloudLink:
                 failures += 1
 
     async def _pause(self, failures: int) -> None:
-        ceiling = min(RESTART_MAX_S, 2.0 ** min(failures, 10))
-        await self._world.sleep(self._world.randomness.uniform(ceiling / 2, ceiling))
+        uniform = self._world.randomness.uniform
+        await self._world.sleep(restart_s(failures, 1.0, RESTART_MAX_S, uniform))
 
     async def _session(self, parts: _Parts) -> None:
         """One HELLO and what follows, until it is over.  Errors: :class:`Superseded`, and what the

@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from hub import events
 from hub.clock import Randomness
+from hub.domain.schedule import restart_s
 from hub.observe.otlp import RETRYABLE, Signal
 from hub.observe.spool import Spool
 
@@ -136,8 +137,7 @@ class Exporter(Generic[T]):
             self._tell_strange(error)
 
     def _pause_s(self, failures: int) -> float:
-        ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10))
-        return self._randomness.uniform(ceiling_s / 2, ceiling_s)
+        return restart_s(failures, BACKOFF_FIRST_S, BACKOFF_MAX_S, self._randomness.uniform)
 
     def _keep(self, taken: tuple[T, ...]) -> None:
         if not self._begun:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wire.mqtt.broker_shop import WAIT_S, Shop, make_shop
+from tests.wire.mqtt.broker_peer import WAIT_S
+from tests.wire.mqtt.broker_shop import Shop, make_shop
 
 
 @pytest.fixture(autouse=True)

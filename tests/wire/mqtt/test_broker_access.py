@@ -9,15 +9,8 @@ import pytest
 from hub.mqtt.dynsec import HUB_USERNAME
 from hub.mqtt.dynsec_control import RESPONSE_TOPIC, ControlFailed, DynsecControl
 from hub.mqtt.endpoint import Subscription
-from tests.wire.mqtt.broker_shop import (
-    HUB_PASSWORD,
-    TOPICS,
-    WAIT_S,
-    Authority,
-    Shop,
-    device_access,
-    peer,
-)
+from tests.wire.mqtt.broker_peer import WAIT_S, peer
+from tests.wire.mqtt.broker_shop import HUB_PASSWORD, TOPICS, Authority, Shop, device_access
 
 OWN, OTHER = "till-1", "till-2"
 WRITABLE = ("state", "meta", "req/sale/commit", "evt/scan", "cmd-rep")

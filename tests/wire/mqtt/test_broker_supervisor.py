@@ -21,7 +21,8 @@ from hub.mqtt.config import BadPlan, BrokerMissing, find_broker, render
 from hub.mqtt.leftover import remember_broker
 from hub.mqtt.supervisor import BrokerState, _until_answering
 from scripts.rig import free_port
-from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, WAIT_S, Shop, make_supervisor
+from tests.wire.mqtt.broker_peer import WAIT_S
+from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, Shop, make_supervisor
 
 
 @contextlib.asynccontextmanager

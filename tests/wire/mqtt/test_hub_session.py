@@ -20,7 +20,8 @@ from hub.mqtt.session import (
     SessionBusy,
     SessionDown,
 )
-from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, WAIT_S, Received, Shop, session_config
+from tests.wire.mqtt.broker_peer import WAIT_S, Received
+from tests.wire.mqtt.broker_shop import RANDOM, TOPICS, Shop, session_config
 
 
 async def reach(condition: Callable[[], bool]) -> None:

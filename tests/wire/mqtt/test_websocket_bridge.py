@@ -13,7 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
 from hub.mqtt.session import SessionBusy
-from tests.wire.mqtt.broker_shop import TOPICS, WAIT_S, Shop, peer
+from tests.wire.mqtt.broker_peer import WAIT_S, peer
+from tests.wire.mqtt.broker_shop import TOPICS, Shop
 
 CONNECT = b"\x10\x22\x00\x04MQTT\x05\xc2\x00\x3c\x00\x00\x06kiosk!\x00\x06till-1\x00\x04pw-1"
 CONNECT = CONNECT[:1] + bytes([len(CONNECT) - 2]) + CONNECT[2:]
