@@ -31,8 +31,8 @@ PAGES: Final = (
 TALL_MAX: Final = 6000
 _ABOUT: Final = """\
 Takes pictures of every page of the technician's page: on a phone and on a desktop, light and dark,
-of a shop that is well and of one in which five things are wrong at once; of the overview with each
-of five troubles alone; and of a new, empty shop."""
+of a shop that is well and of one in which six things are wrong at once; of the overview with each
+of six troubles alone; and of a new, empty shop."""
 
 
 @dataclass(frozen=True, slots=True)

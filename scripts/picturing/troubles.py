@@ -52,6 +52,12 @@ async def till_lost(hub: HubParts) -> None:
     await hub.gate.internal(HUB, MarkPresence("till-2", "lost", "s1"))
 
 
+async def paper_out(hub: HubParts) -> None:
+    """A till says over MQTT that its printer has no paper."""
+    told = MarkPresence("till-1", "ready", "s1", ("printer-paper-empty",))
+    await hub.gate.internal(HUB, told)
+
+
 async def errors_logged(hub: HubParts) -> None:
     """The log has something to say."""
     now_ms = hub.gate.clock.wall_ms()
@@ -69,13 +75,14 @@ async def broker_down(hub: HubParts) -> None:
     hub.parts.broker_state = "backoff"
 
 
-AT_ONCE: Final = (internet_cut, clock_off, disk_full, till_lost, errors_logged)
-"""Together with the sale that the cloud didn't take: five things and more."""
+AT_ONCE: Final = (internet_cut, clock_off, disk_full, paper_out, till_lost, errors_logged)
+"""Together with the sale that the cloud didn't take: six things and more."""
 
 ALONE: Final[Mapping[str, Trouble]] = {
     "internet-cut": internet_cut,
     "clock-off": clock_off,
     "disk-full": disk_full,
+    "paper-out": paper_out,
     "till-lost": till_lost,
     "broker-down": broker_down,
 }
