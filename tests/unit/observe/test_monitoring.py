@@ -142,6 +142,34 @@ def test_every_page_is_whole_and_names_alerts_that_exist() -> None:
             assert any(one.name in query for one in METRICS), f"{page.name}: {query}"
 
 
+def test_the_index_says_what_pages_and_rules_say() -> None:
+    """Each page is somebody's: of an alert, or of a health check; and nobody points elsewhere."""
+    index = {
+        page: (title, set(re.findall(r"`(StoreHub\w+)`", alerts)))
+        for page, title, alerts in re.findall(
+            r"^\| \[[\w-]+\]\(([\w-]+)\.md\) \| (.*) \| (.*) \|$",
+            (RUNBOOK / "README.md").read_text(),
+            re.M,
+        )
+    }
+    for page in RUNBOOK.glob("*.md"):
+        if page.name == "README.md":
+            continue
+        head = page.read_text().split("\n## ")[0]
+        title, alerts = index.pop(page.stem)
+        assert head.startswith(f"# {title}\n"), page.name
+        assert set(re.findall(r"`(StoreHub\w+)`", head)) == alerts, page.name
+        sent_here = {
+            rule["alert"] for rule in rules() if rule["annotations"]["runbook"] == str(page)
+        }
+        assert sent_here <= alerts, page.name
+        check = re.search(r"Health check: `([\w-]+)`", head)
+        assert check is None or check[1] == page.stem, page.name
+        assert check is None or check[1] in CHECKS, f"{page.name}: there is no such check"
+        assert alerts, f"{page.name}: no alert leads here"
+    assert index == {}
+
+
 def test_everything_is_reached_from_the_readme() -> None:
     readme = Path("README.md").read_text()
     for name in ("docs/metrics.md", "docs/monitoring/", "docs/runbook/README.md"):
