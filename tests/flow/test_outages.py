@@ -196,13 +196,13 @@ def test_a_clock_set_back_makes_no_outage_longer_or_end_before_it_began(told: To
 # The report --------------------------------------------------------------------------------------
 
 
-def lost(told: Told, device: str) -> None:
+def tells(told: Told, device: str, state: str) -> None:
     told.shop.tx(
         lambda tx: told.shop.gate._unit(tx, HUB).emit(
             "telemetry",
             DEVICE_STATE,
             device,
-            {"device_id": device, "state": "lost"},
+            {"device_id": device, "state": state},
             told.shop.id(),
         )
     )
@@ -223,8 +223,8 @@ def test_the_report_tells_what_was_sold_and_lost_and_what_needs_a_person(told: T
     line = {"code": "tea", "qty": 30, "unit_price_minor": 499}
     over = shop.sale(line, total_minor=30 * 499) | {"stock_override": {"reason": "on the shelf"}}
     shop.ok("till-1", "sale/commit", over)
-    lost(told, "till-2")
-    lost(told, "till-2")
+    for state in ("lost", "lost", "ready", "lost"):
+        tells(told, "till-2", state)
     told.passes(120)
     open_report = told.report()
     waits = open_report.waiting.still_waiting

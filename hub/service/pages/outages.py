@@ -207,9 +207,12 @@ def _head(row: OutageRow, span: Span, needs: Sequence[OutageNeed]) -> OutageOnPa
 
 def _devices_lost(unit: ReadUnit, span: Span) -> tuple[DeviceLost, ...]:
     times: Counter[str] = Counter()
+    states: dict[str, str] = {}
     for device_id, text in history.events_of(unit.rows, DEVICE_STATE, span.began, span.ended):
-        if json.loads(text).get("state") == "lost":
+        state = json.loads(text).get("state")
+        if state == "lost" and states.get(device_id) != "lost":  # it may be told more than once
             times[device_id] += 1
+        states[device_id] = state
     names = history.device_names(unit.rows) if times else {}
     return tuple(
         DeviceLost(device_id=device_id, name=names.get(device_id, device_id), times=count)

@@ -9,9 +9,10 @@ from typing import Any
 from hub.contract.local import CloudStatus
 from hub.contract.pages.cloud import CommandsQuery, ParkedQuery
 from hub.contract.pages.devices import DevicesQuery
+from hub.contract.pages.history import HOURS_MAX, LinkHistoryQuery, OutagesQuery
 from hub.contract.pages.sales import DaysQuery
 from hub.service.gate import ReadUnit
-from hub.service.pages import cloud, devices, sales
+from hub.service.pages import cloud, devices, history, outages, sales
 from hub.storage.pages import support
 
 DAYS_SHOWN = 30
@@ -38,6 +39,8 @@ def read(unit: ReadUnit) -> SupportRows:
     del link["link"]
     link["parked_events"] = _plain(cloud.parked(unit, ParkedQuery(limit=_ALL)))["parked"]
     link["commands"] = _plain(cloud.commands(unit, CommandsQuery(limit=_ALL)))["commands"]
+    link["outages"] = _plain(outages.listed(unit, OutagesQuery()))["outages"]
+    link["week"] = _plain(history.link(unit, LinkHistoryQuery(hours=HOURS_MAX)))
     shown = devices.listed(unit, DevicesQuery(limit=_ALL)).devices
     return SupportRows(
         devices=[_plain(one.model_copy(update={"signed_in": None})) for one in shown],
