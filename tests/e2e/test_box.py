@@ -20,7 +20,18 @@ from pathlib import Path
 import pytest
 
 from scripts.packaging.machine import Machine, NoMachine, booted, repack, why_not
-from tests.support.boxshop import CONFIG, FAILS, FAILS_LATE, HUB, HURRY, IMPATIENT, TRAINING, Shop
+from tests.support.boxshop import (
+    CONFIG,
+    FAILS,
+    FAILS_LATE,
+    FAR,
+    HUB,
+    HURRY,
+    IMPATIENT,
+    REPLICA,
+    TRAINING,
+    Shop,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LOWER = Path(os.environ.get("STORE_HUB_BOX_ROOT", "/"))
@@ -98,6 +109,21 @@ def test_the_package_installs_and_the_hub_becomes_ready(shop: Shop) -> None:
     assert shop.show("StatusText") == "store 367 is open"
     assert shop.show("ActiveState", "store-hub-backup.timer") == "active"
     assert shop.show("ActiveState", "store-hub-verify.timer") == "active"
+
+
+def test_the_log_is_kept_within_bounds_and_the_notes_are_in_the_package(shop: Shop) -> None:
+    box = shop.machine
+    settings = box.run("systemd-analyze", "cat-config", "systemd/journald.conf")
+    assert "Storage=persistent\nSystemMaxUse=1G" in settings
+    assert list((box.root / "var/log/journal").iterdir())
+    # What a small box was told not to unpack is in the package all the same.
+    listed = box.run("dpkg-query", "-L", "store-hub").split()
+    notes = box.run(
+        *("sh", "-c", "dpkg-deb --fsys-tarfile /srv/first.deb | tar -xO ./$0"),
+        "usr/share/doc/store-hub/install.md",
+    )
+    assert "/usr/share/doc/store-hub/replacement.md" in listed
+    assert "nft add rule inet filter input tcp dport { 8443, 8883, 8884 } accept" in notes
 
 
 def test_debians_own_broker_stays_out_of_the_way(shop: Shop) -> None:
@@ -178,6 +204,7 @@ def test_a_box_that_is_switched_off_and_on_sells_again(shop: Shop) -> None:
 
 @long_form
 def test_an_upgrade_copies_the_books_and_ends_when_the_new_version_is_ready(shop: Shop) -> None:
+    shop.machine.run("rm", "/etc/default/store-hub")  # somebody tidied up
     said = shop.machine.run("store-hub-upgrade", "--deb", shop.package("1.1"))
     assert "the books are copied: /var/lib/store-hub-backups/" in said
     assert shop.version() == "1.1"
@@ -231,10 +258,63 @@ def test_a_second_hub_runs_beside_for_training(shop: Shop) -> None:
     box.run("systemctl", "start", "store-hub-verify@training.service")
     # It is stopped and started with the package.
     pid = shop.show("MainPID", "store-hub@training.service")
-    box.run("store-hub-upgrade", "--deb", shop.package("1.4"))
-    shop.until(lambda: shop.show("ActiveState", "store-hub@training.service") == "active")
+    said = box.run("store-hub-upgrade", "--deb", shop.package("1.4"))
+    assert "the books are copied: /var/lib/store-hub-backups@training/" in said
+    assert shop.show("ActiveState", "store-hub@training.service") == "active"
     assert shop.show("MainPID", "store-hub@training.service") != pid
     shop.sell()
+
+
+@long_form
+def test_a_second_hubs_books_are_put_back_with_the_first_ones(shop: Shop) -> None:
+    said = shop.machine.run("store-hub-upgrade", "--deb", shop.package("1.5", FAILS_LATE), code=3)
+    for name in ("store-hub-backups", "store-hub-backups@training"):
+        assert f"putting the copy /var/lib/{name}/" in said
+    assert shop.version() == "1.4"
+    assert shop.show("ActiveState", "store-hub@training.service") == "active"
+    shop.has_all_sales()
+    shop.sell()
+
+
+@long_form
+def test_the_books_are_replicated_from_within_the_sandbox(shop: Shop) -> None:
+    box = shop.machine
+    box.run("systemctl", "disable", "--now", "store-hub@training.service")
+    box.run("mkdir", "--mode=1777", "/mnt/far")
+    shop.drop_in("far", FAR)
+    box.write("/etc/store-hub/config.toml", CONFIG + REPLICA)
+    box.run("systemctl", "restart", HUB)
+    box.write("/root/words", "correct horse battery staple\n", 0o600)
+    words = ("--passphrase-file", "/root/words")
+    box.run("store-hub", "escrow", "export", "--out", "/root/escrow", *words)
+    shop.sell()
+    shop.until(lambda: shop.replicated(0) == set(shop.sold))
+
+
+@long_form
+def test_another_box_comes_up_from_the_replica(shop: Shop) -> None:
+    lived_s = shop.lose_the_box()
+    print(f"ended {lived_s:.2f} s after the last answer:", shop.replace_the_box("--from-replica"))
+    shop.gets_all_sales_back()
+    shop.until(lambda: shop.replicated(1) == set(shop.sold))
+
+
+@long_form
+def test_a_standby_takes_over_though_the_replica_cannot_be_reached(shop: Shop) -> None:
+    box, held = shop.machine, "/var/lib/private/store-hub-standby/hub.db"
+    for _ in range(2):  # as a service it may be started again
+        box.run("systemctl", "restart", "store-hub-standby")
+        shop.sell()
+        shop.until(lambda: shop.held(held) == set(shop.sold))
+    lived_s = shop.lose_the_box()
+    box.run("mv", "/mnt/far/store-367", "/mnt/gone")
+    box.run("systemctl", "stop", "store-hub-standby")
+    took = shop.replace_the_box("--from-database", "/var/lib/store-hub-standby/hub.db")
+    print(f"ended {lived_s:.2f} s after the last answer:", took)
+    shop.gets_all_sales_back()
+    box.write("/etc/store-hub/config.toml", CONFIG)
+    shop.drop_in("far", "")
+    box.run("systemctl", "restart", HUB)
 
 
 def test_a_hub_stops_in_order(shop: Shop) -> None:
@@ -249,6 +329,7 @@ def test_removal_keeps_the_books_and_purging_deletes_them(shop: Shop) -> None:
     assert "/var/lib/store-hub" in said
     assert not (box.root / "opt/store-hub").exists()
     assert (box.root / "var/lib/private/store-hub/hub.db").exists()
+    assert list((box.root / "var/lib/private/store-hub-backups").glob("*/hub.db"))
     assert (box.root / "etc/store-hub/config.toml").exists()
     if ASKED_FOR:
         box.run("apt-get", "-qq", "-y", "install", "/srv/first.deb")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -51,6 +53,8 @@ port = 18443
 [discovery]
 enabled = false
 """
+FAR = "[Service]\nReadWritePaths=/mnt/far\n"
+REPLICA = '[replica]\nurl = "file:///mnt/far/store-367"\n'
 FAILS = """
 async def serve(*_, **__):
     raise OSError("this version has a fault")
@@ -129,9 +133,64 @@ class Shop:
         self.sold.append(self.till(*more)["sale_id"])
         self.has_all_sales()
 
-    def has_all_sales(self) -> None:
+    def sales(self) -> set[str]:
         rows = json.loads(self.machine.run("store-hub", "sales", "list", "--json"))
-        assert {row["sale_id"] for row in rows} == set(self.sold)
+        return {row["sale_id"] for row in rows}
+
+    def has_all_sales(self) -> None:
+        assert self.sales() == set(self.sold)
+
+    def gets_all_sales_back(self) -> None:
+        """A till offers again what the hub lacks, while it sells on."""
+
+        def back() -> bool:
+            self.sold.append(self.till()["sale_id"])
+            return self.sales() == set(self.sold)
+
+        self.until(back)
+
+    def held(self, database: str) -> set[str]:
+        """The sales in a database file of the box that somebody else writes; empty: none yet."""
+        copy = self.scratch / "held.db"
+        try:
+            shutil.copyfile(self.machine.root / database.lstrip("/"), copy)
+            with contextlib.closing(sqlite3.connect(copy)) as db:
+                return {str(row[0]) for row in db.execute("SELECT sale_id FROM sales")}
+        except (FileNotFoundError, sqlite3.Error):
+            return set()
+
+    def replicated(self, series: int) -> set[str]:
+        """The sales that a restore of the replica would give now."""
+        url = f"file:///mnt/far/store-367/{series}"
+        tool = "/opt/store-hub/venv/bin/litestream"
+        self.machine.run("rm", "-f", "/srv/replica.db")
+        self.machine.run(tool, "restore", "-o", "/srv/replica.db", url, code=None)
+        return self.held("/srv/replica.db")
+
+    def lose_the_box(self) -> float:
+        """Sell once more, and end everything at that instant; its state is gone.  How long after
+        the answer that was (s)."""
+        self.drop_in("lost", "[Service]\nRestart=no\n")
+        self.sold.append(self.till()["sale_id"])
+        answered_s = time.monotonic()
+        self.machine.run("systemctl", "kill", "--kill-whom=all", "--signal=KILL", HUB)
+        lived_s = time.monotonic() - answered_s
+        self.until(lambda: self.show("ActiveState") in {"failed", "inactive"})
+        self.machine.run("find", "/var/lib/private/store-hub", "-mindepth", "1", "-delete")
+        self.drop_in("lost", "")
+        return lived_s
+
+    def replace_the_box(self, *source: str) -> str:
+        """Restore from there, and start; what that took, in words."""
+        began_s = time.monotonic()
+        keys = ("--escrow", "/root/escrow", "--passphrase-file", "/root/words")
+        self.machine.run("store-hub", "restore", "--yes", *source, *keys)
+        restored_s = time.monotonic()
+        self.machine.run("systemctl", "start", HUB)
+        ready_s = time.monotonic()
+        lost = len(set(self.sold) - self.sales())
+        took = f"restored in {restored_s - began_s:.1f} s, ready {ready_s - restored_s:.1f} s later"
+        return f"{took}; {lost} of {len(self.sold)} sales not there"
 
     def copies(self) -> list[str]:
         found: list[str] = json.loads(self.machine.run("store-hub", "backup", "list", "--json"))
