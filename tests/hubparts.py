@@ -36,6 +36,7 @@ from hub.service.gate import Gate, Handlers
 from hub.service.handlers import (
     datasets,
     devices,
+    drill,
     loglevel,
     mending,
     parking,
@@ -396,6 +397,7 @@ def _handlers() -> Handlers:
             **webaccess.INTERNAL,
             **staff.INTERNAL,
             **datasets.INTERNAL,
+            **drill.INTERNAL,
         },
         before={},
     )
