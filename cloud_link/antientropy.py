@@ -18,7 +18,7 @@ from hub.contract.oms import (
     SkuDifference,
     SkuLevels,
 )
-from hub.contract.oms_events import Heads
+from hub.contract.oms_envelope import Heads
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.cloud import DriftFound, RecordDrift, StockLevels, stock_levels

@@ -11,7 +11,7 @@ from cloud_link.errors import CursorGone
 from cloud_link.http import OmsClient
 from cloud_link.pacing import Pacer
 from hub.contract.oms import MAX_EVENTS_PAGE, EventsPage
-from hub.contract.oms_events import CloudEvent, Heads
+from hub.contract.oms_envelope import CloudEvent, Heads
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate

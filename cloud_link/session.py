@@ -13,7 +13,7 @@ from cloud_link.pacing import Pacer
 from hub import events
 from hub.clock import Ids, Randomness
 from hub.contract.oms import Hello, HelloReason, HelloReply, OmsCode
-from hub.contract.oms_events import Heads
+from hub.contract.oms_envelope import Heads
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate

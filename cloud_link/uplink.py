@@ -22,7 +22,8 @@ from cloud_link.http import Body, OmsClient, packed
 from cloud_link.pacing import Pacer, Sleep, first_of
 from hub import events
 from hub.contract.oms import BATCH_CONTENT_TYPE, MAX_BATCH_BYTES, EventResult, EventsReply
-from hub.contract.oms_events import OUTBOX_PARKED, Heads
+from hub.contract.oms_envelope import Heads
+from hub.contract.oms_events import OUTBOX_PARKED
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate

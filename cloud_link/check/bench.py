@@ -8,7 +8,8 @@ from typing import Any
 from hub.clock import Ids
 from hub.contract.digests import bucket_digests
 from hub.contract.oms import Hello, HelloReply
-from hub.contract.oms_events import STOCK_MOVED, EventSource, Stream, sequence_text
+from hub.contract.oms_envelope import EventSource, Stream, sequence_text
+from hub.contract.oms_events import STOCK_MOVED
 
 from .caller import Answer, Caller
 

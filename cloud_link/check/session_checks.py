@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hub.contract.oms import HEADER_OMS_INCARNATION, HelloReply
-from hub.contract.oms_events import EventSource
+from hub.contract.oms_envelope import EventSource
 
 from .bench import Bench, expect, expect_problem, expect_status
 

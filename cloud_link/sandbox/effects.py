@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import (
     PREFIX,
-    CloudEvent,
     Fact,
     OutboxParked,
     ReturnCompleted,

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hub.contract.oms import EventResult, EventsPage, OmsCode, OmsProblem, oms_problem
-from hub.contract.oms_events import (
-    OUTBOX_PARKED,
-    CloudEvent,
-    EventSource,
-    Fact,
-    Heads,
-    Stream,
-    movements_of,
-    parse_data,
-    sequence_text,
-)
+from hub.contract.oms_envelope import CloudEvent, EventSource, Heads, Stream, sequence_text
+from hub.contract.oms_events import OUTBOX_PARKED, Fact, movements_of, parse_data
 
 from .cursors import cursor_text, resume_at
 from .effects import apply_fact, known_as, resolve_parked

@@ -14,7 +14,8 @@ from hub.contract.oms import (
     DigestRequest,
     SkuDifference,
 )
-from hub.contract.oms_events import PHYSICAL_BUCKETS, Heads, Movement, PhysicalBucket
+from hub.contract.oms_envelope import Heads
+from hub.contract.oms_events import PHYSICAL_BUCKETS, Movement, PhysicalBucket
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

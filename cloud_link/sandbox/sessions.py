@@ -16,7 +16,7 @@ from hub.contract.oms import (
     SessionCursors,
 )
 from hub.contract.oms_datasets import DATASETS
-from hub.contract.oms_events import Heads
+from hub.contract.oms_envelope import Heads
 
 from .commands import append_command
 from .cursors import cursor_text

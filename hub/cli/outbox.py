@@ -207,6 +207,6 @@ def park(number: int, reason: str, as_json: bool) -> None:
 
 
 def _time(at_ms: int) -> str:
-    from hub.contract.oms_events import rfc3339
+    from hub.contract.oms_envelope import rfc3339
 
     return rfc3339(at_ms)

@@ -21,7 +21,8 @@ from pydantic import BaseModel, Field, JsonValue
 
 from hub.contract.base import CONTRACT_VERSION, Incoming, InstantMs, LevelQty, Outgoing, Sku
 from hub.contract.oms_datasets import Changes, Manifest
-from hub.contract.oms_events import CloudEvent, Heads, Id, PhysicalBucket, Seq
+from hub.contract.oms_envelope import CloudEvent, Heads, Id, Seq
+from hub.contract.oms_events import PhysicalBucket
 from hub.contract.oms_remote import SupportPiece, SupportPieceReply
 
 CONTRACT_RANGE = (CONTRACT_VERSION, CONTRACT_VERSION)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from hub.contract.envelope import DevicePresence
 from hub.contract.health import Level
 from hub.contract.local import HubStatus
-from hub.contract.oms_events import STREAMS
+from hub.contract.oms_envelope import STREAMS
 from hub.health.facts import NOTHING_MEASURED, Measured
 from hub.observe.exporter import Figures
 from hub.observe.table import BY_NAME, METRICS

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hub.contract.oms_events import MAX_INTEGER, OUTBOX_PARKED, rfc3339
+from hub.contract.oms_envelope import MAX_INTEGER, rfc3339
+from hub.contract.oms_events import OUTBOX_PARKED
 from hub.service.unit import derived_id
 from hub.storage import outbox, pendingrows, relinkrows
 from hub.storage.outbox import STREAMS, StreamHead

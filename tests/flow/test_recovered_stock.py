@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub.contract.oms_events import STOCK_COUNTED, STOCK_MOVED, CloudEvent
+from hub.contract.oms_envelope import CloudEvent
+from hub.contract.oms_events import STOCK_COUNTED, STOCK_MOVED
 from hub.service.handlers.recovery import RecoverEvents
 from tests.support.shop import Shop
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hub.contract.oms_events import CloudEvent
+from hub.contract.oms_envelope import CloudEvent
 from hub.service.handlers.recovery import RecoverEvents
 from hub.storage import relinkrows
 from tests.support.gatebench import Reply

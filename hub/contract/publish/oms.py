@@ -19,7 +19,8 @@ from hub.contract.oms import (
     OmsCode,
 )
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, ROW_MODELS, CatalogRow
-from hub.contract.oms_events import EVENT_DATA, CloudEvent
+from hub.contract.oms_envelope import CloudEvent
+from hub.contract.oms_events import EVENT_DATA
 from hub.contract.oms_remote import REMOTE_COMMANDS
 from hub.contract.publish import oms_samples, samples
 from hub.contract.publish.oms_prose import description

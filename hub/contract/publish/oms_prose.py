@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from hub.contract import oms
 from hub.contract.oms import OMS_MEANINGS
 from hub.contract.oms_datasets import MAX_CHUNK_BYTES, ROW_MODELS
-from hub.contract.oms_events import EVENT_DATA, STREAMS
+from hub.contract.oms_envelope import STREAMS
+from hub.contract.oms_events import EVENT_DATA
 from hub.contract.publish.schemas import markdown, summary_of
 
 _INTRODUCTION = """\

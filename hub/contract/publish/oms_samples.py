@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from hub.contract import oms_events as events
+from hub.contract.oms_envelope import rfc3339, sequence_text
 from hub.contract.publish import samples
 
 Example = dict[str, Any]
@@ -216,11 +217,11 @@ def event_of(kind: str, seq: int = 42) -> Example:
         "id": f"{samples.SALE[:-4]}{seq:04x}",
         "source": SOURCE,
         "type": kind,
-        "time": events.rfc3339(samples.NOW_MS),
+        "time": rfc3339(samples.NOW_MS),
         "subject": aggregate,
         "datacontenttype": "application/json",
         "stream": stream,
-        "sequence": events.sequence_text(seq),
+        "sequence": sequence_text(seq),
         "partitionkey": aggregate,
         "data": data,
     }

@@ -246,7 +246,8 @@ REPLIES: Final[dict[str, Example]] = {
             {
                 "key": "parked",
                 "title": "Refused by the cloud",
-                "text": "The cloud refused 1 event of this time; the hub keeps what they say aside.",
+                "text": "The cloud refused 1 event of this time; the hub keeps what they say"
+                " aside.",
                 "next_step": "Read why, have central IT mend the cause, then send them again.",
                 "link": "#/cloud/parked",
                 "count": 1,

@@ -15,7 +15,8 @@ from hub.contract.base import Command
 from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms import Hello, HelloReply
 from hub.contract.oms_datasets import DATASETS
-from hub.contract.oms_events import DRIFT_DETECTED, Heads
+from hub.contract.oms_envelope import Heads
+from hub.contract.oms_events import DRIFT_DETECTED
 from hub.contract.problems import Refusal
 from hub.domain import cards
 from hub.domain.errors import DomainError

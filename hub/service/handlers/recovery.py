@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hub.contract.oms_events import CloudEvent, DeviceRevoked, EventSource, Heads, parse_data
+from hub.contract.oms_envelope import CloudEvent, EventSource, Heads
+from hub.contract.oms_events import DeviceRevoked, parse_data
 from hub.contract.problems import Refusal
 from hub.domain.errors import DomainError
 from hub.service.handlers import devices, takeback

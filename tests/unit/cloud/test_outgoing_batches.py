@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.contract.oms_events import CloudEvent
+from hub.contract.oms_envelope import CloudEvent
 from hub.service.outgoing import Limits, MustPark, Outgoing, next_batch
 from hub.storage import hubrow, outbox, relinkrows
 from hub.storage.database import open_database

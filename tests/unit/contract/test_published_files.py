@@ -18,7 +18,8 @@ from hub.contract import envelope, local, oms, oms_events, sale
 from hub.contract import problems as device_problems
 from hub.contract.base import Command
 from hub.contract.oms_datasets import ROW_MODELS
-from hub.contract.oms_events import EVENT_DATA, CloudEvent, OtherFact, parse_data
+from hub.contract.oms_envelope import CloudEvent
+from hub.contract.oms_events import EVENT_DATA, OtherFact, parse_data
 from hub.contract.problems import Problem, problem
 from hub.contract.publish import device, files, local_samples, oms_samples, samples
 from hub.contract.publish import local as hub_api

@@ -19,17 +19,14 @@ from hub.contract.digests import (
 )
 from hub.contract.oms import CALLS, OMS_MEANINGS, Hello, OmsCode
 from hub.contract.oms_datasets import row_key
+from hub.contract.oms_envelope import CloudEvent, EventSource, rfc3339, sequence_text
 from hub.contract.oms_events import (
     PHYSICAL_BUCKETS,
     STOCK_MOVED,
-    CloudEvent,
-    EventSource,
     Movement,
     StockMoved,
     movements_of,
     parse_data,
-    rfc3339,
-    sequence_text,
 )
 from hub.contract.oms_signing import sign, verify
 
