@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
+from urllib.parse import quote
 
 from hub.contract.health import Level
 from hub.contract.oms_events import DEVICE_STATE
@@ -284,7 +285,7 @@ def _sold_out(skus: Sequence[str]) -> OutageNeed | None:
         title="Sold below zero",
         text=f"Sold in this time although the book had none left: {_named(skus)}.",
         next_step="Look whether there is any on the shelf and count it.",
-        link=f"#/stock/{skus[0]}" if len(skus) == 1 else "#/stock",
+        link=f"#/stock/{quote(skus[0], safe='')}" if len(skus) == 1 else "#/stock",
         count=len(skus),
     )
 
