@@ -146,6 +146,22 @@ async def test_a_right_pin_forgives_the_wrong_ones(
         assert found["ok"] is (pin == PIN)
 
 
+async def test_only_a_lock_that_came_about_is_written_down(
+    make_shop: Callable[..., Shop], desk: PinDesk
+) -> None:
+    """Each try is counted before it is looked at; the fifth one may be right."""
+    shop = make_shop(desk=desk)
+    for pin in ("0000", "1111", "2222", "3333", PIN):
+        await ask(shop, "staff/sign-in", WRONG | {"pin": pin})
+    assert shop.audited("staff.locked") == []
+    for pin in ("0000", "1111", "2222", "3333", "4444"):
+        await ask(shop, "staff/sign-in", WRONG | {"pin": pin})
+    assert shop.audited("staff.locked") == [{"device": "till-3"}]
+    shop.clock.advance(30)
+    assert codes([await ask(shop, "staff/sign-in", ANNA)]) == ["ok"]
+    assert len(shop.audited("staff.locked")) == 1
+
+
 async def test_the_same_try_repeated_while_it_is_verified_counts_once(
     make_shop: Callable[..., Shop], desk: PinDesk
 ) -> None:

@@ -85,9 +85,10 @@ class PlainDesk:
 
     async def _verify(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> None:
         stored = await gate.internal(caller, staff.BeginTry(staff_id, caller.id))
-        if stored is None or pin != PIN:
+        right = stored is not None and pin == PIN
+        await gate.internal(caller, staff.EndTry(staff_id, caller.id, right))
+        if not right:
             raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
-        await gate.internal(caller, staff.EndTry(staff_id, caller.id))
 
     async def sign_in(self, gate: Gate, caller: Caller, command: SignIn) -> Command:
         await self._verify(gate, caller, command.staff_id, command.pin.get_secret_value())

@@ -78,9 +78,9 @@ class PinDesk:
         stored: str | None = await gate.internal(caller, BeginTry(staff_id, caller.id))
         loop = asyncio.get_running_loop()
         right = await loop.run_in_executor(self._pool, self._verify_pin, pin, stored)
+        await gate.internal(caller, EndTry(staff_id, caller.id, right and stored is not None))
         if stored is None or not right:
             raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")
-        await gate.internal(caller, EndTry(staff_id, caller.id))
         return stored
 
     def close(self) -> None:

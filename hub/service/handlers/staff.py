@@ -56,10 +56,12 @@ class BeginTry(InternalCommand):
 
 @dataclass(frozen=True, slots=True)
 class EndTry(InternalCommand):
-    """A PIN was right: forget the counted tries."""
+    """A PIN was looked at.  If it was right the counted tries are forgotten; if not, the lock that
+    they came to is written down."""
 
     staff_id: str
     device_id: str
+    right: bool
 
 
 class VerifiedSignIn(Command):
@@ -101,14 +103,17 @@ def begin_try(unit: Unit, command: BeginTry) -> str | None:
     staffrows.set_lockout(
         unit.tx, command.staff_id, command.device_id, after.failures, locked_until
     )
-    if after.locked:
-        unit.note("staff.locked", command.staff_id, {"device": command.device_id})
     return member.pin_hash if member.active else None
 
 
 def end_try(unit: Unit, command: EndTry) -> None:
     """See :class:`EndTry`."""
-    staffrows.set_lockout(unit.tx, command.staff_id, command.device_id, 0, 0)
+    if command.right:
+        staffrows.set_lockout(unit.tx, command.staff_id, command.device_id, 0, 0)
+        return
+    _, until = staffrows.lockout(unit.tx, command.staff_id, command.device_id)
+    if until > unit.tx.budget_ms:
+        unit.note("staff.locked", command.staff_id, {"device": command.device_id})
 
 
 def sign_in(unit: Unit, command: VerifiedSignIn) -> SignedIn:

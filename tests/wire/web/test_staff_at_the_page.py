@@ -358,7 +358,7 @@ async def test_wrong_pins_lock_the_person_out_of_the_page_whatever_the_address(
     rows = await hub.gate.read(
         lambda found: found.all("SELECT subject, data FROM audit WHERE action = 'staff.locked'")
     )
-    assert rows[0] == ("1003", '{"device":"page"}')
+    assert rows == [("1003", '{"device":"page"}')]
 
 
 async def test_no_pin_and_no_code_is_kept_or_logged(
