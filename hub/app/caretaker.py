@@ -56,7 +56,7 @@ class Caretaker:
         self._clock = clock
         self._guard = guard
         self._certificates = certificates
-        self._jobs = (
+        self._jobs: tuple[Periodic, ...] = (
             Periodic("clock-guard", CLOCK_S, self.keep_time),
             Periodic("witness", WITNESS_S, self.bear_witness),
             Periodic("housekeeping", HOUSEKEEPING_S, self.housekeep),
