@@ -9,6 +9,7 @@ be sent once more.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 import threading
@@ -16,12 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from hub import events
 from hub.clock import Randomness
 from hub.domain.schedule import restart_s
-from hub.observe.otlp import RETRYABLE, Signal
+from hub.observe.otlp import REFUSED, RETRYABLE, Signal
 from hub.observe.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ MEMORY_MAX: Final = 10_000
 BACKOFF_FIRST_S: Final = 1.0
 BACKOFF_MAX_S: Final = 300.0
 ANSWER_S: Final = 20.0
+TOLD_MAX_BYTES: Final = 65_536
 FAILURES_MAX: Final = 5
 """So often the same file of the spool may fail for a reason nobody thought of; then it is dropped,
 counted, so that the others get their turn."""
@@ -43,10 +45,17 @@ class Unanswered(Exception):
     """Nobody answered, or asked for patience."""
 
 
-class Post(Protocol):
-    """Sends one body; the HTTP status.  Errors: :class:`Unanswered`."""
+class Answer(NamedTuple):
+    """The HTTP status, and how many of what was sent were refused though it is a success."""
 
-    def __call__(self, content: bytes) -> Awaitable[int]: ...
+    status: int
+    refused: int = 0
+
+
+class Post(Protocol):
+    """Sends one body.  Errors: :class:`Unanswered`."""
+
+    def __call__(self, content: bytes) -> Awaitable[Answer]: ...
 
 
 @dataclass(slots=True)
@@ -152,7 +161,7 @@ class Exporter(Generic[T]):
             return False
         path, records = found
         try:
-            status = await self._posted(records) if records else 200
+            status, refused = await self._posted(records) if records else Answer(200)
         except (Unanswered, OSError):
             raise
         except Exception:
@@ -161,15 +170,18 @@ class Exporter(Generic[T]):
         if status in RETRYABLE:
             raise Unanswered(f"the collector answered {status}")
         await asyncio.to_thread(self._spool.done, path)
-        if 200 <= status < 300:
-            self._sent += len(records)
-            self._tell_better()
+        if not 200 <= status < 300:
+            refused = len(records)
+        refused = min(refused, len(records))
+        self._sent += len(records) - refused
+        self._dropped += refused
+        if refused:
+            self._tell_worse(ValueError(f"the collector refuses {refused} with {status}"))
         else:
-            self._dropped += len(records)
-            self._tell_worse(ValueError(f"the collector refuses it with {status}"))
+            self._tell_better()
         return True
 
-    async def _posted(self, records: list[dict[str, Any]]) -> int:
+    async def _posted(self, records: list[dict[str, Any]]) -> Answer:
         return await self._post(self._signal.body(records, self._store, self._version))
 
     async def _give_up(self, path: Path, count: int) -> None:
@@ -211,6 +223,15 @@ class Exporter(Generic[T]):
         self._failing = False
 
 
+def refused_of(told: bytes) -> int:
+    """How many a success refuses (OTLP/HTTP, "Partial Success"); 0 when it doesn't say."""
+    try:
+        partial = json.loads(told)["partialSuccess"]
+        return max(0, *(int(partial.get(name) or 0) for name in REFUSED))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return 0
+
+
 def poster(
     url: str, token: str | None, ca_file: Path | None
 ) -> tuple[Post, Callable[[], Awaitable[None]]]:
@@ -222,7 +243,7 @@ def poster(
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
 
-    async def post(content: bytes) -> int:
+    async def post(content: bytes) -> Answer:
         nonlocal session
         if session is None:
             timeout = aiohttp.ClientTimeout(total=ANSWER_S)
@@ -236,7 +257,7 @@ def poster(
             async with session.post(
                 url, data=content, headers=headers, allow_redirects=False
             ) as answer:
-                return answer.status
+                return Answer(answer.status, refused_of(await answer.content.read(TOLD_MAX_BYTES)))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unanswered(str(error) or type(error).__name__) from None
 

@@ -20,6 +20,8 @@ T = TypeVar("T")
 RETRYABLE: Final = frozenset({302, 303, 307, 401, 403, 407, 429, 502, 503, 504})
 """OTLP/HTTP, "Failures": what isn't a success and not 429, 502, 503 or 504 must not be sent again.
 The others here say nothing about what was sent: a token has expired, or a gateway answered."""
+REFUSED: Final = ("rejectedLogRecords", "rejectedSpans")
+"""How an answer names the number of what it refuses."""
 _SEVERITY: Final = {"debug": 5, "info": 9, "warning": 13, "error": 17, "critical": 21}
 _SPAN_KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4}
 _STATUS_ERROR: Final = 2

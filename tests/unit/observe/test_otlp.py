@@ -15,7 +15,7 @@ from aiohttp import web
 
 from hub import events
 from hub.logs import Entry
-from hub.observe.exporter import Exporter, Post, Unanswered, poster
+from hub.observe.exporter import Answer, Exporter, Post, Unanswered, poster, refused_of
 from hub.observe.otlp import LOGS, body, record
 from hub.observe.spool import LINES_MAX, Spool
 from tests.fakes import SeededRandomness
@@ -38,16 +38,17 @@ class Collector:
 
     def __init__(self) -> None:
         self.status = 200
+        self.refused = 0
         self.taken: list[str] = []
         self.asked = 0
 
-    async def __call__(self, content: bytes) -> int:
+    async def __call__(self, content: bytes) -> Answer:
         self.asked += 1
         if self.status == 0:
             raise Unanswered("nobody there")
         if self.status == 200:
             self.taken += messages(content)
-        return self.status
+        return Answer(self.status, self.refused)
 
 
 async def no_time(_: float) -> None:
@@ -158,6 +159,34 @@ async def test_what_the_collector_refuses_is_counted_and_told_once(
     assert [one.levelname for one in caplog.records if one.name.startswith("hub")] == ["WARNING"]
 
 
+async def test_what_a_success_refuses_is_counted_too(tmp_path: Path) -> None:
+    collector = Collector()
+    collector.refused = 2
+    made = exporter(tmp_path, collector)
+    for number in range(5):
+        made.take(entry(number))
+    await until(lambda: made.figures().sent > 0, made.run)
+    assert (made.figures().sent, made.figures().dropped) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("told", "refused"),
+    [
+        (b"", 0),
+        (b"{}", 0),
+        (b"[1]", 0),
+        (b'{"partialSuccess":{"errorMessage":"take care"}}', 0),
+        (b'{"partialSuccess":{"rejectedSpans":"2"}}', 2),
+        (b'{"partialSuccess":{"rejectedLogRecords":7}}', 7),
+        (b'{"partialSuccess":{"rejectedLogRecords":-7}}', 0),
+        (b'{"partialSuccess":{"rejectedLogRecords":{}}}', 0),
+        (b'{"partialSuccess":null}', 0),
+    ],
+)
+def test_an_answer_is_read_for_what_it_refuses(told: bytes, refused: int) -> None:
+    assert refused_of(told) == refused
+
+
 async def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "000000000004.jsonl").write_bytes(
         json.dumps(record(entry(1))).encode() + b'\n{"timeUnix'
@@ -184,7 +213,7 @@ async def test_a_fault_nobody_thought_of_is_told_and_ends_nothing(
     collector = Collector()
     failing = 3
 
-    async def post(content: bytes) -> int:
+    async def post(content: bytes) -> Answer:
         nonlocal failing
         if failing:
             failing -= 1
@@ -203,7 +232,7 @@ async def test_a_fault_nobody_thought_of_is_told_and_ends_nothing(
 async def test_what_always_fails_is_dropped_in_the_end_and_counted(tmp_path: Path) -> None:
     collector = Collector()
 
-    async def post(content: bytes) -> int:
+    async def post(content: bytes) -> Answer:
         if b"message 1" in content:
             raise LookupError("nobody thought of this")
         return await collector(content)
@@ -232,7 +261,7 @@ async def server() -> AsyncIterator[tuple[str, list[Any]]]:
 
     async def take(request: web.Request) -> web.Response:
         seen.append((dict(request.headers), await request.read()))
-        return web.json_response({})
+        return web.json_response({"partialSuccess": {"rejectedLogRecords": "3"}})
 
     app = web.Application()
     app.router.add_post("/v1/logs", take)
@@ -247,7 +276,7 @@ async def server() -> AsyncIterator[tuple[str, list[Any]]]:
 async def test_it_is_posted_as_json_with_the_token(server: tuple[str, list[Any]]) -> None:
     url, seen = server
     post, close = poster(url, "a-token", None)
-    assert await post(body([record(entry(1))], "367", "1")) == 200
+    assert await post(body([record(entry(1))], "367", "1")) == (200, 3)
     await close()
     ((headers, content),) = seen
     assert headers["Authorization"] == "Bearer a-token"
