@@ -1,6 +1,7 @@
 """``python -m cloud_link.sandbox``: run the sandbox OMS until SIGTERM or SIGINT.
 
-One JSON line on standard output says when it is ready and how to reach it.
+One JSON line on standard output says when it is ready and how to reach it.  With ``send``,
+``commands``, ``bundles`` or ``bundle`` as its first word it asks a running one instead.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pathlib import Path
 
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 
+from . import sending
 from .app import Running, running_sandbox
 from .context import Settings
+from .sending import VERBS
 
 
 def parse_arguments(arguments: Sequence[str]) -> Settings:
@@ -86,7 +89,10 @@ async def serve(settings: Settings) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 after a clean stop, 1 when it could not start."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    settings = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in VERBS:
+        return sending.main(given)
+    settings = parse_arguments(given)
     try:
         asyncio.run(serve(settings))
     except (OSError, ValueError, RuntimeError) as wrong:

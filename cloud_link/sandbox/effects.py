@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import (
+    MAX_INTEGER,
     PREFIX,
     Fact,
     OutboxParked,
@@ -108,7 +109,7 @@ def _apply_sale(db: Connection, store: str, number: int, sale: SaleCompleted) ->
             sale.device_id,
             sale.staff_id,
             sale.business_day,
-            sale.occurred_at_ms,
+            min(sale.occurred_at_ms, MAX_INTEGER),  # the event keeps what was sent
             sale.currency,
             sale.total_minor,
             sale.tax_minor,

@@ -97,7 +97,13 @@ class SupportPiece(Incoming):
     total_bytes: Annotated[int, Field(strict=True, ge=1, le=MAX_BUNDLE_BYTES)]
     index: Annotated[int, Field(strict=True, ge=0, lt=MAX_PIECES)]
     pieces: Annotated[int, Field(strict=True, ge=1, le=MAX_PIECES)]
-    content: Annotated[str, Field(max_length=MAX_PIECE_BYTES * 4 // 3 + 4)]
+    content: Annotated[
+        str,
+        Field(
+            max_length=(MAX_PIECE_BYTES + 2) // 3 * 4,
+            pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$",
+        ),
+    ]
 
 
 class SupportPieceReply(Outgoing):

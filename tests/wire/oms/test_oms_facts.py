@@ -36,6 +36,13 @@ async def test_a_sale_is_in_the_books_with_lines_tenders_and_levels(cloud: Cloud
     assert (await cloud.admin("levels?sku=APPLE"))["levels"] == {"APPLE": {"sellable": -2}}
 
 
+async def test_an_instant_beyond_what_a_database_holds_is_taken(cloud: Cloud) -> None:
+    hub = await cloud.bench.new_hub()
+    late = sale_data(IDS.uuid7()) | {"occurred_at_ms": 1 << 70}
+    body = await hub.send(hub.event(SALE_COMPLETED, late, stream="sales"))
+    assert body["results"][0]["status"] == "applied"
+
+
 async def test_a_sale_offered_again_to_a_restored_hub_counts_once(cloud: Cloud) -> None:
     lost = await cloud.bench.new_hub()
     sale_id = IDS.uuid7()
