@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hub.contract.pages.history import OutageQuery
 from hub.contract.problems import Refusal
 from hub.service.caller import HUB
 from hub.service.pages import outages
+from tests.fakes import SeededRandomness
 from tests.support.chronicled import Told, open_told
 
 DEVICE_STATE = "com.storehub.device.state.v1"
@@ -316,3 +318,35 @@ def test_catching_up_is_noticed_after_a_restart_too(told: Told) -> None:
 def test_an_outage_that_nobody_knows_is_not_found(told: Told) -> None:
     with pytest.raises(Refusal, match="newest 400"):
         outages.one(told.unit(), OutageQuery(outage_id=told.shop.id()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_link_hub_and_disk_do_the_story_stays_whole(told: Told, seed: int) -> None:
+    chance = SeededRandomness(seed)
+    began_ms = told.now_ms()
+    for _ in range(60):
+        what = chance.uniform(0, 10)
+        if what < 4:
+            told.turns(not told.link.up, ("", "dns", "router")[int(chance.uniform(0, 3))])
+        elif what < 5:
+            told.restart(chance.uniform(0, 900), killed=chance.uniform(0, 1) < 0.5)
+        elif what < 6:
+            told.shop.gate.storage_full = not told.shop.gate.storage_full
+        told.passes(chance.uniform(0, 200))
+    told.shop.gate.storage_full = False
+    told.turns(False)
+    told.turns(True)
+    told.passes(100)
+    found = told.outages(limit=200)
+    assert all(one.ended_at_ms is not None for one in found)
+    for newer, older in itertools.pairwise(found):
+        assert older.ended_at_ms is not None
+        assert older.ended_at_ms <= newer.began_at_ms
+    for one in found:
+        assert one.ended_at_ms is not None
+        assert began_ms <= one.began_at_ms <= one.ended_at_ms <= told.now_ms()
+        assert one.ended_at_ms - one.began_at_ms >= 60_000
+        outages.one(told.unit(), OutageQuery(outage_id=one.outage_id))
+    kept = told.link_history()
+    assert all(a.at_ms <= b.at_ms for a, b in itertools.pairwise(kept.changes))
+    assert all(0 <= one.up_share <= 1 for one in kept.points)
