@@ -26,7 +26,8 @@ SIZES: Final = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES: Final = ("light", "dark")
 PAGES: Final = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "sales/SALE"),
-    *("sales/basket/BASKET", "cloud", "cloud/EVENT", "logs", "settings", "support"),
+    *("sales/basket/BASKET", "cloud", "cloud/EVENT", "outages", "outages/OUTAGE", "logs"),
+    *("settings", "support"),
 )
 TALL_MAX: Final = 6000
 _ABOUT: Final = """\
@@ -130,11 +131,12 @@ async def _visit(
 
 
 async def _filled_in(hub: HubParts, where: str) -> str:
-    """The address with the newest sale, basket and event in it."""
+    """The address with the newest sale, basket, event and outage in it."""
     for word, sql in (
         ("SALE", "SELECT sale_id FROM sales ORDER BY id DESC LIMIT 1 OFFSET 1"),
         ("BASKET", "SELECT basket_id FROM baskets WHERE state = 'open' LIMIT 1"),
         ("EVENT", "SELECT id FROM outbox WHERE stream = 'sales' ORDER BY id DESC LIMIT 1 OFFSET 1"),
+        ("OUTAGE", "SELECT outage_id FROM outages ORDER BY number DESC LIMIT 1"),
     ):
         if word in where:
             row = await hub.gate.read(partial(_first, sql))

@@ -10,6 +10,7 @@ from hub.contract.health import WayStep
 from hub.contract.local import RecentError
 from hub.health.facts import GIB, ClockSource, Disk
 from hub.service.caller import HUB
+from hub.service.handlers.drill import BeginDrill
 from hub.service.internal import MarkPresence
 from tests.hubparts import HubParts
 
@@ -70,6 +71,12 @@ async def errors_logged(hub: HubParts) -> None:
     ]
 
 
+async def drill(hub: HubParts) -> None:
+    """Somebody cut the cloud off on purpose."""
+    await hub.gate.internal(HUB, BeginDrill(10))
+    hub.parts.cloud_state = "down"
+
+
 async def broker_down(hub: HubParts) -> None:
     """Nobody can sell."""
     hub.parts.broker_state = "backoff"
@@ -85,4 +92,5 @@ ALONE: Final[Mapping[str, Trouble]] = {
     "paper-out": paper_out,
     "till-lost": till_lost,
     "broker-down": broker_down,
+    "drill": drill,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hub.app.actions import make_actions
+from hub.app.drill import DrillDesk
 from hub.clock import SystemClock
 from hub.config import load
 from hub.health.mending import Action, Done
@@ -179,9 +180,9 @@ def pretended_actions() -> list[Action]:
         return Done("done", "It was done; see what comes of it.")
 
     nothing = cast(Any, None)
-    return [
-        replace(one, run=run, why_not=lambda: "") for one in make_actions(nothing, nothing, nothing)
-    ]
+    own = make_actions(nothing, nothing, nothing)
+    drills = DrillDesk(nothing, nothing, clock=nothing).actions()
+    return [replace(one, run=run, why_not=lambda: "") for one in (*own, *drills)]
 
 
 def _settings(root: Path) -> Path:
