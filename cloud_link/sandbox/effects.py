@@ -6,9 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from hub.contract.oms_envelope import CloudEvent
+from hub.contract.oms_envelope import MAX_INTEGER, CloudEvent
 from hub.contract.oms_events import (
-    MAX_INTEGER,
     PREFIX,
     Fact,
     OutboxParked,
