@@ -201,9 +201,9 @@ def test_what_the_cloud_changes_and_asks_arrives(tmp_path: Path) -> None:
         look_up = await shop.ask("catalog/look-up", {"code": SKU})
         assert look_up["price_minor"] == 123
         noted = shop.hub.read(
-            lambda rows: rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.config%'")
+            lambda rows: rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.command%'")
         )
-        assert noted == [("probe",)]
+        assert noted == shop.oms.look("SELECT id FROM commands WHERE type = 'config.changed'")
 
     played(Shop(tmp_path), day)
 

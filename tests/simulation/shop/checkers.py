@@ -252,11 +252,12 @@ class Checker:
         """What the cloud sent, as far as it knows of it, was taken in."""
         noted = {
             row[0]
-            for row in rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.config%'")
+            for row in rows.all("SELECT subject FROM audit WHERE action LIKE 'cloud.command%'")
         }
-        sent = self._shop.oms.look("SELECT data FROM commands WHERE type = 'config.changed'")
-        for key in (json.loads(data)["key"] for (data,) in sent):
-            if key not in noted:
+        sent = "SELECT id, data FROM commands WHERE type = 'config.changed'"
+        for command_id, data in self._shop.oms.look(sent):
+            if command_id not in noted:
+                key = json.loads(data)["key"]
                 self._violated(f"the cloud's command {key} never arrived")
 
     def _nothing_was_repaired(self, rows: Rows) -> None:
