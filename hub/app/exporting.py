@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import hub
+from hub.app.periodic import Periodic
 from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.config.log import Log
@@ -19,11 +21,14 @@ from hub.observe.exporter import Exporter, Figures, poster
 from hub.observe.otlp import LOGS, TRACES, Signal
 from hub.observe.spool import Spool
 from hub.observe.tracer import Policy, Tracer
+from hub.security.files import SECRET_MODE, write_atomic
 
 log = logging.getLogger(__name__)
 
 AWAITED: Final = "awaited.json"
-"""Traced requests whose event the cloud didn't have when the hub was ended."""
+"""Traced requests whose event the cloud doesn't have yet; a kill may leave older ones there, which
+nothing will be told of."""
+KEEP_S: Final = 10.0
 
 
 class Exports:
@@ -39,6 +44,9 @@ class Exports:
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._exporters: dict[str, Exporter[Any]] = {}
         self._running: list[asyncio.Task[None]] = []
+        self._keeping = Periodic("otlp-awaited", KEEP_S, self._keep)
+        self._kept = 0
+        self._writing = threading.Lock()
         self._traces = settings.paths.state / "otlp-traces"
         self.tracer: Tracer | None = None
         if settings.log.otlp_url is not None:
@@ -79,6 +87,8 @@ class Exports:
             self._recent.tap = logs.take
         if self.tracer is not None:
             self.tracer.recall(await asyncio.to_thread(self._read_awaited))
+            self._kept = self.tracer.changes
+            self._keeping.start()
         for key, exporter in self._exporters.items():
             self._running.append(asyncio.create_task(exporter.run(), name=f"otlp-{key}"))
 
@@ -86,35 +96,37 @@ class Exports:
         """Send no more; what is there is on disk afterwards."""
         if LOGS.key in self._exporters:
             self._recent.tap = None
+        await self._keeping.stop()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
         for exporter in self._exporters.values():
             await exporter.flush()
-        if self.tracer is not None:
-            await asyncio.to_thread(self._keep_awaited, self.tracer.awaited())
+        await self._keep()
         for close in self._closing:
             await close()
 
     def _read_awaited(self) -> object:
-        """Once only: a kill afterwards leaves none rather than old ones."""
-        path = self._traces / AWAITED
         try:
-            text = path.read_text()
-            path.unlink()
-            return json.loads(text)
+            return json.loads((self._traces / AWAITED).read_text())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             log.warning("traces of requests before the start aren't gone on with: %s", error)
             return None
 
-    def _keep_awaited(self, awaited: list[list[str | int]]) -> None:
-        if not awaited:
+    async def _keep(self) -> None:
+        """Write down what waits, if that has changed."""
+        if self.tracer is None or self.tracer.changes == self._kept:
             return
+        self._kept = self.tracer.changes
+        await asyncio.to_thread(self._write_awaited, self.tracer.awaited())
+
+    def _write_awaited(self, awaited: list[list[str | int]]) -> None:
         try:
-            self._traces.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._traces / AWAITED).write_text(json.dumps(awaited))
+            with self._writing:  # the turn that a stop cut off may still be at it
+                self._traces.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_atomic(self._traces / AWAITED, json.dumps(awaited).encode(), SECRET_MODE)
         except OSError as error:
-            log.warning("traces of requests whose event waits won't be gone on with: %s", error)
+            log.warning("traces of requests whose event waits may end early: %s", error)

@@ -81,6 +81,8 @@ class Tracer:
         self._commits: deque[tuple[float, float]] = deque(maxlen=COMMITS_MAX)
         self._awaited: OrderedDict[int, _Awaited] = OrderedDict()
         self.forgotten = 0
+        self.changes = 0
+        """Goes up with whatever changes what :meth:`awaited` tells."""
 
     @property
     def bounded(self) -> int:
@@ -167,6 +169,7 @@ class Tracer:
     def _await(self, seq: int, awaited: _Awaited) -> None:
         """A repeat's answer has the number of the first one's."""
         self._awaited.setdefault(seq, awaited)
+        self.changes += 1
         while len(self._awaited) > EVENTS_MAX:
             self._awaited.popitem(last=False)
             self.forgotten += 1
@@ -198,6 +201,7 @@ class Tracer:
         ended_s = self.now_s()
         slow = ended_s - began_s >= self._policy.slow_s
         known = [one for one in batch if one.outbox_id in self._awaited]
+        self.changes += len(known)
         spans = _Spans(self, self._random(16), ended_s)
         severe = bool(failure) or slow
         if not (severe or known or self._chosen(spans.trace_id)):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from cloud_link.sandbox import demo
 from devices.kit import Refused
+from hub.app.exporting import AWAITED
 from hub.contract.catalog import LookUp, ProductView
 from hub.contract.sale import SaleDone
 from tests.support.canaries import PANS, seen_in
@@ -75,6 +76,9 @@ async def test_a_sale_is_followed_to_the_cloud_though_nobody_listens_for_long() 
         async with open_box(settings={"traces": traces}) as box:
             key = await sell_cut_off(box, collector)
             await box.stop_hub()
+            assert (
+                key.replace("-", "") in (box.rig.base / "hub" / "otlp-traces" / AWAITED).read_text()
+            )
             assert any((box.rig.base / "hub" / "otlp-traces").glob("*.jsonl"))
             collector.there = True
             await box.rig.start_oms()
