@@ -80,12 +80,15 @@ export function moment(ms, nowMs = Date.now()) {
     : { dateStyle: "medium", timeStyle: "short" });
 }
 
+const SHORT = 20;
+
 // From when to when, each day said once: "9:12 – 11:40 AM", with its day unless it is today.
 export function interval(fromMs, toMs, nowMs = Date.now()) {
   const today = (ms) => new Date(ms).toDateString() === new Date(nowMs).toDateString();
   const format = new Intl.DateTimeFormat(locale, today(fromMs) && today(toMs) ? { timeStyle: "short" }
     : { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
-  return format.formatRange(fromMs, toMs);
+  const text = format.formatRange(fromMs, toMs);
+  return text.length <= SHORT ? text.replace(/\s/g, "\u00a0") : text;
 }
 
 const HOUR_MS = 3600000;

@@ -5,7 +5,7 @@ import { el, mark, prose } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { readInto } from "../kit/list.js";
 import { backLink, button, factList } from "../kit/parts.js";
-import { t } from "../kit/t.js";
+import { t, word } from "../kit/t.js";
 import { count, exact, isolated, lasting, moment, money } from "../kit/words.js";
 import { hubNowMs, state } from "../state.js";
 import { during, kept, lasted, needs, where } from "./words.js";
@@ -49,7 +49,8 @@ const need = (one) => el("li", { class: "problem", "data-level": "warning", "dat
   said(one.text, "problem-summary"),
   one.next_step && el("div", { class: "problem-step" }, icon("step"),
     el("div", {}, el("strong", {}, t("problem.step")), said(one.next_step))),
-  one.link && el("div", { class: "problem-foot" }, el("a", { class: "problem-link", href: one.link }, t("report.go"))));
+  one.link && el("div", { class: "problem-foot" }, el("a", { class: "problem-link", href: one.link },
+    t("problem.see", { page: word("nav", one.link.split("/")[1]) }))));
 
 const figures = ({ outage, sales, waiting, caught_up_at_ms: caughtUpMs }) => el("section", { class: "card" },
   el("h2", {}, t("report.figures")),

@@ -535,7 +535,6 @@ export const texts = {
   "report.waiting": { one: "{n} message still waits for the cloud.", other: "{n} messages still wait for the cloud." },
   "report.caughtup": "The cloud knew everything {span} after it was reached again.",
   "report.todo": "What needs a person",
-  "report.go": "Go there",
   "report.figures": "In figures",
   "report.began": "From",
   "report.ended": "Until",
