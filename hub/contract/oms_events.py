@@ -225,8 +225,8 @@ class DeviceState(Fact):
             description=(
                 "What it says is the matter with what is attached to it; told anew with each"
                 " change, absent while nobody knows. Known: printer-offline, printer-cover-open,"
-                " printer-paper-empty, printer-paper-near-end, drawer-open, scanner-offline,"
-                " scale-offline, display-offline, terminal-offline, battery-low."
+                " printer-paper-empty, printer-paper-near-end, scanner-offline, scale-offline,"
+                " display-offline, terminal-offline, battery-low."
             ),
         ),
     ] = None

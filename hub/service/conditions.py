@@ -14,6 +14,8 @@ from hub.contract.conditions import CONDITIONS
 
 SPEAKING: Final = frozenset({"ready", "sleeping"})
 """Only in these states does a device answer for what is attached to it."""
+FLEETING: Final = frozenset({"drawer-open"})
+"""What comes and goes with every sale: the page shows it, the cloud isn't told."""
 
 
 def after(kept: str, presence: str, told: tuple[str, ...] | None, now_ms: int) -> str:
@@ -27,6 +29,11 @@ def after(kept: str, presence: str, told: tuple[str, ...] | None, now_ms: int) -
 def shown(presence: str, kept: str) -> dict[str, int]:
     """Since when what holds, in the contract's order; empty while nobody knows."""
     return _read(kept) if presence in SPEAKING else {}
+
+
+def for_cloud(presence: str, kept: str) -> tuple[str, ...]:
+    """What the cloud is told."""
+    return tuple(one for one in shown(presence, kept) if one not in FLEETING)
 
 
 def _read(kept: str) -> dict[str, int]:

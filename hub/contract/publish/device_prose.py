@@ -62,6 +62,9 @@ _CONNECTING = """\
 - Subscribe with QoS 1 to `…/dev/{deviceId}/rep`, `…/dev/{deviceId}/cmd/#`, `…/hub/#` and
   `…/bcast/#`; when all are granted, publish `state` `ready` (retained, the same `session`) and
   `meta` (retained). Leaving on purpose: publish `disconnected`, wait for the PUBACK, DISCONNECT.
+- What is the matter with what is attached (no paper, drawer open) stands in `state`'s
+  `conditions`: publish `state` again, with all that holds, whenever one comes or goes. The
+  technician's page says what to do. Leave the field out if the device can't know.
 - After a break: reconnect with a pause drawn from 0 to min(15 s, 0.5 s · 2ⁿ). After a restart of
   the broker all devices come at once; without that jitter they shut each other out. A device that
   has not restated itself 60 s later is shown as lost.

@@ -50,7 +50,9 @@ def mark_presence(unit: Unit, command: MarkPresence) -> bool:
     before = (device.presence, device.presence_session, device.conditions)
     if before == (presence, session, held):
         return False
-    _tell_cloud(unit, device, presence, session, held)
+    known = (*before[:2], conditions.for_cloud(device.presence, device.conditions))
+    if known != (presence, session, conditions.for_cloud(presence, held)):
+        _tell_cloud(unit, device, presence, session, held)
     return True
 
 
@@ -88,7 +90,7 @@ def _tell_cloud(unit: Unit, device: DeviceRow, presence: str, session: str, held
             "state": presence,
             "since_ms": unit.now_ms,
         }
-        | ({"conditions": tuple(conditions.shown(presence, held))} if presence == "ready" else {})
+        | ({"conditions": conditions.for_cloud(presence, held)} if presence == "ready" else {})
     )
     unit.emit(
         "telemetry",

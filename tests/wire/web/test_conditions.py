@@ -12,7 +12,7 @@ from hub.service.internal import MarkPresence
 from hub.storage.pages import devices as pages
 from tests.hubparts import HubParts
 
-PAPER, DRAWER = "printer-paper-empty", "drawer-open"
+PAPER, DRAWER, SCALE = "printer-paper-empty", "drawer-open", "scale-offline"
 
 
 async def paired(hub: HubParts) -> str:
@@ -86,16 +86,26 @@ async def test_a_late_last_will_leaves_what_the_newer_connection_told(hub: HubPa
 async def test_the_cloud_hears_of_each_change_and_not_of_repeats(hub: HubParts) -> None:
     device = await paired(hub)
     await mark(hub, device, "ready", silent=True)
-    for conditions_told in ((PAPER,), (PAPER,), (PAPER, DRAWER), (), ()):
+    for conditions_told in ((PAPER,), (PAPER,), (PAPER, SCALE), (), ()):
         await mark(hub, device, "ready", *conditions_told)
     await mark(hub, device, "lost", silent=True)
     assert await told(hub) == [
         ("ready", []),
         ("ready", [PAPER]),
-        ("ready", [PAPER, DRAWER]),
+        ("ready", [PAPER, SCALE]),
         ("ready", []),
         ("lost", None),
     ]
+
+
+async def test_a_drawer_that_opens_with_every_sale_is_no_news_for_the_cloud(hub: HubParts) -> None:
+    device = await paired(hub)
+    await mark(hub, device, "ready", PAPER)
+    for conditions_told in ((PAPER, DRAWER), (PAPER,), (PAPER, DRAWER)):
+        assert await mark(hub, device, "ready", *conditions_told)
+    assert list(await shown(hub, device)) == [PAPER, DRAWER]
+    assert await mark(hub, device, "ready", DRAWER)
+    assert await told(hub) == [("ready", [PAPER]), ("ready", [])]
 
 
 async def test_the_page_names_the_printer_without_paper(hub: HubParts) -> None:
