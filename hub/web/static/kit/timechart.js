@@ -3,7 +3,7 @@
 
 import { el, put, redraw, show, svg } from "./dom.js";
 import { t } from "./t.js";
-import { clock, moment, ticksOf } from "./words.js";
+import { clock, moment, ticksOf, weekClock } from "./words.js";
 
 const WIDTH = 600;
 const HEIGHT = 100;
@@ -144,4 +144,4 @@ export const pointAt = (points, stepMs, at) =>
 export const spanAt = (spans, at) => spans.find((one) => one.from <= at && at < one.to) || spans.at(-1) || null;
 
 // A time as the readout says it: with its day where the axis has several.
-export const when = (frame, at) => (frame.to - frame.from > 2 * 86400000 ? moment(at, 0) : clock(at));
+export const when = (frame, at) => (frame.to - frame.from > 2 * 86400000 ? weekClock(at) : clock(at));

@@ -62,6 +62,10 @@ export const ago = (ms) => (ms < 5000 ? t("time.now") : t("time.ago", { span: sp
 export const clock = (ms) =>
   together(new Date(ms).toLocaleTimeString(locale, { timeStyle: "short" }));
 
+// A time within a week: Thu 6:29 PM.
+export const weekClock = (ms) =>
+  new Date(ms).toLocaleString(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
+
 export const exact = (ms) =>
   new Date(ms).toLocaleTimeString(locale, { timeStyle: "medium" });
 

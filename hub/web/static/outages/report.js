@@ -86,7 +86,7 @@ const devices = (lost) => el("section", { class: "card" },
 function happened(newestFirst) {
   const list = [...newestFirst].reverse();
   const days = new Set(list.map((one) => new Date(one.at_ms).toDateString()));
-  const at = (ms) => (days.size > 1 ? moment(ms, 0) : exact(ms));
+  const at = (ms) => (days.size > 1 ? moment(ms) : exact(ms));
   return el("section", { class: "card" }, el("h2", {}, t("report.happened")),
     list.length ? el("ol", { class: "happened" }, list.map((one) => el("li", {},
       el("time", { datetime: new Date(one.at_ms).toISOString() }, at(one.at_ms)),
