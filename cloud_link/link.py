@@ -49,7 +49,7 @@ class World:
     randomness: Randomness
     sleep: Sleep = asyncio.sleep
     transport: Transport | None = None
-    """None: the real one, made from the settings."""
+    """None: the real one."""
     watch: Watch | None = None
     """Told how the sending of events went."""
 
@@ -133,10 +133,8 @@ class CloudLink:
 
     async def adopt(self, settings: Cloud) -> None:
         """Other limits and pauses, from the next session on, which begins at once."""
-        if settings == self._settings:
-            return
-        self._settings = settings
-        if not self._closed and not self._held and self._task is not None:
+        changed, self._settings = settings != self._settings, settings
+        if changed and not self._closed and not self._held and self._task is not None:
             await self._again()
 
     async def _again(self) -> None:
@@ -179,7 +177,7 @@ class CloudLink:
 
     @property
     def parts(self) -> _Parts | None:
-        """The parts, for tests and numbers."""
+        """For tests and numbers."""
         return self._parts
 
     def status(self) -> CloudStatus:

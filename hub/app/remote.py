@@ -86,7 +86,7 @@ class RemoteSettings:
         values = values_in_force(rows, self._own, budget_ms)
         if self._gate.shop.own_settings == self._own and values == self._values:
             return
-        was, self._values = self._values.get("log.level"), values
+        before, was = self._values, self._values.get("log.level")
         settings = remote.overlaid(self._settings, values)
         self._gate.shop = replace(shop_of(settings), own_settings=self._own)
         if self._loaded is not None:
@@ -96,4 +96,6 @@ class RemoteSettings:
         if values.get("log.level") != was and (level := log_level(rows, budget_ms)) is not None:
             self._set_level(*level)
         await self._link.adopt(settings.cloud)
-        log.info("settings of the cloud in force: %s", ", ".join(sorted(values)) or "none")
+        self._values = values  # last: what failed is tried again
+        if values != before:
+            log.info("settings of the cloud in force: %s", ", ".join(sorted(values)) or "none")
