@@ -609,6 +609,8 @@ export const texts = {
   "event.device.state": "State of a device",
   "event.device.revoked": "Device revoked",
   "event.outbox.parked": "Message set aside",
+  "event.command.ended": "What became of a command",
+  "event.drill.ended": "What became of a drill",
   "commands.title": "Commands of the cloud",
   "commands.type": "Command",
   "commands.when": "Carried out",
