@@ -18,9 +18,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11, RawRequestMessage
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from cloud_link.sandbox.app import application
 from cloud_link.sandbox.auth import Doorkeeper, Secrets
@@ -36,6 +33,7 @@ from hub.contract.oms_datasets import DATASETS, DatasetName
 from tests.fakes import SeededRandomness
 from tests.simulation.kernel import Lost, Machine, Process, World
 from tests.simulation.shop import goods
+from tests.simulation.shop.inmemory import answered
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -45,6 +43,13 @@ STEM = "oms"
 FILE = "oms.db"
 SECRETS = Secrets(goods.TOKEN, "admin", "store-hub", "secret", "whsec_", "00" * 32)
 HUNG_S = 900.0
+TOLD_TWICE = (
+    "SELECT type, coalesce(json_extract(data, '$.return_id'), json_extract(data, '$.sale_id')),"
+    " count(*) FROM events WHERE type IN ('com.storehub.sale.completed.v1',"
+    " 'com.storehub.sale.voided.v1', 'com.storehub.return.completed.v1')"
+    " AND json_extract(data, '$.original_id') IS NULL GROUP BY 1, 2 HAVING count(*) > 1"
+)
+"""An event's id says what it tells: one told again, after a restore too, is the same event."""
 
 
 class OmsMachine:
@@ -129,9 +134,9 @@ class OmsMachine:
         """The answer; a poll may be held longer than the contract has it, to save polls."""
         head, given, wait = request.url.partition("&wait=")
         if not given or int(wait) <= MAX_WAIT_S:
-            return await _answered(app, request)
+            return await answered(app, request)
         bell = app[CONTEXT].bell.current()
-        reply = await _answered(app, replace(request, url=f"{head}&wait=0"))
+        reply = await answered(app, replace(request, url=f"{head}&wait=0"))
         if reply.status != 200 or json.loads(reply.body)["commands"]:
             return reply
         try:
@@ -139,7 +144,7 @@ class OmsMachine:
                 await bell.wait()
         except TimeoutError:
             return reply  # nothing has come
-        return await _answered(app, replace(request, url=f"{head}&wait=0"))
+        return await answered(app, replace(request, url=f"{head}&wait=0"))
 
     def _strikes(self, odds: float) -> bool:
         return odds > 0 and self._random.random() < odds
@@ -291,6 +296,8 @@ class OmsMachine:
             " FROM sales s WHERE s.total_minor + s.rounding_minor + s.change_minor <> paid"
         ):
             yield f"sale {sale_id} costs {total}, {paid} was paid"
+        for kind, number, count in self.look(TOLD_TWICE):
+            yield f"{kind} of {number} was told by {count} events"
 
     def under_way(self) -> str:
         """What is still to come, in words."""
@@ -323,54 +330,6 @@ class _Database(Database):
     def shut(self) -> None:
         """Free the file descriptors."""
         self._close()
-
-
-class _Body:
-    """A request's body, all at once."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def iter_any(self) -> _Body:
-        """The whole as one piece."""
-        return self
-
-    def __aiter__(self) -> _Body:
-        return self
-
-    async def __anext__(self) -> bytes:
-        content, self._content = self._content, b""
-        if not content:
-            raise StopAsyncIteration
-        return content
-
-
-class _Wire:
-    """What a request asks of its connection."""
-
-    ssl_context = peername = sockname = transport = None
-
-
-async def _answered(app: web.Application, request: HttpRequest) -> HttpReply:
-    url = URL(request.url, encoded=True).relative()
-    headers = CIMultiDictProxy(CIMultiDict(request.headers))
-    message = RawRequestMessage(
-        request.method, str(url), HttpVersion11, headers, (), False, None, False, False, url
-    )
-    call = web.Request(
-        message,
-        cast(Any, _Body(request.body or b"")),
-        cast(Any, _Wire),
-        cast(Any, None),
-        cast(Any, None),
-        asyncio.get_running_loop(),
-    )
-    response = await app._handle(call)
-    assert isinstance(response, web.Response)
-    body = response.body
-    assert body is None or isinstance(body, bytes)
-    named = {name.lower(): value for name, value in response.headers.items()}
-    return HttpReply(response.status, named, body or b"")
 
 
 def _short(url: str) -> str:
