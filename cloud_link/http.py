@@ -7,6 +7,8 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -50,6 +52,7 @@ COMPRESS_FROM_BYTES = 512
 MAX_REPLY_BYTES = 8 * 1024 * 1024
 MAX_PLAIN_BYTES = 16 * 1024 * 1024
 TOKEN_EARLY_S = 60.0
+DATE_CHARS = 64
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
@@ -96,8 +99,12 @@ def _compressor() -> zstandard.ZstdCompressor:
 
 
 class OmsClient:
-    """The calls' common part.  ``on_server_time`` is told the OMS's wall clock (UTC ms) whenever an
-    authenticated answer carries it."""
+    """The calls' common part.
+
+    ``on_server_time`` is told the OMS's wall clock (UTC ms) whenever an authenticated answer
+    carries it, ``on_date`` what the header Date of each other good answer says (RFC 9110, section
+    6.6.1: whole seconds, and it may be a proxy's).
+    """
 
     def __init__(
         self,
@@ -108,6 +115,7 @@ class OmsClient:
         clock: Clock,
         ids: Ids,
         on_server_time: Callable[[int], None],
+        on_date: Callable[[int], None] = lambda _ms: None,
     ) -> None:
         assert settings.url is not None
         self._settings = settings
@@ -117,6 +125,7 @@ class OmsClient:
         self._clock = clock
         self._ids = ids
         self.on_server_time = on_server_time
+        self._on_date = on_date if _is_private(settings.url) else None
         self._token: tuple[str, float] | None = None
         self.session: Session | None = None
 
@@ -168,6 +177,8 @@ class OmsClient:
         if reply.status >= 300:
             raise self._failure(reply, plain, hello=hello)
         self._check_life(reply.headers.get(HEADER_OMS_INCARNATION.lower()), hello=hello)
+        if self._on_date is not None and (date_ms := _date_ms(reply.headers)) is not None:
+            self._on_date(date_ms)
         return plain
 
     def _check_life(self, life: str | None, *, hello: bool) -> None:
@@ -265,6 +276,18 @@ class OmsClient:
             if not hello and self.session and life and life != self.session.oms_incarnation:
                 return OmsRestored("the OMS has another incarnation now", problem)
         return classify(reply, problem)
+
+
+def _date_ms(headers: Mapping[str, str]) -> int | None:
+    """When the answer was made; None where it doesn't say, or was kept on the way."""
+    text = headers.get("date")
+    if text is None or "age" in headers:
+        return None
+    try:
+        date = parsedate_to_datetime(text[:DATE_CHARS])
+    except (ValueError, OverflowError):
+        return None
+    return int(date.replace(tzinfo=date.tzinfo or UTC).timestamp() * 1000)
 
 
 def _is_private(url: str) -> bool:

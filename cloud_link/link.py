@@ -55,7 +55,8 @@ class World:
 
 
 class CloudLink:
-    """``on_trusted_time`` is offered the OMS's wall clock (UTC ms) with every HELLO."""
+    """``on_trusted_time`` is offered the OMS's wall clock (UTC ms) with every HELLO, ``on_date``
+    what its other answers say of the time (in whole seconds)."""
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class CloudLink:
         *,
         machine_hash: str,
         on_trusted_time: Callable[[int], None] = lambda _ms: None,
+        on_date: Callable[[int], None] = lambda _ms: None,
         on_change: Callable[[], None] = lambda: None,
         make_bundle: Make | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class CloudLink:
         self._world = world
         self._machine_hash = machine_hash
         self._on_trusted_time = on_trusted_time
+        self._on_date = on_date
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -342,6 +345,7 @@ class CloudLink:
             clock=world.clock,
             ids=world.ids,
             on_server_time=self._on_trusted_time,
+            on_date=self._on_date,
         )
         pacer = Pacer(
             clock=world.clock,

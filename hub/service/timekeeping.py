@@ -76,6 +76,13 @@ class ClockGuard:
             self.suspect = f"the clock is {off_ms // 1000} s off the cloud's"
         return self.suspect
 
+    def agree(self, told_ms: int) -> str:
+        """Lift the doubt if the wall clock is right by now; ``suspect`` after it.  Nothing is held
+        against the clock: what a technician said of it stands until the next HELLO."""
+        if self.suspect and abs(self._clock.wall_ms() - told_ms) <= AGREE_MS:
+            return self.compare(told_ms)
+        return self.suspect
+
     def notify(self, told: Sequence[object]) -> None:
         """What was told after a commit: a technician's word, which the next look must not undo."""
         if any(isinstance(notice, ClockTrusted) for notice in told):

@@ -60,3 +60,25 @@ def test_a_clock_that_is_set_and_confirmed_at_once_is_as_far_off_the_clouds_as_i
     clock.jump_wall(-600)
     guard.trust()
     assert (guard.tick(), guard.off_ms) == ("", 0)
+
+
+def test_a_clock_that_was_set_right_is_believed_when_the_cloud_next_answers() -> None:
+    """The session outlives an outage: no HELLO comes to end the doubt."""
+    clock = FakeClock()
+    guard = guard_of(clock)
+    true_ms = clock.wall_ms()
+    clock.jump_wall(600)
+    assert guard.tick()
+    assert guard.agree(true_ms), "it is still wrong"
+    clock.jump_wall(-600)
+    assert guard.tick()
+    assert guard.agree(true_ms) == ""
+    assert guard.off_ms == 0
+    assert guard.tick() == ""
+
+
+def test_what_an_answer_says_of_the_time_raises_no_doubt() -> None:
+    clock = FakeClock()
+    guard = guard_of(clock)
+    assert guard.agree(clock.wall_ms() - 900_000) == "", "a technician said that it is right"
+    assert guard.off_ms is None

@@ -85,6 +85,45 @@ async def test_the_token_is_not_carried_to_another_place() -> None:
     await client.close()
 
 
+DATED = b"Date: Sun, 22 Nov 2026 16:03:51 GMT"
+AT_MS = 1_795_363_431_000
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (DATED, [AT_MS]),
+        (DATED.replace(b"GMT", b"-0000"), [AT_MS]),
+        (DATED + b"\r\nAge: 9", []),
+        (b"Date: yesterday", []),
+        (b"Date: Sun, 22 Nov 99999 16:03:51 GMT", []),
+        (b"X-Date: none", []),
+    ],
+)
+async def test_the_date_of_an_answer_is_told_if_it_can_be_believed(
+    header: bytes, told: list[int]
+) -> None:
+    async def dated(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + header + b"\r\n\r\n{}")
+        await writer.drain()
+
+    heard: list[int] = []
+    async with raw_server(dated) as port:
+        settings = Cloud.model_validate({"url": f"http://127.0.0.1:{port}", "token": "secret"})
+        client = OmsClient(
+            settings,
+            "367",
+            AiohttpTransport(TlsFiles(), 20.0),
+            clock=CLOCK,
+            ids=IDS,
+            on_server_time=lambda _: None,
+            on_date=heard.append,
+        )
+        await client.get_text("/x")
+        await client.close()
+    assert heard == told
+
+
 @asynccontextmanager
 async def raw_server(
     answer: Callable[[asyncio.StreamWriter], Awaitable[None]],
