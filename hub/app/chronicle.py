@@ -192,6 +192,7 @@ class Chronicle:
         """Nothing else is left out for want of room: what isn't a minute is tried again."""
         if due:
             self.dropped += 1
+            self._requests, self._commits = self._watched.requests(), self._watched.commits()
             self._next_minute()
         if not self._failing:
             self._failing = True

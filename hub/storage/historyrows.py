@@ -334,9 +334,10 @@ def end_outage(tx: Tx, row: OutageRow, began_at_ms: int, ended_at_ms: int, marks
 
 
 def caught_up(tx: Tx, number: int, at_ms: int) -> None:
-    """The cloud has everything from it."""
+    """The cloud has everything from it, so also from those that it came after too soon."""
     tx.run(
-        "UPDATE outages SET caught_up_at_ms = ? WHERE number = ? AND caught_up_at_ms IS NULL",
+        "UPDATE outages SET caught_up_at_ms = ? WHERE number <= ? AND caught_up_at_ms IS NULL"
+        " AND ended_at_ms IS NOT NULL",
         at_ms,
         number,
     )

@@ -12,6 +12,7 @@ from hub.contract.pages.history import OutageQuery
 from hub.contract.problems import Refusal
 from hub.service.caller import HUB
 from hub.service.pages import outages
+from hub.storage import historyrows
 from tests.fakes import SeededRandomness
 from tests.support.chronicled import Told, open_told
 
@@ -313,6 +314,31 @@ def test_catching_up_is_noticed_after_a_restart_too(told: Told) -> None:
     told.sends()
     told.passes(5)
     assert told.report().caught_up_at_ms == told.now_ms()
+
+
+def test_an_outage_that_the_next_one_overtook_catches_up_with_it(told: Told) -> None:
+    for _ in range(2):
+        told.turns(False)
+        told.passes(120)
+        told.shop.sell("till-1", "tea", 1, 499)
+        told.turns(True)
+        told.passes(60)
+    told.sends()
+    told.passes(5)
+    caught_up = [told.report(index).caught_up_at_ms for index in (0, 1)]
+    assert caught_up == [told.now_ms()] * 2
+
+
+def test_what_was_counted_while_nothing_could_be_written_is_no_minute_s(told: Told) -> None:
+    told.passes(60)
+    told.shop.gate.storage_full = True
+    told.link.requests += 5000
+    told.passes(120)
+    told.shop.gate.storage_full = False
+    told.link.requests += 7
+    told.passes(60)
+    newest = historyrows.minutes(told.shop.rows, told.now_ms() - 60_000, told.now_ms())
+    assert [one.requests for one in newest] == [7]
 
 
 def test_an_outage_that_nobody_knows_is_not_found(told: Told) -> None:
