@@ -171,7 +171,7 @@ def test_the_books_of_a_further_hub_are_copied_too(tmp_path: Path) -> None:
 
 
 def test_without_a_copy_of_a_further_hubs_books_all_hubs_start_again(tmp_path: Path) -> None:
-    code, said, told = functions_of_an_upgrade(tmp_path, ALL, full="1")
+    code, said, told = functions_of_an_upgrade(tmp_path, f"trap left EXIT\n{ALL}", full="1")
     assert code == 1
     assert "nothing was changed" in said
     for name in ("store-hub.service", "store-hub@training.service"):
@@ -184,7 +184,8 @@ def test_a_hub_that_was_switched_off_stays_so(tmp_path: Path) -> None:
 
 
 def test_an_upgrade_that_is_interrupted_says_where_it_stands(tmp_path: Path) -> None:
-    cut = "units=(store-hub.service)\ntrap interrupted INT TERM HUP\nkill -HUP $$\nsleep 9\n"
+    traps = "trap left EXIT\ntrap interrupted INT TERM HUP\n"
+    cut = f"units=(store-hub.service)\n{traps}kill -HUP $$\nsleep 9\n"
     code, said, told = functions_of_an_upgrade(tmp_path, cut)
     assert (code, "the hub starts again" in said) == (1, True), said
     assert "systemctl start --no-block store-hub.service" in told
