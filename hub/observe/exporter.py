@@ -228,7 +228,7 @@ def refused_of(told: bytes) -> int:
     try:
         partial = json.loads(told)["partialSuccess"]
         return max(0, *(int(partial.get(name) or 0) for name in REFUSED))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return 0
 
 

@@ -51,7 +51,7 @@ def trace_id_of(caller: str, key: str) -> str:
     """
     if is_plain(key):
         return key.replace("-", "")
-    return sha256(f"{caller}\0{key}".encode()).hexdigest()[:32]
+    return sha256(f"{caller}\0{key}".encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def is_plain(key: str) -> bool:

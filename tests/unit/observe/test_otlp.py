@@ -180,6 +180,7 @@ async def test_what_a_success_refuses_is_counted_too(tmp_path: Path) -> None:
         (b'{"partialSuccess":{"rejectedLogRecords":7}}', 7),
         (b'{"partialSuccess":{"rejectedLogRecords":-7}}', 0),
         (b'{"partialSuccess":{"rejectedLogRecords":{}}}', 0),
+        (b'{"partialSuccess":{"rejectedLogRecords":1e999}}', 0),
         (b'{"partialSuccess":null}', 0),
     ],
 )

@@ -243,3 +243,12 @@ def test_a_key_that_is_no_uuid_gives_a_trace_of_its_own() -> None:
     assert len(made) == 32
     assert made != trace_id_of("device/till-02", "receipt-000001")
     assert set(trace_id_of("x", "00000000-0000-0000-0000-000000000000")) != {"0"}
+
+
+def test_a_key_that_is_no_text_is_traced_as_any_other_refusal(clock: FakeClock) -> None:
+    traced = Traced(clock)
+    page = Caller(CallerKind.WEB, "technician-1a2b3c4d")
+    traced.tracer.of_gate(replace(SALE, caller=page, key="\udcff" * 8), BUSY, 0.1)
+    (span,) = traced.spans
+    assert span.attributes["correlation"] is None
+    assert json.loads(spans_body([span_record(span)], "367", "1"))
