@@ -72,6 +72,9 @@ def set_former_aside(directory: Path) -> None:
     """Keep the last whole database under another name; without one keep the one before it."""
     database = directory / DATABASE
     if database.exists() and database.stat().st_size > 0:
+        if (directory / FORMER).exists():
+            for name in ("-wal", "-shm", ""):  # another database's log would be taken for its own
+                (directory / f"{FORMER}{name}").unlink(missing_ok=True)
         for name in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 os.replace(f"{database}{name}", directory / f"{FORMER}{name}")

@@ -125,6 +125,24 @@ async def test_a_standby_follows_and_does_so_again_after_it_was_ended(two: Two) 
         assert two.held("former.db") == 2
 
 
+def test_the_former_database_gets_no_log_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "former.db").write_bytes(b"older")
+    (tmp_path / "former.db-wal").write_bytes(b"older's log")
+    (tmp_path / "hub.db").write_bytes(b"whole")
+    set_former_aside(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"former.db": b"whole"}
+
+
+def test_a_former_database_keeps_its_log_though_setting_it_aside_was_cut_short(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "former.db-wal").write_bytes(b"log")  # moved already, when the box lost its power
+    (tmp_path / "hub.db").write_bytes(b"whole")
+    set_former_aside(tmp_path)
+    assert (tmp_path / "former.db").read_bytes() == b"whole"
+    assert (tmp_path / "former.db-wal").read_bytes() == b"log"
+
+
 async def test_what_was_held_stays_while_the_replica_cannot_be_reached(two: Two) -> None:
     directory = two.base / "standby"
     directory.mkdir()
