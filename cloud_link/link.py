@@ -124,8 +124,11 @@ class CloudLink:
         if self._held or self._settings.url is None:
             return
         self._held = why
-        await self._end()
-        self._set("down", why)
+        try:
+            await self._end()
+        finally:
+            if self._held:  # else it was let connect again meanwhile
+                self._set("down", why)
 
     def release(self) -> None:
         """Let it connect again, at once."""
@@ -148,10 +151,11 @@ class CloudLink:
 
     async def _end(self) -> None:
         task, self._task = self._task, None
+        parts = self._parts  # while its task ends, others may have begun
         if task is not None:
             await cancelled(task)
-        if self._parts is not None:
-            await self._parts.client.close()
+        if parts is not None:
+            await parts.client.close()
 
     def notify(self, notices: Iterable[object]) -> None:
         """What was told after a commit."""
