@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,6 +109,19 @@ def test_a_file_that_was_never_synced_may_vanish_and_a_deleted_one_come_back(
     assert disk.cut(2, keep_probability=0.0).files_back == 1
     assert (tmp_path / "a.db-wal").exists()
     assert count(path) == ROWS
+
+
+def test_a_directory_that_was_taken_away_stays_away(disk: FaultDisk, tmp_path: Path) -> None:
+    """A copy that failed is removed by the file system's means, not by SQLite's."""
+    home = tmp_path / "copy"
+    home.mkdir()
+    conn = sqlite.connect(home / "a.db", isolation_level=None)
+    conn.execute("CREATE TABLE t (x)")
+    fill(conn, 3)  # each commit deletes its journal
+    conn.close()
+    shutil.rmtree(home)
+    disk.cut(1, keep_probability=0.0)
+    assert not home.exists()
 
 
 def test_the_index_in_shared_memory_vanishes(disk: FaultDisk, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ void faultdisk_cut(int slot, uint64_t seed, int sector, double keep, double torn
     }
   }
   for(Node *n=d->nodes; n; n=n->next){
-    if( n->deleted!=1 || unit(mix(path_seed(d, n, seed)^4))<keep ) continue;
+    if( n->deleted!=1 || unit(mix(path_seed(d, n, seed)^4))<keep || !housed(n->path) ) continue;
     int64_t size = settle(d, n, &n->mem, n->mem_size, seed, sector, keep, torn, &cut);
     put(n->path, n->mem, size); cut.files_back++;
   }

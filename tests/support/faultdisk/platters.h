@@ -207,6 +207,12 @@ static void put(const char *path, const char *all, int64_t size){
   while( fd>=0 && at<size && (got = write(fd, all+at, (size_t)(size-at)))>0 ) at += got;
   if( fd<0 || at<size || close(fd) || rename(part, path) ){ perror(path); abort(); }
 }
+/* Its directory is there: nobody has taken it away from outside. */
+static int housed(const char *path){
+  char home[4200]; struct stat st;
+  snprintf(home, sizeof home, "%.*s", (int)(strrchr(path, '/')-path), path);
+  return !stat(home, &st);
+}
 static void remove_shm(const char *path){
   char shm[4200];
   snprintf(shm, sizeof shm, "%s-shm", path); unlink(shm);
