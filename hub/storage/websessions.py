@@ -40,7 +40,8 @@ def of_staff(rows: Rows) -> list[SessionRow]:
 
 
 def add(tx: Tx, session: SessionRow, *, most: int, most_each: int) -> None:
-    """Write a session; beyond ``most`` of all, or ``most_each`` of one person, the oldest ends."""
+    """Write a session; beyond ``most`` of all, or ``most_each`` of one person, the one that would
+    end first does, but not the new one."""
     tx.run("DELETE FROM web_sessions WHERE expires_budget_ms <= ?", tx.budget_ms)
     tx.run(
         "INSERT INTO web_sessions"
@@ -57,14 +58,16 @@ def add(tx: Tx, session: SessionRow, *, most: int, most_each: int) -> None:
         tx.run(
             "DELETE FROM web_sessions WHERE staff_id = ? AND token_hash NOT IN"
             " (SELECT token_hash FROM web_sessions WHERE staff_id = ?"
-            " ORDER BY expires_budget_ms DESC, token_hash LIMIT ?)",
+            " ORDER BY token_hash = ? DESC, expires_budget_ms DESC, token_hash LIMIT ?)",
             session.staff_id,
             session.staff_id,
+            session.token_hash,
             most_each,
         )
     tx.run(
         "DELETE FROM web_sessions WHERE token_hash NOT IN (SELECT token_hash FROM web_sessions"
-        " ORDER BY expires_budget_ms DESC, token_hash LIMIT ?)",
+        " ORDER BY token_hash = ? DESC, expires_budget_ms DESC, token_hash LIMIT ?)",
+        session.token_hash,
         most,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,7 +11,7 @@ from aiohttp import web
 
 from hub.contract.base import Outgoing
 from hub.contract.local import PageUser, TechnicianSignIn
-from hub.contract.problems import Code, refuse
+from hub.contract.problems import Code, Refusal, refuse
 from hub.domain.staff import PageRole
 from hub.security.sessions import NewSession, Sessions
 from hub.service import pagestaff
@@ -23,16 +25,22 @@ from hub.service.handlers.webaccess import (
     OpenWebSession,
 )
 from hub.storage import websessions
+from hub.storage.errors import StorageError
 from hub.web.answers import address_of, too_often
 from hub.web.limits import RateLimit
 from hub.web.rights import MAY, OPEN_CALLS, check
 from hub.web.technician import TechnicianCode
+
+_log = logging.getLogger(__name__)
 
 COOKIE: Final = "__Host-store-hub"
 CSRF_HEADER: Final = "X-CSRF-Token"
 PLACE: Final = Caller(CallerKind.WEB, "page")
 """Whose wrong PINs are counted: the page is one place, like a till."""
 _USES_MAX: Final = 200
+_RIGHT_COST: Final = 0.1
+"""Of a try, for one that was right: a shop may be behind one address; but nobody signs in without
+end."""
 
 
 class SignedInPage(Outgoing):
@@ -102,13 +110,15 @@ class Access:
     async def sign_in(self, request: web.Request, asked: TechnicianSignIn) -> web.Response:
         """By the technician's code, or by staff number and PIN.  Errors: ``forbidden``,
         ``unauthenticated``, ``busy`` after too many tries."""
-        if wait_s := self._tries.take(address_of(request)):
+        address = address_of(request)
+        if wait_s := self._tries.take(address):
             raise too_often(wait_s)
         made = self._sessions.issue()
         if asked.code is not None:
-            await self._open_by_code(made, address_of(request), asked.code.get_secret_value())
+            await self._open_by_code(made, address, asked.code.get_secret_value())
         else:
-            await self._open_by_pin(made, address_of(request), asked)
+            await self._open_by_pin(made, address, asked)
+        self._tries.give_back(address, 1 - _RIGHT_COST)
         self._use(made.digest)
         found = self._find(made.cookie)
         if found is None:
@@ -137,10 +147,14 @@ class Access:
                 "This is not the technician's code, or it was used before. On the hub's box, "
                 "`store-hub pair --technician` prints a new one.",
             )
-        await self._gate.internal(
-            _caller(PageRole.TECHNICIAN, made.digest, None),
-            OpenWebSession(bytes.fromhex(made.digest), self._max_s * 1000, address),
-        )
+        try:
+            await self._gate.internal(
+                _caller(PageRole.TECHNICIAN, made.digest, None),
+                OpenWebSession(bytes.fromhex(made.digest), self._max_s * 1000, address),
+            )
+        except (Refusal, StorageError):
+            self._technician.give_back()
+            raise
 
     async def _open_by_pin(self, made: NewSession, address: str, asked: TechnicianSignIn) -> None:
         assert asked.staff_no is not None
@@ -158,11 +172,13 @@ class Access:
         )
 
     async def sign_out(self, session: PageSession, why: str = "signed out") -> None:
-        """End a session."""
-        self._used_s.pop(session.digest, None)
+        """End a session: at once for whatever else is asked with it, and until the hub starts anew
+        also when it can't be written down."""
+        self._used_s[session.digest] = -math.inf
         await self._gate.internal(
             session.caller, CloseWebSession(bytes.fromhex(session.digest), session.role, why)
         )
+        self._used_s.pop(session.digest, None)
 
     def view(self, session: PageSession) -> SignedInPage:
         """What the page may know of its session."""
@@ -193,7 +209,10 @@ class Access:
                 Code.UNAUTHENTICATED, "Sign in with the technician's code or your staff PIN."
             )
         if self._is_idle(session.digest):
-            await self.sign_out(session, "idle")
+            try:
+                await self.sign_out(session, "idle")
+            except (Refusal, StorageError) as error:
+                _log.warning("that a session is over could not be written down: %s", error)
             raise refuse(Code.UNAUTHENTICATED, "Nobody used this page for a while: sign in again.")
         if counts:
             self._use(session.digest)

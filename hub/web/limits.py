@@ -33,6 +33,13 @@ class RateLimit:
         self._keep(address, left, now_s)
         return wait_s
 
+    def give_back(self, address: str, tokens: float) -> None:
+        """What was taken turned out to be well spent."""
+        now_s = self._clock.monotonic_s()
+        left, then_s = self._left.pop(address, (self._capacity, now_s))
+        left += (now_s - then_s) * self._per_s + tokens
+        self._keep(address, min(self._capacity, left), now_s)
+
     def charge(self, address: str, cost: int) -> None:
         """Take more from an address that turned out to be wrong; down to an empty bucket."""
         now_s = self._clock.monotonic_s()

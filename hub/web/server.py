@@ -283,7 +283,8 @@ class WebServer:
         return answers.answer(await self.desk.renew(asked, _host(request)))
 
     async def _session(self, request: web.Request) -> web.Response:
-        return answers.answer(self.access.view(await self.access.need(request)))
+        session = await self.access.need(request, counts=not is_polled(request))
+        return answers.answer(self.access.view(session))
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         asked = await read_model(request, TechnicianSignIn, self._config.bounds.body_s)

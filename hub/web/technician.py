@@ -24,11 +24,13 @@ class TechnicianCode:
         self._hash: str | None = None
         self._ends_s = 0.0
         self._tries_left = 0
+        self._spent: str | None = None
 
     def open(self) -> str:
         """A new code in place of the old one: 8 characters, told once."""
         code = new_code(self._randomness)
         self._hash = hash_code(code, self._randomness)
+        self._spent = None
         self._ends_s = self._clock.monotonic_s() + LIFE_S
         self._tries_left = TRIES_MAX
         return code
@@ -43,9 +45,15 @@ class TechnicianCode:
         if not self.is_open or self._hash is None:
             return False
         if code_fits(typed, self._hash):
-            self._hash = None
+            self._hash, self._spent = None, self._hash
             return True
         self._tries_left -= 1
         if self._tries_left <= 0:
             self._hash = None
         return False
+
+    def give_back(self) -> None:
+        """The code that was spent last let nobody in: it is as good as before, unless another was
+        opened meanwhile."""
+        if self._spent is not None:
+            self._hash, self._spent = self._spent, None

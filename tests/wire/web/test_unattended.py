@@ -9,7 +9,9 @@ import pytest
 from tests.hubparts import ShiftedClock, hub_parts
 
 
-@pytest.mark.parametrize("path", ["/api/1/cloud", "/api/1/baskets", "/api/1/actions"])
+@pytest.mark.parametrize(
+    "path", ["/api/1/cloud", "/api/1/baskets", "/api/1/actions", "/api/1/session", "/api/1/me"]
+)
 @pytest.mark.parametrize(("headers", "lives"), [({}, True), ({"X-Unattended": "1"}, False)])
 async def test_what_a_page_asks_by_itself_does_not_keep_the_session(
     tmp_state: Path, path: str, headers: dict[str, str], lives: bool
