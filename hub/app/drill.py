@@ -24,6 +24,7 @@ from hub.service.handlers.drill import BeginDrill, EndDrill, FinishDrill, How
 from hub.service.notices import AckedMoved, DrillChanged
 from hub.storage import drillrows, hubrow, outbox
 from hub.storage.drillrows import DrillRow
+from hub.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class DrillDesk:
         self._sleep = sleep
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._let_go = ""
 
     # Life ----------------------------------------------------------------------------------------
 
@@ -122,11 +124,17 @@ class DrillDesk:
         return drill_id
 
     async def end(self, caller: Caller) -> bool:
-        """Let the link connect again; False when none runs."""
+        """Let the link connect again; False when none runs.  What can't be written down yet is
+        written as soon as it can be."""
         row = self._running()
         if row is None:
             return False
-        ended: bool = await self._gate.internal(caller, EndDrill(row.drill_id, "person"))
+        try:
+            ended: bool = await self._gate.internal(caller, EndDrill(row.drill_id, "person"))
+        except StorageError as error:
+            log.warning("the end of the drill can't be written down yet: %s", error)
+            self._let_go, ended = row.drill_id, True
+            self._changed.set()
         self._link.release()
         return ended
 
@@ -150,6 +158,7 @@ class DrillDesk:
                 "End the drill now?",
                 self._act_end,
                 why_not=self.why_not_end,
+                needs_room=False,
             ),
         ]
 
@@ -184,11 +193,12 @@ class DrillDesk:
         if row.ended_at_ms is not None:
             self._link.release()
             return None if row.told else await self._settle(row)
-        if self._left_ms(row) > 0:
+        let_go = row.drill_id == self._let_go
+        if self._left_ms(row) > 0 and not let_go:
             await self._link.hold(WHY)
             return LOOK_S
         self._link.release()  # first: what can't be written down doesn't keep the shop cut off
-        await self._end(row, "time")
+        await self._end(row, "person" if let_go else "time")
         return 0.0
 
     async def _settle(self, row: DrillRow) -> float | None:

@@ -15,10 +15,12 @@ from hub.app.drill import AWAITED_MS, DrillDesk
 from hub.contract.local import CloudStatus
 from hub.contract.oms_events import DRILL_ENDED
 from hub.contract.problems import Refusal
+from hub.health.mending import ActionDesk
 from hub.service.caller import Caller, CallerKind
 from hub.service.notices import DrillChanged
 from hub.storage import drillrows, outbox
 from hub.storage.drillrows import DrillRow
+from hub.storage.errors import StorageFull
 from tests.support.shop import Shop
 
 SHELL = Caller(CallerKind.CLI, "uid-0")
@@ -99,6 +101,10 @@ class World:
         """As a person does; what the commit left to be told is told."""
         await self.desk.begin(SHELL, minutes)
         self.desk.notify([DrillChanged()])
+
+    def now(self) -> tuple[int, int]:
+        """The wall clock and the hub's own."""
+        return self.shop.clock.wall_ms(), self.shop.gate.budget.budget_ms()
 
     @property
     def last(self) -> DrillRow:
@@ -241,6 +247,30 @@ async def test_the_link_comes_back_although_the_end_cannot_be_written_down(
     full = False
     await world.turns.advance(6)
     assert world.last.how == "time"
+
+
+async def test_a_person_has_the_link_back_although_that_cannot_be_written_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.begin(10)
+    real = world.shop.gate.internal
+    full = True
+
+    async def internal(caller: Caller, command: Any) -> Any:
+        if full:
+            raise StorageFull("the disk is full")
+        return await real(caller, command)
+
+    monkeypatch.setattr(world.shop.gate, "internal", internal)
+    end = next(one for one in world.desk.actions() if one.key == "drill.end")
+    desk = ActionDesk(world.shop.gate, [end])
+    assert (await desk.run(SHELL, "drill.end")).outcome == "done"
+    await world.turns.advance(30)
+    assert not world.link.held
+    assert world.last.ended_at_ms is None
+    full = False
+    await world.turns.advance(6)
+    assert (world.last.how, world.last.left_ms(*world.now()) > 0) == ("person", True)
 
 
 async def test_what_the_cloud_asks_for_is_done_after_the_commit(world: World) -> None:
