@@ -150,8 +150,8 @@ def _complete(
     if (hub.store, hub.hub_id) != (escrow.store, escrow.hub_id):
         raise BackupRefused(
             f"the database is of store {hub.store} (hub {hub.hub_id}), the keys are of store"
-            f" {escrow.store} (hub {escrow.hub_id}): use those that belong together (a new box's hub"
-            " that was started before has begun a series: --series N takes an older one)"
+            f" {escrow.store} (hub {escrow.hub_id}): use those that belong together (a new box's"
+            " hub that was started before has begun a series: --series N takes an older one)"
         )
     tell(f"the database is whole: store {hub.store}, incarnation {hub.label}")
     keys = stage / "keys"
