@@ -157,12 +157,14 @@ def set_commands_cursor(tx: Tx, cursor: str) -> None:
     tx.run("UPDATE hub SET commands_cursor = ?", cursor)
 
 
-def keep_time(tx: Tx, *, trusted_wall_ms: int | None, suspect: str) -> None:
-    """Persist the budget clock, and the wall clock's high-water mark when it is trusted."""
+def keep_time(tx: Tx, *, trusted_wall_ms: int | None, suspect: str, lowers: bool = False) -> None:
+    """Persist the budget clock, and the wall clock's high-water mark when it is trusted; only
+    where it ``lowers`` the mark may that go back."""
     tx.run(
         "UPDATE hub SET budget_ms = max(budget_ms, ?), clock_suspect = ?,"
-        " trusted_wall_ms = max(trusted_wall_ms, coalesce(?, 0))",
+        " trusted_wall_ms = max(iif(?, 0, trusted_wall_ms), coalesce(?, trusted_wall_ms))",
         tx.budget_ms,
         suspect,
+        lowers,
         trusted_wall_ms,
     )

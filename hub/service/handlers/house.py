@@ -15,6 +15,7 @@ from hub.service.handlers import baskets
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
+from hub.service.timekeeping import JUMP_MS
 from hub.service.unit import Unit
 from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
 from hub.storage.hubrow import HubRow
@@ -25,9 +26,19 @@ BASKETS_KEPT_DAYS = 7
 
 
 def keep_time(unit: Unit, command: KeepTime) -> None:
-    """Persist the clocks; a change of trust is told."""
-    before = hubrow.get(unit.tx).clock_suspect
-    hubrow.keep_time(unit.tx, trusted_wall_ms=command.trusted_wall_ms, suspect=command.suspect)
+    """Persist the clocks; a change of trust is told.
+
+    A clock that is trusted although it is far behind the high-water mark was set right by somebody:
+    the mark was made by one that ran ahead, and would have it doubted at every start.
+    """
+    hub, trusted_ms = hubrow.get(unit.tx), command.trusted_wall_ms
+    before = hub.clock_suspect
+    hubrow.keep_time(
+        unit.tx,
+        trusted_wall_ms=trusted_ms,
+        suspect=command.suspect,
+        lowers=trusted_ms is not None and hub.trusted_wall_ms - trusted_ms > JUMP_MS,
+    )
     if before != command.suspect:
         unit.note("clock.suspect" if command.suspect else "clock.trusted", command.suspect)
         unit.tell(HubChanged())
@@ -35,7 +46,7 @@ def keep_time(unit: Unit, command: KeepTime) -> None:
 
 def trust_clock(unit: Unit, command: TrustClock) -> Nothing:
     """A technician's word ends ``clock-suspect``; the high-water mark moves to the present."""
-    hubrow.keep_time(unit.tx, trusted_wall_ms=unit.now_ms, suspect="")
+    hubrow.keep_time(unit.tx, trusted_wall_ms=unit.now_ms, suspect="", lowers=True)
     unit.note("clock.trusted", "technician", {"reason": command.reason})
     unit.tell(ClockTrusted())
     unit.tell(HubChanged())
