@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hub.config.fields import all_settings
+
 PROJECT = Path(__file__).parents[3]
 UNITS = PROJECT / "systemd"
 UNIT = UNITS / "store-hub.service"
@@ -81,6 +83,13 @@ def test_a_second_hubs_units_differ_in_what_names_the_instance_only(name: str) -
             ("User=", "StateDirectory=", "RuntimeDirectory=", "Load", "Assert", "Exec")
         ):
             assert "%i" in other
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.stem)
+def test_every_unit_is_handed_each_secret_that_the_settings_have(unit: Path) -> None:
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    handed = {line.split("=")[1].partition(":")[0] for line in lines if line.startswith("LoadC")}
+    assert handed == {key for key, setting in all_settings().items() if setting.secret}
 
 
 def test_the_unit_keeps_what_a_shop_relies_on() -> None:
