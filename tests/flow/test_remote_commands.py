@@ -162,6 +162,22 @@ def test_a_drill_that_was_asked_for_long_ago_is_no_longer_wanted(shop: Shop) -> 
     assert "16 min after it was issued" in told(shop)[0][2]
 
 
+@pytest.mark.parametrize(
+    ("age_s", "doubt", "why"),
+    [(60, "it went back", "doubts its clock"), (-6 * MINUTE_S, "", "6 min from now")],
+)
+def test_no_drill_of_which_nobody_knows_how_old_it_is(
+    shop: Shop, age_s: int, doubt: str, why: str
+) -> None:
+    """As after days without the cloud, on a box whose clock stood still meanwhile."""
+    shop.run("UPDATE hub SET clock_suspect = ?", doubt)
+    send(shop, command(shop, 1, "drill.requested", {}, age_s=age_s))
+    assert drillrows.last(shop.rows) is None
+    assert why in told(shop)[0][2]
+    send(shop, command(shop, 2, "support.requested", {}, age_s=age_s))
+    assert next_support(shop.rows) is not None, "a bundle does no harm"
+
+
 def test_no_drill_follows_another_within_ten_minutes(shop: Shop) -> None:
     send(shop, command(shop, 1, "drill.requested", {"minutes": 1}))
     row = drillrows.running(shop.rows)

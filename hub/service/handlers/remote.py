@@ -31,6 +31,7 @@ from hub.service.gate import Handler, Reader
 from hub.service.handlers import devices, drill
 from hub.service.internal import InternalCommand
 from hub.service.notices import RemoteSettingsChanged, SupportAsked
+from hub.service.timekeeping import JUMP_MS
 from hub.service.unit import Unit
 from hub.storage import commandrows, drillrows, hubrow, remoterows
 from hub.storage.remoterows import SettingRow, SupportRow
@@ -194,7 +195,7 @@ def _support_requested(unit: Unit, one: CloudCommand, asked: SupportRequested) -
 def _drill_requested(unit: Unit, one: CloudCommand, asked: DrillRequested) -> tuple[str, str]:
     if drillrows.of_command(unit.tx, one.id) is not None:
         return DONE
-    _refuse_old(unit, one, DRILL_AGE_MAX_MS)
+    _refuse_unless_new(unit, one)
     by = f"cloud:{asked.asked_by}" if asked.asked_by else unit.caller.key
     drill.begin(unit, asked.minutes, by, one.id)
     return DONE
@@ -213,6 +214,16 @@ def _refuse_old(unit: Unit, one: CloudCommand, age_max_ms: int) -> None:
     age_ms = unit.now_ms - one.issued_at_ms
     if age_ms > age_max_ms:
         raise Fails(f"It came {age_ms // 60_000} min after it was issued: ask again.")
+
+
+def _refuse_unless_new(unit: Unit, one: CloudCommand) -> None:
+    """What cuts a shop off has to be wanted now: in doubt it isn't done."""
+    if hubrow.get(unit.tx).clock_suspect:
+        raise Fails("The hub doubts its clock, so nobody knows how old this is: ask on its page.")
+    ahead_ms = one.issued_at_ms - unit.now_ms
+    if ahead_ms > JUMP_MS:
+        raise Fails(f"By the hub's clock it is issued {ahead_ms // 60_000} min from now: set that.")
+    _refuse_old(unit, one, DRILL_AGE_MAX_MS)
 
 
 # Outcomes ----------------------------------------------------------------------------------------
