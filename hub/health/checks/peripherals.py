@@ -17,7 +17,8 @@ NAMED_MAX: Final = 3
 SENTENCES_MAX: Final = 3
 DETAILS_MAX: Final = 20
 LEFT_OPEN_MS: Final = 3 * MINUTE_MS
-"""A drawer that is open for a sale is not left open."""
+"""A drawer that is open for a sale is not left open; one that was opened in the future was so
+before somebody set the clock back."""
 HIDDEN_BY: Final[dict[str, frozenset[str]]] = {
     "printer-offline": frozenset({"printer-paper-empty", "printer-cover-open"}),
     "printer-paper-near-end": frozenset({"printer-paper-empty"}),
@@ -129,7 +130,7 @@ def look(facts: Facts) -> Finding:
         TROUBLES[worst].means,
         " ".join(f"{TROUBLES[key].step} {names(held[key])}." for key in named),
         since_ms=min(
-            one.conditions_since_ms.get(key, facts.now_ms)
+            min(one.conditions_since_ms.get(key, facts.now_ms), facts.now_ms)
             for key, devices in held.items()
             if TROUBLES[key].level == level
             for one in devices
@@ -162,7 +163,7 @@ def _counts(key: Condition, device: DeviceView, now_ms: int) -> bool:
     ):
         return False
     open_ms = now_ms - device.conditions_since_ms.get(key, now_ms)
-    return key != "drawer-open" or open_ms >= LEFT_OPEN_MS
+    return key != "drawer-open" or not -MINUTE_MS <= open_ms < LEFT_OPEN_MS
 
 
 def _sentence(key: Condition, devices: list[DeviceView]) -> str:

@@ -93,3 +93,10 @@ def test_a_drawer_that_is_open_for_a_sale_is_not_left_open() -> None:
 
 def test_a_device_that_is_shut_out_troubles_nobody() -> None:
     assert look(having("printer-offline", status="revoked")).level == "ok"
+
+
+def test_a_drawer_that_was_opened_before_the_clock_was_set_back_is_left_open() -> None:
+    found = look(having("drawer-open", since_ms=NOW_MS + 60 * MINUTE_MS))
+    assert found.level == "warning"
+    assert found.since_ms == NOW_MS
+    assert look(having("drawer-open", since_ms=NOW_MS + 1)).level == "ok"
