@@ -107,11 +107,24 @@ def _take(database: Path, directory: Path, target: Path) -> None:
     """Copy a file with the log beside it, where a hub that was killed has its last commits."""
     directory.mkdir(mode=0o700)
     taken = directory / "hub.db"
-    shutil.copyfile(database, taken)
     log = database.with_name(f"{database.name}-wal")
+    before = _written(database), _written(log)
+    shutil.copyfile(database, taken)
     if log.exists():
         shutil.copyfile(log, taken.with_name("hub.db-wal"))
+    if before != (_written(database), _written(log)):  # pages of two moments may pass every check
+        raise BackupRefused(
+            f"{database} is being written: end who does (systemctl stop store-hub-standby), then"
+            " try again"
+        )
     copy_beside(taken, target)
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    if not path.exists():
+        return None
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 async def _fetch(

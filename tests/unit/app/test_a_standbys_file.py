@@ -6,6 +6,9 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from hub.app.backup import BackupRefused
 from hub.app.founding import open_state
 from hub.app.replica_restore import FromFile, replace_box
 from hub.clock import SystemRandomness
@@ -49,3 +52,24 @@ def test_what_a_killed_hub_wrote_last_is_restored_from_its_file(tmp_path: Path) 
     finally:
         conn.close()
     assert {path.name: path.read_bytes() for path in database.parent.iterdir()} == before
+
+
+def test_a_file_that_is_still_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    database, hub = killed(tmp_path, clock)
+    settings = settings_of(tmp_path / "new" / "state")
+    settings.paths.state.parent.mkdir()
+    escrow = Escrow(hub.store, hub.hub_id, clock.wall_ms(), {"box.key": bytes(32)})
+    copyfile = shutil.copyfile
+
+    def while_it_follows(source: Path, target: Path) -> None:
+        copyfile(source, target)
+        with database.open("ab") as stream:
+            stream.write(bytes(4096))
+
+    monkeypatch.setattr(shutil, "copyfile", while_it_follows)
+    with pytest.raises(BackupRefused, match="is being written"):
+        replace_box(settings, FromFile(database), escrow, clock, RANDOMNESS, lambda _: None)
+    assert not (settings.paths.state / "hub.db").exists()
