@@ -50,3 +50,11 @@ def test_it_goes_on_when_nobody_listens_any_more(tmp_path: Path) -> None:
         assert upgrade(tmp_path, steps, writing) == (0, "through\n")
     finally:
         os.close(writing)
+
+
+@pytest.mark.parametrize(("whole", "told"), [("true", STARTED), ("false", "")])
+def test_interrupted_while_it_installs_it_starts_the_hubs_if_a_version_is_there_whole(
+    tmp_path: Path, whole: str, told: str
+) -> None:
+    steps = f"installed() {{ {whole}; }}; phase=installing; kill -HUP $$; sleep 60"
+    assert upgrade(tmp_path, steps, subprocess.DEVNULL) == (4, told)
