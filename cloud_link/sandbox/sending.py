@@ -20,6 +20,7 @@ from typing import Any
 VERBS = ("send", "commands", "bundles", "bundle")
 TIMEOUT_S = 30.0
 ANSWER_BYTES_MAX = 16 << 20
+_HERE = {("http", host) for host in ("127.0.0.1", "::1", "localhost")}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,9 +83,8 @@ def _show(row: dict[str, Any]) -> None:
 def _ask(
     given: argparse.Namespace, method: str, path: str, body: dict[str, Any] | None = None
 ) -> bytes:
-    if not given.url.startswith(
-        ("https://", "http://127.0.0.1", "http://[::1]", "http://localhost")
-    ):
+    address = urllib.parse.urlsplit(given.url)
+    if address.scheme != "https" and (address.scheme, address.hostname) not in _HERE:
         raise ValueError("the address of a sandbox is https, or http on this machine")
     token = json.loads((given.state / "secrets.json").read_text())["admin_token"]
     authority = given.state / "tls" / "ca.pem"

@@ -50,3 +50,13 @@ async def test_a_person_sends_a_command_and_fetches_what_came_of_it(
     assert "no whole bundle" in await said("bundle", "another", str(target), code=1)
     assert "JSON object" in await said("send", "drill.requested", "[]", code=1)
     assert "type" in await said("send", "Not A Type", code=1)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1.example.org", "http://localhost@example.org", "ftp://localhost"]
+)
+def test_the_sandbox_s_key_goes_to_no_other_machine_in_the_clear(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["commands", "--state", str(tmp_path), "--url", url]) == 1
+    assert "http on this machine" in capsys.readouterr().err
