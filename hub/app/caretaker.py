@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import threading
 from collections.abc import Awaitable, Callable
 
 from hub import events
@@ -56,6 +57,7 @@ class Caretaker:
         self._clock = clock
         self._guard = guard
         self._certificates = certificates
+        self._writing = threading.Lock()
         self._jobs: tuple[Periodic, ...] = (
             Periodic("clock-guard", CLOCK_S, self.keep_time),
             Periodic("witness", WITNESS_S, self.bear_witness),
@@ -88,7 +90,11 @@ class Caretaker:
         """Persist the hub's own time, and write beside the database how far it is."""
         budget_ms = self._gate.budget.budget_ms()
         await self.keep_time()
-        await asyncio.to_thread(note_running, self._settings.paths.state, budget_ms)
+        await asyncio.to_thread(self._note_running, budget_ms)
+
+    def _note_running(self, budget_ms: int) -> None:
+        with self._writing:  # the turn that a stop cut off may still be at it
+            note_running(self._settings.paths.state, budget_ms)
 
     async def housekeep(self) -> None:
         """Expire and purge, in small bites behind everything else."""
