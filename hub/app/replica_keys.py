@@ -54,7 +54,7 @@ def note_export(state: Path, escrow: Escrow) -> None:
     write_atomic(memory, json.dumps(said).encode(), SECRET_MODE)
     owner = state.stat()
     if os.geteuid() == 0:  # the hub reads it as its own user
-        os.chown(memory, owner.st_uid, owner.st_gid)
+        os.chown(memory, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def keys_changed(state: Path) -> bool:
