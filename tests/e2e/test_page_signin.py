@@ -115,3 +115,39 @@ async def test_a_blocked_person_is_shown_the_door_at_once(browser: Any, hub: Hub
         hub.web.wake()
         await page.wait_for_selector("#sign-in-form")
         assert await page.text_content("#sign-in-error")
+
+
+async def test_a_sign_out_that_did_not_arrive_does_not_look_like_one(
+    browser: Any, hub: HubParts
+) -> None:
+    async with opened(browser, hub) as page:
+        await by_pin(page, "1003", PIN)
+        await page.wait_for_selector("#verdict-title")
+        await page.context.set_offline(True)
+        await page.click("#sign-out")
+        await page.wait_for_selector(".toast:has-text('reached')")
+        assert await page.query_selector("#sign-in") is None
+        await page.context.set_offline(False)
+        await page.click("#sign-out")
+        await page.wait_for_selector("#sign-in")
+        assert await page.text_content("#store-sub") == ""
+
+
+async def test_a_new_role_is_seen_while_somebody_is_there(browser: Any, hub: HubParts) -> None:
+    async with opened(browser, hub) as page:
+        await by_pin(page, "1002", PIN)
+        await page.wait_for_selector("#store-sub:has-text('Viewer, looks only')")
+        await change(hub, person("1002", role="manager"))
+        await page.click("#store-name")
+        await page.wait_for_selector("#store-sub:has-text('Manager')")
+
+
+async def test_an_address_that_is_no_text_shows_a_page_all_the_same(
+    browser: Any, hub: HubParts
+) -> None:
+    seen = Seen()
+    async with opened(browser, hub, seen) as page:
+        await page.evaluate("location.hash = '#/outages/%zz'")
+        await by_pin(page, "1003", PIN)
+        await page.wait_for_selector("#page-outages .trouble:has-text('outage')")
+        assert seen.errors == []

@@ -51,10 +51,12 @@ async function member(...wanted) {
   }
 }
 
-// The session as the hub sees it, or null; asking counts as being here.
-export async function session() {
+const UNATTENDED = { "X-Unattended": "1" };
+
+// The session as the hub sees it, or null; asking counts as being here, unless nobody did.
+export async function session(headers = {}) {
   try {
-    const found = await call("GET", "/api/1/session");
+    const found = await call("GET", "/api/1/session", undefined, headers);
     csrf = found.csrf;
     return found;
   } catch (error) {
@@ -82,7 +84,7 @@ export function read(path, query = {}, headers = {}) {
 }
 
 // The same, when nobody asked for it just now: it doesn't keep the session from ending.
-export const watch = (path, query) => read(path, query, { "X-Unattended": "1" });
+export const watch = (path, query) => read(path, query, UNATTENDED);
 
 export const post = (path, body = {}) => member("POST", path, body);
 
@@ -118,7 +120,7 @@ export function follow(on) {
     on.lost();
     let here = true;
     try {
-      here = (await session()) !== null;
+      here = (await session(UNATTENDED)) !== null;
     } catch {
       here = true; // unreachable is not signed out
     }

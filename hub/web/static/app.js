@@ -1,6 +1,7 @@
 // The page: who is signed in, which page is shown, and the hub's picture for it.
 
 import * as api from "./api.js";
+import { say } from "./kit/dialog.js";
 import { el } from "./kit/dom.js";
 import { waiting } from "./kit/parts.js";
 import { speak, t } from "./kit/t.js";
@@ -28,7 +29,16 @@ function leave() {
 function wanted() {
   const [id, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
   const page = pages.find((one) => one.id === id) || pages[0];
-  return { page, what: rest.map(decodeURIComponent).join("/") };
+  return { page, what: rest.map(plain).join("/") };
+}
+
+// An address typed by hand may be anything.
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function route() {
@@ -76,6 +86,13 @@ function toSignIn(text = "") {
   showSignIn(main, text, toBoard);
 }
 
+const isIn = () => document.body.classList.contains("in");
+
+// Several answers may say so at once, and late ones while somebody types at the door.
+function toldSignedOut() {
+  if (isIn()) toSignIn(t("signedout"));
+}
+
 async function toBoard() {
   stop?.();
   main.replaceChildren(waiting());
@@ -85,6 +102,7 @@ async function toBoard() {
   } catch {
     return; // Signed out: the door is shown already.
   }
+  if (!isIn()) return;
   stop?.();
   stop = api.follow({
     status: (picture) => {
@@ -97,7 +115,7 @@ async function toBoard() {
       if (state.picture) draw();
       else shell.lostBeforeAnything();
     },
-    signedOut: () => toSignIn(t("signedout")),
+    signedOut: toldSignedOut,
   });
 }
 
@@ -106,7 +124,9 @@ document.getElementById("sign-out").addEventListener("click", async () => {
     await api.signOut();
     toSignIn();
   } catch (refused) {
-    toSignIn(refused.status === 401 ? "" : refused.message);
+    // Who wasn't signed out isn't shown the door: the session goes on.
+    if (refused.status === 401) toSignIn();
+    else say(refused.message, "bad");
   }
 });
 
@@ -119,7 +139,7 @@ let saidHereMs = 0;
 function here() {
   if (!stop || Date.now() - saidHereMs < AWAY_MS) return;
   saidHereMs = Date.now();
-  api.session().then((found) => { if (!found) toSignIn(t("signedout")); }, () => {});
+  api.session().then((found) => (found ? learn() : toldSignedOut())).catch(() => {});
 }
 for (const what of ["pointerdown", "keydown"]) document.addEventListener(what, here, { passive: true });
 
@@ -127,7 +147,7 @@ speak(document.documentElement);
 shell.build(pages);
 window.addEventListener("hashchange", route);
 setInterval(draw, 1000);
-api.onSignedOut(() => toSignIn(t("signedout")));
+api.onSignedOut(toldSignedOut);
 api.session().then(
   (found) => (found ? toBoard() : toSignIn()),
   (refused) => toSignIn(refused.message),

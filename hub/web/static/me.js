@@ -7,13 +7,13 @@ import { t, word } from "./kit/t.js";
 
 let known = null;
 
-// Asks the hub.  A hub that doesn't tell is taken to allow everything: it refuses by itself.
+// Asks the hub, for the role may change.  A hub that never told is taken to allow everything: it
+// refuses by itself.
 export async function learn() {
   try {
     known = await api.read("/api/1/me");
   } catch (error) {
     if (error.status === 401) throw error;
-    known = null;
   }
 }
 

@@ -79,6 +79,8 @@ export function frame(signedIn) {
   show(by("nav"), signedIn);
   show(by("sign-out"), signedIn);
   if (signedIn) return;
+  put(by("store-sub"), "");
+  document.body.classList.remove("stale");
   show(by("lost"), false);
   drill.close();
 }

@@ -58,8 +58,8 @@ export function parked() {
   const title = pill("", "warn");
   const all = el("div", { class: "buttons" });
   const list = pagedList({
-    load: async (cursor) => {
-      const found = await api.read("/api/1/cloud/parked", { cursor, limit: 20 });
+    load: async (cursor, ask) => {
+      const found = await ask("/api/1/cloud/parked", { cursor, limit: 20 });
       title.draw(String(found.total), "warn");
       return [found.parked, found.next_cursor];
     },
@@ -83,7 +83,7 @@ export function parked() {
       }
       if (many !== seen) {
         seen = many;
-        if (many) list.restart();
+        if (many) list.refresh();
       }
     },
   };

@@ -100,7 +100,7 @@ export function openDetail(root, deviceId) {
   const device = () => (state.picture.devices || []).find((one) => one.device_id === deviceId);
 
   root.append(backLink("#/devices", t("nav.devices")), head, body);
-  const reading = readInto(body, () => api.read(`/api/1/devices/${encodeURIComponent(deviceId)}`), (found) => {
+  const reading = readInto(body, (ask) => ask(`/api/1/devices/${encodeURIComponent(deviceId)}`), (found) => {
     live?.stop();
     live = traffic(deviceId);
     put(name, found.device.name);
@@ -130,7 +130,7 @@ export function openDetail(root, deviceId) {
       redraw(buttons, one.status, () => (one.status === "paired" ? manageButtons(device, reading.again) : null));
       if (paired !== null && one.paired_at_ms !== paired) {
         paired = one.paired_at_ms;
-        reading.again();
+        reading.refresh();
       }
     },
     close() {

@@ -1,12 +1,14 @@
 // Lists that are read from the hub page by page, search boxes, and looking again from time to time.
 
+import * as api from "../api.js";
 import { el, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { button, trouble, waiting } from "./parts.js";
 import { t } from "./t.js";
 
-// load(cursor) gives [items, next cursor or nothing]; draw(items) shows all that were read.
-// restart() reads from the beginning; what an older reading brings is dropped.
+// load(cursor, ask) gives [items, next cursor or nothing]; draw(items) shows all that were read.
+// restart() reads from the beginning; refresh() does so when nobody asked for it: it doesn't keep
+// the session from ending.  What an older reading brings is dropped.
 export function pagedList({ load, draw, none }) {
   const top = el("div");
   const rest = el("div", { class: "more-row" });
@@ -19,12 +21,12 @@ export function pagedList({ load, draw, none }) {
     if (next) rest.replaceChildren(button(t("list.more"), "plain", () => grow(next)));
   }
 
-  async function grow(cursor) {
+  async function grow(cursor, ask = api.read) {
     const mine = (turn += 1);
     top.replaceChildren();
     if (!items.length) nothing.replaceChildren(waiting());
     try {
-      const [found, next] = await load(cursor);
+      const [found, next] = await load(cursor, ask);
       if (mine !== turn) return;
       items = cursor ? [...items, ...found] : found;
       draw(items);
@@ -40,6 +42,7 @@ export function pagedList({ load, draw, none }) {
   return {
     top, nothing, rest,
     restart: () => grow(undefined),
+    refresh: () => grow(undefined, api.watch),
     stop: () => { turn += 1; },
   };
 }
@@ -85,17 +88,19 @@ export function every(pauseMs, act) {
 }
 
 // A part of a page that is read once: waiting, then what `build` makes of it, or the trouble.
+// refresh() reads it again when nobody asked for it; what was there stays until then.
 export function readInto(root, read, build) {
-  let over = false;
-  async function go() {
-    root.replaceChildren(waiting());
+  let turn = 0;
+  async function go(ask = api.read) {
+    const mine = (turn += 1);
+    if (ask === api.read) root.replaceChildren(waiting());
     try {
-      const found = await read();
-      if (!over) root.replaceChildren(...[build(found)].flat().filter(Boolean));
+      const found = await read(ask);
+      if (mine === turn) root.replaceChildren(...[build(found)].flat().filter(Boolean));
     } catch (error) {
-      if (!over && error.status !== 401) root.replaceChildren(trouble(error, go));
+      if (mine === turn && error.status !== 401) root.replaceChildren(trouble(error, () => go()));
     }
   }
   const done = go();
-  return { done, again: go, stop: () => { over = true; } };
+  return { done, again: () => go(), refresh: () => go(api.watch), stop: () => { turn += 1; } };
 }

@@ -1,6 +1,5 @@
 // All outages, newest first, and the drill.
 
-import * as api from "../api.js";
 import { el, redraw, show } from "../kit/dom.js";
 import { pagedList } from "../kit/list.js";
 import { empty, heading, pill, table } from "../kit/parts.js";
@@ -27,8 +26,8 @@ export function openList(root) {
   const rows = table(columns(), t("nav.outages"));
   const shelf = el("section", { class: "card", hidden: true, "aria-label": t("nav.outages") }, rows.node);
   const list = pagedList({
-    load: async (cursor) => {
-      const found = await api.read("/api/1/outages", { cursor, limit: 30 });
+    load: async (cursor, ask) => {
+      const found = await ask("/api/1/outages", { cursor, limit: 30 });
       return [found.outages, found.next_cursor];
     },
     draw: (items) => {
@@ -50,7 +49,7 @@ export function openList(root) {
       followActions(picture);
       drill.draw(picture);
       redraw(news, [picture.cloud.state, picture.drill?.drill_id], () => {
-        if (shelf.isConnected && news.dataset.seen) list.restart();
+        if (shelf.isConnected && news.dataset.seen) list.refresh();
         news.dataset.seen = "1";
         return null;
       });

@@ -1,6 +1,5 @@
 // The report of one outage: what needs a person first, then what happened.
 
-import * as api from "../api.js";
 import { el, mark, prose } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { readInto } from "../kit/list.js";
@@ -103,7 +102,7 @@ export function openReport(root, outageId) {
   const body = el("div");
   let wanted = true;
   root.append(backLink("#/outages", t("nav.outages")), head, printed, body);
-  const reading = readInto(body, () => api.read(`/api/1/outages/${encodeURIComponent(outageId)}`), (report) => {
+  const reading = readInto(body, (ask) => ask(`/api/1/outages/${encodeURIComponent(outageId)}`), (report) => {
     const { outage } = report;
     wanted = !outage.ended_at_ms || report.waiting.still_waiting > 0;
     name.textContent = t(outage.drill ? "report.drill" : "report.cut", { time: during(outage, hubNowMs()) });
@@ -121,7 +120,7 @@ export function openReport(root, outageId) {
     draw() {
       const { picture } = state;
       const now = JSON.stringify([picture.cloud.state, picture.outbox.depth === 0, picture.outbox.parked]);
-      if (seen !== null && seen !== now && wanted) reading.again();
+      if (seen !== null && seen !== now && wanted) reading.refresh();
       seen = now;
       mark(root, "data-outage", outageId);
     },

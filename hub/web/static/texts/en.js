@@ -6,7 +6,7 @@ export const direction = "ltr";
 export const texts = {
   "skip": "Skip to the content",
   "signout": "Sign out",
-  "signedout": "You were signed out. Sign in with a new code.",
+  "signedout": "You were signed out. Sign in again.",
   "looking": "Looking…",
   "again": "Try again",
   "cancel": "Cancel",
