@@ -67,7 +67,7 @@ class DrillDesk:
         self._sleep = sleep
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._let_go = ""
+        self._over: tuple[str, How] | None = None
 
     # Life ----------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class DrillDesk:
         row = self._running()
         if row is not None and self._left_ms(row) > 0:
             if self._set_back(row):
-                await self._end(row, "clock")
+                self._over = row.drill_id, "clock"
             else:
                 await self._link.hold(WHY)
                 log.warning("the outage drill from before the start goes on")
@@ -133,7 +133,7 @@ class DrillDesk:
             ended: bool = await self._gate.internal(caller, EndDrill(row.drill_id, "person"))
         except StorageError as error:
             log.warning("the end of the drill can't be written down yet: %s", error)
-            self._let_go, ended = row.drill_id, True
+            self._over, ended = (row.drill_id, "person"), True
             self._changed.set()
         self._link.release()
         return ended
@@ -193,12 +193,14 @@ class DrillDesk:
         if row.ended_at_ms is not None:
             self._link.release()
             return None if row.told else await self._settle(row)
-        let_go = row.drill_id == self._let_go
-        if self._left_ms(row) > 0 and not let_go:
+        how: How = "time"
+        if self._over is not None and self._over[0] == row.drill_id:
+            how = self._over[1]
+        elif self._left_ms(row) > 0:
             await self._link.hold(WHY)
             return LOOK_S
         self._link.release()  # first: what can't be written down doesn't keep the shop cut off
-        await self._end(row, "person" if let_go else "time")
+        await self._gate.internal(HUB, EndDrill(row.drill_id, how))
         return 0.0
 
     async def _settle(self, row: DrillRow) -> float | None:
@@ -213,9 +215,6 @@ class DrillDesk:
         await self._gate.internal(HUB, FinishDrill(row.drill_id, since_ms if caught_up else None))
         log.info("the outage drill is settled: %d sales in it", row.sales)
         return None
-
-    async def _end(self, row: DrillRow, how: How) -> None:
-        await self._gate.internal(HUB, EndDrill(row.drill_id, how))
 
     async def _wait(self, seconds: float | None) -> None:
         if seconds is None:

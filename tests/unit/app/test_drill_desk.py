@@ -17,6 +17,7 @@ from hub.contract.oms_events import DRILL_ENDED
 from hub.contract.problems import Refusal
 from hub.health.mending import ActionDesk
 from hub.service.caller import Caller, CallerKind
+from hub.service.gate import Gate
 from hub.service.notices import DrillChanged
 from hub.storage import drillrows, outbox
 from hub.storage.drillrows import DrillRow
@@ -247,6 +248,26 @@ async def test_the_link_comes_back_although_the_end_cannot_be_written_down(
     full = False
     await world.turns.advance(6)
     assert world.last.how == "time"
+
+
+async def test_a_hub_starts_although_the_end_of_a_drill_cannot_be_written_down(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.begin(10)
+    real = Gate.internal
+    full = True
+
+    async def internal(self: Gate, caller: Caller, command: Any) -> Any:
+        if full:
+            raise StorageFull("the disk is full")
+        return await real(self, caller, command)
+
+    monkeypatch.setattr(Gate, "internal", internal)
+    await world.restart(off_s=60, set_s=-3600)
+    assert not world.link.held
+    full = False
+    await world.turns.advance(6)
+    assert world.last.how == "clock"
 
 
 async def test_a_person_has_the_link_back_although_that_cannot_be_written_down(
