@@ -133,6 +133,17 @@ def test_a_setting_for_a_while_ends_whatever_the_wall_clock_does(shop: Shop) -> 
     assert in_force(shop) == {}
 
 
+def test_a_value_that_is_no_longer_good_is_passed_over_and_said_so_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after an older version was put back; it is looked at every few seconds."""
+    send(shop, command(shop, 1, "config.changed", config("cloud.batch_events", 50)))
+    shop.run("UPDATE remote_settings SET value = '5000'")
+    for _ in range(3):
+        assert in_force(shop) == {}
+    assert len([one for one in caplog.messages if "passed over" in one]) == 1
+
+
 # Drills ------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -90,10 +91,16 @@ def values_in_force(rows: Rows, own: Any, budget_ms: int) -> dict[str, remote.Re
         try:  # it was good for the version that took it
             value = remote.check(row.key, json.loads(row.value), ends=True)
         except ValueError as error:
-            log.warning("the cloud's value of %s is passed over: %s", row.key, error)
+            _say_once(row.key, row.command_id, str(error))
             continue
         found[row.key] = remote.RemoteValue(value, row.command_id)
     return found
+
+
+@lru_cache(maxsize=64)
+def _say_once(key: str, command_id: str, why: str) -> None:
+    """The values are looked at every few seconds."""
+    log.warning("the cloud's value of %s (%s) is passed over: %s", key, command_id, why)
 
 
 def log_level(rows: Rows, budget_ms: int) -> tuple[str, int] | None:
