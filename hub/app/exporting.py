@@ -66,7 +66,7 @@ class Exports:
         self._closing.append(close)
         made = self._exporters[signal.key] = Exporter(
             signal,
-            Spool(folder, wanted.otlp_spool_mb << 20),
+            Spool(folder, wanted.otlp_spool_mb << 20, 2 * self._settings.storage.reserve_mb << 20),
             post,
             self._randomness,
             store=self._settings.store.id,

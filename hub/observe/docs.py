@@ -120,14 +120,15 @@ systemctl enable --now systemd-journal-upload
 - There, `journalctl -D /var/log/journal/remote HUB_STORE=367 HUB_DEVICE=till-01` asks as above.
 
 Or without the journal, by OTLP/HTTP (JSON) to any OpenTelemetry collector: set `log.otlp_url`,
-`log.otlp_token_file` and, where needed, `log.otlp_ca_file`. What is logged goes to a spool on
-disk within a second and is sent from there in batches of at most 500, the oldest first; while
-nobody answers, the collector asks for patience (429, 502, 503, 504) or doesn't take the token (401,
-403), or a gateway answers in its place, it waits, with growing pauses of up to five minutes, across
-restarts. Beyond `log.otlp_spool_mb` the oldest is dropped; that, and what a collector refuses for
-good, is counted in `store_hub_otlp_dropped_total`. A message may arrive twice when the hub is ended
-while it is sent; a kill may lose the last second, a power cut half a minute. Traces go the same
-way: see [tracing](tracing.md).
+`log.otlp_token_file` and, where needed, `log.otlp_ca_file`. What is logged goes to a spool on disk
+within a second and is sent from there in batches of at most 500, the oldest first; while nobody
+answers, the collector asks for patience (429, 502, 503, 504) or doesn't take the token (401, 403),
+or a gateway answers in its place, it waits, with growing pauses of up to five minutes, across
+restarts. Beyond `log.otlp_spool_mb` the oldest is dropped, and on a disk with less than twice
+`storage.reserve_mb` free what comes then; that, and what a collector refuses for good, is counted
+in `store_hub_otlp_dropped_total`. A message may arrive twice when the hub is ended while it is
+sent; a kill may lose the last second, a power cut half a minute. Traces go the same way: see
+[tracing](tracing.md).
 
 ## Kinds of events
 

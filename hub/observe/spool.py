@@ -1,13 +1,15 @@
 """Log entries on disk until they are sent: files of JSON lines, oldest first, within a bound.
 
 A file that is full is synced and closed; the newest one is written to once a second.  At the bound
-the oldest file goes, and what was in it is counted.
+the oldest file goes, and what was in it is counted.  A disk that is nearly full is the books': what
+comes then is counted only.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +21,12 @@ _SUFFIX: Final = ".jsonl"
 
 
 class Spool:
-    """Blocks: call it in a thread.  What a killed hub left is found again."""
+    """Blocks: call it in a thread.  What a killed hub left is found again.  ``least_free_bytes``
+    stay free on its disk."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, least_free_bytes: int = 0) -> None:
         self._lock = threading.Lock()
+        self._least_free_bytes = least_free_bytes
         self._folder = folder
         self._max_bytes = max_bytes
         self._next = 0
@@ -42,6 +46,9 @@ class Spool:
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Keep them.  Raises OSError; then some of them may be kept."""
         with self._lock:
+            if records and shutil.disk_usage(self._folder).free < self._least_free_bytes:
+                self.dropped += len(records)
+                return
             for at in range(0, len(records), LINES_MAX):
                 lines = records[at : at + LINES_MAX]
                 text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)

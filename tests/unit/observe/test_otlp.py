@@ -188,6 +188,13 @@ def test_an_answer_is_read_for_what_it_refuses(told: bytes, refused: int) -> Non
     assert refused_of(told) == refused
 
 
+def test_a_disk_that_is_nearly_full_is_left_to_the_books(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1 << 20, least_free_bytes=1 << 62)
+    spool.begin()
+    spool.append([{"one": 1}, {"two": 2}])
+    assert (spool.oldest(), spool.bytes, spool.dropped) == (None, 0, 2)
+
+
 async def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "000000000004.jsonl").write_bytes(
         json.dumps(record(entry(1))).encode() + b'\n{"timeUnix'
