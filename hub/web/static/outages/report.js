@@ -9,6 +9,7 @@ import { count, exact, isolated, lasting, moment, money } from "../kit/words.js"
 import { hubNowMs, state } from "../state.js";
 import { during, kept, lasted, needs, where } from "./words.js";
 
+const KEPT_MS = 30 * 86_400_000; // so long the hub keeps what it told the cloud of its devices
 const LEVEL = { good: "ok", warn: "warning", bad: "critical" };
 
 function said(text, className = "") {
@@ -75,12 +76,12 @@ const figures = ({ outage, sales, waiting, caught_up_at_ms: caughtUpMs }) => el(
     [t("outbox.parked"), count(waiting.parked)],
   ]));
 
-const devices = (lost) => el("section", { class: "card" },
+const devices = ({ outage, devices_lost: lost }) => el("section", { class: "card" },
   el("h2", {}, t("report.devices")),
   lost.length ? el("ul", { class: "mini-list" }, lost.map((one) => el("li", {},
     el("span", { class: "mini-name" }, el("a", { href: `#/devices/${encodeURIComponent(one.device_id)}` }, one.name || isolated(one.device_id))),
     el("span", { class: "quiet nowrap" }, t("report.times", { n: one.times })))))
-    : el("p", { class: "quiet" }, t("report.nodevices")));
+    : el("p", { class: "quiet" }, t(hubNowMs() - outage.began_at_ms > KEPT_MS ? "report.forgotten" : "report.nodevices")));
 
 function happened(newestFirst) {
   const list = [...newestFirst].reverse();
@@ -111,7 +112,7 @@ export function openReport(root, outageId) {
       summary(report),
       report.needs.length ? el("ol", { class: "problems", "aria-label": t("report.todo") }, report.needs.map(need)) : "",
       el("div", { class: "board two" }, figures(report),
-        el("div", { class: "stack" }, devices(report.devices_lost), happened(report.happened))),
+        el("div", { class: "stack" }, devices(report), happened(report.happened))),
     ];
   });
   let seen = null;

@@ -546,6 +546,7 @@ export const texts = {
   "report.still": "Still waiting",
   "report.devices": "Devices lost meanwhile",
   "report.nodevices": "None: every device stayed connected.",
+  "report.forgotten": "Not known any more: this is kept for 30 days.",
   "report.times": { one: "{n} time", other: "{n} times" },
   "report.happened": "What happened",
   "report.nothing": "Nothing but selling.",
