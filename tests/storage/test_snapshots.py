@@ -68,6 +68,33 @@ def test_a_running_hub_is_copied_while_it_writes(
     assert start(state, clock).fence == "restored"
 
 
+def test_nobody_is_signed_in_to_the_page_of_a_copy(
+    state: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    def sessions() -> int:
+        with contextlib.closing(sqlite3.connect(state / "hub.db")) as conn:
+            found: int = conn.execute("SELECT count(*) FROM web_sessions").fetchone()[0]
+            return found
+
+    with contextlib.closing(sqlite3.connect(state / "hub.db")) as conn, conn:
+        conn.execute(
+            "INSERT INTO web_sessions (token_hash, role, opened_at_ms, expires_budget_ms)"
+            " VALUES (x'00', 'technician', 0, 28800000)"
+        )
+    start(state, clock)
+    assert sessions() == 1
+    made = take_snapshot(state, tmp_path / "copies", 3, clock)
+    restore_backup(made.path, state, clock, RANDOMNESS)
+    assert sessions() == 0
+    shutil.copy2(made.path / "hub.db", state / "hub.db")  # by hand
+    for left in state.glob("hub.db-*"):
+        left.unlink()
+    with contextlib.closing(sqlite3.connect(state / "hub.db")) as conn, conn:
+        conn.execute("UPDATE hub SET machine_hash = 'another'")
+    assert start(state, clock).fence == "restored"
+    assert sessions() == 0
+
+
 def test_only_the_newest_are_kept_and_what_a_cut_left_is_removed(
     state: Path, tmp_path: Path, clock: FakeClock
 ) -> None:
