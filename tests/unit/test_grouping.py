@@ -19,13 +19,11 @@ def test_it(number):
 """
 
 
-def workers(tmp_path: Path, mark: str) -> set[str]:
-    """Who ran the tests of a module with this mark."""
-    log = tmp_path / "log"
-    (tmp_path / "test_some.py").write_text(TESTS.format(mark=mark, log=str(log)))
-    done = subprocess.run(
+def run(tmp_path: Path, workers: int) -> subprocess.CompletedProcess[str]:
+    """The folder's tests, in several processes."""
+    return subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup"),
+            *(sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadgroup"),
             *("-p", "tests.grouping", "-p", "no:schemathesis", "--rootdir", str(tmp_path)),
             *("-c", os.devnull, str(tmp_path)),
         ],
@@ -36,6 +34,13 @@ def workers(tmp_path: Path, mark: str) -> set[str]:
         check=False,
         timeout=200,
     )
+
+
+def workers(tmp_path: Path, mark: str) -> set[str]:
+    """Who ran the tests of a module with this mark."""
+    log = tmp_path / "log"
+    (tmp_path / "test_some.py").write_text(TESTS.format(mark=mark, log=str(log)))
+    done = run(tmp_path, 3)
     assert done.returncode == 0, done.stdout + done.stderr
     return set(log.read_text().split())
 
@@ -46,3 +51,17 @@ def test_a_module_that_says_so_stays_in_one_process(tmp_path: Path) -> None:
 
 def test_other_tests_are_spread(tmp_path: Path) -> None:
     assert len(workers(tmp_path, "")) > 1
+
+
+def test_a_worker_that_dies_fails_one_test_and_holds_up_none(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(
+        "import os, pytest, time\n"
+        "@pytest.mark.parametrize('number', range(40))\n"
+        "def test_it(number):\n"
+        "    time.sleep(0.05)\n"
+        "    if number == 4:\n"
+        "        os._exit(9)\n"
+    )
+    done = run(tmp_path, 2)
+    assert done.returncode == 1
+    assert "1 failed, 39 passed" in done.stdout, done.stdout + done.stderr
