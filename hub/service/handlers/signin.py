@@ -15,6 +15,7 @@ from hashlib import sha256
 from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.contract.staff import DecideApproval, SignIn
 from hub.security import pins
+from hub.security.errors import PinHashDamaged
 from hub.service.caller import Caller
 from hub.service.gate import Gate
 from hub.service.handlers.staff import BeginTry, EndTry, VerifiedDecision, VerifiedSignIn
@@ -77,7 +78,10 @@ class PinDesk:
     async def _try(self, gate: Gate, caller: Caller, staff_id: str, pin: str) -> str:
         stored: str | None = await gate.internal(caller, BeginTry(staff_id, caller.id))
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._pool, self._verify_pin, pin, stored)
+        try:
+            right = await loop.run_in_executor(self._pool, self._verify_pin, pin, stored)
+        except PinHashDamaged as error:
+            raise refuse(Code.CONFLICT, str(error)) from error
         await gate.internal(caller, EndTry(staff_id, caller.id, right and stored is not None))
         if stored is None or not right:
             raise refuse(Code.UNAUTHENTICATED, "Staff id or PIN is wrong: try again.")

@@ -15,7 +15,7 @@ from hub.service.caller import HUB
 from hub.service.handlers.webaccess import OpenStaffSession
 from hub.storage.errors import StorageFull
 from tests.hubparts import HubParts, ShiftedClock, hub_parts
-from tests.wire.web.staffed import OTHER_PIN, PIN, at_the_page, hire, stored
+from tests.wire.web.staffed import OTHER_PIN, PIN, at_the_page, change, hire, person, stored
 
 
 @pytest.fixture
@@ -98,3 +98,13 @@ async def test_who_gets_in_uses_up_nobodys_tries(hub: HubParts) -> None:
             assert await sign_in(http, staff_no=staff_no, pin=PIN) == 200
         found = [await sign_in(http, staff_no="1003", pin=OTHER_PIN) for _ in range(5)]
         assert found == [401] * 3 + [429] * 2
+
+
+async def test_a_damaged_pin_is_named_as_what_it_is(hub: HubParts) -> None:
+    await change(hub, person("1003", pin_hash="$argon2id$torn"))
+    async with hub.client() as http:
+        asked = {"staff_no": "1003", "pin": PIN}
+        async with http.post("/api/1/session", json=asked) as answer:
+            problem = await answer.json()
+    assert (answer.status, problem["code"]) == (409, "conflict")
+    assert "Set a new PIN" in problem["detail"]
