@@ -45,9 +45,9 @@ async def test_a_technician_signs_in_and_sees_that_all_is_well(
     await page.wait_for_selector("#code")
     assert await sticking_out(page) == []
     await sign_in(page, hub)
-    assert await page.get_attribute("#verdict", "data-level") == "ok"
-    assert "All is well" in await page.text_content("#verdict-title")
-    assert await page.text_content("#sales-total") == "€0.00"
+    await page.wait_for_selector("#verdict[data-level=ok]")
+    await page.wait_for_selector("#verdict-title:has-text('All is well')")
+    await page.wait_for_selector("#sales-total:text-is('€0.00')")
     assert await sticking_out(page) == []
     assert all(url.startswith(hub.base) for url in seen.requests), seen.requests
     assert seen.errors == []
