@@ -44,7 +44,13 @@ about one of them: what happened, and what needs a person now. The beginning of 
 """,
 )
 @click.argument("outage_id", metavar="[ID]", default="")
-@click.option("--limit", default=20, show_default=True, help="The newest outages.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 200),
+    default=20,
+    show_default=True,
+    help="The newest outages.",
+)
 @json_option
 @config_option
 def command(outage_id: str, limit: int, as_json: bool) -> None:
@@ -58,7 +64,7 @@ def command(outage_id: str, limit: int, as_json: bool) -> None:
             report = outages.one(unit, OutageQuery(outage_id=known))
             found = None
         else:
-            found = outages.listed(unit, OutagesQuery(limit=max(1, min(limit, 200)))).outages
+            found = outages.listed(unit, OutagesQuery(limit=limit)).outages
     if found is None:
         if as_json:
             print_json(report.model_dump(exclude_none=True))
