@@ -13,6 +13,7 @@ from hub.contract.problems import Refusal
 from hub.service.caller import HUB
 from hub.service.pages import outages
 from hub.storage import historyrows
+from hub.storage.rows import Tx
 from tests.fakes import SeededRandomness
 from tests.support.chronicled import Told, open_told
 
@@ -339,6 +340,19 @@ def test_what_was_counted_while_nothing_could_be_written_is_no_minute_s(told: To
     told.passes(60)
     newest = historyrows.minutes(told.shop.rows, told.now_ms() - 60_000, told.now_ms())
     assert [one.requests for one in newest] == [7]
+
+
+def test_trade_does_not_drown_what_happened(told: Told) -> None:
+    def notes(tx: Tx) -> None:
+        unit = told.shop.gate._unit(tx, HUB)
+        unit.note("pairing.open", "till-9")
+        for number in range(2100):
+            unit.note("return.completed", str(number))
+
+    told.turns(False)
+    told.shop.tx(notes)
+    told.passes(120)
+    assert [one.text for one in told.report().happened] == ["Somebody opened pairing."]
 
 
 def test_an_outage_that_nobody_knows_is_not_found(told: Told) -> None:

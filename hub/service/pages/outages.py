@@ -223,7 +223,7 @@ def _devices_lost(unit: ReadUnit, span: Span) -> tuple[DeviceLost, ...]:
 
 def _happened(unit: ReadUnit, span: Span) -> tuple[OutageEvent, ...]:
     """From the audit log and the holes in the history, the newest first."""
-    found = list(_told(history.entries(unit.rows, span.began, span.ended)))
+    found = list(_told(history.entries(unit.rows, span.began, span.ended, WORDS)))
     found += [
         OutageEvent(at_ms=row.at_ms, kind="restart", text="The hub was off, and started again.")
         for row in historyrows.changes(unit.rows, span.from_ms, span.to_ms, HAPPENED_MAX)
@@ -235,11 +235,10 @@ def _happened(unit: ReadUnit, span: Span) -> tuple[OutageEvent, ...]:
 
 def _told(entries: Sequence[AuditRow]) -> Iterator[OutageEvent]:
     for row in entries:
-        if row.action in WORDS:
-            kind, words = WORDS[row.action]
-            yield OutageEvent(
-                at_ms=row.at_ms, kind=kind, text=words.replace("{subject}", row.subject[:64])
-            )
+        kind, words = WORDS[row.action]
+        yield OutageEvent(
+            at_ms=row.at_ms, kind=kind, text=words.replace("{subject}", row.subject[:64])
+        )
 
 
 # What needs a person -----------------------------------------------------------------------------

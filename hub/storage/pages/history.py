@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from hub.storage.audit import AuditRow
@@ -10,7 +11,8 @@ from hub.storage.rows import Rows
 
 OLDER_SALES_MAX = 2000
 EVENTS_MAX = 50_000
-ENTRIES_MAX = 2000
+ENTRIES_MAX = 100
+ENTRIES_READ_MAX = 200_000
 BELOW_ZERO_MAX = 200
 MOVEMENTS_MAX = 50
 PARKED_MAX = 2000
@@ -100,13 +102,16 @@ def device_names(rows: Rows) -> dict[str, str]:
     return dict(rows.all("SELECT device_id, name FROM devices"))
 
 
-def entries(rows: Rows, began: Marks, ended: Marks) -> list[AuditRow]:
-    """Entries of the audit log between the marks, the newest first; at most 2,000."""
+def entries(rows: Rows, began: Marks, ended: Marks, actions: Collection[str]) -> list[AuditRow]:
+    """Entries of the audit log between the marks that are about ``actions``, the newest first; at
+    most 100, of the newest 200,000 of all."""
     found = rows.all(
         "SELECT seq, at_ms, caller, staff_id, action, subject, data, hash FROM audit"
-        " WHERE seq > ? AND seq <= ? ORDER BY seq DESC LIMIT ?",
-        began.entry,
+        f" WHERE seq > ? AND seq <= ? AND action IN ({', '.join('?' * len(actions))})"
+        " ORDER BY seq DESC LIMIT ?",
+        max(began.entry, ended.entry - ENTRIES_READ_MAX),
         ended.entry,
+        *actions,
         ENTRIES_MAX,
     )
     return [AuditRow(*row) for row in found]
