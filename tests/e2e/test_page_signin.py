@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from hub.storage import staffrows
+from hub.storage.rows import Tx
 from tests.e2e.pagekit import DESKTOP, PHONE, Seen, barriers, opened, settled, sticking_out
 from tests.hubparts import HubParts, hub_parts
 from tests.wire.web.staffed import OTHER_PIN, PIN, change, hire, person
@@ -151,3 +153,28 @@ async def test_an_address_that_is_no_text_shows_a_page_all_the_same(
         await by_pin(page, "1003", PIN)
         await page.wait_for_selector("#page-outages .trouble:has-text('outage')")
         assert seen.errors == []
+
+
+async def test_a_manager_lets_a_person_try_again_who_was_locked_out(
+    browser: Any, hub: HubParts
+) -> None:
+    def lock(tx: Tx) -> None:
+        staffrows.set_lockout(tx, "1002", "page", 5, tx.budget_ms + 3_600_000)
+
+    await hub.write(lock)
+    async with opened(browser, hub) as page:
+        await by_pin(page, "1002", PIN)
+        assert "have a manager clear it" in await said(page, "Too many wrong PINs")
+        await by_pin(page, "1003", PIN)
+        await page.wait_for_selector("#verdict-title")
+        await page.evaluate("location.hash = '#/support'")
+        await page.click("#clear-lockout")
+        await page.fill("dialog input[name=number]", "1002")
+        await page.click("dialog button[type=submit]")
+        await page.wait_for_selector(".toast:has-text('1002 is not locked out any more')")
+        await settled(page)
+        assert (await sticking_out(page), await barriers(page)) == ([], [])
+        await page.click("#sign-out")
+        await by_pin(page, "1002", PIN)
+        await page.wait_for_selector("#page-support .card")
+        assert await page.query_selector("#clear-lockout") is None

@@ -83,7 +83,7 @@ class VerifiedDecision(Command):
 
 
 def begin_try(unit: Unit, command: BeginTry) -> str | None:
-    """See :class:`BeginTry`.  Errors: ``busy`` while locked out."""
+    """See :class:`BeginTry`.  Errors: ``forbidden`` while locked out."""
     failures, until = staffrows.lockout(unit.tx, command.staff_id, command.device_id)
     now = unit.tx.budget_ms
     lockout = Lockout(failures, max(0, until - now))
@@ -91,7 +91,7 @@ def begin_try(unit: Unit, command: BeginTry) -> str | None:
         raise refuse(
             Code.FORBIDDEN,
             f"Too many wrong PINs: wait {-(-lockout.remaining_ms // 1000)} s, or have a manager "
-            "clear it (staff/clear-lockout).",
+            "clear it (on the hub's page: Support).",
             remaining_s=-(-lockout.remaining_ms // 1000),
         )
     member = staffrows.member(unit.tx, command.staff_id)

@@ -1,6 +1,7 @@
 // Support: one file for whoever helps from afar, shown whole before it is saved.
 
 import * as api from "../api.js";
+import { form, say } from "../kit/dialog.js";
 import { el } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { readInto } from "../kit/list.js";
@@ -37,9 +38,27 @@ function build(found, again) {
       el("ul", { class: "file-list" }, found.files.map(file))));
 }
 
+function askClear() {
+  form({
+    title: t("lockout.title"),
+    fields: [{ name: "number", label: t("signin.staffno"), required: true, maxlength: 32 }],
+    yes: t("lockout.yes"),
+    act: async ({ number }, close) => {
+      await api.change("staff", "clear-lockout", { staff_id: number });
+      close();
+      say(t("lockout.done", { number }));
+    },
+  });
+}
+
+const lockedOut = () => el("section", { class: "card page-part" }, el("h2", {}, t("lockout.title")),
+  el("p", {}, t("lockout.lead")),
+  el("div", { class: "buttons" }, button(t("lockout.button"), "plain small", askClear, { id: "clear-lockout" })));
+
 function open(root) {
   const body = el("div");
-  root.append(heading(t("nav.support")), el("p", { class: "page-lead" }, t("support.lead")), body);
+  root.append(heading(t("nav.support")), el("p", { class: "page-lead" }, t("support.lead")), body,
+    may("staff") ? lockedOut() : "");
   if (!may("support")) {
     body.append(mayNot("support"));
     return {};

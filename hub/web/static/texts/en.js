@@ -663,6 +663,11 @@ export const texts = {
   "support.files": "What is in it",
   "support.cut": "the beginning was left out",
   "support.long": "The rest is in the file.",
+  "lockout.title": "Locked out after wrong PINs",
+  "lockout.lead": "After five wrong PINs a person has to wait, here or on that till. You can let them try again at once.",
+  "lockout.button": "Let somebody try again…",
+  "lockout.yes": "Let them try again",
+  "lockout.done": "{number} is not locked out any more.",
 
   "chart.table": "Show the figures",
 };
