@@ -129,9 +129,10 @@ def decide(permission: Permission, grants: Iterable[Grant], asked: Asked = NO_AM
 def page_role(grants: Iterable[Grant]) -> PageRole | None:
     """Who a person with these grants is at the hub's page; None: they have nothing to do there.
 
-    ``hub.admin`` counts as ``hub.manage``: it was there first.
+    ``hub.admin`` counts as ``hub.manage``: it was there first.  A maximum of 0 is how a cloud says
+    no that writes ``false``.
     """
-    held = {grant.permission for grant in grants}
+    held = {one.permission for one in grants if one.max_minor is None or one.max_minor > 0}
     if held & {Permission.HUB_MANAGE, Permission.HUB_ADMIN}:
         return PageRole.MANAGER
     return PageRole.VIEWER if Permission.HUB_VIEW in held else None

@@ -108,3 +108,10 @@ async def test_a_damaged_pin_is_named_as_what_it_is(hub: HubParts) -> None:
             problem = await answer.json()
     assert (answer.status, problem["code"]) == (409, "conflict")
     assert "Set a new PIN" in problem["detail"]
+
+
+async def test_a_permission_that_the_cloud_says_no_to_lets_nobody_in(hub: HubParts) -> None:
+    denied = {"kind": "role", "role": "manager", "permissions": {"hub.manage": False}}
+    await change(hub, denied)
+    async with hub.client() as http:
+        assert await sign_in(http, staff_no="1003", pin=PIN) == 403
