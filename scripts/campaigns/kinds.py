@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SEEDS_MIN = 500
-STANDS_BACK = 6
-"""Niceness of what mostly waits for processes and disks: the seeds are bound by the processor."""
+FIRST = -6
+"""Niceness of what the processor bounds; the other lane mostly waits for processes and disks."""
 MUTANTS_MIN = 20
 
 
@@ -21,7 +21,7 @@ MUTANTS_MIN = 20
 class Kind:
     """``share``: of its lane's time, never less than ``least_s``, in which all that has to fire
     can.  ``optional``: may be impossible on this machine, and says so in its note.
-    ``nice``: how far it stands back (as nice(1)) where processors are few."""
+    ``nice``: as nice(1), where processors are few and the user may."""
 
     name: str
     what: str
@@ -40,6 +40,7 @@ THINKING = (
         "tests.simulation.mutants",
         ("--jobs", "2"),
         share=0.5,
+        nice=FIRST,
     ),
     Kind(
         "simulation",
@@ -47,6 +48,7 @@ THINKING = (
         "tests.simulation",
         ("--jobs", "2", "--days", "1"),
         share=0.5,
+        nice=FIRST,
     ),
 )
 """Needs processor time only.  The last one makes use of what the other leaves."""
@@ -59,7 +61,6 @@ TOUCHING = (
         ("--against", "thingsboard"),
         share=0.42,
         least_s=150.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "nth-io",
@@ -67,7 +68,6 @@ TOUCHING = (
         "tests.storage.nthio",
         share=0.10,
         least_s=60.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "openapi",
@@ -75,7 +75,6 @@ TOUCHING = (
         "tests.fuzz.openapi",
         share=0.10,
         least_s=60.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "parsers",
@@ -83,7 +82,6 @@ TOUCHING = (
         "tests.fuzz.parsers",
         share=0.12,
         least_s=40.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "slow-clients",
@@ -91,7 +89,6 @@ TOUCHING = (
         "tests.fuzz.slow_clients",
         share=0.05,
         least_s=130.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "doors",
@@ -99,7 +96,6 @@ TOUCHING = (
         "scripts.campaigns.doors",
         share=0.07,
         least_s=60.0,
-        nice=STANDS_BACK,
     ),
     Kind(
         "power-cut",
@@ -107,7 +103,6 @@ TOUCHING = (
         "tests.storage.powercut",
         share=0.14,
         least_s=40.0,
-        nice=STANDS_BACK,
     ),
 )
 """Needs real processes, sockets and disks.  The last one makes use of what the others leave."""

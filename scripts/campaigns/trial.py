@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -75,6 +74,8 @@ class Trial:
         self.state, self.began_s = State.RUNNING, time.monotonic()
         moved()
         child = await self._start()
+        if self.kind.nice:
+            _put_first(child.pid, self.kind.nice)
         try:
             async with asyncio.timeout(self.seconds + GRACE_S):
                 await asyncio.gather(self._listen(child, moved), self._keep(child, log))
@@ -99,8 +100,8 @@ class Trial:
     async def _start(self) -> asyncio.subprocess.Process:
         watch = (sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid()))
         return await asyncio.create_subprocess_exec(
-            *watch, *_standing_back(self.kind.nice), sys.executable, "-m", self.kind.module,
-            "--seconds", f"{self.seconds:.0f}", *self.kind.arguments,
+            *watch, sys.executable, "-m", self.kind.module, "--seconds", f"{self.seconds:.0f}",
+            *self.kind.arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             limit=LINE_MAX_BYTES, start_new_session=True, env=os.environ | {"COLUMNS": "120"},
@@ -183,6 +184,10 @@ def _signal(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _standing_back(nice: int) -> tuple[str, ...]:
-    program = shutil.which("nice")
-    return (program, "-n", str(nice)) if nice and program else ()
+def _put_first(pid: int, nice: int) -> None:
+    """Prefer a session's leader and what it will start: by its autogroup (sched(7)), which makes
+    its processes' own niceness count among themselves only; where that is off, by theirs."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, pid, nice)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))

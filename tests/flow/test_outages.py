@@ -390,3 +390,24 @@ def test_whatever_link_hub_and_disk_do_the_story_stays_whole(told: Told, seed: i
     kept = told.link_history()
     assert all(a.at_ms <= b.at_ms for a, b in itertools.pairwise(kept.changes))
     assert all(0 <= one.up_share <= 1 for one in kept.points)
+
+
+def test_money_that_went_back_twice_around_a_restore_needs_a_person(told: Told) -> None:
+    """The cloud and the tills tell it after the outage is over."""
+    told.passes(130)
+    told.restart(3600)
+    told.passes(30)
+    told.turns(True)
+    told.passes(300)
+    sale_id = told.shop.id()
+    told.shop.run(
+        "INSERT INTO audit (at_ms, caller, action, subject, data, hash) VALUES"
+        " (?1, 'hub', 'sale.given_back_twice', ?2, '{}', x''),"
+        " (?1, 'hub', 'payment.of_two_sales', 'payment-1', '{}', x'')",
+        told.now_ms(),
+        sale_id,
+    )
+    (need,) = told.report().needs
+    assert (need.key, need.count, need.link) == ("given-back", 2, "#/sales")
+    assert "1 sale went back twice" in need.text
+    assert told.outages()[0].needs_person == 2

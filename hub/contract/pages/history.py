@@ -179,7 +179,7 @@ class OutageEvent(Outgoing):
 class OutageNeed(Outgoing):
     """What a person has to look at now; ``link`` is a page of the technician's site."""
 
-    key: Literal["parked", "below-zero", "counts", "drift", "clock", "fence"]
+    key: Literal["parked", "below-zero", "counts", "drift", "given-back", "clock", "fence"]
     title: str
     text: str
     next_step: str

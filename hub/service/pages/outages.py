@@ -42,6 +42,9 @@ TASKS_MAX: Final = 1000
 NAMED_MAX: Final = 5
 FOUND_WITHIN_MS: Final = 24 * 3_600_000
 """A difference from the cloud found within a day after an outage is counted to it."""
+GIVEN_BACK: Final = ("sale.given_back_twice", "payment.of_two_sales")
+GIVEN_BACK_WITHIN_MS: Final = 7 * 24 * 3_600_000
+"""Entries about money come when the cloud and the tills tell a restored hub what it lacks."""
 Kind = Literal["person", "restart", "fence", "clock", "cloud", "hub"]
 WORDS: Final[dict[str, tuple[Kind, str]]] = {
     "action.asked": ("person", "Somebody had the hub do {subject}."),
@@ -93,6 +96,7 @@ class Facts:
     below_zero: Sequence[BelowZero]
     tasks: Sequence[TaskRow]
     drift: Sequence[driftrows.DriftRow]
+    given_back: Sequence[AuditRow]
     clock_doubt: str
     fence: str
 
@@ -163,13 +167,15 @@ def one(unit: ReadUnit, query: OutageQuery) -> OutageReport:
 def _facts(unit: ReadUnit, oldest: Marks) -> Facts:
     rows = unit.rows
     hub, newest = hubrow.get(rows), historyrows.newest_outage(rows)
+    now = historyrows.now_marks(rows)
     return Facts(
-        now=historyrows.now_marks(rows),
+        now=now,
         newest=newest.number if newest else 0,
         parked=history.parked_events(rows),
         below_zero=history.below_zero(rows, oldest),
         tasks=stock_pages.count_tasks(rows, 0, TASKS_MAX),
         drift=driftrows.drift(rows),
+        given_back=history.entries(rows, oldest, now, GIVEN_BACK),
         clock_doubt=hub.clock_suspect,
         fence=hub.fence,
     )
@@ -256,6 +262,7 @@ def _needs(facts: Facts, row: OutageRow, span: Span) -> tuple[OutageNeed, ...]:
         _sold_out(sold_out),
         _counts(facts, span, set(sold_out)),
         _drift(facts, span),
+        _given_back(facts, span),
         _clock(facts.clock_doubt if newest else ""),
         _fence(facts.fence if newest else ""),
     )
@@ -307,10 +314,14 @@ def _counts(facts: Facts, span: Span, known: set[str]) -> OutageNeed | None:
     )
 
 
+def _until_ms(span: Span, within_ms: int) -> int:
+    """What is found up to then counts to this outage, unless the next one has begun."""
+    until_ms = span.to_ms + within_ms
+    return until_ms if span.next_ms is None else min(until_ms, span.next_ms)
+
+
 def _drift(facts: Facts, span: Span) -> OutageNeed | None:
-    until_ms = span.to_ms + FOUND_WITHIN_MS
-    if span.next_ms is not None:
-        until_ms = min(until_ms, span.next_ms)
+    until_ms = _until_ms(span, FOUND_WITHIN_MS)
     skus = [one.sku for one in facts.drift if span.from_ms <= one.found_at_ms < until_ms]
     if not skus:
         return None
@@ -321,6 +332,25 @@ def _drift(facts: Facts, span: Span) -> OutageNeed | None:
         next_step="Count them; if the count is the hub's, tell central IT.",
         link="#/stock",
         count=len(skus),
+    )
+
+
+def _given_back(facts: Facts, span: Span) -> OutageNeed | None:
+    until_ms = _until_ms(span, GIVEN_BACK_WITHIN_MS)
+    found = [one for one in facts.given_back if span.from_ms <= one.at_ms < until_ms]
+    if not found:
+        return None
+    sales = [one.subject for one in found if one.action == GIVEN_BACK[0]]
+    return OutageNeed(
+        key="given-back",
+        title="Money counted twice",
+        text="This hub was put back from a copy, and what was done before and after it meets now:"
+        f" money of {_many(len(sales), 'sale')} went back twice,"
+        f" {_many(len(found) - len(sales), 'payment')} paid two sales.",
+        next_step="Compare them with the card terminal's report and the drawer. The audit log names"
+        " them: store-hub audit list.",
+        link=f"#/sales/{quote(sales[0], safe='')}" if len(found) == len(sales) == 1 else "#/sales",
+        count=len(found),
     )
 
 
