@@ -20,6 +20,8 @@ MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 PIN_CHARACTERS_MAX = 64
+MEMORY_KIB_MAX, PASSES_MAX, LANES_MAX = 64 * 1024, 10, 4
+"""What a hash from elsewhere may ask of the box."""
 
 
 def hash_pin(pin: str, randomness: Randomness) -> str:
@@ -37,8 +39,9 @@ def verify_pin(pin: str, stored: str | None) -> bool:
     """Whether ``pin`` is the one in ``stored``.
 
     ``None`` (nobody has that staff id) takes as long as a real check and is False.  Raises
-    ``PinHashDamaged`` when ``stored`` is no argon2id hash.
+    ``PinHashDamaged`` when ``stored`` is no argon2id hash, or asks for more than the bounds.
     """
+    from argon2 import extract_parameters
     from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
     text = _normal(pin)
@@ -46,6 +49,13 @@ def verify_pin(pin: str, stored: str | None) -> bool:
         _hasher().hash(text[:PIN_CHARACTERS_MAX], salt=bytes(16))
         return False
     try:
+        asked = extract_parameters(stored)
+        if (
+            asked.memory_cost > MEMORY_KIB_MAX
+            or asked.time_cost > PASSES_MAX
+            or asked.parallelism > LANES_MAX
+        ):
+            raise InvalidHashError("it asks for more work than the box has to give")
         return _hasher().verify(stored, text)
     except VerifyMismatchError:
         return False

@@ -54,6 +54,13 @@ def test_a_damaged_hash_is_an_error_that_says_what_to_do(stored: str) -> None:
         verify_pin("4711", stored)
 
 
+@pytest.mark.parametrize("asked", ["m=4194304,t=2,p=1", "m=19456,t=4000000000,p=1"])
+def test_a_hash_that_asks_for_all_of_the_box_is_refused_before_it_is_tried(asked: str) -> None:
+    salt_and_hash = "YWFhYWFhYWFhYWFhYWFhYQ$" + "YWFh" * 10 + "YWE"
+    with pytest.raises(PinHashDamaged, match="Set a new PIN"):
+        verify_pin("4711", f"$argon2id$v=19${asked}${salt_and_hash}")
+
+
 def test_an_endless_pin_is_refused_not_hashed(randomness: Randomness) -> None:
     stored = hash_pin("1" * 64, randomness)
     assert verify_pin("1" * 64, stored)
