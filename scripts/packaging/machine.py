@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -179,7 +180,14 @@ class Machine:
 
     def reboot(self) -> None:
         """An orderly reboot; returns when it is up again."""
-        os.kill(self._init, signal.SIGRTMIN + 5)  # systemd(1): reboot.target
+        former = os.pidfd_open(self._init)
+        try:
+            os.kill(self._init, signal.SIGRTMIN + 5)  # systemd(1): reboot.target
+            # While it shuts down it forks children, which are called as it is.
+            if not select.select([former], [], [], BOOT_S)[0]:
+                raise NoMachine(f"systemd does not go down:\n{_tail(self._log)}")
+        finally:
+            os.close(former)
         self._init = _init_of(self._process, self._log, other_than=self._init)
         self.wait_booted()
 
