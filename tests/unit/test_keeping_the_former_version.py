@@ -185,7 +185,7 @@ def test_a_hub_that_was_switched_off_stays_so(tmp_path: Path) -> None:
 
 def test_an_upgrade_that_is_interrupted_says_where_it_stands(tmp_path: Path) -> None:
     traps = "trap left EXIT\ntrap interrupted INT TERM HUP\n"
-    cut = f"units=(store-hub.service)\n{traps}kill -HUP $$\nsleep 9\n"
+    cut = f"units=(store-hub.service)\n{traps}kill -TERM $$\nsleep 9\n"
     code, said, told = functions_of_an_upgrade(tmp_path, cut)
     assert (code, "the hub starts again" in said) == (1, True), said
     assert "systemctl start --no-block store-hub.service" in told
