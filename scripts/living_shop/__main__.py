@@ -149,6 +149,7 @@ async def _tell_where(shop: LivingShop, console: Console) -> None:
     for name, value in (
         ("status page", f"{page['url']}  (its certificate is the hub's own)"),
         ("sign in with", f"{page['code']}  (once; a new one: store-hub pair --technician)"),
+        ("or as staff", "900 with PIN 9000  (the demo's manager)"),
         ("CA fingerprint", rig.hub_ready["ca_fingerprint"]),
         ("sandbox cloud", rig.oms_admin.url),
         ("state, logs", str(rig.base)),
