@@ -284,9 +284,9 @@ def test_the_books_are_replicated_from_within_the_sandbox(shop: Shop) -> None:
     shop.drop_in("far", FAR)
     box.write("/etc/store-hub/config.toml", CONFIG + REPLICA)
     box.run("systemctl", "restart", HUB)
-    box.write("/root/words", "correct horse battery staple\n", 0o600)
-    words = ("--passphrase-file", "/root/words")
-    box.run("store-hub", "escrow", "export", "--out", "/root/escrow", *words)
+    box.write("/srv/words", "correct horse battery staple\n", 0o600)
+    words = ("--passphrase-file", "/srv/words")
+    box.run("store-hub", "escrow", "export", "--out", "/srv/escrow", *words)
     shop.sell()
     shop.until(lambda: shop.replicated(0) == set(shop.sold))
 

@@ -183,7 +183,7 @@ class Shop:
     def replace_the_box(self, *source: str) -> str:
         """Restore from there, and start; what that took, in words."""
         began_s = time.monotonic()
-        keys = ("--escrow", "/root/escrow", "--passphrase-file", "/root/words")
+        keys = ("--escrow", "/srv/escrow", "--passphrase-file", "/srv/words")
         self.machine.run("store-hub", "restore", "--yes", *source, *keys)
         restored_s = time.monotonic()
         self.machine.run("systemctl", "start", HUB)
