@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from hub.config.base import AbsolutePath, HttpUrl, Section
-from hub.config.rules import need
+from hub.config.base import HttpUrl, Section
+from hub.config.otlp import (
+    SPOOL_MB,
+    OtlpCaFile,
+    OtlpSpoolMb,
+    OtlpToken,
+    OtlpTokenFile,
+    need_collector,
+)
 
 
 class Traces(Section):
@@ -19,21 +26,10 @@ class Traces(Section):
         description="Where traces are sent to by OTLP/HTTP (JSON); https, or http to this machine.",
         examples=["https://otlp.example/v1/traces"],
     )
-    otlp_token: SecretStr | None = Field(
-        default=None, max_length=8192, description="A bearer token for `otlp_url`."
-    )
-    otlp_token_file: AbsolutePath | None = Field(
-        default=None, description="A file that holds `otlp_token`."
-    )
-    otlp_ca_file: AbsolutePath | None = Field(
-        default=None, description="CA (PEM) of `otlp_url`, when the system's CAs don't know it."
-    )
-    otlp_spool_mb: int = Field(
-        default=64,
-        ge=1,
-        le=4096,
-        description="Room on disk for what waits to be sent; beyond, the oldest is dropped.",
-    )
+    otlp_token: OtlpToken = None
+    otlp_token_file: OtlpTokenFile = None
+    otlp_ca_file: OtlpCaFile = None
+    otlp_spool_mb: OtlpSpoolMb = SPOOL_MB
     sample_per_mille: int = Field(
         default=10,
         ge=0,
@@ -53,6 +49,5 @@ class Traces(Section):
 
     @model_validator(mode="after")
     def _sending_is_complete(self) -> Self:
-        if self.otlp_token is not None or self.otlp_ca_file is not None:
-            need(self, "otlp_url", because="traces.otlp_token or traces.otlp_ca_file is set")
+        need_collector(self, "otlp_token", "otlp_ca_file")
         return self
