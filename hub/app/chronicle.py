@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloud_link.link import CloudLink
+from hub.app.periodic import end_task
 from hub.health.checks.link import broken_at
 from hub.health.facts import Measured
 from hub.observe.tally import Tally
@@ -127,9 +128,7 @@ class Chronicle:
 
     async def stop(self) -> None:
         """End with the minute that was begun, so that the next start knows how long it was."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
         self.look()
         await self._step(last=self._looked_s - self._minute_s >= 1)
 

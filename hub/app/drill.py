@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
+from hub.app.periodic import end_task
 from hub.clock import Clock
 from hub.contract.local import CloudStatus
 from hub.contract.problems import Code, refuse
@@ -85,9 +86,7 @@ class DrillDesk:
     async def stop(self) -> None:
         """The link stays as it is; a drill goes on with the next start."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await end_task(task)
 
     def notify(self, told: Sequence[object]) -> None:
         """What was told after a commit."""

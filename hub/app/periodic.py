@@ -9,6 +9,13 @@ from collections.abc import Awaitable, Callable
 log = logging.getLogger(__name__)
 
 
+async def end_task(task: asyncio.Task[None] | None) -> None:
+    """Cancel it and wait for its end, whichever that is."""
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 class Periodic:
     """Runs an asynchronous function every ``every_s`` seconds; a failure is logged and the next
     turn tries again."""
@@ -25,9 +32,7 @@ class Periodic:
 
     async def stop(self) -> None:
         """End, in the middle of a turn if need be."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end_task(self._task)
 
     async def _run(self) -> None:
         while True:

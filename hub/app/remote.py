@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from hub.app.periodic import end_task
 from hub.app.shopfacts import shop_of
 from hub.config import Loaded, Settings, remote
 from hub.config.models import Cloud
@@ -62,9 +63,7 @@ class RemoteSettings:
     async def stop(self) -> None:
         """The values stay as they are."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await end_task(task)
 
     def notify(self, told: Sequence[object]) -> None:
         """What was told after a commit."""

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 TIME_MAX_S: Final = 20.0
 KEYS_SHOWN: Final = 20
+PAUSE_S: Final = 2.0
 
 Outcome = Literal["done", "started", "nothing-to-do"]
 
@@ -54,7 +55,7 @@ class Action:
     run: Callable[[Caller], Awaitable[Done]]
     disturbs: bool = False
     why_not: Callable[[], str] = _always
-    pause_s: float = 2.0
+    pause_s: float = PAUSE_S
     needs_room: bool = True
     run_for: Callable[[Caller, int], Awaitable[Done]] | None = None
 
