@@ -1,0 +1,2 @@
+"""What hangs on the box or its network without MQTT of its own: printers, drawers, scanners, scales
+and displays, driven by the hub."""

@@ -1,0 +1,1 @@
+"""One file a driver; each is found by :mod:`devices.peripherals.catalogue`."""
