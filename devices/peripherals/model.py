@@ -8,7 +8,7 @@ loop.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
@@ -53,6 +53,11 @@ class Gone(PeripheralError):
 
 class Unfit(PeripheralError):
     """It answers, and not as what the settings say it is; or it refuses what was asked of it."""
+
+
+class Misconfigured(PeripheralError):
+    """Its settings can't be meant so: an option that the driver doesn't know, or a value outside of
+    what it takes.  Raised by constructors."""
 
 
 # Ways to its bytes -------------------------------------------------------------------------------
@@ -141,6 +146,10 @@ class Weight:
 Told = ConditionsAre | Scanned | Misread | DrawerMoved | Weight
 
 
+Option = str | int | bool
+"""A value of a peripheral's settings."""
+
+
 # The drivers -------------------------------------------------------------------------------------
 
 
@@ -170,11 +179,24 @@ class Peripheral(ABC):
     """The driver's name in the settings, e.g. ``escpos-printer``."""
     title: ClassVar[str]
     category: ClassVar[Category]
+    option_help: ClassVar[Mapping[str, str]] = {}
+    """The options it knows: name → what it may be, and what it is when it isn't given."""
 
-    def __init__(self, connector: Connector, world: World, tell: Callable[[Told], None]) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        world: World,
+        tell: Callable[[Told], None],
+        options: Mapping[str, Option] | None = None,
+    ) -> None:
+        """``options``: the entry's.  Errors: :class:`Misconfigured`."""
         self.connector = connector
         self.world = world
         self.tell = tell
+        self.options: Mapping[str, Option] = dict(options or {})
+        if strange := sorted(self.options.keys() - self.option_help.keys()):
+            known = ", ".join(sorted(self.option_help)) or "none"
+            raise Misconfigured(f"{self.key} knows no option {strange[0]!r}; it knows: {known}.")
 
     @property
     @abstractmethod
@@ -289,5 +311,5 @@ class Entry:
     """The peripheral it hangs on: a drawer or display at a printer."""
     fallback: str = ""
     """Printers: who prints when this one can't."""
-    options: dict[str, str | int | bool] = field(default_factory=dict)
+    options: dict[str, Option] = field(default_factory=dict)
     """The driver's own; each driver says which it knows."""
