@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from cloud_link.link import CloudLink
-from hub.app.periodic import end_task
 from hub.health.checks.link import broken_at
 from hub.health.facts import Measured
 from hub.observe.tally import Tally
@@ -79,6 +78,7 @@ class Chronicle:
         self.dropped = 0
         self._failing = False
         self._woken = asyncio.Event()
+        self._ending = False
         self._task: asyncio.Task[None] | None = None
         now_s = gate.clock.monotonic_s()
         self._up = False
@@ -127,13 +127,19 @@ class Chronicle:
         self._task = asyncio.create_task(self._run(), name="chronicle")
 
     async def stop(self) -> None:
-        """End with the minute that was begun, so that the next start knows how long it was."""
-        await end_task(self._task)
+        """End with the minute that was begun, so that the next start knows how long it was.
+
+        What is being written is awaited: given up in the middle, it would be written once more.
+        """
+        self._ending = True
+        self._woken.set()
+        if self._task is not None:
+            await self._task
         self.look()
         await self._step(last=self._looked_s - self._minute_s >= 1)
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending:
             try:
                 await self.step()
             except Exception:
