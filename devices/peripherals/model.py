@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from hub.clock import Clock, Randomness
 from hub.contract.conditions import Condition
@@ -210,6 +210,16 @@ class Peripheral(ABC):
         Errors: :class:`Unreachable`, :class:`Gone`, :class:`Unfit`; it closes its wire on every
         way out, cancellation included.
         """
+
+
+@runtime_checkable
+class HangsOn(Protocol):
+    """A driver that can reach its peripheral through another one (``Entry.via``): a drawer at a
+    printer's connector, a display that is looped through a printer."""
+
+    def hang_on(self, host: Peripheral) -> None:
+        """Told once, before :meth:`Peripheral.serve`; its own connector is then never opened.
+        Errors: :class:`Misconfigured` if nothing can hang on ``host``."""
 
 
 class Outcome(StrEnum):
