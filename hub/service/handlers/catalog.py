@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from hub.contract.base import Command
 from hub.contract.catalog import LevelView, LookUp, ProductView
@@ -11,6 +11,7 @@ from hub.domain.stock import StockRow, available, counter_sellable
 from hub.service import pricing
 from hub.service.answers import quoted
 from hub.service.gate import Reader, ReadUnit
+from hub.service.pricing import Found
 from hub.storage import scanrows, stockrows
 from hub.storage.rows import Rows
 from hub.storage.scanrows import ScanRow
@@ -83,12 +84,28 @@ def _level_json(sku: str, levels: StockRow, ledger_seq: int) -> str:
 def look_up(unit: ReadUnit, query: LookUp) -> ProductView | str:
     """See :class:`LookUp`.  A bare article number that is known, which nearly every scan is, is one
     look-up, and its result is put together from the columns."""
-    gtin14 = _bare_gtin(query.code)
-    if gtin14 is not None:
-        row = scanrows.by_code(unit.rows, query.code, gtin14, unit.now_ms)
-        if row is not None:
-            return _product_json(row, None if row.sku == query.code else gtin14, unit.shop.currency)
-    return _look_closer(unit, query)
+    known = of_bare_number(unit, query.code)
+    return known.view_json if known is not None else _look_closer(unit, query)
+
+
+class KnownArticle(NamedTuple):
+    """The product of a bare article number; ``gtin14`` is None when the number was its SKU."""
+
+    row: ScanRow
+    gtin14: str | None
+    view_json: str
+
+
+def of_bare_number(unit: ReadUnit, code: str) -> KnownArticle | None:
+    """The product of a bare article number, if it is one that is known, by a single look-up.
+    ``view_json`` is its :class:`ProductView`."""
+    gtin14 = _bare_gtin(code)
+    row = scanrows.by_code(unit.rows, code, gtin14, unit.now_ms) if gtin14 is not None else None
+    if row is None:
+        return None
+    if row.sku == code:
+        gtin14 = None
+    return KnownArticle(row, gtin14, _product_json(row, gtin14, unit.shop.currency))
 
 
 def _bare_gtin(code: str) -> str | None:
@@ -115,7 +132,16 @@ def _product_json(row: ScanRow, gtin14: str | None, currency: str) -> str:
 
 def _look_closer(unit: ReadUnit, query: LookUp) -> ProductView:
     """Any other code, taken apart."""
-    found = pricing.find(unit.rows, query.code, unit.now_ms, unit.books.code_rules(unit.rows))
+    return view_of(unit, find(unit, query.code))
+
+
+def find(unit: ReadUnit, code: str) -> Found:
+    """The product of any code.  Errors: ``not-found``, ``validation``, ``card-data-refused``."""
+    return pricing.find(unit.rows, code, unit.now_ms, unit.books.code_rules(unit.rows))
+
+
+def view_of(unit: ReadUnit, found: Found) -> ProductView:
+    """A product as devices see it, with its levels."""
     product, scanned = found.product, found.scanned
     qty = None
     if scanned is not None and scanned.weight_g is not None and product.price_minor is not None:
