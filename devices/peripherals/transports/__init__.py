@@ -1,1 +1,4 @@
-"""Ways to a peripheral's bytes: TCP, USB printer class, serial lines, input events."""
+"""Ways to a peripheral's bytes: each makes a wire when it is asked, and none blocks the loop.
+
+``address.connector`` reads an address from the settings; see there for what may be written.
+"""
