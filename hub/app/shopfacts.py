@@ -32,4 +32,5 @@ def shop_of(settings: Settings) -> Shop:
         pairing_tries=settings.pairing.tries,
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
+        file_peripherals=frozenset(one.id for one in settings.peripherals),
     )

@@ -11,7 +11,6 @@ from hub.config.models import (
     Discovery,
     Pairing,
     Paths,
-    Printing,
     Settings,
     Staff,
     Stock,
@@ -19,6 +18,7 @@ from hub.config.models import (
     Store,
     Web,
 )
+from hub.config.printing import Printing
 from hub.config.problems import ConfigError, Origin, Problem
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from hub.config import peripheral_file
 from hub.config.fields import Setting, all_settings, sections, toml_text
 
 _HEAD = """\
@@ -18,7 +19,8 @@ _HEAD = """\
 
 def example_toml() -> str:
     """The file's text; it is valid as it stands."""
-    return _HEAD + "".join(_section(name) for name in sections())
+    sections_text = "".join(_section(name) for name in sections())
+    return _HEAD + sections_text + "\n".join(peripheral_file.example()) + "\n"
 
 
 def _section(name: str) -> str:

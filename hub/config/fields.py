@@ -115,10 +115,11 @@ def all_settings() -> dict[str, Setting]:
 
 @cache
 def sections() -> dict[str, type[BaseModel]]:
-    """Every section's model by name, in order."""
+    """Every section's model by name, in order; ``[[peripherals]]`` is no section of this kind."""
     return {
-        name: typing.cast("type[BaseModel]", info.annotation)
+        name: info.annotation
         for name, info in Settings.model_fields.items()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
     }
 
 

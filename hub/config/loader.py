@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from hub.config import peripheral_file
 from hub.config.fields import Setting, all_settings, nearest, sections, toml_text
 from hub.config.models import Settings
 from hub.config.problems import DEFAULT, ConfigError, Origin, Problem, describe
@@ -101,6 +102,7 @@ def load(
     resolve_secret_files(collected)
     settings = _validate(collected, path)
     _refuse_cards(collected)
+    peripheral_file.refuse_cards(collected)
     if collected.problems or settings is None:
         raise ConfigError(tuple(sorted(collected.problems, key=_place)))
     return Loaded(settings, path, dict(collected.origins))
@@ -114,10 +116,12 @@ def _place(problem: Problem) -> tuple[bool, str, int]:
 
 def _validate(collected: Collected, path: Path) -> Settings | None:
     """The settings, or None after recording what is wrong with the values."""
-    tree: dict[str, dict[str, Any]] = {section: {} for section in sections()}
+    tree: dict[str, Any] = {section: {} for section in sections()}
     for key, value in collected.values.items():
         section, _, name = key.partition(".")
         tree[section][name] = value
+    if collected.peripherals:
+        tree[peripheral_file.KEY] = tuple(collected.peripherals)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -127,6 +131,9 @@ def _validate(collected: Collected, path: Path) -> Settings | None:
             for problem in collected.problems
         )
         for detail in error.errors(include_url=False):
+            if detail["loc"][:1] == (peripheral_file.KEY,):
+                collected.problems.append(peripheral_file.problem_of(collected, detail))
+                continue
             setting = _setting_of(detail)
             # What couldn't be read at all can't be called missing as well.
             absent = detail["type"] == "missing" and (unreadable or setting.section in blamed)

@@ -8,9 +8,9 @@ Secrets are ``SecretStr`` and have a sibling ``<name>_file``; the loader reads t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from hub.config.base import (
     ID_PATTERN,
@@ -24,6 +24,8 @@ from hub.config.base import (
 )
 from hub.config.log import Log
 from hub.config.metrics import Metrics
+from hub.config.peripherals import Peripheral, check_all
+from hub.config.printing import Printing
 from hub.config.replica import Replica
 from hub.config.rules import need, refuse
 from hub.config.traces import Traces
@@ -361,12 +363,6 @@ class Staff(Section):
     )
 
 
-class Printing(Section):
-    """Receipts."""
-
-    receipts: bool = Field(default=False, description="Queue a receipt job for every sale.")
-
-
 class Settings(Section):
     """Everything that is set about one hub."""
 
@@ -386,3 +382,4 @@ class Settings(Section):
     replica: Replica = Replica()
     metrics: Metrics = Metrics()
     traces: Traces = Traces()
+    peripherals: Annotated[tuple[Peripheral, ...], AfterValidator(check_all)] = ()

@@ -78,6 +78,17 @@ class ConfigError(Exception):
 
 def describe(value: object, setting: Setting) -> str:
     """``value`` with its TOML type, without ever showing a secret."""
+    if setting.secret:
+        return f"a {_type_name(value)} (not shown)"
+    return described(value)
+
+
+def described(value: object) -> str:
+    """``value`` with its TOML type; never a secret."""
+    return f"{_short(value)} ({_type_name(value)})"
+
+
+def _type_name(value: object) -> str:
     names: dict[type, str] = {
         str: "text",
         bool: "boolean",
@@ -86,10 +97,7 @@ def describe(value: object, setting: Setting) -> str:
         list: "list",
         dict: "table",
     }
-    name = names.get(type(value), type(value).__name__)
-    if setting.secret:
-        return f"a {name} (not shown)"
-    return f"{_short(value)} ({name})"
+    return names.get(type(value), type(value).__name__)
 
 
 def _short(value: Any) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hub.config import peripheral_file
 from hub.config.fields import Setting, all_settings, nearest, nearest_key, sections
 from hub.config.problems import Origin, Problem
 from hub.config.toml_lines import key_lines
@@ -33,6 +34,7 @@ class Collected:
     problems: list[Problem] = field(default_factory=list)
     lines: dict[str, list[str]] = field(default_factory=dict)
     section_origins: dict[str, Origin] = field(default_factory=dict)
+    peripherals: list[dict[str, Any]] = field(default_factory=list)
 
     def put(self, setting: Setting, value: Any, origin: Origin) -> None:
         self.values[setting.key] = value
@@ -125,7 +127,9 @@ def read_toml(collected: Collected, raw: bytes, where: str) -> None:
     lines = key_lines(text)
     for section, table in document.items():
         origin = Origin("file", where, lines.get((section,)))
-        if section not in sections():
+        if section == peripheral_file.KEY:
+            peripheral_file.take(collected, table, origin)
+        elif section not in sections():
             _unknown_section(collected, section, table, origin)
         elif not isinstance(table, dict):
             collected.problems.append(_not_a_table(collected, section, origin))

@@ -62,3 +62,8 @@ class Command(Incoming):
 
 class Query(Command):
     """A command that changes nothing: it is answered from a reader and needs no key."""
+
+
+class Live(Query):
+    """Done at once by what hangs on the hub, outside of its books: it needs no key, its answer is
+    not remembered, and a repeat does it again."""

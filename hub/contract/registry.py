@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from hub.contract import admin, basket, catalog, sale, staff, stock
+from hub.contract import admin, basket, catalog, peripherals, sale, staff, stock
 from hub.contract.base import Command, Nothing, Outgoing, Query
 from hub.contract.pages import house
 
@@ -77,6 +77,13 @@ _OPERATIONS = (
     Operation(admin.ParkEvent, Nothing, Door.ADMIN),
     Operation(admin.GiveUpParked, Nothing, Door.ADMIN),
     Operation(house.SetLogLevel, Nothing, Door.ADMIN),
+    Operation(peripherals.ListPeripherals, peripherals.PeripheralList, _BOTH),
+    Operation(peripherals.ListDrivers, peripherals.DriverList, Door.ADMIN),
+    Operation(peripherals.ConfigurePeripheral, Nothing, Door.ADMIN),
+    Operation(peripherals.RemovePeripheral, Nothing, Door.ADMIN),
+    Operation(peripherals.FindPeripherals, peripherals.FoundPeripherals, Door.ADMIN),
+    Operation(peripherals.TryPeripheral, peripherals.Tried, Door.ADMIN),
+    Operation(peripherals.ShowText, peripherals.Shown),
 )
 OPERATIONS: dict[tuple[str, str], Operation] = {row.address: row for row in _OPERATIONS}
 BY_COMMAND: dict[type[Command], Operation] = {row.command: row for row in _OPERATIONS}

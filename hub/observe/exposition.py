@@ -186,7 +186,8 @@ def _measured(view: View) -> dict[str, Series]:
 def _told(status: HubStatus, view: View) -> dict[str, Series]:
     report, storage = status.health, status.storage
     waiting, oldest = status.outbox.streams, view.oldest_at_ms
-    here = Counter(one.presence for one in status.devices if one.status == "paired")
+    paired = [one for one in status.devices if one.status == "paired"]
+    here = Counter(one.presence for one in paired if one.auth != "hub")
     found: dict[str, Series] = {
         "training": _one(status.training),
         "mode": _state(status.mode, MODES),

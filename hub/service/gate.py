@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hub import events
 from hub.clock import Clock, Ids, uuid7_wall_ms
-from hub.contract.base import Command, Outgoing
+from hub.contract.base import Command, Live, Outgoing
 from hub.contract.problems import Code, Problem, Refusal, refuse
 from hub.contract.registry import OPERATIONS, Operation
 from hub.service.answers import TOO_BIG, failure_json, success_json
@@ -24,6 +24,7 @@ from hub.service.caller import Caller
 from hub.service.faults import failure_of, fault, refusal_of
 from hub.service.incoming import Asked, Read, command_hash, operation_of, read_command
 from hub.service.internal import InternalCommand
+from hub.service.live import LiveHandler, LiveOperations
 from hub.service.ports import Budget, SlowReads, Writer
 from hub.service.records import Recorder, TakeTold
 from hub.service.shop import Shop
@@ -82,6 +83,7 @@ class Handlers:
     slow_reads: Mapping[type[Command], Reader]
     internal: Mapping[type[Any], Callable[[Unit, Any], Any]]
     before: Mapping[type[Command], Callable[[Gate, Caller, Any], Any]]
+    live: Mapping[type[Command], LiveHandler] = field(default_factory=dict)
 
 
 class Gate:
@@ -110,6 +112,7 @@ class Gate:
         self._writer = writer
         self._slow = slow
         self._handlers = handlers
+        self.live = LiveOperations(handlers.live)
         self.storage_full = False
         self.watch: Callable[[Request, str, float], None] | None = None
         # One book each: the writer's thread and the loop may see different commits.
@@ -236,7 +239,12 @@ class Gate:
         handler = self._handlers.reads.get(type(command))
         if handler is not None:
             return success_json(handler(self._read_unit(self.rows, caller), command), 0)
+        if isinstance(command, Live):
+            return self._live(caller, command)
         return self._slow_query(caller, command)
+
+    async def _live(self, caller: Caller, command: Live) -> str:
+        return success_json(await self.live.run(self.rows, caller, self.shop, command), 0)
 
     async def _slow_query(self, caller: Caller, command: Command) -> str:
         slow = self._handlers.slow_reads[type(command)]

@@ -112,6 +112,11 @@ class SupportAsked:
     """The cloud asks for a support bundle."""
 
 
+@dataclass(frozen=True, slots=True)
+class PeripheralsChanged:
+    """The page set up or removed what hangs on the hub's box."""
+
+
 Notice = (
     OutboxGrew
     | LevelsChanged
@@ -129,4 +134,5 @@ Notice = (
     | DrillChanged
     | RemoteSettingsChanged
     | SupportAsked
+    | PeripheralsChanged
 )

@@ -33,5 +33,7 @@ class Shop:
     print_receipts: bool = False
     print_jobs_max: int = 500
     web_url: str = ""
+    file_peripherals: frozenset[str] = frozenset()
+    """Those that the settings' file sets up."""
     own_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that the box itself sets, which the cloud can't change: key → where it is set."""

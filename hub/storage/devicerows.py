@@ -47,8 +47,11 @@ def get(rows: Rows, device_id: str) -> DeviceRow | None:
 
 
 def paired(rows: Rows, limit: int = 10_000) -> list[DeviceRow]:
-    """Devices that may connect, by number: what the broker has to know."""
-    found = rows.all(f"{_DEVICE} WHERE status = 'paired' ORDER BY number LIMIT ?", limit)
+    """Devices that may connect, by number: what the broker has to know.  What hangs on the hub's
+    own box connects nowhere."""
+    found = rows.all(
+        f"{_DEVICE} WHERE status = 'paired' AND auth <> 'hub' ORDER BY number LIMIT ?", limit
+    )
     return [DeviceRow(*row) for row in found]
 
 
@@ -91,7 +94,7 @@ def next_number(tx: Tx) -> int:
     """
     row = tx.one(
         "SELECT max(coalesce(max(number), 0), 100 * (SELECT max(count(*), 1) - 1 FROM sources"
-        " WHERE fork <> '')) + 1 FROM devices"
+        " WHERE fork <> '')) + 1 FROM devices WHERE number < 1000000"  # peripherals come after
     )
     assert row is not None
     return int(row[0])
@@ -193,7 +196,7 @@ def set_presence(tx: Tx, device_id: str, presence: str, session: str, conditions
 def silent_since(rows: Rows, before_ms: int, limit: int = OPEN_MAX) -> list[DeviceRow]:
     """Devices that count as connected but were last heard of before an instant."""
     found = rows.all(
-        f"{_DEVICE} WHERE status = 'paired' AND presence IN ('init', 'ready')"
+        f"{_DEVICE} WHERE status = 'paired' AND auth <> 'hub' AND presence IN ('init', 'ready')"
         " AND coalesce(last_seen_at_ms, 0) < ? ORDER BY number LIMIT ?",
         before_ms,
         limit,

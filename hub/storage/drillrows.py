@@ -139,6 +139,7 @@ def _last_sale(tx: Tx) -> int:
 
 def _connected(tx: Tx) -> int:
     row = tx.one(
-        "SELECT count(*) FROM devices WHERE status = 'paired' AND presence IN ('ready', 'sleeping')"
+        "SELECT count(*) FROM devices WHERE status = 'paired' AND auth <> 'hub'"
+        " AND presence IN ('ready', 'sleeping')"
     )
     return int(row[0]) if row else 0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from hub.contract import admin
+from hub.contract import admin, peripherals
 from hub.contract.base import Command
 from hub.contract.pages import house
 from hub.contract.problems import Code, refuse
@@ -29,6 +29,7 @@ class Right(StrEnum):
     SUPPORT = "support"
     DRILL = "drill"
     STAFF = "staff"
+    PERIPHERALS = "peripherals"
 
 
 MAY: Final[Mapping[PageRole, frozenset[Right]]] = {
@@ -69,12 +70,14 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     admin.ParkEvent: Right.OUTBOX,
     admin.GiveUpParked: Right.OUTBOX,
     house.SetLogLevel: Right.LOG_LEVEL,
+    peripherals.ConfigurePeripheral: Right.PERIPHERALS,
+    peripherals.RemovePeripheral: Right.PERIPHERALS,
+    peripherals.FindPeripherals: Right.PERIPHERALS,
+    peripherals.TryPeripheral: Right.PERIPHERALS,
 }
 OPERATION_RIGHTS: Final[Mapping[tuple[str, str], Right | None]] = {
-    (command.service, command.operation): right for command, right in _COMMANDS.items()
-} | {
     address: None for address, row in OPERATIONS.items() if Door.ADMIN in row.doors and row.is_query
-}
+} | {(command.service, command.operation): right for command, right in _COMMANDS.items()}
 """None: a question, for which a session is enough."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.contract.publish import peripheral_samples
+
 Example = dict[str, Any]
 Address = tuple[str, str]
 
@@ -129,6 +131,7 @@ _DEVICE: Example = {
 _HEAD: Example = {"basket_id": BASKET, "version": 2}
 
 REQUESTS: dict[Address, Example] = {
+    **peripheral_samples.REQUESTS,
     ("hub", "info"): {},
     ("hub", "trust-clock"): {"reason": "compared with my watch"},
     ("staff", "sign-in"): {"staff_id": "anna", "pin": "4711"},
@@ -217,6 +220,7 @@ REQUESTS: dict[Address, Example] = {
 }
 
 RESULTS: dict[str, Example] = {
+    **peripheral_samples.RESULTS,
     "Nothing": {},
     "HubInfoView": {
         "store": STORE,

@@ -14,7 +14,8 @@ NAMED_MAX: Final = 3
 
 def look(facts: Facts) -> Finding:
     """A warning when one is lost; critical when all are."""
-    paired = [one for one in facts.status.devices if one.status == "paired"]
+    devices = facts.status.devices
+    paired = [one for one in devices if one.status == "paired" and one.auth != "hub"]
     lost = [one for one in paired if one.presence == "lost"]
     if not lost:
         return fine(f"{many(len(paired), 'device')} paired, none lost.", paired=str(len(paired)))

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from hub.contract.peripherals import ConfigurePeripheral
 from hub.contract.registry import BY_COMMAND
 from hub.contract.staff import DecideApproval, SignIn
 from hub.service.gate import Handlers
+from hub.service.handlers.peripherals import check_drivable
 from hub.service.handlers.signin import PinDesk
 
 
@@ -24,6 +26,7 @@ def _modules() -> tuple[ModuleType, ...]:
         house,
         loglevel,
         mending,
+        peripherals,
         presence,
         recovery,
         remote,
@@ -47,6 +50,7 @@ def _modules() -> tuple[ModuleType, ...]:
         house,
         loglevel,
         mending,
+        peripherals,
         presence,
         recovery,
         remote,
@@ -67,6 +71,7 @@ def collect(desk: PinDesk) -> Handlers:
         "READS": {},
         "SLOW_READS": {},
         "INTERNAL": {},
+        "LIVE": {},
     }
     for module in _modules():
         for name, table in tables.items():
@@ -78,7 +83,12 @@ def collect(desk: PinDesk) -> Handlers:
         reads=tables["READS"],
         slow_reads=tables["SLOW_READS"],
         internal=tables["INTERNAL"],
-        before={SignIn: desk.sign_in, DecideApproval: desk.decide},
+        before={
+            SignIn: desk.sign_in,
+            DecideApproval: desk.decide,
+            ConfigurePeripheral: check_drivable,
+        },
+        live=tables["LIVE"],
     )
     missing = [
         command.__name__
@@ -87,6 +97,7 @@ def collect(desk: PinDesk) -> Handlers:
         and command not in handlers.reads
         and command not in handlers.slow_reads
         and command not in handlers.before
+        and command not in handlers.live
     ]
     assert not missing, f"nobody handles {', '.join(missing)}"
     return handlers

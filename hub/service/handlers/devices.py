@@ -278,6 +278,12 @@ def _known(unit: Unit, device_id: str) -> DeviceRow:
             "There is no such device: `store-hub devices list` shows them all.",
             device_id=device_id,
         )
+    if device.auth == "hub":
+        raise refuse(
+            Code.CONFLICT,
+            "This hangs on the hub's own box: `store-hub peripherals` changes it.",
+            device_id=device_id,
+        )
     return device
 
 
@@ -294,7 +300,8 @@ def _live(unit: Unit, device_id: str) -> DeviceRow:
 
 def _new(unit: Unit, row: PairingRow, command: PairDevice) -> Paired:
     number = devicerows.next_number(unit.tx)
-    device_id = f"{row.kind}-{number:02d}"
+    while devicerows.get(unit.tx, device_id := f"{row.kind}-{number:02d}") is not None:
+        number += 1  # a peripheral of the hub has this name
     name = row.name or f"{row.kind.capitalize()} {number}"
     devicerows.add(
         unit.tx,

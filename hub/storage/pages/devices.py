@@ -41,7 +41,7 @@ SELECT d.device_id, d.name, d.kind, d.auth, d.status, d.number, d.presence, d.mo
         JOIN datasets g ON g.dataset = 'staff'
         JOIN staff s ON s.generation = g.generation AND s.staff_id = i.staff_id AND s.active = 1
         WHERE i.device_id = d.device_id AND i.expires_budget_ms > :budget_ms),
-       d.status = 'paired' AND d.password_hash IS NULL AND NOT EXISTS
+       d.status = 'paired' AND d.auth <> 'hub' AND d.password_hash IS NULL AND NOT EXISTS
         (SELECT 1 FROM certificates c
          WHERE c.device_id = d.device_id AND c.revoked_at_ms IS NULL),
        d.conditions

@@ -1,0 +1,70 @@
+"""Examples of what is asked about the hub's own peripherals, as :mod:`.samples` has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Example = dict[str, Any]
+
+NOW_MS = 1_795_327_962_120
+_SETUP: Example = {
+    "id": "printer-counter",
+    "driver": "escpos-printer",
+    "address": "tcp://192.0.2.7:9100",
+    "name": "Receipts, counter",
+    "serves": ["till-1"],
+    "fallback": "printer-office",
+    "options": {"width_mm": 80},
+}
+
+REQUESTS: dict[tuple[str, str], Example] = {
+    ("peripheral", "list"): {},
+    ("peripheral", "drivers"): {},
+    ("peripheral", "configure"): _SETUP,
+    ("peripheral", "remove"): {"id": "printer-counter"},
+    ("peripheral", "find"): {"timeout_s": 8},
+    ("peripheral", "try"): {"id": "scale-1"},
+    ("display", "show"): {"lines": ["Ballpoint pen, blue", "              2.49"]},
+}
+RESULTS: dict[str, Example] = {
+    "PeripheralList": {
+        "peripherals": [
+            {
+                **_SETUP,
+                "kind": "printer",
+                "source": "settings",
+                "phase": "ready",
+                "since_ms": NOW_MS,
+                "capabilities": ["cover", "paper-empty"],
+                "width_mm": 80,
+                "confirms": True,
+                "maker": "EPSON",
+                "model": "TM-T88VI",
+                "conditions": ["printer-paper-near-end"],
+            }
+        ]
+    },
+    "DriverList": {
+        "drivers": [
+            {
+                "key": "escpos-printer",
+                "title": "Receipt printer (ESC/POS)",
+                "kind": "printer",
+                "options": {"width_mm": "58 or 80; 80"},
+                "addresses": ["tcp://192.0.2.7:9100"],
+            }
+        ]
+    },
+    "FoundPeripherals": {
+        "found": [
+            {
+                "title": "EPSON TM-T88VI",
+                "driver": "escpos-printer",
+                "address": "tcp://192.0.2.7:9100",
+                "detail": "mDNS _pdl-datastream._tcp",
+            }
+        ]
+    },
+    "Tried": {"outcome": "scale-1 shows 455 g."},
+    "Shown": {"display_id": "display-1"},
+}

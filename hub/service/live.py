@@ -1,0 +1,82 @@
+"""What is done at once by what hangs on the hub: asynchronous, outside of any transaction.
+
+Such an operation reads or does something out there (a weight, two lines on a display).  It takes
+no turn at the writer, so neither a slow scale nor an absent one keeps a sale waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.contract.base import Live, Outgoing
+from hub.contract.problems import Code, refuse
+from hub.service.caller import Caller
+from hub.service.ports import PeripheralDesk
+from hub.service.shop import Shop
+from hub.storage.rows import Rows
+
+AT_ONCE_MAX: Final = 16
+"""Beyond, the answer is ``busy`` at once."""
+LONGEST_S: Final = 28.0
+"""No operation takes longer: whoever asked has given up by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUnit:
+    """What the handler of a live operation works with."""
+
+    rows: Rows
+    caller: Caller
+    shop: Shop
+    desk: PeripheralDesk
+
+
+LiveHandler = Callable[[LiveUnit, Any], Awaitable[Outgoing]]
+
+
+class LiveOperations:
+    """``desk`` is set by whoever keeps the peripherals, while they are kept."""
+
+    def __init__(self, handlers: Mapping[type[Any], LiveHandler]) -> None:
+        self._handlers = handlers
+        self._under_way = 0
+        self.desk: PeripheralDesk | None = None
+
+    def need_desk(self) -> PeripheralDesk:
+        """Errors: ``unavailable`` while none is kept."""
+        if self.desk is None:
+            raise refuse(
+                Code.UNAVAILABLE,
+                "The hub doesn't drive its peripherals just now (it starts or stops): repeat"
+                " shortly.",
+                retry_after_ms=2000,
+            )
+        return self.desk
+
+    async def run(self, rows: Rows, caller: Caller, shop: Shop, command: Live) -> Outgoing:
+        """The answer.  Errors: :class:`Refusal`; ``busy`` at the bound, ``unavailable`` when it
+        takes too long."""
+        handler = self._handlers[type(command)]
+        unit = LiveUnit(rows, caller, shop, self.need_desk())
+        if self._under_way >= AT_ONCE_MAX:
+            raise refuse(
+                Code.BUSY,
+                "The hub waits for as many peripherals as it can: repeat shortly.",
+                retry_after_ms=1000,
+            )
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return await handler(unit, command)
+        except TimeoutError:
+            raise refuse(
+                Code.UNAVAILABLE,
+                f"{command.service}/{command.operation} took too long: see `store-hub peripherals"
+                " list`, then repeat.",
+                retry_after_ms=2000,
+            ) from None
+        finally:
+            self._under_way -= 1
