@@ -13,12 +13,12 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.config import peripheral_file
+from hub.config.collected import Collected
 from hub.config.fields import Setting, all_settings, nearest, sections, toml_text
 from hub.config.models import Settings
 from hub.config.problems import DEFAULT, ConfigError, Origin, Problem, describe
 from hub.config.rules import COMBINATION
 from hub.config.sources import (
-    Collected,
     read_credentials,
     read_environment,
     read_file,

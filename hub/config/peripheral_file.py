@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from hub.config.collected import Collected
 from hub.config.fields import nearest
 from hub.config.peripherals import Peripheral
 from hub.config.problems import Origin, Problem, described
 from hub.domain import cards
-
-if TYPE_CHECKING:
-    from hub.config.sources import Collected
 
 KEY: Final = "peripherals"
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?peripherals[\"']?\s*\]\]")

@@ -21,7 +21,7 @@ Address = Annotated[
     Field(
         max_length=200,
         pattern=r"^[!-~]*$",
-        description="Where it is, e.g. `tcp://192.0.2.7:9100` or `usb:04b8:0e15`; empty where the"
+        description="Where it is, e.g. `tcp://192.0.2.7:9100` or `usb://04b8:0e15`; empty where the"
         " driver needs none.",
     ),
 ]
