@@ -8,9 +8,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.pagekit import Seen
+    from tests.hubparts import HubParts
 
 CHROMIUM = "/usr/bin/chromium"
 STARTS_WITHIN_S = 120.0
@@ -77,3 +81,20 @@ async def browser(chromium: Chromium) -> AsyncIterator[Any]:
             )
         yield found
         await found.close()
+
+
+@pytest.fixture
+def seen() -> Seen:
+    """What ``page`` asks for and complains about."""
+    from tests.e2e.pagekit import Seen
+
+    return Seen()
+
+
+@pytest.fixture
+async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
+    """The page of the module's ``hub`` on a phone, not signed in."""
+    from tests.e2e.pagekit import opened
+
+    async with opened(browser, hub, seen) as found:
+        yield found

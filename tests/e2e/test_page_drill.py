@@ -17,7 +17,7 @@ from hub.service.internal import MarkPresence
 from hub.storage import drillrows, historyrows
 from hub.storage.historyrows import Marks
 from hub.storage.rows import Tx
-from tests.e2e.pagekit import Seen, barriers, go, opened, settled, sign_in, sticking_out
+from tests.e2e.pagekit import Seen, barriers, go, settled, sign_in, sticking_out
 from tests.e2e.richshop import pretended_actions, rich_shop
 from tests.hubparts import HubParts
 from tests.wire.web.staffed import PIN, stored
@@ -81,17 +81,6 @@ async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     async with rich_shop(tmp_state, days=2, actions=actions + drills.actions()) as running:
         drills.of(running)
         yield running
-
-
-@pytest.fixture
-def seen() -> Seen:
-    return Seen()
-
-
-@pytest.fixture
-async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
-    async with opened(browser, hub, seen) as found:
-        yield found
 
 
 async def end_the_outage(hub: HubParts) -> None:

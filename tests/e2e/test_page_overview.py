@@ -53,17 +53,6 @@ async def hub(tmp_state: Path, mending: Mending) -> AsyncIterator[HubParts]:
         yield running
 
 
-@pytest.fixture
-def seen() -> Seen:
-    return Seen()
-
-
-@pytest.fixture
-async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
-    async with opened(browser, hub, seen) as found:
-        yield found
-
-
 def card(key: str) -> str:
     return f".problem[data-key={key}]"
 

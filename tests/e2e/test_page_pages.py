@@ -27,15 +27,9 @@ async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
 
 
 @pytest.fixture
-def seen() -> Seen:
-    return Seen()
-
-
-@pytest.fixture
-async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
-    async with opened(browser, hub, seen) as found:
-        await sign_in(found, hub)
-        yield found
+async def page(page: Any, hub: HubParts) -> Any:
+    await sign_in(page, hub)
+    return page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,7 @@ import pytest
 from hub.contract.local import PairRequest
 from hub.service.caller import HUB
 from hub.service.internal import MarkPresence
-from tests.e2e.pagekit import Seen, go, opened, sign_in, sticking_out
+from tests.e2e.pagekit import Seen, go, sign_in, sticking_out
 from tests.hubparts import HubParts, hub_parts
 
 
@@ -19,17 +19,6 @@ from tests.hubparts import HubParts, hub_parts
 async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     async with hub_parts(tmp_state) as running:
         yield running
-
-
-@pytest.fixture
-def seen() -> Seen:
-    return Seen()
-
-
-@pytest.fixture
-async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
-    async with opened(browser, hub, seen) as found:
-        yield found
 
 
 async def paired(hub: HubParts, **fields: Any) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from tests.support.copies import Copies
 from tests.support.shop import Shop
+
+if TYPE_CHECKING:
+    from devices.kit import IdentityStore
+    from tests.support.hubbox import Box
 
 
 @pytest.fixture
@@ -55,3 +60,21 @@ def copies(tmp_path: Path) -> Iterator[Copies]:
     for shop in found.made:
         shop.check_laws()
         shop.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tills(box: Box) -> list[IdentityStore]:
+    """Two tills, paired with the module's ``box``, and goods on the shelf."""
+    stores = [await box.pair(name=name) for name in ("Front", "Back")]
+    async with box.client(stores[0]) as hub:
+        await box.stock_up(hub)
+    return stores
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def till(box: Box) -> IdentityStore:
+    """One till, paired with the module's ``box``, and goods on the shelf."""
+    store = await box.pair(name="Front")
+    async with box.client(store) as hub:
+        await box.stock_up(hub)
+    return store

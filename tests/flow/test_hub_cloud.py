@@ -40,14 +40,6 @@ async def box() -> AsyncIterator[Box]:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def till(box: Box) -> IdentityStore:
-    store = await box.pair(name="Front")
-    async with box.client(store) as hub:
-        await box.stock_up(hub)
-    return store
-
-
 async def tell(box: Box, path: str, **body: Any) -> None:
     """One of the sandbox's own calls."""
     admin = box.rig.oms_admin

@@ -30,14 +30,6 @@ async def box() -> AsyncIterator[Box]:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def till(box: Box) -> IdentityStore:
-    store = await box.pair(name="Front")
-    async with box.client(store) as hub:
-        await box.stock_up(hub)
-    return store
-
-
 async def command(box: Box, kind: str, **data: Any) -> str:
     """Sent as central IT does; its id."""
     sent = await box.rig.oms_admin._call("POST", "commands", {"type": kind, "data": data})

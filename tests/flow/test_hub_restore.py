@@ -46,14 +46,6 @@ async def box() -> AsyncIterator[Box]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def tills(box: Box) -> list[IdentityStore]:
-    stores = [await box.pair(name=name) for name in ("Front", "Back")]
-    async with box.client(stores[0]) as hub:
-        await box.stock_up(hub)
-    return stores
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def good_copy(box: Box, tills: list[IdentityStore]) -> Path:
     path = box.rig.base / "good-copy"
     await box.stop_hub()

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.support.tidypaho import TidyClient
+from tests.support.tidypaho import TidyClient, heard
 
 WAIT_S = 40.0
 CLOSED_SLOWLY_S = 60.0
@@ -125,7 +125,6 @@ def encoded(body: object) -> bytes:
 @contextlib.asynccontextmanager
 async def raw_device(login: Login, store: str, *, subscribe: bool = True) -> AsyncIterator[Raw]:
     """Connect once (no reconnects); ``await raw.outcome`` is ``Success`` or why not."""
-    loop = asyncio.get_running_loop()
     client = TidyClient(
         CallbackAPIVersion.VERSION2,
         client_id=login.device_id,
@@ -139,30 +138,14 @@ async def raw_device(login: Login, store: str, *, subscribe: bool = True) -> Asy
         client.username_pw_set(login.device_id, login.password)
     if login.tls is not None:
         client.tls_set_context(login.tls)
-    it = Raw(login, f"sh/1/{store}", client, loop.create_future())
+    it = Raw(login, f"sh/1/{store}", client, asyncio.get_running_loop().create_future())
 
-    def call(function: Any, *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may have closed
-            loop.call_soon_threadsafe(function, *arguments)
-
-    def settle(text: str) -> None:
-        if not it.outcome.done():
-            it.outcome.set_result(text)
-
-    def lost(text: str) -> None:
-        settle(text)
-        it.gone.set()
-
-    def connected(client: mqtt.Client, _u: Any, _f: Any, code: Any, _p: Any) -> None:
-        if code == 0 and subscribe:
+    def first() -> None:
+        if subscribe:
             client.subscribe([(f"{it.own}/rep", 1), (f"{it.root}/hub/#", 1)])
-        call(settle, str(code))
 
-    client.on_connect = connected
-    client.on_disconnect = lambda _c, _u, _f, code, _p: call(lost, f"lost: {code}")
-    client.on_connect_fail = lambda _c, _u: call(lost, "no connection")
+    call = heard(client, it.outcome, it.gone, it.acks, first=first)
     client.on_subscribe = lambda *_: call(it.subscribed.set)
-    client.on_publish = lambda _c, _u, _m, code, _p: call(it.acks.put_nowait, str(code))
     client.on_message = lambda _c, _u, m: call(
         it.inbox.put_nowait, (m.topic, bytes(m.payload), m.properties, m.retain)
     )

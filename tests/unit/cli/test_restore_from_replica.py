@@ -6,30 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hub.cli import root
 from hub.clock import SystemRandomness
 from hub.security.escrow import Escrow, Recipient, seal_escrow
 from tests.support.replicas import needs_litestream
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    config = tmp_path / "config.toml"
-    config.write_text(
-        '[store]\nid = "367"\ntimezone = "Europe/Berlin"\ncurrency = "EUR"\n'
-        f'[paths]\nstate = "{tmp_path}/state"\nrun = "{tmp_path}/run"\n'
-    )
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(root, ["--config", str(config), *arguments])
-
-    return invoke
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from hub.app import backup, snapshots
 from hub.app.founding import open_state
 from hub.app.snapshots import list_snapshots
-from hub.cli import root
 from hub.clock import SystemClock, SystemRandomness
 from hub.security import files
 from tests.storage.crash_copies import settings_of
@@ -33,19 +32,9 @@ def state(tmp_path: Path) -> Path:
     return state
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    config = tmp_path / "config.toml"
-    config.write_text(
-        '[store]\nid = "367"\ntimezone = "Europe/Berlin"\ncurrency = "EUR"\n'
-        f'[paths]\nstate = "{tmp_path}/state"\nrun = "{tmp_path}/run"\n'
-    )
+@pytest.fixture(autouse=True)
+def _words(tmp_path: Path) -> None:
     (tmp_path / "words").write_text("correct horse battery staple\n")
-
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(root, ["--config", str(config), *arguments])
-
-    return invoke
 
 
 def raising(error: BaseException) -> Callable[..., None]:

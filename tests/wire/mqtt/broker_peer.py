@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.support.tidypaho import TidyClient
+from tests.support.tidypaho import TidyClient, heard
 
 WAIT_S = 40.0
 """For what comes at once on a machine that has time."""
@@ -67,35 +67,18 @@ class Peer:
 
 def _listening(client: TidyClient) -> Peer:
     """What the client's thread hears is handed to this loop."""
-    loop = asyncio.get_running_loop()
     it = Peer(
         client,
         asyncio.Queue(),
-        loop.create_future(),
+        asyncio.get_running_loop().create_future(),
         asyncio.Event(),
         asyncio.Queue(),
         asyncio.Queue(),
     )
-
-    def call(function: Any, *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may have closed
-            loop.call_soon_threadsafe(function, *arguments)
-
-    def settle(text: str) -> None:
-        if not it.connected.done():
-            it.connected.set_result(text)
-
-    def lost(text: str) -> None:
-        settle(text)
-        it.gone.set()
-
-    client.on_connect = lambda _c, _u, _f, code, _p: call(settle, str(code))
-    client.on_disconnect = lambda _c, _u, _f, code, _p: call(lost, f"lost: {code}")
-    client.on_connect_fail = lambda _c, _u: call(lost, "no connection")
+    call = heard(client, it.connected, it.gone, it.puback)
     client.on_subscribe = lambda _c, _u, _m, codes, _p: call(
         it.suback.put_nowait, [str(code) for code in codes]
     )
-    client.on_publish = lambda _c, _u, _m, code, _p: call(it.puback.put_nowait, str(code))
     client.on_message = lambda _c, _u, m: call(
         it.messages.put_nowait, Received(m.topic, bytes(m.payload), m.retain, m.properties)
     )
