@@ -261,8 +261,8 @@ class ShelfLabelFacts(Facts):
 class StatusTicketFacts(Facts):
     """What a fresh box prints on the first printer it finds, and on request.
 
-    ``url``: of its page, which the QR code leads to; ``pairing_code``: of one opening, if one is
-    open.  ``link``: the network in words of the box, ``link_mbps`` its speed, ``signal_percent``
+    ``url``: of its page; ``pairing_code``: of one opening, if one is open; ``qr``: what the QR code
+    says, the page's address when empty.  ``link``: the network in words of the box, ``link_mbps`` its speed, ``signal_percent``
     of a wireless one.  ``conditions``: what is the matter, as sentences.
     """
 
@@ -277,6 +277,7 @@ class StatusTicketFacts(Facts):
     signal_percent: int | None = None
     cloud_linked: bool | None = None
     pairing_code: str = ""
+    qr: str = ""
     conditions: tuple[str, ...] = Field(default=(), max_length=TEXTS_MAX)
 
 

@@ -1,7 +1,7 @@
 """The fonts that draw what a printer's own letters lack.
 
 Two Debian packages are enough: fonts-dejavu-core (Latin, Greek, Cyrillic, Hebrew, Arabic and much
-more) and fonts-droid-fallback (Chinese, Japanese, Korean).  Noto fonts are used for other scripts
+more) and fonts-wqy-microhei (Chinese, Japanese, Korean).  Noto fonts are used for other scripts
 where somebody has installed them.  Which letters a font has is read from its ``cmap`` table
 (OpenType 1.9, formats 4 and 12).
 """
@@ -38,8 +38,8 @@ _SANS: Final = Face(
     "fonts-dejavu-core", _ROOT / "dejavu/DejaVuSans.ttf", _ROOT / "dejavu/DejaVuSans-Bold.ttf"
 )
 _CJK: Final = (
-    Face("fonts-droid-fallback", _ROOT / "droid/DroidSansFallbackFull.ttf"),
     Face("fonts-wqy-microhei", _ROOT / "wqy/wqy-microhei.ttc"),
+    Face("fonts-droid-fallback", _ROOT / "droid/DroidSansFallbackFull.ttf"),
 )
 _FALLBACK_FACES_MAX: Final = 64
 
