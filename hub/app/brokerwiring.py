@@ -71,6 +71,7 @@ def session_config(
         Subscription(topics.every_fact, stored=False),
         Subscription(topics.every_state, stored=False),
         Subscription(topics.every_meta),
+        Subscription(topics.every_command_reply, stored=False),
     ]
     endpoint: UnixEndpoint | TcpEndpoint
     if ours:

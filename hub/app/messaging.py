@@ -18,6 +18,7 @@ from hub.contract.problems import Code, refuse
 from hub.contract.topics import Topics
 from hub.mqtt.announcer import Announcer
 from hub.mqtt.bridge import BridgeLimits, WebSocketBridge
+from hub.mqtt.commander import Commander
 from hub.mqtt.dynsec import HubAccess, build_document
 from hub.mqtt.dynsec_control import RESPONSE_TOPIC, ControlFailed, DynsecControl
 from hub.mqtt.router import Router
@@ -76,7 +77,7 @@ class Messaging:
             gate,
             self.topics,
             clock,
-            self._publish,
+            self.publish,
             session_id=randomness.token_bytes(6).hex(),
             cloud_up=cloud_up,
         )
@@ -91,7 +92,10 @@ class Messaging:
         self.control = DynsecControl(self.topics, self.session) if self.broker else None
         if self.control is not None:
             self.session.route(RESPONSE_TOPIC, self.control.handle_response)
-        self.router = Router(gate, self.topics, clock, self._publish)
+        self.router = Router(gate, self.topics, clock, self.publish)
+        self.commander = Commander(self.topics, gate.ids, self.publish)
+        self.router.on_command_reply = self.commander.take_reply
+        self.on_up: Callable[[], None] = lambda: None
         self.bridge = self._bridge()
         watch_s = min(WATCH_S, settings.broker.restate_s / 2)
         self._watch = Periodic("mqtt-watch", watch_s, self._look_after)
@@ -152,7 +156,7 @@ class Messaging:
         row = devicerows.get(self._gate.rows, device_id)
         if self.control is None or row is None or row.status != "paired":
             return
-        if row.auth == "password" and password is None:
+        if row.auth == "hub" or (row.auth == "password" and password is None):
             return
         try:
             async with self._one_account:
@@ -224,7 +228,8 @@ class Messaging:
         devices = [access_of(row) for row in devicerows.paired(self._gate.rows)]
         return build_document(self.topics, hub, devices)
 
-    def _publish(self, topic: str, payload: bytes, **options: Any) -> None:
+    def publish(self, topic: str, payload: bytes, **options: Any) -> None:
+        """See :meth:`HubSession.publish`.  Errors: :class:`PublishRefused`."""
         self.session.publish(topic, payload, **options)
 
     def _bridge(self) -> WebSocketBridge | None:
@@ -241,6 +246,7 @@ class Messaging:
         self._since_ms = self._clock.wall_ms()
         self._restated = False
         self.announcer.new_session()
+        self.on_up()
 
     def _on_down(self, reason: str) -> None:
         self._up_since_s = None

@@ -3,6 +3,8 @@
 ::
 
     sh/1/{store}/hub/state                            retained; also the hub's last will
+    sh/1/{store}/hub/dev/{id}/state | meta            retained: what hangs on the hub's own box
+    sh/1/{store}/hub/dev/{id}/evt/{type}              what happened there
     sh/1/{store}/bcast/{topic}                        change notices for everybody
     sh/1/{store}/dev/{id}/state | meta                retained, written by the device
     sh/1/{store}/dev/{id}/req/{service}/{operation}   device -> hub
@@ -127,6 +129,15 @@ class Topics:
 
     def broadcast(self, name: str) -> str:
         return self._bcast + _level(name)
+
+    def peripheral(self, peripheral_id: str) -> str:
+        """The root of the topics of what hangs on the hub's own box, without a trailing slash."""
+        if _DEVICE.fullmatch(peripheral_id) is None:
+            raise ValueError(f"peripheral id {peripheral_id!r}: expected 3-40 of a-z, 0-9, '-'")
+        return f"{self.prefix}/hub/dev/{peripheral_id}"
+
+    def peripheral_event(self, peripheral_id: str, kind: str) -> str:
+        return f"{self.peripheral(peripheral_id)}/evt/{_level(kind)}"
 
     # -- subscriptions -------------------------------------------------------------------------
 

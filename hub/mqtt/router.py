@@ -17,9 +17,18 @@ from hub.clock import Clock
 from hub.contract.base import CONTRACT_VERSION, MAX_MESSAGE_BYTES
 from hub.contract.envelope import DeviceMeta, DevicePresence, DeviceState, Fact
 from hub.contract.problems import Code, Problem, Refusal, problem
-from hub.contract.topics import FactTopic, MetaTopic, RequestTopic, StateTopic, Topics, is_device_id
+from hub.contract.topics import (
+    CommandReplyTopic,
+    FactTopic,
+    MetaTopic,
+    RequestTopic,
+    StateTopic,
+    Topics,
+    is_device_id,
+)
 from hub.domain import cards
 from hub.domain.errors import DomainError
+from hub.mqtt.bodies import body_correlation
 from hub.mqtt.frames import InboundProperties
 from hub.mqtt.session import MessageTooLarge, PublishRefused
 from hub.mqtt.traffic import TrafficLog
@@ -95,6 +104,7 @@ class Router:
         self.answered = 0
         self.traffic = TrafficLog(clock)
         self.trace: Trace | None = None
+        self.on_command_reply: Callable[[str, bytes], None] = lambda device, payload: None
 
     def on_message(self, topic: str, payload: bytes, properties: InboundProperties) -> None:
         """Take one message; never blocks."""
@@ -109,6 +119,8 @@ class Router:
                     self._reply(where.device, BUSY, properties.correlation)
             case StateTopic() if not properties.retain:
                 self._start(self._take_state(where.device, payload), where.device, SPARE)
+            case CommandReplyTopic() if not properties.retain and where.device in self.paired:
+                self.on_command_reply(where.device, payload)
             case MetaTopic():
                 meta = self._read_meta(where.device, payload)
                 if meta is not None:
@@ -156,7 +168,7 @@ class Router:
         neither needs a task of its own."""
         device = where.device
         correlation = properties.correlation
-        echoed = _body_correlation(payload) if correlation is None else None
+        echoed = body_correlation(payload) if correlation is None else None
         began_s = self.traffic.now_s()
         stages = [began_s]
 
@@ -362,17 +374,6 @@ def _log_answer(where: RequestTopic, key: str | None, text: str, took_s: float) 
             took_ms=int(took_s * 1000),
         ),
     )
-
-
-def _body_correlation(payload: bytes) -> str | None:
-    """The correlation of a device without MQTT 5 properties, from its body."""
-    if b'"correlation"' not in payload[:MAX_MESSAGE_BYTES]:
-        return None
-    try:
-        found = json.loads(payload).get("correlation")
-    except (ValueError, AttributeError, RecursionError):
-        return None
-    return found if isinstance(found, str) and len(found) <= 200 else None
 
 
 def _as_json(data: dict[str, Any]) -> str:
