@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from hub.contract import admin, basket, catalog, peripherals, sale, staff, stock
+from hub.contract import admin, basket, catalog, peripherals, sale, scales, scans, staff, stock
 from hub.contract.base import Command, Nothing, Outgoing, Query
 from hub.contract.pages import house
 
@@ -84,6 +84,8 @@ _OPERATIONS = (
     Operation(peripherals.FindPeripherals, peripherals.FoundPeripherals, Door.ADMIN),
     Operation(peripherals.TryPeripheral, peripherals.Tried, Door.ADMIN),
     Operation(peripherals.ShowText, peripherals.Shown),
+    Operation(scales.Weigh, scales.WeightView),
+    Operation(scans.ResolveScan, scans.ScanResolved, _BOTH),
 )
 OPERATIONS: dict[tuple[str, str], Operation] = {row.address: row for row in _OPERATIONS}
 BY_COMMAND: dict[type[Command], Operation] = {row.command: row for row in _OPERATIONS}

@@ -153,6 +153,8 @@ REQUESTS: dict[Address, Example] = {
     ("approval", "list"): {},
     ("catalog", "look-up"): {"code": "4006381333931"},
     ("catalog", "search"): {"text": "ball blue", "limit": 5},
+    ("scan", "resolve"): {"code": "010400638133393110A-7\x1d17270630", "aim": "]C1"},
+    ("scale", "weigh"): {"timeout_s": 5},
     ("basket", "open"): {"basket_id": BASKET},
     ("basket", "add-line"): {
         "basket_id": BASKET,
@@ -256,6 +258,31 @@ RESULTS: dict[str, Example] = {
         "generation": "g17",
         "level": _LEVEL,
     },
+    "ScanResolved": {
+        "code": "010400638133393110A-7\x1d17270630",
+        "aim": "]C1",
+        "symbology": "GS1-128",
+        "gtin": "04006381333931",
+        "elements": {"lot": "A-7", "expiry_date": "2027-06-30"},
+        "product": {
+            "sku": "A-100",
+            "name": "Ballpoint pen, blue",
+            "gtin": "04006381333931",
+            "price_minor": 249,
+            "currency": "EUR",
+            "uom": "pcs",
+            "scale": 0,
+            "tax_code": "standard",
+            "category": "Office",
+            "active": True,
+            "generation": "g17",
+            "lot": "A-7",
+            "expiry_date": "2027-06-30",
+            "level": _LEVEL,
+        },
+        "detail": "",
+    },
+    "WeightView": {"scale_id": "scale-1", "grams": 1250, "stable": True, "zero": False},
     "SearchResult": {
         "hits": [
             {
