@@ -89,6 +89,7 @@ class AnyLife(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         self.running = True
+        self.ended_at_s = 0.0
         self._do(self.keeper.start)
         assert self.keeper.state.phase is Phase.CLAIMING
         assert self.keeper.state.since_s == self.keeper.peripheral.world.clock.monotonic_s()
@@ -168,9 +169,9 @@ class AnyLife(RuleBasedStateMachine):
     def tries_keep_their_distance(self) -> None:
         began = self.driver.began_s
         assert all(later - earlier >= 0 for earlier, later in itertools.pairwise(began))
-        if self.driver.serving and len(began) > 1 and self.ended_at_s and self.running:
+        if self.driver.serving and self.ended_at_s and began[-1] > self.ended_at_s:
             pause_s = began[-1] - self.ended_at_s
-            assert pause_s >= POKE_PAUSE_S or pause_s <= 0 or self.poked_since_end
+            assert pause_s >= POKE_PAUSE_S - 0.001 or self.poked_since_end
 
     def teardown(self) -> None:
         if self.running:
