@@ -19,7 +19,7 @@ from hub.app.founding import BEING_RESTORED, StateLock, being_restored
 from hub.clock import Clock, Randomness
 from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, write_atomic
-from hub.storage import hubrow, websessions
+from hub.storage import hubrow, printrows, websessions
 from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
@@ -172,6 +172,7 @@ def _write_fence(conn: Connection, clock: Clock, randomness: Randomness) -> None
     source = hubrow.new_source(tx, hub.store, hub.hub_id, hub.incarnation, fork)
     hubrow.set_fork(tx, source, "restored", "")
     websessions.end_all(tx)
+    printrows.doubt_copied(tx)
     conn.execute("COMMIT")
 
 

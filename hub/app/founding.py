@@ -21,7 +21,7 @@ from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, sync_directory, write_atomic
-from hub.storage import hubrow, websessions
+from hub.storage import hubrow, printrows, websessions
 from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
@@ -156,6 +156,7 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", machine_hash(salt))
         websessions.end_all(tx)
+        printrows.doubt_copied(tx)
         hubrow.pass_time(tx, witness.budget_ms)
     hubrow.count_start(tx, max(starts, known.starts) + 1)
     return hubrow.get(tx)

@@ -205,6 +205,25 @@ class StockClaimsShort(Fact):
     victims: Annotated[tuple[ShortClaim, ...], Field(max_length=1000)] = ()
 
 
+class CashMoved(Fact):
+    """Something was done with a till's cash apart from sales and returns.
+
+    ``kind`` ``no_sale``: its drawer was opened without a sale, for the ``count``-th time on this
+    day; no amount.
+    """
+
+    kind: Word
+    device_id: Id
+    staff_id: StaffId | None = None
+    business_day: Day
+    occurred_at_ms: InstantMs
+    currency: Currency
+    amount_minor: MoneyMinor = 0
+    reason: FreeText = ""
+    approved_by: StaffId | None = None
+    count: Seq = 0
+
+
 class AuditHead(Fact):
     """The head of the hub's audit hash chain at the end of a business day."""
 
@@ -302,6 +321,7 @@ RETURN_COMPLETED = PREFIX + "return.completed.v1"
 STOCK_MOVED = PREFIX + "stock.moved.v1"
 STOCK_COUNTED = PREFIX + "stock.counted.v1"
 STOCK_CLAIMS_SHORT = PREFIX + "stock.claims_short.v1"
+CASH_MOVED = PREFIX + "cash.moved.v1"
 AUDIT_HEAD = PREFIX + "audit.head.v1"
 DEVICE_STATE = PREFIX + "device.state.v1"
 DEVICE_REVOKED = PREFIX + "device.revoked.v1"
@@ -325,6 +345,7 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         STOCK_MOVED: StockMoved,
         STOCK_COUNTED: StockCounted,
         STOCK_CLAIMS_SHORT: StockClaimsShort,
+        CASH_MOVED: CashMoved,
         AUDIT_HEAD: AuditHead,
         DEVICE_STATE: DeviceState,
         DEVICE_REVOKED: DeviceRevoked,

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from hub.contract import admin, basket, catalog, peripherals, sale, scales, scans, staff, stock
+from hub.contract import (
+    admin,
+    basket,
+    catalog,
+    peripherals,
+    printing,
+    sale,
+    scales,
+    scans,
+    staff,
+    stock,
+)
 from hub.contract.base import Command, Nothing, Outgoing, Query
 from hub.contract.pages import house
 
@@ -70,6 +81,14 @@ _OPERATIONS = (
     Operation(stock.AdjustStock, stock.StockBooked),
     Operation(stock.OpenCount, stock.CountOpened),
     Operation(stock.CloseCount, stock.CountClosed),
+    Operation(printing.ListPrintJobs, printing.PrintJobs, _BOTH),
+    Operation(printing.GetPrintJob, printing.PrintJobDetails, _BOTH),
+    Operation(printing.SettlePrintJob, printing.PrintSettled, _BOTH),
+    Operation(printing.Reprint, printing.PrintJobView, _BOTH),
+    Operation(printing.PrintGiftReceipt, printing.PrintJobView, _BOTH),
+    Operation(printing.CancelPrintJob, printing.PrintJobView, _BOTH),
+    Operation(printing.PrintTestPage, printing.PrintJobView, Door.ADMIN),
+    Operation(printing.OpenDrawer, printing.DrawerOpening),
     Operation(admin.ListDevices, admin.Devices, Door.ADMIN),
     Operation(admin.RenameDevice, Nothing, Door.ADMIN),
     Operation(admin.RevokeDevice, Nothing, Door.ADMIN),

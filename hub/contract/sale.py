@@ -124,6 +124,7 @@ class VoidSale(Command):
     sale_id: UniqueId
     reason: Reason
     approval_id: UniqueId | None = None
+    print_receipt: bool = False
 
 
 class SaleVoided(Outgoing):
@@ -132,6 +133,7 @@ class SaleVoided(Outgoing):
     sale_id: str
     voided_at_ms: int
     refund: tuple[RefundView, ...] = ()
+    receipt_printed: bool = False
 
 
 class RefundView(Outgoing):
@@ -236,6 +238,7 @@ class CommitReturn(Command):
     lines: tuple[ReturnLine, ...] = Field(min_length=1, max_length=MAX_LINES)
     total_minor: MoneyMinor | None = None
     approval_id: UniqueId | None = None
+    print_receipt: bool = False
 
 
 class ReturnDone(Outgoing):
@@ -247,3 +250,4 @@ class ReturnDone(Outgoing):
     tax_minor: int
     refund: tuple[RefundView, ...]
     at_ms: int
+    receipt_printed: bool = False

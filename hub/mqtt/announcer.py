@@ -106,6 +106,8 @@ class Announcer:
                     self._tell("approvals", _fields(notice))
                 case notices.BasketChanged():
                     self._tell("baskets", _fields(notice))
+                case notices.PrintJobChanged():
+                    self._tell("printing", _fields(notice))
                 case notices.DatasetSwapped():
                     self._tell(notice.dataset, _fields(notice))
                 case _:

@@ -89,6 +89,17 @@ class PrintQueued:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintJobChanged:
+    """A print job is in another state; an ambiguous one waits for a person's word."""
+
+    job_id: str
+    device_id: str
+    kind: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogLevelAsked:
     """Log from this level on for so long; the empty logger is all of them."""
 
@@ -130,6 +141,7 @@ Notice = (
     | AckedMoved
     | SaleMade
     | PrintQueued
+    | PrintJobChanged
     | LogLevelAsked
     | DrillChanged
     | RemoteSettingsChanged

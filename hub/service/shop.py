@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
+
+
+def no_drawer(_device_id: str) -> bool:
+    """A shop without drawers."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Shop:
     device_certificate_days: int = 397
     print_receipts: bool = False
     print_jobs_max: int = 500
+    has_drawer: Callable[[str], bool] = no_drawer
+    """Whether a till has a cash drawer that the hub can open; asked in the writer's thread."""
     web_url: str = ""
     file_peripherals: frozenset[str] = frozenset()
     """Those that the settings' file sets up."""

@@ -211,6 +211,23 @@ def get_return(rows: Rows, return_id: str) -> ReturnRow | None:
     return ReturnRow(*row) if row else None
 
 
+def return_head(rows: Rows, number: int) -> tuple[str, str | None, str]:
+    """Where, by whom and on which business day a return was taken."""
+    row = rows.one("SELECT device_id, staff_id, business_day FROM returns WHERE id = ?", number)
+    assert row is not None, f"there is no return {number}"
+    return str(row[0]), row[1], str(row[2])
+
+
+def return_lines(rows: Rows, number: int) -> list[ReturnLineRow]:
+    """What came back with a return, in order."""
+    found = rows.all(
+        "SELECT line_no, sku, qty, refund_minor, tax_minor, disposition, reason, sale_line"
+        ' FROM return_lines WHERE "return" = ? ORDER BY line_no',
+        number,
+    )
+    return [ReturnLineRow(*row) for row in found]
+
+
 def has_returns(rows: Rows, sale: int) -> bool:
     """Whether anything of a sale came back."""
     return rows.one("SELECT 1 FROM returns WHERE sale = ? LIMIT 1", sale) is not None
@@ -346,30 +363,3 @@ def next_receipt_no(tx: Tx, device_id: str) -> tuple[str, int]:
     )
     assert row is not None, f"a sale by the unknown device {device_id}"
     return f"{row[0]:03d}-{row[1]:06d}", (row[2] or 0) + 1
-
-
-# Print jobs --------------------------------------------------------------------------------------
-
-
-def open_print_jobs(rows: Rows) -> int:
-    """How many print jobs are not finished."""
-    row = rows.one(
-        "SELECT count(*) FROM print_jobs WHERE state IN ('queued', 'printing', 'ambiguous')"
-    )
-    return int(row[0]) if row else 0
-
-
-def add_print_job(
-    tx: Tx, job_id: str, device_id: str, kind: str, document: str, expires_budget_ms: int
-) -> None:
-    """Queue a print job."""
-    tx.run(
-        "INSERT INTO print_jobs (job_id, device_id, kind, document, made_at_ms, expires_budget_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        job_id,
-        device_id,
-        kind,
-        document,
-        tx.now_ms,
-        expires_budget_ms,
-    )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from hub.contract import admin, peripherals
+from hub.contract import admin, peripherals, printing
 from hub.contract.base import Command
 from hub.contract.pages import house
 from hub.contract.problems import Code, refuse
@@ -30,6 +30,7 @@ class Right(StrEnum):
     DRILL = "drill"
     STAFF = "staff"
     PERIPHERALS = "peripherals"
+    PRINTING = "printing"
 
 
 MAY: Final[Mapping[PageRole, frozenset[Right]]] = {
@@ -70,6 +71,11 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     admin.ParkEvent: Right.OUTBOX,
     admin.GiveUpParked: Right.OUTBOX,
     house.SetLogLevel: Right.LOG_LEVEL,
+    printing.SettlePrintJob: Right.PRINTING,
+    printing.CancelPrintJob: Right.PRINTING,
+    printing.Reprint: Right.PRINTING,
+    printing.PrintGiftReceipt: Right.PRINTING,
+    printing.PrintTestPage: Right.PRINTING,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,
     peripherals.FindPeripherals: Right.PERIPHERALS,

@@ -252,12 +252,61 @@ def _wrong_with_event(kind: str, data: str) -> str:
 
 
 def a_sale_is_printed_once(rows: Rows) -> Iterator[str]:
-    """At most one receipt job for one sale."""
+    """At most one original of what is printed for a sale or return; all others are copies."""
     for row in rows.all(
-        "SELECT kind, json_extract(document, '$.sale_id') AS sale, count(*) FROM print_jobs"
-        " WHERE kind = 'sale' AND sale IS NOT NULL GROUP BY kind, sale HAVING count(*) > 1"
+        "SELECT kind, subject, count(*) FROM print_jobs WHERE copy = 0 AND subject <> ''"
+        " AND kind IN ('sale', 'return', 'void') GROUP BY kind, subject HAVING count(*) > 1"
     ):
         yield f"a receipt is printed more than once: {row}"
+
+
+def copies_say_so(rows: Rows) -> Iterator[str]:
+    """What is printed again is marked, and each copy was counted once."""
+    for row in rows.all(
+        "SELECT job_id, copy FROM print_jobs WHERE kind <> 'drawer-kick'"
+        " AND (copy > 0) <> coalesce(json_extract(document, '$.is_copy'), 0)"
+    ):
+        yield f"a copy doesn't say so, or an original says that it is one: {row}"
+    for row in rows.all(
+        "SELECT j.kind, j.subject, count(*), count(DISTINCT j.copy), max(j.copy), c.copies"
+        " FROM print_jobs j LEFT JOIN print_copies c ON c.kind = j.kind AND c.subject = j.subject"
+        " WHERE j.copy > 0 AND j.subject <> '' GROUP BY j.kind, j.subject"
+    ):
+        kind, subject, jobs, numbers, highest, counted = row
+        if jobs != numbers or counted is None or highest > counted:
+            yield f"the copies of {kind} {subject} are not counted: {row}"
+
+
+def only_a_word_prints_again(rows: Rows) -> Iterator[str]:
+    """A job that is printed for another was asked for by a person: that one had ended, and each
+    answer ``again`` made one."""
+    for row in rows.all(
+        "SELECT n.job_id, o.job_id, o.state FROM print_jobs n JOIN print_jobs o"
+        " ON o.job_id = n.of_job WHERE o.ended_at_ms IS NULL OR n.copy = 0"
+    ):
+        yield f"a job is printed again that has no end: {row}"
+    for row in rows.all(
+        "SELECT o.job_id FROM print_jobs o WHERE o.answer = 'again'"
+        " AND NOT EXISTS (SELECT 1 FROM print_jobs n WHERE n.of_job = o.job_id)"
+    ):
+        yield f"somebody wanted a job again, and there is none: {row}"
+
+
+def print_jobs_add_up(rows: Rows) -> Iterator[str]:
+    """States, attempts and answers go together; a drawer never waits for a person."""
+    for row in rows.all(
+        "SELECT job_id, kind, state, attempt, printer_id, began_at_ms, answer FROM print_jobs"
+    ):
+        _, kind, state, attempt, printer_id, began, answer = row
+        begun = attempt > 0 and printer_id != "" and began is not None
+        if state == "printing" and not begun:
+            yield f"a job is being printed that was never begun: {row}"
+        if state == "printed" and not (begun or answer == "printed"):
+            yield f"a job is printed that was never begun: {row}"
+        if kind == "drawer-kick" and (state == "ambiguous" or answer):
+            yield f"a person is asked about a drawer: {row}"
+        if answer and state != {"printed": "printed"}.get(answer, "cancelled"):
+            yield f"a person said something else of a job: {row}"
 
 
 QUICK: tuple[Law, ...] = (
@@ -269,6 +318,9 @@ QUICK: tuple[Law, ...] = (
     goods_of_sales_left_the_shelf_once,
     the_day_counts_its_sales,
     a_sale_is_printed_once,
+    copies_say_so,
+    only_a_word_prints_again,
+    print_jobs_add_up,
 )
 WHOLE: tuple[Law, ...] = (
     levels_are_the_sum_of_the_ledger,

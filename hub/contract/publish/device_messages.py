@@ -38,6 +38,17 @@ NOTICES: dict[str, tuple[str, Schema, Document]] = {
         {name: {"type": "string"} for name in ("basket_id", "state", "owner")},
         {"basket_id": samples.BASKET, "state": "suspended", "owner": samples.DEVICE},
     ),
+    "printing": (
+        "A print job has ended, or nobody knows how: `ambiguous` asks a person (`print/settle`).",
+        {name: {"type": "string"} for name in ("job_id", "device_id", "kind", "state", "reason")},
+        {
+            "job_id": samples.PRINT_JOB,
+            "device_id": samples.DEVICE,
+            "kind": "sale",
+            "state": "ambiguous",
+            "reason": "the hub stopped while it was being printed",
+        },
+    ),
     **{
         name: (
             f"The data set `{name}` changed: a new snapshot is in force, or changes were applied.",

@@ -45,7 +45,8 @@ when the person is blocked, gets another PIN, or loses the permission.
 
 Other calls are answered `forbidden`, with the permission that is missing as `permission`. The
 rights: `actions` (mending, the clock), `pairing`, `devices` (rename, revoke), `outbox`,
-`log-level`, `support`, `drill`, and `staff` (clearing a lock-out).
+`log-level`, `support`, `drill`, `peripherals`, `printing` (copies, answers, test pages), and
+`staff` (clearing a lock-out).
 
 On the box itself the same operations are served on the unix socket `admin.sock` in the hub's
 runtime directory, without session, to root and the hub's own user.

@@ -157,7 +157,8 @@ REPLIES: dict[str, Any] = {
         "user": "Mia",
         "role": "manager",
         "may": [
-            *("actions", "devices", "drill", "log-level", "outbox", "pairing", "staff"),
+            *("actions", "devices", "drill", "log-level", "outbox", "pairing"),
+            *("peripherals", "printing", "staff"),
             "support",
         ],
         "expires_at_ms": samples.NOW_MS + 28_800_000,

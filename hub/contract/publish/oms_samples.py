@@ -148,6 +148,19 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
             "victims": [{"kind": "hold", "ref": samples.BASKET, "qty": 1}],
         },
     ),
+    events.CASH_MOVED: (
+        "sales",
+        {
+            "kind": "no_sale",
+            "device_id": samples.DEVICE,
+            "staff_id": "anna",
+            "business_day": "2026-11-22",
+            "occurred_at_ms": samples.NOW_MS,
+            "currency": "EUR",
+            "reason": "change for a customer",
+            "count": 2,
+        },
+    ),
     events.AUDIT_HEAD: (
         "telemetry",
         {"seq": 812, "head_hash": _HASH, "business_day": "2026-11-22"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.contract.publish import peripheral_samples
+from hub.contract.publish import peripheral_samples, printing_samples
 
 Example = dict[str, Any]
 Address = tuple[str, str]
@@ -21,6 +21,7 @@ DELIVERY = "0199f3a4-3c4d-7b5e-9f6a-8b9c0d1e2f07"
 ADJUSTMENT = "0199f3a4-4d5e-7c6f-8a7b-9c0d1e2f3a08"
 JOURNAL = "0199f39f-5e6f-7d7a-9b8c-0d1e2f3a4b09"
 COMMAND = "0199f3a5-6f7a-7e8b-8c9d-1e2f3a4b5c0a"
+PRINT_JOB = printing_samples.PRINT_JOB
 KEY = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a0c"
 CORRELATION = "0199f3a2-7e91-7c2e-9b5a-6d0e3f8a2b0d"
 NOW_MS = 1_795_327_962_120
@@ -132,6 +133,7 @@ _HEAD: Example = {"basket_id": BASKET, "version": 2}
 
 REQUESTS: dict[Address, Example] = {
     **peripheral_samples.REQUESTS,
+    **printing_samples.REQUESTS,
     ("hub", "info"): {},
     ("hub", "trust-clock"): {"reason": "compared with my watch"},
     ("staff", "sign-in"): {"staff_id": "anna", "pin": "4711"},
@@ -223,6 +225,7 @@ REQUESTS: dict[Address, Example] = {
 
 RESULTS: dict[str, Example] = {
     **peripheral_samples.RESULTS,
+    **printing_samples.RESULTS,
     "Nothing": {},
     "HubInfoView": {
         "store": STORE,

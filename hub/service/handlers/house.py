@@ -11,7 +11,7 @@ from hub.contract.problems import Code, refuse
 from hub.domain.dayparts import business_day
 from hub.domain.stock import claim
 from hub.service.gate import Handler, Reader, ReadUnit
-from hub.service.handlers import baskets
+from hub.service.handlers import baskets, printing
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
@@ -58,7 +58,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
 
     While the wall clock isn't trusted, nothing is forgotten and no day begins.
     """
-    done = _expire_holds(unit)
+    done = _expire_holds(unit) + printing.expire_printing(unit, printing.ExpirePrinting())
     if hubrow.get(unit.tx).clock_suspect:
         return done  # a clock that jumped ahead would have everything forgotten
     kept_ms = unit.now_ms - requests.KEEP_DAYS * DAY_MS
@@ -68,6 +68,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     done += requests.purge_journals(unit.tx, kept_ms)
     done += _end_old_baskets(unit)
     done += basketrows.purge(unit.tx, unit.now_ms - BASKETS_KEPT_DAYS * DAY_MS)
+    done += printing.purge(unit)
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         _send_audit_head(unit)
     return done

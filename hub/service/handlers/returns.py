@@ -17,7 +17,7 @@ from hub.domain.money import round_cash
 from hub.domain.staff import Asked, Permission
 from hub.domain.stock import return_movements
 from hub.domain.tax import refund_amount_minor, refund_tax_minor
-from hub.service import permits
+from hub.service import permits, receipts
 from hub.service.gate import Handler
 from hub.service.incoming import same_request
 from hub.service.items import line_due_minor
@@ -174,10 +174,11 @@ def _write(
         at_ms=unit.now_ms,
         outbox_id=0,
     )
+    lines = _line_rows(backs)
     number = salerows.add_return(
         unit.tx,
         row,
-        _line_rows(backs),
+        lines,
         device_id=unit.caller.id,
         staff_id=unit.staff_id,
         business_day=day,
@@ -189,6 +190,9 @@ def _write(
     salerows.set_return_outbox_id(unit.tx, number, outbox_id)
     salerows.add_to_day(unit.tx, day, returned_minor=total_minor)
     unit.tell(SaleMade())
+    if any(one.kind == "cash" for one in refunds):
+        receipts.queue_kick(unit, "return", command.return_id)
+    printed = command.print_receipt and receipts.queue_return(unit, sale, row, lines, day)
     return ReturnDone(
         return_id=command.return_id,
         sale_id=sale.sale_id,
@@ -196,6 +200,7 @@ def _write(
         tax_minor=tax_minor,
         refund=refunds,
         at_ms=unit.now_ms,
+        receipt_printed=printed,
     )
 
 

@@ -83,7 +83,8 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     number = salerows.add(unit.tx, sale)
     lines = _line_rows(priced)
     salerows.add_lines(unit.tx, number, lines)
-    salerows.add_tenders(unit.tx, number, _tender_rows(command.tenders))
+    tenders = _tender_rows(command.tenders)
+    salerows.add_tenders(unit.tx, number, tenders)
     ledger.ref_id = number
     _take_goods(unit, command.sale_id, ledger, items, short)
     data = _event(sale, lines, command.tenders, ledger.finish())
@@ -91,7 +92,9 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
         salerows.set_outbox_id(unit.tx, number, unit.seq)  # claims that fell short came before it
     salerows.add_to_day(unit.tx, day, sales=1, total_minor=sale.total_minor)
     unit.tell(SaleMade())
-    printed = command.print_receipt and receipts.queue_sale(unit, sale, lines)
+    if any(one.kind == "cash" for one in tenders):
+        receipts.queue_kick(unit, "sale", sale.sale_id)
+    printed = command.print_receipt and receipts.queue_sale(unit, sale, lines, tenders)
     return _done(sale, printed=printed)
 
 

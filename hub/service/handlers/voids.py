@@ -9,7 +9,7 @@ from hub.contract.staff import ApprovalSubject
 from hub.domain.dayparts import business_day
 from hub.domain.staff import Permission
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType, Place
-from hub.service import permits
+from hub.service import permits, receipts
 from hub.service.incoming import same_request
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
@@ -65,7 +65,14 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
         {"reason": command.reason, "total_minor": sale.total_minor, "approved_by": approver},
     )
     unit.tell(SaleMade())
-    return SaleVoided(sale_id=sale.sale_id, voided_at_ms=unit.now_ms, refund=refunds)
+    if any(one.kind == "cash" for one in refunds):
+        receipts.queue_kick(unit, "void", sale.sale_id)
+    printed = command.print_receipt and receipts.queue_void(
+        unit, sale, command.reason, approver, refunds
+    )
+    return SaleVoided(
+        sale_id=sale.sale_id, voided_at_ms=unit.now_ms, refund=refunds, receipt_printed=printed
+    )
 
 
 def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:

@@ -128,9 +128,7 @@ class Checker:
             return
         jobs = Counter(
             row[0]
-            for row in rows.all(
-                "SELECT json_extract(document, '$.sale_id') FROM print_jobs WHERE kind = 'sale'"
-            )
+            for row in rows.all("SELECT subject FROM print_jobs WHERE kind = 'sale' AND copy = 0")
         )
         told: dict[str, bool] = {}
         for asked in self._shop.history.asked.values():
