@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 OUTSTANDING_MAX: Final = 64
 PER_DEVICE_MAX: Final = 8
 AGAIN_S: Final = 3.0
-"""After so long without an answer a command is sent again."""
+"""After so long without an answer a command is sent again, then after twice as long, and so on."""
 
 
 class CommandError(Exception):
@@ -114,7 +114,7 @@ class Commander:
     async def _ask(self, command: DeviceCommand, waiting: _Waiting, until_s: float) -> Reply:
         payload = command.model_dump_json().encode()
         topic = self._topics.command(command.device_id, command.operation)
-        sent = False
+        sent, again_s = False, AGAIN_S
         while (left_s := until_s - asyncio.get_running_loop().time()) > 0:
             try:
                 self._publish(topic, payload, qos=1, expiry_s=max(1, math.ceil(left_s)))
@@ -122,7 +122,8 @@ class Commander:
             except PublishRefused as error:
                 if not sent:
                     raise NotSent(f"{command.device_id} can't be asked now: {error}") from None
-            await asyncio.wait([waiting.answer], timeout=min(AGAIN_S, left_s))
+            await asyncio.wait([waiting.answer], timeout=min(again_s, left_s))
+            again_s *= 2
             if waiting.answer.done():
                 return waiting.answer.result()
         raise NoAnswer(
