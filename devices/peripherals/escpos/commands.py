@@ -61,6 +61,11 @@ def feed(lines: int) -> bytes:
     return bytes((0x1B, 0x64, max(0, min(lines, 255))))
 
 
+def feed_dots(dots: int) -> bytes:
+    """ESC J, 0 to 255 dots."""
+    return bytes((0x1B, 0x4A, dots))
+
+
 def code_page(number: int) -> bytes:
     return bytes((0x1B, 0x74, number))
 

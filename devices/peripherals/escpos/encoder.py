@@ -37,6 +37,8 @@ from hub.documents.layout import (
 
 LINES_MAX: Final = 2000
 LINES_TO_TEAR_BAR: Final = 5
+QUIET_DOTS: Final = 16
+"""Above codes and below QR codes."""
 
 
 class Unprintable(ValueError):
@@ -238,17 +240,19 @@ class _Encoding:
             self.qr(QrCode(block.data))
         else:
             self.justify("center")
-            self.segments.append(made)
+            self.segments.append(commands.feed_dots(QUIET_DOTS) + made)
         if block.text:
             self.block(Text(block.text, Align.CENTER))
 
     def qr(self, block: QrCode) -> None:
+        self.segments.append(commands.feed_dots(QUIET_DOTS))
         own = qr(block, self.paper.width_dots) if self.paper.own_qr else None
         if own is None:
             self.picture(qr_picture(block, self.paper.width_dots), Align.CENTER)
         else:
             self.justify("center")
             self.segments.append(own)
+        self.segments.append(commands.feed_dots(QUIET_DOTS))
 
 
 @dataclass(frozen=True, slots=True)

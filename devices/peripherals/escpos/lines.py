@@ -132,9 +132,10 @@ def _stacked(row: Row, columns: int, width: Width) -> list[Line]:
             right -= GAP
         lines += [Line(tuple(reversed(pieces)), row.style)] if pieces else []
     else:
-        for cell in rest:
+        for n, cell in enumerate(rest):
+            side = Align.END if n and n == len(rest) - 1 else cell.align
             lines += [
-                Line((Piece(one, 0, columns, Align.END),), row.style)
+                Line((Piece(one, 0, columns, side),), row.style)
                 for one in wrap(cell.text, columns, width)
             ]
     return lines
