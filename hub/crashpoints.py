@@ -47,7 +47,14 @@ COPY_CRASH_POINTS: Final = (
     "restore.in-place",
 )
 """What ``store-hub backup`` and ``store-hub restore`` pass while the hub is stopped."""
-CRASH_POINTS: Final = (*HUB_CRASH_POINTS, *COPY_CRASH_POINTS)
+PRINT_CRASH_POINTS: Final = (
+    "spooler.before-begin",
+    "spooler.begun",
+    "spooler.sent",
+    "spooler.before-end",
+)
+"""What a hub with a printer passes with every print job."""
+CRASH_POINTS: Final = (*HUB_CRASH_POINTS, *COPY_CRASH_POINTS, *PRINT_CRASH_POINTS)
 
 _hook: Callable[[str], None] | None = None
 

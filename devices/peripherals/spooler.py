@@ -1,0 +1,338 @@
+"""Brings print jobs from the database to printers: each once, or a person is asked.
+
+A job is begun on disk before its first byte and ended on disk after its last; one at a time per
+printer, different printers at once.  Only what is known not to have begun is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from devices.peripherals.choosing import Chooser, Pace, Wait
+from devices.peripherals.model import Ended, Outcome, World
+from hub.crashpoints import crashpoint
+from hub.documents.layout import Layout
+from hub.service.caller import Caller, CallerKind
+from hub.service.handlers.printing import (
+    BeginPrint,
+    Begun,
+    EndPrint,
+    ExpirePrinting,
+    FailPrint,
+    RecoverPrinting,
+)
+from hub.service.internal import InternalCommand
+from hub.service.notices import PrintQueued
+from hub.service.ports import Budget
+from hub.storage import printrows
+from hub.storage.errors import NotStored, QueueFull, StorageError
+from hub.storage.printrows import DRAWER_KICK, PrintJobRow
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+SPOOLER: Final = Caller(CallerKind.HUB, "spooler")
+WAITING_MAX: Final = 1000
+LATER = (QueueFull, NotStored)
+"""Nothing was written, and a repeat may do it."""
+
+
+class Printers(Protocol):
+    """Who knows the printers.  Jobs of one id are done one after the other."""
+
+    def route(self, device_id: str, kind: str) -> Sequence[str]:
+        """Who prints this kind of document for a till: the preferred one first, then who may stand
+        in for it.  Empty: nobody.  For ``drawer-kick``: the printer that its drawer hangs on, so
+        that kicks and documents take turns; the drawer's own id if it opens beside those."""
+
+    def is_ready(self, printer_id: str) -> bool:
+        """Connected, and nothing is known to stop it (paper, cover)."""
+
+    async def print(self, printer_id: str, layout: Layout, job: Begun) -> Ended:
+        """Print it; see :meth:`devices.peripherals.model.POSPrinter.print`."""
+
+    async def kick(self, printer_id: str, job: Begun) -> Ended:
+        """Open the drawer of the job's till."""
+
+
+class SpoolGate(Protocol):
+    """What the spooler needs of :class:`hub.service.gate.Gate`."""
+
+    @property
+    def rows(self) -> Rows:
+        """Reads on the loop."""
+
+    @property
+    def budget(self) -> Budget:
+        """The clock that jobs expire by."""
+
+    async def internal(self, caller: Caller, command: InternalCommand) -> Any:
+        """A command of the hub's own machinery."""
+
+
+Compose = Callable[[str, str], Awaitable[Layout]]
+"""Facts (JSON) and the printer's id → what to print.  Any error: it can't be printed at all."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is under way; ``busy``: printer → the job that it has in hand."""
+
+    busy: dict[str, str] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    in_hand: set[str] = field(default_factory=set)
+
+
+class Spooler:
+    """``notify`` takes the hub's notices, :meth:`printer_ready` and :meth:`wake` what printers do.
+
+    All methods are called on the event loop.
+    """
+
+    def __init__(
+        self,
+        gate: SpoolGate,
+        printers: Printers,
+        compose: Compose,
+        world: World,
+        pace: Pace | None = None,
+    ) -> None:
+        self._gate = gate
+        self._printers = printers
+        self._compose = compose
+        self._clock = world.clock
+        self._pace = pace or Pace()
+        self._chooser = Chooser(printers.is_ready, self._pace, world.randomness.uniform)
+        self._work = _Work()
+        self._wake = asyncio.Event()
+        self._main: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._refusals = 0  # of the database, in a row
+        self._hold_until_s = 0.0
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: first what was being printed when the hub died is doubted, then jobs are taken."""
+        self._main = asyncio.create_task(self._run(), name="spooler")
+
+    async def stop(self) -> None:
+        """Begin nothing more, give what is being printed a moment, and write down how it ended.
+
+        What still goes on then is cut off: it counts as unknown.
+        """
+        self._stopping = True
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.gather(self._main, return_exceptions=True)
+        for _ in range(2):  # cut off the sending, then the writing of the end
+            if self._work.tasks:
+                await asyncio.wait(self._work.tasks, timeout=self._pace.grace_s)
+            for task in self._work.tasks:
+                task.cancel()
+        await asyncio.gather(*self._work.tasks, return_exceptions=True)
+
+    def notify(self, told: Iterable[object]) -> None:
+        """Take what committed requests left to be told."""
+        if any(isinstance(notice, PrintQueued) for notice in told):
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the queue: something about the printers has changed."""
+        self._wake.set()
+
+    def printer_ready(self, printer_id: str) -> None:
+        """A printer is there (again): what it did before doesn't count any more."""
+        self._chooser.forgive(printer_id)
+        self._wake.set()
+
+    def under_way(self) -> dict[str, str]:
+        """Printer → the job that it has in hand."""
+        return dict(self._work.busy)
+
+    async def _run(self) -> None:
+        await self._recover()
+        while True:
+            self._wake.clear()
+            wait_s = await self._turn()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _recover(self) -> None:
+        tries = 0
+        while True:
+            try:
+                doubted = await self._gate.internal(SPOOLER, RecoverPrinting())
+            except StorageError as error:
+                log.warning("print jobs can't be looked through yet: %s", error)
+                await asyncio.sleep(self._chooser.pause_s(tries))
+                tries += 1
+                continue
+            if doubted:
+                log.warning("%d print jobs were under way when the hub stopped", doubted)
+            return
+
+    async def _turn(self) -> float:
+        """Start what can be started; seconds until the next look."""
+        try:
+            wait, overdue = self._look()
+            if overdue:
+                await self._gate.internal(SPOOLER, ExpirePrinting())
+                return 0.0
+        except StorageError as error:
+            log.warning("the print queue can't be looked at now: %s", error)
+            return self._pace.pause_first_s
+        return wait.seconds
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    # -- choosing -----------------------------------------------------------------------------
+
+    def _look(self) -> tuple[Wait, bool]:
+        """Start what is due and has a free printer; whether anything is over its time."""
+        now_s, budget_ms = self._clock.monotonic_s(), self._gate.budget.budget_ms()
+        wait, overdue = Wait(self._pace.look_s), False
+        if now_s < self._hold_until_s:
+            wait.at_most(self._hold_until_s - now_s)
+            return wait, False
+        for row in printrows.waiting(self._gate.rows, WAITING_MAX):
+            if row.job_id in self._work.in_hand:
+                continue
+            if row.expires_budget_ms <= budget_ms:
+                overdue = True
+                continue
+            wait.at_most((row.expires_budget_ms - budget_ms) / 1000)
+            if row.due_budget_ms > budget_ms:
+                wait.at_most((row.due_budget_ms - budget_ms) / 1000)
+                continue
+            printer_id = self._chooser.choose(self._routes(row), now_s, wait)
+            if printer_id is not None and printer_id not in self._work.busy:
+                self._begin_work(row, printer_id)
+        return wait, overdue
+
+    def _routes(self, row: PrintJobRow) -> Sequence[str]:
+        return (row.wanted,) if row.wanted else self._printers.route(row.device_id, row.kind)
+
+    # -- one job ------------------------------------------------------------------------------
+
+    def _begin_work(self, row: PrintJobRow, printer_id: str) -> None:
+        self._work.busy[printer_id] = row.job_id
+        self._work.in_hand.add(row.job_id)
+        task = asyncio.create_task(self._one(row, printer_id), name=f"print-{printer_id}")
+        self._work.tasks.add(task)
+        task.add_done_callback(self._work.tasks.discard)
+
+    async def _one(self, row: PrintJobRow, printer_id: str) -> None:
+        try:
+            await self._bring(row, printer_id)
+        except LATER as error:
+            self._hold(error)
+        except StorageError as error:
+            log.error("print job %s: %s", row.job_id, error)
+            self._hold(error)
+        except Exception as error:
+            log.exception("print job %s went wrong", row.job_id)
+            self._hold(error)
+        else:
+            self._refusals = 0
+        finally:
+            self._work.busy.pop(printer_id, None)
+            self._work.in_hand.discard(row.job_id)
+            self._wake.set()
+
+    def _hold(self, error: Exception) -> None:
+        """The database takes nothing now: nothing is begun for a while."""
+        pause_s = self._chooser.pause_s(self._refusals)
+        self._refusals += 1
+        self._hold_until_s = self._clock.monotonic_s() + pause_s
+        log.warning("printing waits %.1f s: %s", pause_s, error)
+
+    async def _bring(self, row: PrintJobRow, printer_id: str) -> None:
+        layout: Layout | None = None
+        if row.kind != DRAWER_KICK:
+            layout = await self._composed(row, printer_id)
+            if layout is None:
+                return
+        if self._is_stopping():
+            return
+        crashpoint("spooler.before-begin")
+        begun = await self._gate.internal(SPOOLER, BeginPrint(row.job_id, printer_id))
+        if begun is None:
+            return
+        crashpoint("spooler.begun")
+        if self._is_stopping():
+            ended = Ended(Outcome.NOT_BEGUN, "the hub stops")
+        else:
+            ended = await self._send(printer_id, layout, begun)
+        crashpoint("spooler.sent")
+        pause_s = self._chooser.learn(printer_id, ended.outcome, self._clock.monotonic_s())
+        only_way = len(self._routes(row)) < 2
+        await self._end(begun, ended, pause_s if only_way else 0.0)
+
+    async def _composed(self, row: PrintJobRow, printer_id: str) -> Layout | None:
+        """What to print; None: it is gone, or it can't be composed and has failed."""
+        document = printrows.document(self._gate.rows, row.job_id)
+        if document is None:
+            return None
+        try:
+            async with asyncio.timeout(self._pace.compose_max_s):
+                return await self._compose(document, printer_id)
+        except Exception as error:  # whatever it is, the next document must not suffer from it
+            why = str(error) or type(error).__name__
+            log.error("print job %s (%s) can't be composed: %s", row.job_id, row.kind, why)
+        await self._gate.internal(SPOOLER, FailPrint(row.job_id, f"it can't be composed: {why}"))
+        return None
+
+    async def _send(self, printer_id: str, layout: Layout | None, job: Begun) -> Ended:
+        """From here on something may be on paper: only the driver's word says that nothing is."""
+        limit_s = self._pace.kick_max_s if layout is None else self._pace.stopped_max_s
+        try:
+            async with asyncio.timeout(limit_s):
+                if layout is None:
+                    return await self._printers.kick(printer_id, job)
+                return await self._printers.print(printer_id, layout, job)
+        except TimeoutError:
+            return Ended(Outcome.UNKNOWN, f"the printer stood still for {limit_s:g} s")
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            return Ended(Outcome.UNKNOWN, "the hub was stopped while it was being printed")
+        except Exception as error:
+            log.exception("print job %s: the driver of %s failed", job.job_id, printer_id)
+            return Ended(Outcome.UNKNOWN, f"printing failed: {error or type(error).__name__}")
+
+    async def _end(self, job: Begun, ended: Ended, pause_s: float) -> None:
+        """Write down how it ended, whatever it takes within bounds.
+
+        What can't be written stays ``printing``, and is in doubt from the next start or the next
+        job of its printer on.
+        """
+        command = EndPrint(
+            job.job_id,
+            job.attempt,
+            ended.outcome.value,
+            ended.reason,
+            ended.confirmed,
+            int(pause_s * 1000),
+        )
+        for tries in range(self._pace.end_tries):
+            crashpoint("spooler.before-end")
+            try:
+                await self._gate.internal(SPOOLER, command)
+            except LATER as error:
+                log.warning("print job %s: its end can't be written yet: %s", job.job_id, error)
+                await asyncio.sleep(min(5.0, self._chooser.pause_s(tries)))
+            else:
+                return
+        log.error("print job %s: its end was never written; a person will be asked", job.job_id)
+
+
+__all__ = ["Compose", "Pace", "Printers", "SpoolGate", "Spooler"]
