@@ -14,27 +14,36 @@ from hub.documents.layout import Cell, Row
 Measure = Callable[[str], int]
 
 
-def widths(rows: Sequence[Row], measure: Measure, width: int, gap: int) -> list[int] | None:
+def widths(
+    rows: Sequence[Row], measures: Sequence[Measure], width: int, gap: int
+) -> list[int] | None:
     """The width of every column, or None when what must not be cut leaves too little room: the
     cells are then set below each other.
 
     A column without weight is as wide as its widest cell; the others share what is left by their
-    weights, the last of them taking the remainder.
+    weights, the last of them taking the remainder.  ``measures``: one for each row.
     """
     count = max((len(row.cells) for row in rows), default=0)
     if count == 0:
         return []
-    columns = [[row.cells[n] for row in rows if n < len(row.cells)] for n in range(count)]
-    weights = [max(cell.weight for cell in column) for column in columns]
+    columns = [
+        [
+            (row.cells[n], measure)
+            for row, measure in zip(rows, measures, strict=True)
+            if n < len(row.cells)
+        ]
+        for n in range(count)
+    ]
+    weights = [max(cell.weight for cell, _ in column) for column in columns]
     fixed = [
-        0 if weight else max(measure(cell.text) for cell in column)
+        0 if weight else max(measure(cell.text) for cell, measure in column)
         for column, weight in zip(columns, weights, strict=True)
     ]
     # A column without any text takes no gap either.
     gaps = gap * (sum(1 for w, f in zip(weights, fixed, strict=True) if w or f) - 1)
     left = width - sum(fixed) - max(0, gaps)
     total = sum(weights)
-    if left < 0 or (total and left < _least(columns, weights, measure, left)):
+    if left < 0 or (total and left < sum(map(_least, columns, weights))):
         return None
     shares = [left * weight // total if total else 0 for weight in weights]
     if total:
@@ -44,18 +53,13 @@ def widths(rows: Sequence[Row], measure: Measure, width: int, gap: int) -> list[
     ]
 
 
-def _least(columns: list[list[Cell]], weights: list[int], measure: Measure, left: int) -> int:
-    """What the wrapping columns need at least: their widest word, but not more than eight letters
+def _least(column: list[tuple[Cell, Measure]], weight: int) -> int:
+    """What a wrapping column needs at least: its widest word, but not more than eight letters
     (longer words are broken)."""
-    eight = measure("0" * 8)
-    need = 0
-    for column, weight in zip(columns, weights, strict=True):
-        if weight:
-            widest = max(
-                (measure(word) for cell in column for word in cell.text.split()), default=0
-            )
-            need += min(widest, eight)
-    return need
+    if not weight:
+        return 0
+    words = ((measure, word) for cell, measure in column for word in cell.text.split())
+    return max((min(measure(word), measure("0" * 8)) for measure, word in words), default=0)
 
 
 def wrap(text: str, measure: Measure, width: int) -> list[str]:

@@ -34,6 +34,7 @@ _UNITS: Final = {
 }
 _PIECES: Final = frozenset({"", "pc", "pcs", "piece", "pieces", "ea", "each", "st", "stk"})
 _SPACES: Final = {0x202F: 0xA0, 0x2009: 0xA0}
+_BARE: Final = dict.fromkeys(map(ord, "01\xa0"))
 _UNKNOWN_EXPONENT: Final = 2
 
 
@@ -67,7 +68,7 @@ class Formats:
         text: str = pattern.apply(
             _scaled(minor, _exponent(currency)), locale, currency=currency, currency_digits=False
         )
-        return text.translate(_SPACES)
+        return self._signed(text.translate(_SPACES))
 
     def amount(self, minor: int, currency: str) -> str:
         """Without the sign: ``12,90``; ``currency`` decides the digits."""
@@ -89,6 +90,11 @@ class Formats:
             )
             return text.translate(_SPACES).replace(" ", "\xa0")
         return f"{self._decimal(qty, scale)}\xa0{uom}"
+
+    def unit(self, uom: str) -> str:
+        """The short name of a unit: ``kg``, ``كغم``; empty for pieces."""
+        text = self.quantity(100, 0, uom).translate(_BARE)
+        return text.strip() if uom.strip().lower() not in _PIECES else ""
 
     def percent(self, ppm: int) -> str:
         """A rate in parts per million: ``19 %``, ``8.875%``."""
@@ -126,7 +132,11 @@ class Formats:
             format=f"#,##0.{'0' * digits}" if digits else "#,##0",
             locale=babel_locale(self.locale),
         )
-        return text.translate(_SPACES)
+        return self._signed(text.translate(_SPACES))
+
+    def _signed(self, text: str) -> str:
+        # The sign belongs before the number, also among letters that read from right to left.
+        return text.replace("-", "\u200e-") if self.rtl else text
 
 
 def _exponent(currency: str) -> int:

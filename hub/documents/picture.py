@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Final, assert_never
 
@@ -38,6 +39,7 @@ _SIZES: Final = {1: 20, 2: 34}
 _WHITE, _BLACK = 255, 0
 _MARGIN: Final = 24
 _GAP: Final = 14
+_TIGHTER: Final = ((0, _GAP), (0, 8), (2, 8), (4, 8), (6, 6))
 _Draw = Callable[[Pictures.Image, ImageDraw.ImageDraw, int], None]
 
 
@@ -137,8 +139,8 @@ class _Press:
 
     # Text ------------------------------------------------------------------------------------
 
-    def _pen(self, style: Style) -> Pen:
-        return Pen(_SIZES[style.scale], style.bold, self._layout.rtl)
+    def _pen(self, style: Style, smaller_px: int = 0) -> Pen:
+        return Pen(_SIZES[style.scale] - smaller_px, style.bold, self._layout.rtl)
 
     def _text(self, block: Text) -> None:
         pen = self._pen(block.style)
@@ -178,21 +180,22 @@ class _Press:
     def _rows(self, rows: tuple[Row, ...]) -> None:
         if not rows:
             return
-        # Bold letters are wider: columns are measured as the widest of their rows is set.
-        bold = any(row.style.bold for row in rows)
-        large = any(row.style.scale == 2 for row in rows)
-        pen = self._pen(Style(bold=bold, scale=2 if large else 1))
-        shares = widths(rows, lambda text: text_width_px(text, pen), self._width, _GAP)
+        # What fits into a printer's letters always fits here, if need be in smaller ones.
+        small, gap, shares = 0, _GAP, None
+        for small, gap in _TIGHTER:
+            measures = [partial(text_width_px, pen=self._pen(row.style, small)) for row in rows]
+            shares = widths(rows, measures, self._width, gap)
+            if shares is not None:
+                break
         for row in rows:
             if shares is None:
                 for cell in row.cells:
                     if cell.text:
                         self._text(Text(cell.text, cell.align, row.style))
             else:
-                self._row(row, shares)
+                self._row(row, shares, self._pen(row.style, small), gap)
 
-    def _row(self, row: Row, shares: list[int]) -> None:
-        pen = self._pen(row.style)
+    def _row(self, row: Row, shares: list[int], pen: Pen, gap: int) -> None:
         height = line_height_px(pen.size_px)
         x, most = 0, 0
         found: list[tuple[int, int, Cell, list[str]]] = []
@@ -202,7 +205,7 @@ class _Press:
                 lines = measured if cell.weight else [cell.text]
                 found.append((x, share, cell, lines))
                 most = max(most, len(lines))
-                x += share + _GAP
+                x += share + gap
         self._bar(row.style, most * height)
         for x, share, cell, lines in found:
             left = self._width - x - share if self._layout.rtl else x

@@ -72,7 +72,7 @@ def _code(text: str, width: int) -> list[str]:
 
 def _rows(rows: tuple[Row, ...], width: int) -> list[str]:
     scale = max((row.style.scale for row in rows), default=1)
-    shares = widths(rows, letters_wide, width // scale, 1)
+    shares = widths(rows, [letters_wide] * len(rows), width // scale, 1)
     lines: list[str] = []
     for row in rows:
         if shares is None:

@@ -171,8 +171,9 @@ def sale(goods: Goods) -> SaleFacts:
     lines = _lines(goods)
     taxes = _taxes(goods, lines)
     total = sum(line.net_minor for line in lines)
-    given = -(-total // goods.note_minor) * goods.note_minor
-    card = given // 2 // goods.note_minor * goods.note_minor
+    note = goods.note_minor // 5
+    given = -(-total // note) * note
+    card = given // 2 // note * note
     return SaleFacts(
         at_ms=AT_MS,
         business_day="2026-11-22",

@@ -43,9 +43,7 @@ def _to_pick(sheet: Sheet, line: PlacedItem) -> None:
         wanted = f"{sheet.f.quantity(line.picked_qty, line.scale)} / {wanted}"
     texts = [line.name if line.place else "", *_numbers(sheet, line), *identity(sheet, line)]
     texts.append(line.note)
-    rows = [
-        Row((Cell(_BOX), Cell(line.place or line.name, weight=1), Cell(wanted, Align.END)), BOLD)
-    ]
+    rows = [Row((Cell(_BOX), Cell(line.place or line.name, weight=1), sheet.figure(wanted)), BOLD)]
     rows += [Row((Cell(""), Cell(text, weight=1), Cell(""))) for text in texts if text]
     sheet.table(rows)
     sheet.add(Rule())
@@ -116,7 +114,7 @@ def _goods(sheet: Sheet, lines: Sequence[Item]) -> None:
     rows: list[Row] = []
     for line in lines:
         quantity = sheet.f.quantity(line.qty, line.scale, line.uom)
-        rows.append(Row((Cell(quantity, Align.END), Cell(line.name, weight=1)), BOLD))
+        rows.append(Row((sheet.figure(quantity), Cell(line.name, weight=1)), BOLD))
         below = [*([sheet.labelled(sheet.w.sku, line.sku)] if line.sku else [])]
         below += identity(sheet, line)
         rows += [Row((Cell(""), Cell(text, weight=1))) for text in below]

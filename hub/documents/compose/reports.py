@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hub.contract.documents import XReportFacts, ZReportFacts
-from hub.documents.columns import widths
 from hub.documents.compose.sales import tender_name
 from hub.documents.compose.sheet import Sheet
-from hub.documents.layout import BOLD, Align, Cell, Layout, Row, Text
+from hub.documents.layout import BOLD, Align, Cell, Layout, Row, Space, Text
 from hub.documents.plain import letters_wide
 from hub.documents.templates import Paper, Template
 
 AnyReport = XReportFacts | ZReportFacts
+_SHARES: Final = (6, 2, 4)
 
 
 def report(facts: AnyReport, template: Template, paper: Paper) -> Layout:
@@ -49,18 +51,41 @@ def _about(sheet: Sheet, facts: AnyReport) -> None:
 
 
 def _counted(sheet: Sheet, rows: list[tuple[str, int | None, str]]) -> None:
-    """Label, how many, amount."""
-    table = []
-    for label, count, amount in rows:
-        many = "" if count is None else sheet.f.quantity(count, 0)
-        table.append(Row((Cell(label, weight=1), Cell(many, Align.END), Cell(amount, Align.END))))
-    if widths(table, letters_wide, sheet.paper.columns, 1) is not None:
-        sheet.table(table)
+    """Label, how many, amount: in shares of the line, so that the tables of a report line up."""
+    texts = [
+        (label, "" if count is None else sheet.f.quantity(count, 0), amount)
+        for label, count, amount in rows
+    ]
+    fits = all(
+        letters_wide(text) < sheet.paper.columns * share // sum(_SHARES)
+        for row in texts
+        for text, share in zip(row[1:], _SHARES[1:], strict=True)
+    )
+    if not fits:
+        for label, many, amount in texts:
+            sheet.halves(label, many)
+            sheet.add(Text(amount, Align.END))
         return
-    for row in table:
-        label, many, amount = (cell.text for cell in row.cells)
-        sheet.halves(label, many)
-        sheet.add(Text(amount, Align.END))
+    if sheet.f.rtl:
+        # Here the last digits line up in columns as wide as their numbers only.
+        sheet.table(
+            [
+                Row((Cell(label, weight=1), sheet.figure(many), sheet.figure(amount)))
+                for label, many, amount in texts
+            ]
+        )
+        return
+    first, second, third = _SHARES
+    sheet.table(
+        [
+            Row((Cell(label, weight=first), _end(many, second), _end(amount, third)))
+            for label, many, amount in texts
+        ]
+    )
+
+
+def _end(text: str, weight: int) -> Cell:
+    return Cell(text, Align.END, weight)
 
 
 def _turnover(sheet: Sheet, facts: AnyReport) -> None:
@@ -107,13 +132,13 @@ def _taxes(sheet: Sheet, facts: AnyReport) -> None:
     if not facts.taxes:
         return
     w, money = sheet.w, facts.currency
-    head = (Cell(w.taxes, weight=1), *(Cell(text, Align.END) for text in (w.net, w.tax, w.gross)))
+    head = (Cell(w.taxes, weight=1), *map(sheet.figure, (w.net, w.tax, w.gross)))
     rows = [Row(head, BOLD)]
     for tax in facts.taxes:
         amounts = (tax.net_minor, tax.tax_minor, tax.gross_minor)
-        cells = (Cell(sheet.f.amount(amount, money), Align.END) for amount in amounts)
+        cells = (sheet.figure(sheet.f.amount(amount, money)) for amount in amounts)
         rows.append(Row((Cell(sheet.f.percent(tax.rate_ppm), weight=1), *cells)))
-    if widths(rows, letters_wide, sheet.paper.columns, 1) is not None:
+    if sheet.table_fits(rows):
         sheet.section(w.taxes)
         sheet.table(rows)
         return
@@ -133,10 +158,15 @@ def _drawer(sheet: Sheet, facts: AnyReport) -> None:
         (w.paid_out, -facts.paid_out_minor),
         (w.safe_drops, -facts.drops_minor),
     ]
-    sheet.sums([(label, f.amount(minor, money)) for label, minor in amounts])
-    sheet.sums([(w.expected_cash, f.amount(facts.expected_cash_minor, money))], BOLD)
+    strong = [(w.expected_cash, facts.expected_cash_minor)]
     if facts.counted_cash_minor is not None:
-        off = facts.counted_cash_minor - facts.expected_cash_minor
-        sheet.sums([(w.counted_cash, f.amount(facts.counted_cash_minor, money))])
-        sheet.sums([(w.difference, f.amount(off, money))], BOLD)
+        strong += [
+            (w.counted_cash, facts.counted_cash_minor),
+            (w.difference, facts.counted_cash_minor - facts.expected_cash_minor),
+        ]
+    sheet.sums(
+        [(label, f.amount(minor, money)) for label, minor in amounts],
+        strong=[(label, f.amount(minor, money)) for label, minor in strong],
+    )
+    sheet.add(Space())
     sheet.sums([(w.no_sale, f.quantity(facts.no_sale_count, 0))])

@@ -15,10 +15,8 @@ from hub.contract.documents import (
     TenderTotal,
     VoidFacts,
 )
-from hub.documents.columns import widths
 from hub.documents.compose.sheet import Sheet
 from hub.documents.layout import BOLD, Align, Cell, Layout, QrCode, Row, Rule, Space, Text
-from hub.documents.plain import letters_wide
 from hub.documents.templates import Paper, Template
 
 _INDENT: Final = "\xa0\xa0"
@@ -37,10 +35,11 @@ def sale(facts: SaleFacts, template: Template, paper: Paper) -> Layout:
     rounded = _rounding_row(sheet, facts.rounding_minor, facts.currency)
     change = [(sheet.w.change, sheet.f.amount(facts.change_minor, facts.currency))]
     paid = tender_rows(sheet, facts.tenders, facts.currency)
-    sheet.sums(rounded + paid + (change if facts.change_minor else []))
-    if template.shows.savings and facts.savings_minor > 0:
-        saved = sheet.f.money(facts.savings_minor, facts.currency)
-        sheet.sums([(sheet.w.you_saved, saved)], BOLD)
+    saved = [(sheet.w.you_saved, sheet.f.amount(facts.savings_minor, facts.currency))]
+    sheet.sums(
+        rounded + paid + (change if facts.change_minor else []),
+        strong=saved if template.shows.savings and facts.savings_minor > 0 else [],
+    )
     if any(tender.offline for tender in facts.tenders):
         sheet.add(Space())
         sheet.banner(sheet.w.offline, sheet.w.offline_note)
@@ -120,12 +119,12 @@ def priced_lines(
     sheet: Sheet, lines: Sequence[PricedItem], currency: str, letters: dict[str, str]
 ) -> None:
     """Name, tax and amount; below the name how the amount came about."""
-    rows = [Row((Cell("", weight=1), Cell(""), Cell(currency, Align.END)))]
+    rows = [Row((Cell("", weight=1), Cell(""), sheet.figure(currency)))]
     for line in lines:
         amount = sheet.f.amount(line.net_minor, currency)
         letter = letters.get(line.tax_code, "")
         name = Cell(line.name, weight=1)
-        rows.append(Row((name, Cell(letter, Align.END), Cell(amount, Align.END)), BOLD))
+        rows.append(Row((name, Cell(letter), sheet.figure(amount)), BOLD))
         rows += [Row((Cell(_INDENT + text, weight=1),)) for text in _details(sheet, line, currency)]
     sheet.add(Rule())
     if len(rows) > 1:
@@ -137,7 +136,7 @@ def item_lines(sheet: Sheet, lines: Sequence[Item]) -> None:
     rows: list[Row] = []
     for line in lines:
         quantity = sheet.f.quantity(line.qty, line.scale, line.uom)
-        rows.append(Row((Cell(quantity, Align.END), Cell(line.name, weight=1))))
+        rows.append(Row((sheet.figure(quantity), Cell(line.name, weight=1))))
         rows += [Row((Cell(""), Cell(text, weight=1))) for text in identity(sheet, line)]
     if rows:
         sheet.table(rows)
@@ -157,13 +156,12 @@ def identity(sheet: Sheet, line: Item, sku: bool = False) -> list[str]:
 
 def _details(sheet: Sheet, line: PricedItem, currency: str) -> list[str]:
     found = []
-    if line.qty != 10**line.scale or line.scale:
+    if line.qty != 1 or line.scale or line.discount_minor:
         quantity = sheet.f.quantity(line.qty, line.scale, line.uom)
         found.append(f"{quantity} × {sheet.f.amount(line.unit_price_minor, currency)}")  # noqa: RUF001
     if line.discount_minor:
-        before = sheet.f.amount(line.net_minor + line.discount_minor, currency)
         off = sheet.f.amount(-line.discount_minor, currency)
-        found.append(f"{before}, {sheet.w.discount} {off}")
+        found.append(f"{sheet.w.discount} {off}")
     return found + identity(sheet, line, sheet.template.shows.sku)
 
 
@@ -226,15 +224,15 @@ def tax_table(sheet: Sheet, facts: SaleFacts | ReturnFacts, letters: dict[str, s
             sheet.sums([(sheet.w.includes_tax, included)])
         return
     w, money = sheet.w, facts.currency
-    head = (Cell(w.tax, weight=1), *(Cell(text, Align.END) for text in (w.net, w.tax, w.gross)))
+    head = (Cell(w.tax, weight=1), *map(sheet.figure, (w.net, w.tax, w.gross)))
     rows = [Row(head, BOLD)]
     for tax in facts.taxes:
         rate = f"{letters.get(tax.code, tax.code)} {sheet.f.percent(tax.rate_ppm)}"
         amounts = (tax.net_minor, tax.tax_minor, tax.gross_minor)
-        cells = [Cell(sheet.f.amount(amount, money), Align.END) for amount in amounts]
+        cells = [sheet.figure(sheet.f.amount(amount, money)) for amount in amounts]
         rows.append(Row((Cell(rate, weight=1), *cells)))
     sheet.add(Space())
-    if widths(rows, letters_wide, sheet.paper.columns, 1) is not None:
+    if sheet.table_fits(rows):
         sheet.table(rows)
         return
     names = (w.net, w.tax, w.gross)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from hub.contract.documents import Facts
@@ -31,6 +32,7 @@ from hub.documents.templates import Paper, Template
 from hub.documents.words import words_for
 
 BANNER: Final = Style(bold=True, inverse=True, scale=2)
+_VALUE_LETTERS_MIN: Final = 14
 _DOTS_PER_MM: Final = 8
 _BAR_DOTS: Final = 2
 """A module of 2 dots is 0.25 mm: what hand scanners read surely (GS1 General Specifications,
@@ -106,6 +108,7 @@ class Sheet:
     def mark_training(self) -> None:
         if self.facts.training:
             self.banner(self.w.training, self.w.training_note)
+            self.add(Space())
 
     def mark_copy(self) -> None:
         if self.facts.is_copy:
@@ -151,19 +154,31 @@ class Sheet:
             if text:
                 self.add(Text(text))
 
+    def figure(self, text: str) -> Cell:
+        """A number in a column of numbers: their last digits stand below each other, also where
+        the column is at the left because the document reads from right to left."""
+        return Cell(text, Align.START if self.f.rtl else Align.END)
+
+    def technical(self, text: str) -> str:
+        """An address or a path, which reads from left to right wherever it stands."""
+        return f"\u200e{text}\u200e" if text and self.f.rtl else text
+
     def labelled(self, label: str, value: str) -> str:
         """``label value``, or nothing for no value."""
         return f"{label} {value}" if value else ""
 
     def pairs(self, *pairs: tuple[str, str]) -> None:
-        """Labels, and values that start at the same place; those without a value are left out."""
-        rows = [Row((Cell(f"{label}:"), Cell(value, weight=1))) for label, value in pairs if value]
+        """Labels, and values that start at the same place; those without a value are left out, and
+        one without a label goes on with the one before."""
+        rows = [
+            Row((Cell(f"{label}:" if label else ""), Cell(value, weight=1)))
+            for label, value in pairs
+            if value
+        ]
         if not rows:
             return
         label_width = max(letters_wide(row.cells[0].text) for row in rows)
-        value_width = max(letters_wide(row.cells[1].text) for row in rows)
-        room = self.paper.columns - label_width - 1
-        if value_width <= room or room >= 20:
+        if self.paper.columns - label_width - 1 >= _VALUE_LETTERS_MIN:
             self.add(Table(tuple(rows)))
             return
         for row in rows:
@@ -171,22 +186,29 @@ class Sheet:
 
     # Sums ------------------------------------------------------------------------------------
 
-    def sums(self, rows: list[tuple[str, str]], style: Style = PLAIN) -> None:
-        """Labels at the start, amounts at the end."""
-        if rows:
-            cells = [(Cell(label, weight=1), Cell(value, Align.END)) for label, value in rows]
-            self.table([Row(both, style) for both in cells])
+    def sums(self, rows: Sequence[tuple[str, str]], strong: Sequence[tuple[str, str]] = ()) -> None:
+        """Labels at the start, amounts below each other at the end; ``strong`` come last."""
+        cells = [(Cell(label, weight=1), self.figure(value)) for label, value in (*rows, *strong)]
+        styles = [PLAIN] * len(rows) + [BOLD] * len(strong)
+        if cells:
+            self.table([Row(both, style) for both, style in zip(cells, styles, strict=True)])
 
-    def table(self, rows: list[Row]) -> None:
+    def table(self, rows: Sequence[Row]) -> None:
         """A table; where its columns don't fit into the line, each row becomes a small block of
         its own, its last cell at the end."""
-        if widths(rows, letters_wide, self.paper.columns, 1) is not None:
+        if self.table_fits(rows):
             self.add(Table(tuple(rows)))
             return
         for row in rows:
-            for cell in row.cells:
+            last = len(row.cells) - 1
+            for n, cell in enumerate(row.cells):
                 if cell.text:
-                    self.add(Text(cell.text, cell.align, row.style))
+                    align = Align.END if n and n == last else Align.START
+                    self.add(Text(cell.text, align, row.style))
+
+    def table_fits(self, rows: Sequence[Row]) -> bool:
+        """Whether its columns fit side by side into a line of a printer's letters."""
+        return widths(rows, [letters_wide] * len(rows), self.paper.columns, 1) is not None
 
     def total(self, label: str, amount: str) -> None:
         """The sum: the largest line of the paper."""

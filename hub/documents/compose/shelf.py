@@ -30,7 +30,7 @@ def label(facts: ShelfLabelFacts, template: Template, paper: Paper) -> Layout:
     sheet.add(price_image(price, paper, sheet.f.rtl))
     if facts.base_price_minor is not None:
         base = sheet.f.money(facts.base_price_minor, facts.currency)
-        unit = facts.base_uom or facts.uom
+        unit = sheet.f.unit(facts.base_uom or facts.uom)
         sheet.add(Text(f"{sheet.w.per.format(base)} {unit}".strip(), Align.END, PLAIN))
     until = sheet.f.date_of(facts.valid_until_ms) if facts.valid_until_ms else ""
     sheet.halves(facts.sku, sheet.w.valid_until.format(until) if until else "")

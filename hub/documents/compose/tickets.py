@@ -47,14 +47,15 @@ def status(facts: StatusTicketFacts, template: Template, paper: Paper) -> Layout
     sheet.pairs(
         (w.store, facts.store),
         (w.date, sheet.f.moment(facts.at_ms) if facts.at_ms else ""),
-        (w.version, facts.version),
+        (w.version, sheet.technical(facts.version)),
         (w.link, _link(sheet, facts)),
         (w.signal, _signal(sheet, facts.signal_percent)),
         (w.cloud, cloud),
-        *((w.address if n == 0 else "", one) for n, one in enumerate(facts.addresses[:1])),
+        *(
+            (("" if n else w.address), sheet.technical(one))
+            for n, one in enumerate(facts.addresses)
+        ),
     )
-    for more in facts.addresses[1:]:
-        sheet.add(Text(more, Align.END))
     _conditions(sheet, facts)
     _doors(sheet, facts)
     return sheet.finish(f"{w.status_ticket} {facts.hub_name}")
@@ -89,7 +90,7 @@ def _doors(sheet: Sheet, facts: StatusTicketFacts) -> None:
         sheet.add(Space(), QrCode(target, size_mm=_QR_MM))
         sheet.centered(sheet.w.scan_to_pair if pairing else sheet.w.scan_to_open)
     if facts.url:
-        sheet.add(Text(facts.url, Align.CENTER, BOLD))
+        sheet.add(Text(sheet.technical(facts.url), Align.CENTER, BOLD))
     if facts.pairing_code:
         sheet.add(Space())
         sheet.centered(sheet.w.pairing_code)
@@ -104,7 +105,7 @@ def test_page(facts: TestPageFacts, template: Template, paper: Paper) -> Layout:
     sheet.pairs(
         (w.printer, facts.printer),
         (w.driver, facts.driver),
-        (w.address, facts.address),
+        (w.address, sheet.technical(facts.address)),
         (w.date, sheet.f.moment(facts.at_ms) if facts.at_ms else ""),
     )
     sheet.section(w.letters)
@@ -119,7 +120,7 @@ def test_page(facts: TestPageFacts, template: Template, paper: Paper) -> Layout:
         sheet.add(Text(text, Align.CENTER, style))
     sheet.section(w.columns)
     digits = "1234567890" * 12
-    sheet.add(Text(digits[: paper.columns]))
+    sheet.add(Text(digits[: paper.columns // 10 * 10]))
     names = ((Align.START, "start"), (Align.CENTER, "center"), (Align.END, "end"))
     sheet.add(Row(tuple(Cell(name, align, weight=1) for align, name in names)))
     sheet.add(Rule(), Rule(heavy=True))
