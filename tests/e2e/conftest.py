@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
+
+from tests.support.loopthreads import threads_first
 
 if TYPE_CHECKING:
     from tests.e2e.pagekit import Seen
@@ -65,22 +68,34 @@ def _address(process: subprocess.Popen[bytes], told: Path) -> str:
     pytest.fail(f"chromium didn't start listening (ended with {process.poll()})")
 
 
-@pytest.fixture
-async def browser(chromium: Chromium) -> AsyncIterator[Any]:
-    """A headless browser; each test opens contexts of its own in it.  Should the shared one have
-    died, the test gets one for itself."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_browser(chromium: Chromium) -> AsyncIterator[tuple[Any, Any]]:
+    """playwright's driver and its connection: one for all tests of a module, as starting a driver
+    takes as long as loading a page."""
     from playwright.async_api import async_playwright
 
+    threads_first()
     async with async_playwright() as playwright:
         kind = playwright.chromium
-        if chromium.process.poll() is None:
-            found = await kind.connect_over_cdp(chromium.address, timeout=120_000)
-        else:
-            found = await kind.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000
-            )
-        yield found
+        if chromium.process.poll() is not None:
+            yield kind, None
+            return
+        found = await kind.connect_over_cdp(chromium.address, timeout=120_000)
+        yield kind, found
         await found.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(shared_browser: tuple[Any, Any]) -> AsyncIterator[Any]:
+    """A headless browser; each test opens contexts of its own in it.  Should the shared one have
+    died, the test gets one for itself."""
+    kind, shared = shared_browser
+    if shared is not None and shared.is_connected():
+        yield shared
+        return
+    found = await kind.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
+    yield found
+    await found.close()
 
 
 @pytest.fixture
@@ -91,7 +106,7 @@ def seen() -> Seen:
     return Seen()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Any, hub: HubParts, seen: Seen) -> AsyncIterator[Any]:
     """The page of the module's ``hub`` on a phone, not signed in."""
     from tests.e2e.pagekit import opened

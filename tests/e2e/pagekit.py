@@ -88,7 +88,8 @@ def _axe() -> str:
 
 async def barriers(page: Any) -> list[str]:
     """What axe-core finds that is serious or critical, and where."""
-    await page.evaluate(_axe())
+    if await page.evaluate("typeof axe === 'undefined'"):  # once until it is loaded again
+        await page.evaluate(_axe())
     found = await page.evaluate(
         "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from hub.app.drill import DrillDesk
 from hub.contract.local import CloudStatus
@@ -21,6 +22,8 @@ from tests.e2e.pagekit import Seen, barriers, go, settled, sign_in, sticking_out
 from tests.e2e.richshop import pretended_actions, rich_shop
 from tests.hubparts import HubParts
 from tests.wire.web.staffed import PIN, stored
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("page-drill")]
 
 DRILL = "01900000-0000-7000-8000-00000000d111"
 START = "[data-action='drill.start']:visible"
@@ -74,7 +77,7 @@ class Drills:
         )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     drills = Drills()
     actions = [one for one in pretended_actions() if not one.key.startswith("drill.")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from hub.contract.local import PairRequest, RecentError
 from hub.contract.problems import Code, refuse
@@ -18,6 +19,8 @@ from hub.service.internal import MarkPresence
 from scripts.picturing.troubles import CUT_AT_THE_INTERNET
 from tests.e2e.pagekit import Seen, barriers, go, opened, sign_in, sticking_out
 from tests.hubparts import SHOP, HubParts, hub_parts
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("page-overview")]
 
 NEARLY_FULL = Disk(total_bytes=100 * GIB, free_bytes=3 * GIB)
 
@@ -47,7 +50,7 @@ def mending() -> Mending:
     return Mending()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def hub(tmp_state: Path, mending: Mending) -> AsyncIterator[HubParts]:
     async with hub_parts(tmp_state, actions=mending.actions()) as running:
         yield running

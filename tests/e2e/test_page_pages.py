@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.e2e.pagekit import DESKTOP, Seen, barriers, go, opened, settled, sign_in, sticking_out
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import HubParts
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("page-pages")]
 
 PAGES = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "cloud", "logs"),
@@ -20,13 +23,13 @@ PAGES = (
 )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     async with rich_shop(tmp_state, days=3, aside=True) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(page: Any, hub: HubParts) -> Any:
     await sign_in(page, hub)
     return page

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from hub.storage import staffrows
 from hub.storage.rows import Tx
@@ -14,8 +15,10 @@ from tests.e2e.pagekit import DESKTOP, PHONE, Seen, barriers, opened, settled, s
 from tests.hubparts import HubParts, hub_parts
 from tests.wire.web.staffed import OTHER_PIN, PIN, change, hire, person
 
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("page-signin")]
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     async with hub_parts(tmp_state) as running:
         await hire(running)

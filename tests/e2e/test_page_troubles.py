@@ -31,7 +31,12 @@ TROUBLES = {
 }
 """What the card says, and what is to be done."""
 
-pytestmark = [pytest.mark.may_block, pytest.mark.timeout(300), pytest.mark.xdist_group("ill-shop")]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.may_block,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("ill-shop"),
+]
 
 
 async def technician(shop: IllShop) -> HubParts:

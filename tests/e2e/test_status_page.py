@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from hub.contract.local import PairRequest
 from hub.service.caller import HUB
@@ -14,8 +15,10 @@ from hub.service.internal import MarkPresence
 from tests.e2e.pagekit import Seen, go, sign_in, sticking_out
 from tests.hubparts import HubParts, hub_parts
 
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("status-page")]
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def hub(tmp_state: Path) -> AsyncIterator[HubParts]:
     async with hub_parts(tmp_state) as running:
         yield running

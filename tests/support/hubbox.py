@@ -15,9 +15,7 @@ import sqlite3
 import ssl
 import sys
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -32,13 +30,13 @@ from hub.contract.sale import CommitSale, SaleDone, SaleLine, Tender
 from hub.contract.staff import SignedIn, SignIn
 from hub.contract.stock import ReceivedLine, ReceiveStock, StockBooked
 from scripts.rig import OmsAdmin, Ports, ShopRig
+from tests.support.loopthreads import threads_first
 from tests.support.rawmqtt import Login, Raw, raw_device
 
 STORE = "367"
 SKUS = 40
 DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
 UNTIL_S = 80.0
-THREADS = 4
 HUB = "import sys; from hub.cli import main; sys.exit(main())"
 CASHIER, SECOND, SUPERVISOR, MANAGER = ((row[0], row[3]) for row in demo.DEMO_STAFF)
 
@@ -295,7 +293,7 @@ async def open_box(
     *, cloud: bool = True, settings: Sections | None = None, started: bool = True
 ) -> AsyncIterator[Box]:
     """A shop in a directory of its own; everything is stopped and removed afterwards."""
-    _threads_first()
+    threads_first()
     base = Path(tempfile.mkdtemp(prefix="shb-", dir="/tmp"))
     more: dict[str, dict[str, object]] = {
         "cloud": {"linger_ms": 20, "retry_max_s": 1, "dataset_every_s": 5},
@@ -318,20 +316,6 @@ async def open_box(
     finally:
         shutil.rmtree(base, ignore_errors=True)
         shutil.rmtree(rig.run_dir, ignore_errors=True)
-
-
-def _threads_first() -> None:
-    """Start the loop's own threads now: those of a module's loop outlive the test that was the
-    first to need one."""
-    loop: Any = asyncio.get_running_loop()
-    if loop._default_executor is not None:
-        return
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="asyncio")
-    barrier = threading.Barrier(THREADS + 1)
-    for _ in range(THREADS):
-        pool.submit(barrier.wait)
-    barrier.wait()
-    loop.set_default_executor(pool)
 
 
 class LonelyRig(ShopRig):
