@@ -78,15 +78,28 @@ class SerialConnector:
                 ) from error
             raise OSError(error.errno, os.strerror(error.errno)) from error
         except (ValueError, termios.error) as error:
-            raise Unreachable(f"{self.address} can't be set up so: {error}") from error
+            raise self._unfit(error) from error
         try:
+            _wait_for_bytes(port.fileno())
             with contextlib.suppress(OSError):
                 # pyserial's lock is heard by those who ask for it; this by all but root.
                 fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
             # The same open line, lock included, without pyserial's pipes for its own waiting.
             return os.dup(port.fileno())
+        except termios.error as error:
+            raise self._unfit(error) from error
         finally:
             port.close()
+
+    def _unfit(self, error: Exception) -> Unreachable:
+        return Unreachable(f"{self.address} can't be set up so: {error}")
+
+
+def _wait_for_bytes(fd: int) -> None:
+    """pyserial has the kernel answer a read with nothing (VMIN 0): that would look like the end."""
+    told = termios.tcgetattr(fd)
+    told[6][termios.VMIN] = 1
+    termios.tcsetattr(fd, termios.TCSANOW, told)
 
 
 def release(fd: int) -> None:
