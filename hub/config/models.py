@@ -26,6 +26,7 @@ from hub.config.log import Log
 from hub.config.metrics import Metrics
 from hub.config.peripherals import Peripheral, check_all
 from hub.config.printing import Printing
+from hub.config.receipts import Receipts
 from hub.config.replica import Replica
 from hub.config.rules import need, refuse
 from hub.config.traces import Traces
@@ -378,6 +379,7 @@ class Settings(Section):
     pairing: Pairing = Pairing()
     staff: Staff = Staff()
     printing: Printing = Printing()
+    receipts: Receipts = Receipts()
     log: Log = Log()
     replica: Replica = Replica()
     metrics: Metrics = Metrics()

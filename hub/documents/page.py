@@ -76,7 +76,9 @@ def page(layout: Layout) -> str:
 
 
 def _width(layout: Layout) -> str:
-    return f"min(100%,{layout.width_mm * 27 / 80:.1f}rem)"
+    # A screen is no narrower than 80 mm paper; a label keeps its shape.
+    width_mm = layout.width_mm if layout.height_mm else max(80, layout.width_mm)
+    return f"min(100%,{width_mm * 27 / 80:.1f}rem)"
 
 
 def _block(block: Block) -> str:
@@ -108,7 +110,20 @@ def _block(block: Block) -> str:
 def _table(rows: tuple[Row, ...]) -> str:
     count = max((len(row.cells) for row in rows), default=0)
     body = "\n".join(_row(row, count) for row in rows)
-    return f"<table>\n{body}\n</table>"
+    return f"<table>\n{_shares(rows, count)}{body}\n</table>"
+
+
+def _shares(rows: tuple[Row, ...], count: int) -> str:
+    """Several weights: columns of equal place in every table that has them."""
+    weights = [
+        max((row.cells[n].weight for row in rows if n < len(row.cells)), default=0)
+        for n in range(count)
+    ]
+    if sum(1 for weight in weights if weight) < 2:
+        return ""
+    total = sum(weights)
+    columns = "".join(f'<col style="width:{100 * weight // total}%">' for weight in weights)
+    return f"<colgroup>{columns}</colgroup>\n"
 
 
 def _row(row: Row, count: int) -> str:
