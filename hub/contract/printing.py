@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hub.contract.base import Command, LineNo, Outgoing, Query, Reason, UniqueId
+from hub.contract.base import Command, DeviceId, LineNo, Outgoing, Query, Reason, UniqueId
 
 PRINTER_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
@@ -154,6 +154,11 @@ class OpenDrawer(Command):
     operation: ClassVar[str] = "open"
     reason: Reason
     approval_id: UniqueId | None = None
+    device_id: DeviceId | None = Field(
+        default=None,
+        description="The till whose drawer is meant: given on the technician's page, where nobody"
+        " asks at a till; a till opens its own only.",
+    )
 
 
 class DrawerOpening(Outgoing):

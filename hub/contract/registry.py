@@ -88,7 +88,7 @@ _OPERATIONS = (
     Operation(printing.PrintGiftReceipt, printing.PrintJobView, _BOTH),
     Operation(printing.CancelPrintJob, printing.PrintJobView, _BOTH),
     Operation(printing.PrintTestPage, printing.PrintJobView, Door.ADMIN),
-    Operation(printing.OpenDrawer, printing.DrawerOpening),
+    Operation(printing.OpenDrawer, printing.DrawerOpening, _BOTH),
     Operation(admin.ListDevices, admin.Devices, Door.ADMIN),
     Operation(admin.RenameDevice, Nothing, Door.ADMIN),
     Operation(admin.RevokeDevice, Nothing, Door.ADMIN),

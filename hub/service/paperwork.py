@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from hub.contract.documents import (
     TAXES_MAX,
@@ -26,9 +26,31 @@ from hub.domain.errors import DomainError
 from hub.domain.quantity import line_gross_minor
 from hub.domain.tax import TaxMode
 from hub.service import pricing
-from hub.service.unit import Unit
+from hub.service.shop import Shop
 from hub.storage import catalogrows, devicerows, salerows, staffrows
+from hub.storage.rows import Rows
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
+from hub.storage.staffrows import SignedInRow
+
+
+class Source(Protocol):
+    """Where facts are taken from: a unit of work, or a reader beside the writer."""
+
+    @property
+    def tx(self) -> Rows:
+        """The rows."""
+
+    @property
+    def shop(self) -> Shop:
+        """The shop's own facts."""
+
+    @property
+    def staff(self) -> SignedInRow | None:
+        """Who is signed in."""
+
+    @property
+    def now_ms(self) -> int:
+        """UTC milliseconds."""
 
 
 class Made(NamedTuple):
@@ -57,7 +79,7 @@ class _Taxed(NamedTuple):
 
 
 def sale_facts(
-    unit: Unit,
+    unit: Source,
     sale: SaleRow,
     lines: list[SaleLineRow],
     tenders: list[TenderRow],
@@ -93,7 +115,21 @@ def sale_facts(
     )
 
 
-def gift_facts(unit: Unit, sale: SaleRow, line_nos: tuple[int, ...] = ()) -> GiftFacts:
+def of_sale(unit: Source, sale: SaleRow) -> SaleFacts | VoidFacts:
+    """A sale's receipt as it was made, or the slip of its void."""
+    tenders = salerows.tenders(unit.tx, sale.id)
+    if sale.state != "voided":
+        return sale_facts(unit, sale, salerows.lines(unit.tx, sale.id), tenders)
+    given_back = tuple(
+        RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
+        for one in tenders
+        if one.refunded_minor
+    )
+    made = Made(sale.voided_at_ms or 0, sale.business_day, sale.device_id, None)
+    return void_facts(unit, sale, Voided(sale.void_reason or "", given_back), made)
+
+
+def gift_facts(unit: Source, sale: SaleRow, line_nos: tuple[int, ...] = ()) -> GiftFacts:
     """Goods of a sale without prices; of all its lines when none are named."""
     made = Made(sale.at_ms, sale.business_day, sale.device_id, sale.staff_id)
     lines = [
@@ -110,7 +146,7 @@ def gift_facts(unit: Unit, sale: SaleRow, line_nos: tuple[int, ...] = ()) -> Gif
 
 
 def void_facts(
-    unit: Unit, sale: SaleRow, voided: Voided, made: Made, *, is_copy: bool = False
+    unit: Source, sale: SaleRow, voided: Voided, made: Made, *, is_copy: bool = False
 ) -> VoidFacts:
     """The slip of a void."""
     return VoidFacts(
@@ -128,7 +164,7 @@ def void_facts(
 
 
 def return_facts(
-    unit: Unit,
+    unit: Source,
     sale: SaleRow,
     row: ReturnRow,
     lines: list[ReturnLineRow],
@@ -170,7 +206,7 @@ def return_facts(
 # Parts -------------------------------------------------------------------------------------------
 
 
-def _head(unit: Unit, made: Made, is_copy: bool) -> dict[str, Any]:
+def _head(unit: Source, made: Made, is_copy: bool) -> dict[str, Any]:
     device = devicerows.get(unit.tx, made.device_id)
     return {
         "at_ms": made.at_ms,
@@ -183,7 +219,7 @@ def _head(unit: Unit, made: Made, is_copy: bool) -> dict[str, Any]:
     }
 
 
-def _staff_name(unit: Unit, staff_id: str | None) -> str:
+def _staff_name(unit: Source, staff_id: str | None) -> str:
     if not staff_id:
         return ""
     if unit.staff is not None and unit.staff.staff_id == staff_id:
@@ -192,7 +228,7 @@ def _staff_name(unit: Unit, staff_id: str | None) -> str:
     return member.name if member else staff_id
 
 
-def _goods(unit: Unit, line: SaleLineRow, qty: int) -> dict[str, Any]:
+def _goods(unit: Source, line: SaleLineRow, qty: int) -> dict[str, Any]:
     """The unit of measure only matters for what isn't sold by the piece."""
     product = catalogrows.by_sku(unit.tx, line.sku, unit.now_ms) if line.scale else None
     return {
@@ -205,7 +241,7 @@ def _goods(unit: Unit, line: SaleLineRow, qty: int) -> dict[str, Any]:
     }
 
 
-def _priced(unit: Unit, lines: Iterable[SaleLineRow]) -> tuple[PricedItem, ...]:
+def _priced(unit: Source, lines: Iterable[SaleLineRow]) -> tuple[PricedItem, ...]:
     return tuple(
         PricedItem(
             **_goods(unit, line, line.qty),
@@ -265,7 +301,7 @@ def _table(
 
 
 def _given_back(
-    unit: Unit, sale: SaleRow, refunds: tuple[RefundView, ...]
+    unit: Source, sale: SaleRow, refunds: tuple[RefundView, ...]
 ) -> tuple[TenderTotal, ...]:
     cards = {
         one.payment_id: one.last4

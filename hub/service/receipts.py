@@ -105,19 +105,18 @@ def queue(
     return job
 
 
-def queue_kick(unit: Unit, why: str, subject: str = "") -> str | None:
-    """Have the till's drawer opened within seconds; the job's id.  None: the till has no drawer,
-    or too many wait."""
-    if not unit.shop.has_drawer(unit.caller.id):
+def queue_kick(unit: Unit, why: str, subject: str = "", device_id: str | None = None) -> str | None:
+    """Have the drawer of a till (of the caller, unless another is named) opened within seconds; the
+    job's id.  None: the till has no drawer, or too many wait."""
+    till = device_id or unit.caller.id
+    if not unit.shop.has_drawer(till):
         return None
     if printrows.count_open(unit.tx, kicks=True) >= KICKS_MAX:
         return None
     job_id = unit.ids.uuid7()
     document = canonical({"kind": DRAWER_KICK, "why": why, "at_ms": unit.now_ms})
     expires_ms = unit.tx.budget_ms + KICK_TTL_MS
-    job = NewJob(
-        job_id, unit.caller.id, DRAWER_KICK, document, expires_ms, subject, why, PRIORITY_KICK
-    )
+    job = NewJob(job_id, till, DRAWER_KICK, document, expires_ms, subject, why, PRIORITY_KICK)
     _add(unit, job)
     return job_id
 

@@ -43,6 +43,12 @@ SECURITY_HEADERS: Final = {
 authority; a browser that insists on the old one would lock the technician out."""
 
 
+DOCUMENT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; sandbox"
+)
+
+
 def address_of(request: web.Request) -> str:
     """Where a request comes from, for counting; forwarded headers are never believed."""
     return network_of(request.remote or "?")
@@ -80,6 +86,16 @@ def answer(result: Outgoing, status: int = 200) -> web.Response:
         status=status,
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
+    )
+
+
+def document(html: str) -> web.Response:
+    """A page of one file that has nothing to do with ours: it may run nothing and ask for nothing,
+    but brings its own style and pictures."""
+    return web.Response(
+        text=html,
+        content_type="text/html",
+        headers={"Cache-Control": "no-store", "Content-Security-Policy": DOCUMENT_POLICY},
     )
 
 

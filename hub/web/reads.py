@@ -17,18 +17,20 @@ from hub.contract.pages import cloud as cloud_models
 from hub.contract.pages import devices as device_models
 from hub.contract.pages import history as history_models
 from hub.contract.pages import house
+from hub.contract.pages import printing as print_models
 from hub.contract.pages import sales as sale_models
 from hub.contract.pages import stock as stock_models
 from hub.contract.pages.devices import Traffic, TrafficQuery
 from hub.contract.pages.table import READS, PageRead
 from hub.contract.problems import Code, Refusal, problem, refuse
+from hub.documents.templates import Template
 from hub.health.status import StatusSource
 from hub.logs import Recent
 from hub.service.answers import from_validation
 from hub.service.books import Books
 from hub.service.caller import Caller
 from hub.service.gate import Gate, ReadUnit
-from hub.service.pages import cloud, devices, history, outages, sales, stock
+from hub.service.pages import cloud, devices, history, outages, printing, sales, stock
 from hub.storage.rows import Rows
 from hub.web import answers, logpage, settingspage
 from hub.web.loglevels import LogLevels
@@ -55,6 +57,8 @@ FROM_ROWS: Final[Mapping[type[BaseModel], Reader]] = {
     cloud_models.EventQuery: cloud.event,
     cloud_models.ParkedQuery: cloud.parked,
     cloud_models.CommandsQuery: cloud.commands,
+    print_models.PrintingQuery: printing.overview,
+    print_models.EndedQuery: printing.ended,
     history_models.LinkHistoryQuery: history.link,
     history_models.SpeedHistoryQuery: history.speed,
     history_models.SalesHistoryQuery: history.sales,
@@ -79,6 +83,8 @@ class Sources:
     recent: Recent = field(default_factory=Recent)
     loaded: Loaded | None = None
     metrics: Callable[[], Awaitable[bytes]] = _none
+    template: Template | None = None
+    """What the shop sets about its paper; None: as for a shop that sets nothing."""
 
 
 class Reads:
@@ -94,6 +100,8 @@ class Reads:
         self._others: dict[type[BaseModel], Callable[[Caller, Any], Awaitable[Outgoing]]] = {
             TrafficQuery: self._traffic,
             cloud_models.CloudQuery: self._cloud,
+            print_models.PeripheralsQuery: self._peripherals,
+            print_models.JobQuery: self._job,
             house.LogsQuery: self._logs,
             house.SettingsQuery: self._settings,
             house.PreviewQuery: self._preview,
@@ -106,6 +114,8 @@ class Reads:
         query = read_query(BY_PATH[resource.canonical], request)
         if isinstance(query, house.SupportQuery):
             return await self.bundle(caller, query.bundle_id)
+        if isinstance(query, print_models.ReceiptQuery):
+            return await self._receipt(caller, query)
         if (other := self._others.get(type(query))) is not None:
             return answers.answer(await other(caller, query))
         reader = FROM_ROWS[type(query)]
@@ -158,6 +168,28 @@ class Reads:
         link = (await self._status.status()).cloud
         found: Outgoing = await self._read(caller, lambda unit: cloud.page(unit, link))
         return found
+
+    async def _peripherals(
+        self, _caller: Caller, _query: print_models.PeripheralsQuery
+    ) -> print_models.PeripheralsPage:
+        desk = self._gate.live.desk
+        if desk is None:
+            return print_models.PeripheralsPage(kept=False)
+        return print_models.PeripheralsPage(kept=True, peripherals=desk.listed())
+
+    async def _job(self, caller: Caller, query: print_models.JobQuery) -> Outgoing:
+        template = self._template()
+        found: Outgoing = await self._read(caller, lambda unit: printing.one(unit, query, template))
+        return found
+
+    async def _receipt(self, caller: Caller, query: print_models.ReceiptQuery) -> web.Response:
+        template = self._template()
+        text = await self._read(caller, lambda unit: printing.receipt(unit, query, template))
+        return answers.document(text)
+
+    def _template(self) -> Template:
+        shop = self._gate.shop
+        return self._sources.template or Template(shop.name, timezone=shop.timezone)
 
     async def _logs(self, _caller: Caller, query: house.LogsQuery) -> Outgoing:
         lines, levels = self._sources.recent.lines, self.levels.views()

@@ -76,6 +76,7 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     printing.Reprint: Right.PRINTING,
     printing.PrintGiftReceipt: Right.PRINTING,
     printing.PrintTestPage: Right.PRINTING,
+    printing.OpenDrawer: Right.PERIPHERALS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,
     peripherals.FindPeripherals: Right.PERIPHERALS,

@@ -349,7 +349,8 @@ class WebServer:
 
 
 async def _secure_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     response.headers["Server"] = "store-hub"
 
 

@@ -22,6 +22,7 @@ from hub.contract.pages.history import (
     SalesHistoryQuery,
     SpeedHistoryQuery,
 )
+from hub.contract.pages.printing import EndedQuery, JobQuery, PrintingQuery
 from hub.contract.pages.sales import (
     BasketQuery,
     BasketsQuery,
@@ -31,10 +32,11 @@ from hub.contract.pages.sales import (
 )
 from hub.contract.pages.stock import CountsQuery, LedgerQuery, ProductQuery, ProductsQuery
 from hub.contract.problems import Refusal
+from hub.documents.templates import Template
 from hub.service.books import Books
 from hub.service.caller import HUB
 from hub.service.gate import ReadUnit
-from hub.service.pages import cloud, devices, history, outages, sales, stock, support
+from hub.service.pages import cloud, devices, history, outages, printing, sales, stock, support
 from hub.service.shop import Shop
 from hub.storage import commandrows, historyrows, hubrow, searchindex
 from hub.storage.database import open_database
@@ -48,7 +50,7 @@ DAYS = 100
 GROWING = (
     *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "movements", "outbox"),
     *("prices", "products", "requests", "return_lines", "returns", "sale_lines", "sales"),
-    *("skus", "stock", "tenders", "commands", "day_totals", "parked"),
+    *("skus", "stock", "tenders", "commands", "day_totals", "parked", "print_jobs"),
 )
 ALONG_A_KEY = re.compile(
     r"ORDER BY (?:\w\.)?(?:seq|id|number|outbox_id)(?: DESC)? LIMIT"
@@ -93,6 +95,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _stock(tx)
         _told(tx, source[0])
         _cut_off(tx)
+        _printed(tx)
         conn.execute("COMMIT")
     searchindex.build(path.with_name(searchindex.FILE_NAME), path)
     return path
@@ -212,6 +215,31 @@ def _told(tx: Tx, source: int) -> None:
     )
 
 
+def _printed(tx: Tx) -> None:
+    """Every fifth is a drawer; of the last, hundreds have no end."""
+    tx.many(
+        "INSERT INTO print_jobs (id, job_id, device_id, kind, state, document, subject, title,"
+        " made_at_ms, ended_at_ms, expires_budget_ms) VALUES (?, ?, 'till-01', ?, ?, '{}', ?, ?,"
+        " ?, ?, 0)",
+        [
+            (
+                n,
+                uuid(n),
+                "sale" if n % 5 else "drawer-kick",
+                ("printed", "failed")[n % 100 == 1] if n <= MANY - 400 else _OPEN_STATES[n % 2],
+                uuid(n),
+                f"001-{n:06d}",
+                1_700_000_000_000 + n // 3,
+                1_700_000_000_000 + n // 3 if n <= MANY - 400 else None,
+            )
+            for n in range(1, MANY + 1)
+        ],
+    )
+
+
+_OPEN_STATES = ("queued", "ambiguous")
+
+
 def _cut_off(tx: Tx) -> None:
     whole = Marks(MANY, FEW - 1, MANY, MANY - 1, MANY)
     for number in range(3):
@@ -266,6 +294,14 @@ ASKED: tuple[tuple[Callable[[ReadUnit, Any], Any], Incoming], ...] = (
     (outages.listed, OutagesQuery(limit=2)),
     (outages.one, OutageQuery(outage_id=uuid(1))),
     (outages.one, OutageQuery(outage_id=uuid(3))),
+    (printing.overview, PrintingQuery()),
+    (printing.ended, EndedQuery(limit=200)),
+    (printing.ended, EndedQuery(which="failed", limit=200)),
+    (printing.ended, EndedQuery(which="drawers", limit=200)),
+    (
+        lambda unit, query: printing.one(unit, query, Template("Corner Shop")),
+        JobQuery(job_id=uuid(500)),
+    ),
 )
 
 
@@ -324,6 +360,19 @@ def test_receipts_that_begin_so_are_all_found_once(reader: LoopReader) -> None:
     query = SalesQuery(q="003-0012", limit=17)
     found = [one.receipt_no for one in pages(sales.listed, reader, query, "sales")]
     assert found == [f"003-{n:06d}" for n in range(1299, 1199, -1)]
+
+
+def test_what_was_printed_is_listed_once_whatever_ended_at_the_same_instant(
+    reader: LoopReader,
+) -> None:
+    found = pages(printing.ended, reader, EndedQuery(which="failed", limit=33), "jobs")
+    assert len(found) == len({one.job_id for one in found}) == 996
+    assert [one.number for one in found] == sorted((one.number for one in found), reverse=True)
+    assert {one.device_name for one in found} == {"Till 1"}
+    page = printing.overview(unit_of(reader), PrintingQuery())
+    assert (page.counts.queued, page.counts.ambiguous) == (160, 160)
+    assert len(page.open) == len(page.ambiguous) == 100
+    assert page.last_ended == MANY - 400
 
 
 def test_a_product_s_ledger_ends_where_it_began(reader: LoopReader) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.contract.base import Incoming, Outgoing
-from hub.contract.pages import cloud, devices, history, house, sales, stock
+from hub.contract.pages import cloud, devices, history, house, printing, sales, stock
 
 BASE: Final = "/api/1"
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -16,13 +16,14 @@ _IN_PATH = re.compile(r"{(\w+)}")
 @dataclass(frozen=True, slots=True)
 class PageRead:
     """One read.  The fields of ``query`` that ``path`` names stand in it, the others behind the
-    question mark.  Without ``reply`` a .zip comes back."""
+    question mark.  Without ``reply`` a file comes back: ``media`` is its type."""
 
     path: str
     summary: str
     query: type[Incoming]
     reply: type[Outgoing] | None
     may_be_missing: bool = False
+    media: str = "application/zip"
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -68,6 +69,29 @@ READS: Final = (
         "One sale whole",
         sales.SaleQuery,
         sales.SaleWhole,
+        may_be_missing=True,
+    ),
+    PageRead(
+        f"{BASE}/sales/{{sale_id}}/receipt",
+        "A sale's receipt as a page of HTML",
+        printing.ReceiptQuery,
+        None,
+        may_be_missing=True,
+        media="text/html",
+    ),
+    PageRead(
+        f"{BASE}/peripherals",
+        "What hangs on the box",
+        printing.PeripheralsQuery,
+        printing.PeripheralsPage,
+    ),
+    PageRead(f"{BASE}/printing", "What is printed", printing.PrintingQuery, printing.PrintingPage),
+    PageRead(f"{BASE}/printing/ended", "What was printed", printing.EndedQuery, printing.EndedPage),
+    PageRead(
+        f"{BASE}/printing/{{job_id}}",
+        "One print job",
+        printing.JobQuery,
+        printing.JobWhole,
         may_be_missing=True,
     ),
     PageRead(f"{BASE}/baskets", "Live baskets", sales.BasketsQuery, sales.BasketsPage),

@@ -29,11 +29,12 @@ def replies() -> list[type[BaseModel]]:
 def _operation(read: PageRead) -> Document:
     doc = markdown(read.query.__doc__ or "")
     if read.reply is None:
-        content = body(ref("Zip"), None, ZIP)
+        page: Document = {"type": "string", "description": "A page of one file, UTF-8."}
+        content = body(ref("Zip") if read.media == ZIP else page, None, read.media)
     else:
         content = body(ref(read.reply), pages_samples.REPLIES[read.reply.__name__])
     done: Document = {"description": "Done.", "content": content}
-    if read.reply is None:
+    if read.media == ZIP and read.reply is None:
         done["headers"] = {"Content-Disposition": {"schema": {"type": "string"}}}
     codes = {*_CODES, *([Code.NOT_FOUND] if read.may_be_missing else [])}
     pairs = [(MEANINGS[code].status, code) for code in MEANINGS if code in codes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hub.contract.publish import samples
+from hub.contract.publish import peripheral_samples, printing_samples, samples
 
 Example = dict[str, Any]
 
@@ -17,6 +17,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "sku": "A-100",
     "sale_id": samples.SALE,
     "basket_id": samples.BASKET,
+    "job_id": printing_samples.PRINT_JOB,
     "outbox_id": 4711,
     "outage_id": _OUTAGE_ID,
     "day": "2026-11-22",
@@ -111,7 +112,27 @@ _PARKED: Final[Example] = {
     "may_give_up": True,
 }
 
+_JOB: Final[Example] = {
+    **printing_samples.RESULTS["PrintJobs"]["jobs"][0],
+    "device_name": "Till at the door",
+    "printer_name": "Receipts, counter",
+    "sale_id": samples.SALE,
+}
 REPLIES: Final[dict[str, Example]] = {
+    "PeripheralsPage": {
+        "kept": True,
+        "peripherals": peripheral_samples.RESULTS["PeripheralList"]["peripherals"],
+    },
+    "PrintingPage": {
+        "counts": {"queued": 0, "printing": 0, "ambiguous": 1, "printed": 240, "failed": 1},
+        "ambiguous": [_JOB],
+        "open": [],
+        "last_ended": 4710,
+    },
+    "EndedPage": {
+        "jobs": [{**_JOB, "state": "printed", "reason": "", "ended_at_ms": _JOB["made_at_ms"]}],
+    },
+    "JobWhole": {"job": _JOB, "text": "                 Corner Shop\n"},
     "DevicesPage": {"devices": [_DEVICE]},
     "DevicePage": {
         "device": _DEVICE,

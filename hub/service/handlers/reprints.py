@@ -21,12 +21,11 @@ from hub.contract.printing import (
     SettlePrintJob,
 )
 from hub.contract.problems import Code, refuse
-from hub.contract.sale import RefundView
 from hub.domain.staff import Permission
 from hub.service import paperwork, permits, receipts
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers.printing import changed
-from hub.service.paperwork import Made, Voided
+from hub.service.paperwork import Made
 from hub.service.unit import Unit
 from hub.storage import printrows, salerows
 from hub.storage.printrows import DRAWER_KICK, PrintJobRow
@@ -241,19 +240,7 @@ def _queued(job: printrows.NewJob | None) -> str:
 
 
 def _of_sale(unit: Unit, sale: SaleRow) -> _Paper:
-    facts: Facts
-    if sale.state == "voided":
-        given_back = tuple(
-            RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
-            for one in salerows.tenders(unit.tx, sale.id)
-            if one.refunded_minor
-        )
-        made = Made(sale.voided_at_ms or 0, sale.business_day, sale.device_id, None)
-        voided = Voided(sale.void_reason or "", given_back)
-        facts = paperwork.void_facts(unit, sale, voided, made)
-    else:
-        lines = salerows.lines(unit.tx, sale.id)
-        facts = paperwork.sale_facts(unit, sale, lines, salerows.tenders(unit.tx, sale.id))
+    facts = paperwork.of_sale(unit, sale)
     return _Paper(facts, sale.sale_id, sale.receipt_no, sale.device_id)
 
 

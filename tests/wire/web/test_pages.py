@@ -50,6 +50,7 @@ def address(read: PageRead) -> str:
         "device_id": "till-1",
         "sale_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "basket_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
+        "job_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "outbox_id": "1",
         "outage_id": OUTAGE,
     }
@@ -72,6 +73,7 @@ async def test_nobody_reads_a_page_without_a_session(hub: HubParts, read: PageRe
 
 async def test_every_page_answers_a_technician_as_its_model_says(hub: HubParts) -> None:
     missing = {"/api/1/sales/{sale_id}", "/api/1/baskets/{basket_id}", "/api/1/settings"}
+    missing |= {"/api/1/printing/{job_id}"}
     async with hub.technician() as (http, _):
         for read in READS:
             if read.reply is None:
@@ -104,6 +106,10 @@ async def test_what_is_asked_wrongly_is_refused(hub: HubParts) -> None:
         "/api/1/sales?q=001&cursor=1",
         "/api/1/sales/1",
         "/api/1/baskets?state=closed",
+        "/api/1/sales/1/receipt",
+        "/api/1/printing/1",
+        "/api/1/printing/ended?which=lost",
+        "/api/1/printing/ended?cursor=1",
         "/api/1/cloud/events?stream=gossip",
         "/api/1/cloud/events?state=waiting&cursor=1.2",
         "/api/1/cloud/events/0",
@@ -126,6 +132,8 @@ async def test_what_isn_t_there_is_not_found(hub: HubParts) -> None:
             "/api/1/products/ledger?sku=nothing",
             f"/api/1/sales/{nothing}",
             f"/api/1/baskets/{nothing}",
+            f"/api/1/sales/{nothing}/receipt",
+            f"/api/1/printing/{nothing}",
             "/api/1/cloud/events/999999",
             f"/api/1/support/bundle?bundle_id={nothing}",
         ):
