@@ -15,6 +15,9 @@ Pair once, then be a client::
 - ``submit``: for what must not be lost; on disk first, sent until answered, offered again to a hub
   that was restored from a backup.
 - ``fact``: something that happened here; reaches the hub sooner or later, in order.
+- ``on_scan``: codes that a scanner at the hub has read for this device, with their products;
+  ``scanned``: the same for a scanner of its own.
+- ``lend_printer``: the hub may print here.
 - ``tell_conditions``: what is the matter with what is attached here (no paper, drawer open).
 
 Messages are the models of ``hub.contract``.  Everything runs on one asyncio event loop; only

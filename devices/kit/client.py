@@ -27,19 +27,24 @@ from devices.kit.errors import BadAnswer, KitError, TooMuch, Unanswered
 from devices.kit.hubtime import HubClock
 from devices.kit.identity import IdentityStore
 from devices.kit.journal import Journal, JournalBounds
+from devices.kit.lending import Kick, Lending, Look, Print, PrintMemory
 from devices.kit.link import Message
 from devices.kit.pairing import renew
+from devices.kit.scans import Scans, resolve
 from devices.kit.session import Connect, Session
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
+from hub.contract import lending
 from hub.contract.base import Command, Outgoing
 from hub.contract.conditions import CONDITIONS, Condition
 from hub.contract.envelope import Broadcast, DeviceMeta, HubMode, HubState
+from hub.contract.scans import SCAN_COMMAND, Scan, ScanResolved
 
 _log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Outgoing)
 
 JOURNAL_FILE = "journal"
+PRINTS_FILE = "lent-prints"
 _RENEWAL_CHECK_S = 3600.0
 _LISTENERS_MAX = 64
 
@@ -88,6 +93,8 @@ class HubClient:
         self._settled: list[Callable[[Settled], None]] = []
         self._notices: list[Callable[[str, Broadcast], None]] = []
         self._states: list[Callable[[HubState], None]] = []
+        self._scans = Scans(self.clock)
+        self._lending: Lending | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -131,6 +138,8 @@ class HubClient:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
         await self._commands.close()
+        if self._lending is not None:
+            await self._lending.close()
         await self.journal.close()
 
     @property
@@ -241,6 +250,32 @@ class HubClient:
         """Answer the hub's commands ``cmd/{operation}``; what the handler returns is the result."""
         self._commands.handle(operation, handler)
 
+    def on_scan(self, listener: Callable[[Scan], None]) -> None:
+        """Be told of each code that a scanner at the hub reads for this device, in order, with its
+        product or why there is none.  The listener must not block."""
+        _add(self._scans.listeners, listener)
+
+    async def scanned(self, code: str, aim: str = "", *, timeout_s: float = 10.0) -> ScanResolved:
+        """What a code of this device's own scanner is (without suffix; ``aim``: its AIM identifier,
+        e.g. ``]C1``).  One that comes to nothing is told to the shop, too.  Raises as
+        :meth:`request`."""
+        return await resolve(self, code, aim, timeout_s)
+
+    def lend_printer(self, print_: Print, *, look: Look, kick: Kick | None = None) -> None:
+        """Let the hub print here: ``print_`` gets ESC/POS bytes and says how that ended, ``look``
+        how the printer is, ``kick`` opens its drawer (pin, milliseconds).
+
+        Each document is printed once, also over a restart of this device.  The meta of the device
+        should name ``hub.contract.lending.CAPABILITY``.
+        """
+        if self._lending is not None:
+            raise ValueError("this device lends its printer already")
+        memory = PrintMemory(self._store.folder / PRINTS_FILE)
+        self._lending = lent = Lending(memory, print_, look, kick)
+        self._commands.handle(lending.PRINT, lent.on_print)
+        self._commands.handle(lending.LOOK, lent.on_look)
+        self._commands.handle(lending.KICK, lent.on_kick)
+
     # -- inside --------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -274,7 +309,10 @@ class HubClient:
         elif topic == topics.hub_state:
             self._on_hub_state(message)
         elif (command := topics.parse_command(topic)) is not None:
-            self._commands.heard(command.operation, message)
+            if command.operation == SCAN_COMMAND:
+                self._scans.heard(message.payload)
+            else:
+                self._commands.heard(command.operation, message)
         elif topic.startswith(bcast := topics.broadcast("x")[:-1]):
             notice = Broadcast.model_validate_json(message.payload)
             for listener in self._notices:

@@ -16,6 +16,12 @@ class HubClock:
     def __init__(self, own: Clock) -> None:
         self._own = own
         self._offset_ms = 0
+        self._is_exact = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a live message has set it; a retained one only bounds it."""
+        return self._is_exact
 
     @property
     def offset_ms(self) -> int:
@@ -26,6 +32,7 @@ class HubClock:
         """Learn from a message that was stamped ``time_ms`` by the hub."""
         seen_ms = time_ms - self._own.wall_ms()
         self._offset_ms = max(self._offset_ms, seen_ms) if retained else seen_ms
+        self._is_exact = self._is_exact or not retained
 
     def wall_ms(self) -> int:
         return self._own.wall_ms() + self._offset_ms

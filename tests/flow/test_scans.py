@@ -12,6 +12,8 @@ import pytest
 from hub.contract.catalog import ProductView
 from hub.contract.envelope import DeviceCommand
 from hub.contract.scans import Scan, ScanElements, ScanEvent, ScanResolved
+from hub.domain.cards import find_card_data
+from hub.domain.checkdigits import gs1_valid
 from hub.service.scans import ScanTold, misread_message, scan_message
 from tests.support.shop import Shop
 
@@ -149,6 +151,14 @@ def test_a_card_that_was_swiped_is_never_repeated(shop: Shop) -> None:
         assert scan.why_not in ("card-data", "malformed"), data
         assert made.event is not None
         assert "411111" not in made.scan_json + made.event.decode()
+
+
+def test_an_article_number_that_could_be_a_cards_is_told_by_its_check_digit(shop: Shop) -> None:
+    code = "36000000000081"
+    assert gs1_valid(code)
+    assert find_card_data(code) is not None
+    scan, _ = told(shop, code)
+    assert (scan.why_not, scan.code) == ("unknown", code)
 
 
 def test_a_misread_is_told_and_is_an_event(shop: Shop) -> None:

@@ -36,7 +36,7 @@ _LINE: Final = "Its line is usually ?baud=9600&bits=7&parity=e in the address."
 class ToledoScale(Scale):
     """Asks for the weight a few times a second, and faster while somebody waits for one."""
 
-    key = "toledo-8217-scale"
+    key = "toledo-scale"
     title = "Scale, Mettler Toledo 8217"
     option_help = {
         "unit": "what the scale is set to: kg or lb; kg",

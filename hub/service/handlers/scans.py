@@ -8,6 +8,7 @@ from hub.contract.scans import ResolveScan, ScanElements, ScanResolved, WhyNot, 
 from hub.domain import barcode
 from hub.domain.barcode import ScannedCode
 from hub.domain.cards import find_card_data
+from hub.domain.checkdigits import gs1_valid
 from hub.domain.dayparts import local_time
 from hub.domain.errors import DomainError
 from hub.service import pricing
@@ -18,6 +19,7 @@ from hub.service.handlers.catalog import KnownArticle
 from hub.service.pricing import Found
 from hub.storage.catalogrows import ProductRow
 
+_GTIN_DIGITS = frozenset((8, 12, 13, 14))
 _AS_BARE_NUMBERS = ("", "]E0")
 _MEANING = ("]C1", "]J1", "]Q3", "]d2", "]e0", "]e1", "]e2", "]E3", "]E4", "]I1")
 """Identifiers that change how a code is read; others only name the print."""
@@ -121,8 +123,11 @@ def _said(
 
 def _repeatable(code: str, why_not: WhyNot) -> str:
     """A code that was refused is shown to people and told to others: nothing that could be a card's
-    may be in it."""
-    return "" if why_not == "card-data" or find_card_data(code) is not None else code
+    may be in it.  One in ten article numbers could, but for their own check digit."""
+    if why_not == "card-data":
+        return ""
+    is_article = code.isascii() and code.isdigit() and len(code) in _GTIN_DIGITS and gs1_valid(code)
+    return code if is_article or find_card_data(code) is None else ""
 
 
 def _elements(scanned: ScannedCode) -> ScanElements | None:
