@@ -35,7 +35,9 @@ class Frames:
         found = []
         for byte in data:
             plain = byte & 0x7F
-            if plain == STX:
+            if self._open and self._held == b"?":
+                self._held.append(plain)  # a status: some scales' "overload" is the same as STX
+            elif plain == STX:
                 self._held.clear()
                 self._open = True
             elif not self._open:

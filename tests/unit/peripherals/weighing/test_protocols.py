@@ -61,6 +61,13 @@ def test_answers_are_found_in_seven_bits_whatever_parity_adds() -> None:
     assert toledo.Frames().feed(b"noise" + odd) == [b"01.250"]
 
 
+def test_a_status_may_be_any_byte_even_one_that_frames() -> None:
+    """Not every scale sets bit 6 as Mettler Toledo's do."""
+    for status in range(128):
+        assert toledo.Frames().feed(b"\x02?" + bytes([status]) + b"\r") == [bytes([63, status])]
+    assert toledo.answer(b"?\x02", Unit.KG) == Reading(None, overload=True)
+
+
 @given(st.lists(st.integers(0, 7), max_size=6), st.binary(max_size=20))
 def test_however_the_answers_are_cut_the_same_come(cuts: list[int], noise: bytes) -> None:
     stream = bytes(byte for byte in noise if byte & 0x7F != 2) + b"\x0201.250\r\x02?\x41\r"
