@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -94,10 +95,11 @@ class EscposPrinter(POSPrinter):
         self._only = _text(self.options, "code_pages", "")
         self._pages: Pages | None = None
         self._session: Session | None = None
+        self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._whole = False
-        """Whether the last job ended well: else a command of it, or of one of a former life of
-        the hub, may still wait in the printer for its end."""
+        self._broken_off = True
+        """Whether a command of a job that didn't end, or of one of a former life of the hub, may
+        wait in the printer for its end."""
         self._torn = False
         """Whether half a job may stand on the paper: it is cut off before the next one."""
         self._watchers: list[Callable[[bool], None]] = []
@@ -126,13 +128,13 @@ class EscposPrinter(POSPrinter):
                 session.read(), name=f"{self.key} {self.connector.address}"
             )
             identity = await self._greet(session)
-            self._session = session
+            self._use(session)
             if not self._answers:
                 self.tell(ConditionsAre(frozenset()))
             ready(identity)
             await self._watch(session)
         finally:
-            self._session = None
+            self._use(None)
             session.give_up("the driver has let go of it")
             if reading is not None:
                 reading.cancel()
@@ -147,6 +149,9 @@ class EscposPrinter(POSPrinter):
                 raise Unfit(str(error)) from error
 
     async def _greet(self, session: Session) -> Identity:
+        if self._broken_off:
+            await session.write(commands.NUL * REMAINDER_BYTES)
+            self._broken_off = False
         if not self._answers:
             return Identity()
         try:
@@ -193,7 +198,18 @@ class EscposPrinter(POSPrinter):
 
     @property
     def connected(self) -> bool:
-        return self._session is not None and not self._session.broken
+        """Whether it can be given something now."""
+        return self._session is not None
+
+    async def until(self, *, connected: bool) -> None:
+        """Returns as soon as it is connected, or isn't."""
+        while self.connected is not connected:
+            await self._changed.wait()
+
+    def _use(self, session: Session | None) -> None:
+        self._session = session
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     async def pass_through(self, data: bytes) -> None:
         """Bytes for a display looped through the printer (ESC =).  Errors: :class:`Gone`."""
@@ -237,20 +253,20 @@ class EscposPrinter(POSPrinter):
 
     async def _send(self, session: Session, job: Job, limit_s: float | None = None) -> Ended:
         """``limit_s``: for a pulse, which leaves no paper."""
-        head = commands.HEAD if self._whole else commands.NUL * REMAINDER_BYTES + commands.HEAD
-        paper = limit_s is None
+        head, paper = commands.HEAD, limit_s is None
         if self._torn and paper:
             head += commands.cut(full=True) if self.paper.cutter else commands.feed(5)
-        was_whole, self._whole = self._whole, False
-        was_torn, self._torn = self._torn, self._torn or paper
+        was_torn = self._torn
+        self._broken_off, self._torn = True, self._torn or paper
         ended = await _Sending(session, job, head, self._answers, limit_s).run()
+        self._broken_off = bool(session.broken)
         match ended.outcome:
             case Outcome.PRINTED:
-                self._whole, self._torn = True, was_torn and not paper
+                self._torn = was_torn and not paper
             case Outcome.UNKNOWN:
                 pass
             case Outcome.NOT_BEGUN | Outcome.REFUSED:
-                self._whole, self._torn = was_whole and not session.broken, was_torn
+                self._torn = was_torn
         return ended
 
 
@@ -305,6 +321,9 @@ class _Sending:
             self._begun = True
             await session.send(group)
         await session.until_confirmed()
+        if session.status is not None and session.status.stopped:
+            with suppress(Gone):  # it stopped in between; how it is now doesn't change the end
+                await session.ask_often()
         return Ended(Outcome.PRINTED, confirmed=True)
 
     async def _unconfirmed(self) -> Ended:
