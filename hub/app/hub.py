@@ -19,9 +19,10 @@ from hub.app.exporting import Exports
 from hub.app.founding import StateLock, open_state
 from hub.app.measuring import LOOK_S, limits_of, make_prober
 from hub.app.messaging import Messaging
-from hub.app.names import certificate_names
+from hub.app.names import advertisement, certificate_names
 from hub.app.parts import Parts, Running
 from hub.app.periodic import Periodic
+from hub.app.peripherals import Peripherals
 from hub.app.replica_child import Replicator
 from hub.app.reserve import Reserve
 from hub.app.shopfacts import shop_of
@@ -51,8 +52,6 @@ from hub.storage.writer_thread import WriterThread
 from hub.web.reads import Sources
 
 log = logging.getLogger(__name__)
-
-HOST_LABEL_MAX = 60
 
 
 class Hub:
@@ -100,13 +99,17 @@ class Hub:
             await self._open_identity()
             self._make_messaging()
             self._make_cloud()
+            self.attached = Peripherals(self.settings, self.gate, self.messaging, self._randomness)
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
-            self._listeners += [self.messaging.notify, self.cloud.notify, self.afar.notify]
+            parts = self.messaging, self.cloud, self.afar, self.attached
+            self._listeners += [part.notify for part in parts]
             self._gather()
             await self._open_doors()
             await self._start_watching()
             await opening
+            await self.attached.start()
+            self._later("the peripherals", self.attached.stop)
             await self.afar.start()
             self._later("what is managed from afar", self.afar.stop)
             await self.cloud.start()
@@ -208,13 +211,13 @@ class Hub:
 
     async def _open_identity(self) -> None:
         tls = self.settings.paths.state / "tls"
-        knows_devices = self.rows.one("SELECT 1 FROM devices LIMIT 1") is not None
+        known = self.rows.one("SELECT 1 FROM devices WHERE auth <> 'hub' LIMIT 1")
         self.authority = await asyncio.to_thread(
             lambda: Authority.open(
                 tls,
                 store_name=self.settings.store.name,
                 now_ms=self._clock.wall_ms(),
-                create=not knows_devices,
+                create=known is None,
             )
         )
         self.certificates = Certificates(
@@ -301,7 +304,7 @@ class Hub:
             self.parts,
             self.status,
             ActionDesk(self.gate, self._actions()),
-            Sources(seen, self._recent, self._loaded, self.watching.text),
+            Sources(seen, self._recent, self._loaded, self.watching.text, self.attached.template),
         )
         locks = Locks(self.authority, self.box, self._clock, self._randomness, self.pins)
         self.web = make_web(behind, locks)
@@ -361,16 +364,8 @@ class Hub:
     # -- wiring -------------------------------------------------------------------------------
 
     def _advertisement(self) -> Advertisement:
-        store = self.settings.store
-        return Advertisement(
-            store=store.id,
-            name=store.name,
-            host_label=store.hub_name[:HOST_LABEL_MAX],
-            https_port=self.web.port,
-            mqtt_port=self.messaging.ports.password,
-            mtls_port=self.messaging.ports.mtls,
-            ca_fingerprint=self.authority.fingerprint,
-        )
+        ports, fingerprint = self.messaging.ports, self.authority.fingerprint
+        return advertisement(self.settings.store, self.web.port, ports, fingerprint)
 
     def _on_notices(self, told: Sequence[object]) -> None:
         for listen in self._listeners:

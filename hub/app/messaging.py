@@ -191,6 +191,12 @@ class Messaging:
             raise refuse(Code.UNAVAILABLE, "The hub is stopping, and its broker with it.")
         self.broker.start()
 
+    async def command(
+        self, device_id: str, operation: str, data: dict[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
+        """Ask a device something; see :meth:`Commander.command`."""
+        return await self.commander.command(device_id, operation, data, timeout_s)
+
     def status(self) -> BrokerStatus:
         """For the status page."""
         if self.broker is None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 
-from hub.config import Settings
-from hub.discovery import system_addresses
+from hub.app.ports import Ports
+from hub.config import Settings, Store
+from hub.discovery import Advertisement, system_addresses
+
+HOST_LABEL_MAX: Final = 60
 
 
 def certificate_names(settings: Settings) -> tuple[list[str], list[str]]:
@@ -16,6 +20,19 @@ def certificate_names(settings: Settings) -> tuple[list[str], list[str]]:
     for name in settings.web.public_names:
         (addresses if _is_address(name) else names).append(name)
     return names, addresses
+
+
+def advertisement(store: Store, https_port: int, ports: Ports, fingerprint: str) -> Advertisement:
+    """What the shop's network is told of this hub."""
+    return Advertisement(
+        store=store.id,
+        name=store.name,
+        host_label=store.hub_name[:HOST_LABEL_MAX],
+        https_port=https_port,
+        mqtt_port=ports.password,
+        mtls_port=ports.mtls,
+        ca_fingerprint=fingerprint,
+    )
 
 
 def _is_address(name: str) -> bool:

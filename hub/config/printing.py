@@ -19,7 +19,7 @@ class Printing(Section):
         " `fallback`, if it has one.",
     )
     stopped_max_s: int = Field(
-        default=120,
+        default=600,
         ge=10,
         le=3600,
         description="So long a job that has begun waits for paper or a closed cover; then a person"

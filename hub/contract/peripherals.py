@@ -196,6 +196,15 @@ class ShowText(Live):
     )
 
 
+class PeripheralEvent(Outgoing):
+    """On ``hub/dev/{id}/evt/{type}``: ``drawer-opened``, ``drawer-closed``, ``drawer-left-open``,
+    ``weight`` (at rest, when it is another one).  A ``scan`` that came to nothing has its own
+    shape.  Not kept: whoever isn't there doesn't hear of it."""
+
+    at_ms: InstantMs
+    data: dict[str, bool | int | str] = Field(default_factory=dict)
+
+
 class Shown(Outgoing):
     """It stands there."""
 
@@ -212,6 +221,7 @@ __all__ = [
     "FoundPeripherals",
     "ListDrivers",
     "ListPeripherals",
+    "PeripheralEvent",
     "PeripheralList",
     "PeripheralView",
     "RemovePeripheral",

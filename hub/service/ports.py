@@ -50,7 +50,7 @@ class PeripheralDesk(Protocol):
     def listed(self) -> tuple[PeripheralView, ...]:
         """All peripherals and how they are."""
 
-    def drivers(self) -> tuple[DriverView, ...]:
+    async def drivers(self) -> tuple[DriverView, ...]:
         """What can be driven."""
 
     def check(self, command: ConfigurePeripheral) -> None:

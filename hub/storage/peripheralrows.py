@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from hub.storage.rows import Rows, Tx
@@ -24,6 +25,17 @@ class PeripheralRow:
     via: str
     fallback: str
     options: str
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """``serves``, read."""
+        return tuple(json.loads(self.serves))
+
+    @property
+    def chosen(self) -> dict[str, str | int | bool]:
+        """``options``, read."""
+        found: dict[str, str | int | bool] = json.loads(self.options)
+        return found
 
 
 _ROW = (

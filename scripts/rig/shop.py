@@ -272,9 +272,22 @@ def _run_dir(base: Path) -> Path:
 
 
 def _toml(sections: Sections) -> str:
-    """Texts, numbers, truth values and lists of texts, as TOML."""
+    """Texts, numbers, truth values and lists of texts, as TOML.  The fields of ``peripherals`` are
+    peripherals by their id, each with its own fields."""
     lines = ["# Written by the rig at each start; changes here are lost.\n"]
     for section, fields in sections.items():
-        lines.append(f"[{section}]\n")
-        lines += [f"{name} = {json.dumps(value)}\n" for name, value in fields.items()]
+        if section == "peripherals":
+            for name, one in fields.items():
+                assert isinstance(one, Mapping)
+                lines += ["[[peripherals]]\n", f"id = {json.dumps(name)}\n", *_fields(one)]
+            continue
+        lines += [f"[{section}]\n", *_fields(fields)]
     return "".join(lines)
+
+
+def _fields(fields: Mapping[str, object]) -> list[str]:
+    plain = {name: one for name, one in fields.items() if not isinstance(one, Mapping)}
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in plain.items()]
+    if isinstance(options := fields.get("options"), Mapping):
+        lines += ["[peripherals.options]\n", *_fields(options)]
+    return lines

@@ -118,11 +118,7 @@ class SimulatedPrinter(POSPrinter):
         await self._paper()
         if not self.powered:
             return Ended(Outcome.NOT_BEGUN, "the simulated printer is switched off")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._job_s):
-                while self.powered:
-                    await self._next()
-        if not self.powered:
+        if not await self._prints_through():
             return Ended(Outcome.UNKNOWN, "the simulated printer lost its power while it printed")
         self.printed.append(layout)
         if self._file is not None:
@@ -134,6 +130,13 @@ class SimulatedPrinter(POSPrinter):
             return Ended(Outcome.NOT_BEGUN, "the simulated printer is switched off")
         self.kicks += 1
         return Ended(Outcome.PRINTED)
+
+    async def _prints_through(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._job_s):
+                while self.powered:
+                    await self._next()
+        return self.powered
 
     async def _paper(self) -> None:
         while self.powered and not _STOPS.isdisjoint(self._faults):

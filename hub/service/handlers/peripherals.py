@@ -139,7 +139,7 @@ async def list_peripherals(unit: LiveUnit, _command: ListPeripherals) -> Periphe
 
 async def list_drivers(unit: LiveUnit, _command: ListDrivers) -> DriverList:
     """See :class:`ListDrivers`."""
-    return DriverList(drivers=unit.desk.drivers())
+    return DriverList(drivers=await unit.desk.drivers())
 
 
 async def find(unit: LiveUnit, command: FindPeripherals) -> FoundPeripherals:

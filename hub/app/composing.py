@@ -1,0 +1,41 @@
+"""From the facts of a print job to what a printer gets: this shop's paper, that printer's width."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from devices.peripherals.desk import Desk
+from hub.config import Settings
+from hub.config.receipts import template_of
+from hub.documents.layout import Layout
+
+log = logging.getLogger(__name__)
+
+WIDTH_MM: Final = 80
+
+
+class Composer:
+    """What it needs for documents is loaded when the first one is composed."""
+
+    def __init__(self, settings: Settings, desk: Desk) -> None:
+        self._desk = desk
+        made = template_of(settings.receipts, settings.store.name, settings.store.timezone)
+        if made.problem:
+            log.warning("%s", made.problem)
+        self.template = made.template
+        """What the shop sets about its paper."""
+
+    async def compose(self, document: str, printer_id: str) -> Layout:
+        """``document``: facts as JSON.  Errors: ``ValueError`` when they are none."""
+        post = self._desk.post(printer_id)
+        width_mm = post.capabilities.width_mm if post is not None else 0
+        return await asyncio.to_thread(self._composed, document, width_mm or WIDTH_MM)
+
+    def _composed(self, document: str, width_mm: int) -> Layout:
+        from hub.contract.documents import facts_of
+        from hub.documents.compose import compose
+        from hub.documents.templates import Paper
+
+        return compose(facts_of(document), self.template, Paper(width_mm))
