@@ -50,6 +50,7 @@ FAMILIES = (
         "lookups",
         ("lookup.p99", "growth.lookup"),
     ),
+    Family("a scan from a scanner at the hub to its till", "scans", ("scan.latency", "scan.p99")),
     Family("years of sales, a long outage", "growth", ("growth.commit", "growth.outbox")),
     Family("selling during an import", "imports", ("import.sale",)),
     Family("events to the cloud, selling while an outage drains", "uplink", _UPLINK),

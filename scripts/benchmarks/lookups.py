@@ -25,7 +25,7 @@ NAMES = ("lookup.p99", "growth.lookup")
 SIZES = (1_000, 10_000, 50_000, 200_000)
 _PRODUCT_BYTES = 220
 _STRIDE = 7919
-_SELECT = """
+ONE_SELECT = """
 SELECT p.sku, p.name, p.uom, p.scale, p.tax_code, p.category, p.active, p.safety_qty,
        (SELECT r.price_minor FROM prices r WHERE r.generation = 1 AND r.sku = p.sku
         ORDER BY r.valid_from_ms DESC LIMIT 1),
@@ -201,7 +201,7 @@ class _Scans:
         for _ in range(self._each):
             gtin14 = self._next(gtin_of).zfill(14)
             start_s, cpu_s = perf_counter(), thread_time()
-            row = self._counter.rows.one(_SELECT, gtin14)
+            row = self._counter.rows.one(ONE_SELECT, gtin14)
             spent.append((thread_time() - cpu_s) * 1000)
             clock_ms.append((perf_counter() - start_s) * 1000)
             assert row is not None

@@ -30,9 +30,12 @@ _TAX_POLICY = {"mode": "inclusive", "rounding_scope": "line", "rounding": "half_
 _TAX_RATE = {"tax_code": "standard", "name": "standard", "rate_ppm": 190_000}
 
 
-def settings_for(base: Path, **sections: dict[str, Any]) -> Settings:
+Fields = dict[str, Any] | tuple[dict[str, Any], ...]
+
+
+def settings_for(base: Path, **sections: Fields) -> Settings:
     """A hub's settings below ``base``: free ports, this machine only, no cloud, no mDNS."""
-    own: dict[str, dict[str, Any]] = {
+    own: dict[str, Fields] = {
         "store": {"id": STORE, "timezone": "Europe/Berlin", "currency": "EUR"},
         "paths": {"state": str(base / "state"), "run": str(base / "run")},
         "broker": {"bind": "127.0.0.1", "password_port": 0, "mtls_port": 0},
@@ -41,7 +44,9 @@ def settings_for(base: Path, **sections: dict[str, Any]) -> Settings:
         "log": {"level": "warning"},
     }
     for name, fields in sections.items():
-        own.setdefault(name, {}).update(fields)
+        known = own.get(name)
+        both = isinstance(known, dict) and isinstance(fields, dict)
+        own[name] = {**known, **fields} if both else fields  # type: ignore[dict-item]
     return Settings.model_validate(own)
 
 

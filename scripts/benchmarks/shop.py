@@ -22,7 +22,7 @@ from hub.config import Settings
 from hub.security.authority import Authority
 from hub.storage.sqlite import Connection
 from scripts.benchmarks.measure import process_cpu_s
-from scripts.benchmarks.seeding import add_device, found_shop, settings_for
+from scripts.benchmarks.seeding import Fields, add_device, found_shop, settings_for
 from scripts.benchmarks.till import Till, TillKey
 from scripts.rig.process import Child
 
@@ -78,7 +78,7 @@ async def running_hub(
     products: int = 100,
     fill: Callable[[Connection], None] = lambda conn: None,
     preload: Path | None = None,
-    **sections: dict[str, Any],
+    **sections: Fields,
 ) -> AsyncIterator[HubProcess]:
     """A hub over a fresh database in ``folder``, without a cloud.  ``sections`` of its settings go
     over ours, ``fill`` may write more into the database, ``preload`` is for LD_PRELOAD."""
@@ -155,6 +155,8 @@ def _toml(settings: Settings) -> str:
     """What differs from the defaults."""
     lines = []
     for section, fields in settings.model_dump(mode="json", exclude_unset=True).items():
-        lines.append(f"[{section}]")
-        lines += [f"{name} = {json.dumps(value)}" for name, value in fields.items()]
+        tables = [fields] if isinstance(fields, dict) else fields
+        for table in tables:
+            lines.append(f"[{section}]" if table is fields else f"[[{section}]]")
+            lines += [f"{name} = {json.dumps(value)}" for name, value in table.items()]
     return "\n".join([*lines, ""])

@@ -12,9 +12,13 @@ from pathlib import Path
 from time import perf_counter
 
 from devices.kit.dial import dial
+from devices.kit.hubtime import HubClock
 from devices.kit.identity import trust_only
 from devices.kit.link import Greeting, Link, Message
+from devices.kit.scans import Scans
+from hub.clock import SystemClock
 from hub.contract.envelope import DevicePresence, DeviceState
+from hub.contract.scans import SCAN_COMMAND
 from hub.contract.topics import Topics
 
 HOST = "127.0.0.1"
@@ -35,13 +39,15 @@ class TillKey:
 
 class Till:
     """One connection; as many requests at once as are asked.  ``on_notice`` hears the topic of
-    whatever is told without having been asked for."""
+    whatever is told without having been asked for, ``scans`` those of scanners at the hub."""
 
     def __init__(self, link: Link, topics: Topics, device_id: str) -> None:
         self.device_id = device_id
         self.on_notice: Callable[[str], None] = lambda topic: None
+        self.scans = Scans(HubClock(SystemClock()))
         self._link = link
         self._topics = topics
+        self._scan_topic = topics.command(device_id, SCAN_COMMAND)
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
         self._asked = 0
 
@@ -67,7 +73,11 @@ class Till:
                 password=None,
                 will_topic=topics.state(device_id),
                 will=gone,
-                topics=(topics.reply(device_id), topics.every_broadcast),
+                topics=(
+                    topics.reply(device_id),
+                    topics.every_command(device_id),
+                    topics.every_broadcast,
+                ),
             ),
             on_message,
         )
@@ -117,6 +127,9 @@ class Till:
         await self._link.bye()
 
     def _heard(self, message: Message) -> None:
+        if message.topic == self._scan_topic:
+            self.scans.heard(message.payload)
+            return
         if message.correlation is None:
             self.on_notice(message.topic)
             return
