@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import quote
 
+from devices.peripherals.transports.address import place_of
 from devices.peripherals.transports.opening import Opener
 from devices.peripherals.transports.usblp import SYSTEM, Roots, usb_printers
 
@@ -30,7 +32,7 @@ SUBSYSTEMS: Final = ("tty", "usbmisc", "input")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Addresses as settings have them, without options; one that was replaced is in both."""
+    """Addresses as ``address.place_of`` gives them; one that was replaced is in both."""
 
     came: frozenset[str]
     went: frozenset[str]
@@ -57,17 +59,17 @@ def look(roots: Roots = SYSTEM) -> Seen:
     """What is plugged in now; at most ``ENTRIES_MAX`` of a directory.  Reads directories only."""
     seen: Seen = {}
     for name, marks in _links(roots.dev / "serial" / "by-id"):
-        seen[f"serial:///dev/serial/by-id/{name}"] = marks
+        seen[place_of(f"serial:///dev/serial/by-id/{quote(name)}")] = marks
     for name, marks in _links(roots.dev / "input" / "by-id"):
         if name.endswith("-event-kbd"):
-            seen[f"hid:///dev/input/by-id/{name}"] = marks
+            seen[place_of(f"hid:///dev/input/by-id/{quote(name)}")] = marks
     for name, marks in _links(roots.dev / "usb"):
         if name.startswith("lp"):
             seen[f"usb:///dev/usb/{name}"] = marks
     for printer in usb_printers(roots):
         node = seen.get(f"usb:///dev/usb/{printer.node.name}")
         if node is not None:
-            seen[printer.address] = (printer.port, *node)
+            seen[place_of(printer.address)] = (printer.port, *node)
     return seen
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from devices.peripherals.model import Connector, Unfit
 from devices.peripherals.transports.hid import HidConnector
@@ -40,6 +40,7 @@ EXAMPLES: Final = {
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 _USB_ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})")
 _USB_PORT = re.compile(r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}")
+_PLAIN = "/:-._~+,=@!$'()*;&[]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 T = TypeVar("T")
@@ -90,9 +91,16 @@ def connector(address: str, places: Places | None = None) -> Connector:
 
 
 def place_of(address: str) -> str:
-    """The address without how to speak there (baud and so on), for comparing two of them."""
+    """One spelling of the address, without how to speak there (baud and so on): for comparing it
+    with another, and with what hotplug tells."""
     head, _, query = address.strip().partition("?")
-    return f"{head}?{query}" if head.startswith("usb:") and query else head
+    scheme, _, rest = head.partition("://")
+    place = f"{scheme.lower()}://{quote(unquote(rest), safe=_PLAIN)}"
+    if scheme == "usb":
+        vendor_product, slash, serial = place.removeprefix("usb://").partition("/")
+        place = f"usb://{vendor_product.lower()}{slash}{serial}"
+        return f"{place}?{query}" if query else place
+    return place
 
 
 def _scheme(parts: SplitResult) -> str:

@@ -141,3 +141,5 @@ def test_the_place_of_an_address_is_without_how_to_speak_there() -> None:
     line = "serial:///dev/serial/by-id/usb-X"
     assert place_of(f"{line}?baud=9600") == place_of(line) == line
     assert place_of("usb://0416:5011?port=1-1.2") == "usb://0416:5011?port=1-1.2"
+    assert place_of("usb://04B8:0E15/X1AB") == "usb://04b8:0e15/X1AB"
+    assert place_of("hid:///dev/a%23b") == place_of("hid:///dev/%61%23b")

@@ -1,0 +1,46 @@
+"""What is plugged into the box, by the names that udev and the kernel give it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+from devices.peripherals.finding.found import Found, How, guess, tidy
+from devices.peripherals.hotplug import look
+from devices.peripherals.model import Category
+from devices.peripherals.transports.usblp import Roots, UsbPrinter, usb_printers
+
+_SERIAL: Final = "serial:///dev/serial/by-id/"
+_INPUT: Final = "hid:///dev/input/by-id/"
+_TAILS: Final = re.compile(r"(-if\d\d)?(-port\d+)?(-event-kbd)?$")
+
+
+def local(roots: Roots) -> list[Found]:
+    """Reads directories only; sorted by kind and address."""
+    found = [_printer(one) for one in usb_printers(roots)]
+    for address in sorted(look(roots)):
+        if address.startswith(_SERIAL):
+            name = _spoken(address.removeprefix(_SERIAL))
+            found.append(Found(guess(name), address, name, name, How.SERIAL))
+        elif address.startswith(_INPUT):
+            name = _spoken(address.removeprefix(_INPUT))
+            scanner = Category.SCANNER if guess(name) is Category.SCANNER else None
+            found.append(Found(scanner, address, name, name, How.INPUT))
+    return found
+
+
+def _printer(one: UsbPrinter) -> Found:
+    told = dict(
+        part.split(":", 1) for part in one.ieee1284.split(";") if ":" in part
+    )  # IEEE 1284 device id: MFG:…;MDL:…;
+    maker = told.get("MFG") or told.get("MANUFACTURER") or one.maker
+    model = told.get("MDL") or told.get("MODEL") or one.model
+    whole = tidy(model if model.lower().startswith(maker.lower()) else f"{maker} {model}")
+    name = whole or f"USB printer {one.vendor}:{one.product}"
+    return Found(Category.PRINTER, one.address, name, whole, How.USB)
+
+
+def _spoken(name: str) -> str:
+    """``usb-Datalogic_Gryphon_S1-if00`` as a person would say it."""
+    return tidy(_TAILS.sub("", unquote(name).removeprefix("usb-")).replace("_", " "))
