@@ -97,6 +97,7 @@ class EscposPrinter(POSPrinter):
         self._session: Session | None = None
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._at_work = False
         self._broken_off = True
         """Whether a command of a job that didn't end, or of one of a former life of the hub, may
         wait in the printer for its end."""
@@ -172,7 +173,7 @@ class EscposPrinter(POSPrinter):
                 async with asyncio.timeout(self._pace.poll_s):
                     await session.given_up()
             except TimeoutError:
-                if self._answers and not self._turn.locked():
+                if self._answers and not self._at_work:
                     await session.ask_often()
                 continue
             raise Gone(session.broken)
@@ -191,10 +192,7 @@ class EscposPrinter(POSPrinter):
     async def look(self) -> Status | None:
         """Its state now; None: nobody can tell.  Errors: :class:`Gone`."""
         session = self._session
-        if session is None or not self._answers or self._turn.locked():
-            return None
-        async with self._turn:
-            return await session.ask_often()
+        return await session.ask_often() if session is not None and self._answers else None
 
     @property
     def connected(self) -> bool:
@@ -212,11 +210,16 @@ class EscposPrinter(POSPrinter):
         changed.set()
 
     async def pass_through(self, data: bytes) -> None:
-        """Bytes for a display looped through the printer (ESC =).  Errors: :class:`Gone`."""
-        async with self._turn:
-            if self._session is None:
-                raise Gone("the printer isn't connected")
-            await self._session.write(commands.SELECT_DISPLAY + data + commands.SELECT_PRINTER)
+        """Bytes for a display looped through the printer (ESC =).
+
+        Errors: :class:`Gone`, also while the printer is stopped: they would wait in its buffer.
+        """
+        session = self._session
+        if session is None:
+            raise Gone("the printer isn't connected")
+        if session.status is not None and session.status.stopped:
+            raise Gone(session.status.why)
+        await session.write(commands.SELECT_DISPLAY + data + commands.SELECT_PRINTER)
 
     # Printing -------------------------------------------------------------------------------
 
@@ -241,7 +244,7 @@ class EscposPrinter(POSPrinter):
             return Ended(
                 Outcome.REFUSED, "a drawer is on pin 2 or 5; its pulse is 2 to 510 ms long"
             )
-        if self._turn.locked():
+        if self._at_work:
             return Ended(Outcome.NOT_BEGUN, "the printer is at work or waits for paper")
         async with self._turn:
             session = self._session
@@ -258,7 +261,11 @@ class EscposPrinter(POSPrinter):
             head += commands.cut(full=True) if self.paper.cutter else commands.feed(5)
         was_torn = self._torn
         self._broken_off, self._torn = True, self._torn or paper
-        ended = await _Sending(session, job, head, self._answers, limit_s).run()
+        self._at_work = True
+        try:
+            ended = await _Sending(session, job, head, self._answers, limit_s).run()
+        finally:
+            self._at_work = False
         self._broken_off = bool(session.broken)
         match ended.outcome:
             case Outcome.PRINTED:
