@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hub.service.handlers.printing import (
+    BeginPrint,
+    EndPrint,
+    ExpirePrinting,
+    RecoverPrinting,
+)
+from hub.storage import printrows
 from tests.storage.freeze import trade
 from tests.support.shop import Shop
 
 GROWING = (
     *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "journals"),
-    *("movements", "outbox", "prices", "products", "requests", "return_lines", "returns"),
+    *("movements", "outbox", "prices", "print_copies", "print_jobs", "products", "requests"),
+    *("return_lines", "returns"),
     *("sale_lines", "sales", "skus", "stock", "tenders"),
 )
 ORDERED_BY_KEY = re.compile(r"ORDER BY (?:m\.|k\.)?(?:seq|id)(?: DESC)? LIMIT", re.I)
@@ -18,7 +26,7 @@ ORDERED_BY_KEY = re.compile(r"ORDER BY (?:m\.|k\.)?(?:seq|id)(?: DESC)? LIMIT", 
 
 
 def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+    shop = Shop(tmp_path, print_receipts=True, has_drawer=lambda _device: True)
     seen: set[str] = set()
     for conn in (shop.core.conn, shop.rows._conn):
         conn.set_trace_callback(seen.add)
@@ -34,6 +42,7 @@ def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> 
     tea = {"code": "tea", "qty": 50, "unit_price_minor": 499}
     override = shop.sale(tea, total_minor=50 * 499) | {"stock_override": {"reason": "seen"}}
     shop.ok("till-1", "sale/commit", override)
+    print_and_ask(shop)
     shop.run("UPDATE streams SET acked_seq = head_seq")
     shop.clock.advance(40 * 86_400)
     shop.housekeep()
@@ -53,10 +62,27 @@ def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> 
     assert not scans
 
 
+def print_and_ask(shop: Shop) -> None:
+    """A receipt that is printed, one that nobody knows about, and a copy."""
+    tea = {"code": "tea", "qty": 1, "unit_price_minor": 499}
+    override = {"stock_override": {"reason": "seen"}, "print_receipt": True}
+    for _ in range(2):
+        shop.ok("till-1", "sale/commit", shop.sale(tea, total_minor=499) | override)
+    jobs = [row.job_id for row in printrows.waiting(shop.rows) if row.kind == "sale"]
+    for job_id in jobs:
+        shop.internal(BeginPrint(job_id, "counter"))
+    shop.internal(EndPrint(jobs[1], 1, "printed"))
+    shop.ok("till-1", "print/settle", {"job_id": jobs[0], "answer": "again"})
+    shop.internal(RecoverPrinting())
+    shop.internal(ExpirePrinting())
+    for state in ("open", "ambiguous", "all"):
+        shop.ok("till-1", "print/list", {"state": state})
+
+
 def _bounded(sql: str, plan: str) -> bool:
     """Whether what is scanned stays small: live baskets, those ended within a week, a page."""
     return (
-        plan.endswith("USING INDEX baskets_live")
+        plan.endswith(("USING INDEX baskets_live", "USING INDEX print_jobs_open"))
         or "FROM baskets WHERE state IN ('closed'" in sql
         or ORDERED_BY_KEY.search(sql) is not None
     )
