@@ -48,7 +48,6 @@ from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.storage import hubrow
-from hub.storage.database import open_database
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
@@ -58,6 +57,7 @@ from hub.web.listener import Bounds
 from hub.web.pairing import PairingOpenedPage
 from hub.web.reads import Sources
 from hub.web.server import WebConfig, WebServer
+from tests.support.quickdb import open_quickly
 
 SHELL = Caller(CallerKind.CLI, "uid-0")
 SHOP = Shop(
@@ -295,7 +295,7 @@ async def _pins() -> AsyncIterator[PinDesk]:
 async def _gate(
     database: Path, shop: Shop, clock: Clock, randomness: Randomness, told: Told
 ) -> AsyncIterator[tuple[Gate, WriterThread]]:
-    conn = await asyncio.to_thread(open_database, database)
+    conn = await asyncio.to_thread(open_quickly, database)
     writer = WriterThread(
         WriterCore(conn, Instants(clock)), on_notices=told, on_fatal=lambda error: None
     )

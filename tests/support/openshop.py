@@ -19,24 +19,37 @@ from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
 from tests.fakes import FakeClock
 from tests.support.gatebench import FakeInstants, ReadNow, WriterNow, handlers_of, now
+from tests.support.quickdb import open_quickly
 
 T = TypeVar("T")
 
 
 class OpenShop:
-    """An open database behind a gate; nobody has furnished it."""
+    """An open database behind a gate; nobody has furnished it.  A ``quick`` one doesn't wait for
+    the disk."""
 
-    def __init__(self, path: Path, rules: Rules, clock: FakeClock, ids: Ids, desk: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rules: Rules,
+        clock: FakeClock,
+        ids: Ids,
+        desk: Any,
+        *,
+        quick: bool = False,
+    ) -> None:
         self.path = path
         self.rules = rules
         self.clock = clock
         self.ids = ids
         self._desk = desk
+        self._quick = quick
         self._open()
 
     def _open(self) -> None:
         instants = FakeInstants(self.clock)
-        self.core = WriterCore(open_database(self.path), instants)
+        conn = (open_quickly if self._quick else open_database)(self.path)
+        self.core = WriterCore(conn, instants)
         self.writer = WriterNow(self.core)
         self.rows = LoopReader(self.path)
         self.gate = Gate(

@@ -101,12 +101,13 @@ class Shop(OpenShop):
         cash_rounding: CashRounding = NO_CASH_ROUNDING,
         desk: Any = None,
         furnish: bool = True,
+        quick: bool = False,
         **changed: Any,
     ) -> None:
         clock = FakeClock()
         given = rules(cash_rounding=cash_rounding, **changed)
         ids = seeded_ids_of(clock, seed)
-        super().__init__(directory / "hub.db", given, clock, ids, desk or PlainDesk())
+        super().__init__(directory / "hub.db", given, clock, ids, desk or PlainDesk(), quick=quick)
         self._tax = dict(tax)
         if furnish:
             self.furnish()

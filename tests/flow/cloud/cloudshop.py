@@ -41,12 +41,12 @@ from hub.service.records import Recorder
 from hub.service.shop import Shop
 from hub.service.unit import Unit
 from hub.storage import devicerows, hubrow, outbox
-from hub.storage.database import open_database
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.rows import Tx
 from hub.storage.writer import WriterCore
 from hub.storage.writer_thread import WriterThread
 from scripts.rig import free_port
+from tests.support.quickdb import open_quickly
 
 STORE = "367"
 KIOSK = Caller(CallerKind.DEVICE, "kiosk-01")
@@ -241,7 +241,7 @@ async def hub_side(
             side.link.notify(found)
             side.moved.set()
 
-    conn = await asyncio.to_thread(open_database, database)
+    conn = await asyncio.to_thread(open_quickly, database)
     writer = WriterThread(WriterCore(conn, clock), on_notices=told, on_fatal=lambda error: None)
     slow = ThreadReaders(database)
     try:

@@ -91,9 +91,9 @@ async def test_what_was_sold_before_the_cloud_was_ever_met_is_sent_first(
     tmp_path: Path, oms: Oms
 ) -> None:
     async with hub_side(tmp_path / "hub", oms.settings(), start=False) as hub:
-        await hub.internal(Emit("sales", "com.storehub.cash.moved.v1", "drawer", {"n": 1}))
+        await hub.internal(Emit("sales", "com.storehub.weather.changed.v1", "drawer", {"n": 1}))
         await hub.link.start()
-        await hub.internal(Emit("sales", "com.storehub.cash.moved.v1", "drawer", {"n": 2}, ("b",)))
+        await hub.internal(Emit("sales", "com.storehub.weather.changed.v1", "drawer", {"n": 2}, ("b",)))
         await hub.drained()
         acked = {(one["source"].rsplit("/", 1)[1], one["seq"]) for one in await acked_rows(oms)}
     assert ("0~found1", 1) in acked or ("0~found1", 2) in acked
@@ -137,14 +137,14 @@ async def test_a_poison_event_parks_its_aggregate_only_and_is_sent_again(
     goods = await hub.stock_up()
     poison = {"sale_id": "s-1"}
     await hub.internal(Emit("sales", "com.storehub.sale.completed.v1", "s-1", poison))
-    await hub.internal(Emit("sales", "com.storehub.cash.moved.v1", "s-1", {"n": 1}))
+    await hub.internal(Emit("sales", "com.storehub.weather.changed.v1", "s-1", {"n": 1}))
     await hub.sell(*goods[0])
     await hub.drained()
     rows = hub.gate.rows
     parked = outbox.parked(rows)
     assert [(row.type, row.aggregate) for row in parked] == [
         ("com.storehub.sale.completed.v1", "s-1"),
-        ("com.storehub.cash.moved.v1", "s-1"),
+        ("com.storehub.weather.changed.v1", "s-1"),
     ]
     assert len(await oms.sales()) == 1
     assert (await oms.stats())["parked"] == 2
@@ -152,7 +152,7 @@ async def test_a_poison_event_parks_its_aggregate_only_and_is_sent_again(
     await hub.internal(
         Run(
             lambda tx: tx.run(
-                "UPDATE parked SET type = 'com.storehub.cash.moved.v1' WHERE outbox_id = ?",
+                "UPDATE parked SET type = 'com.storehub.weather.changed.v1' WHERE outbox_id = ?",
                 parked[0].outbox_id,
             )
         )
@@ -161,7 +161,7 @@ async def test_a_poison_event_parks_its_aggregate_only_and_is_sent_again(
     await hub.drained()
     assert outbox.count_parked(rows) == 0
     unresolved = await oms.ask("GET", "/sandbox/stats")
-    assert unresolved["types"]["com.storehub.cash.moved.v1"] == 2
+    assert unresolved["types"]["com.storehub.weather.changed.v1"] == 2
 
 
 async def test_an_event_parked_by_hand_waits_until_it_is_sent_again(

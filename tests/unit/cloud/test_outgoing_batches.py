@@ -12,15 +12,15 @@ import pytest
 from hub.contract.oms_envelope import CloudEvent
 from hub.service.outgoing import Limits, MustPark, Outgoing, next_batch
 from hub.storage import hubrow, outbox, relinkrows
-from hub.storage.database import open_database
 from hub.storage.rows import Tx
+from tests.support.quickdb import open_quickly
 
 LIMITS = Limits(200, 262_144)
 
 
 @pytest.fixture
 def tx(tmp_path: Path) -> Iterator[Tx]:
-    conn = open_database(tmp_path / "hub.db")
+    conn = open_quickly(tmp_path / "hub.db")
     made = Tx(conn, 1_767_261_600_000, 0)
     hubrow.found(made, "367", "hub-test", "m" * 64, "f1")
     yield made

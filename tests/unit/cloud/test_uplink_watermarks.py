@@ -20,16 +20,16 @@ from hub.service.handlers.cloud import MarkAcked
 from hub.service.handlers.parking import Unpark
 from hub.service.outgoing import Limits
 from hub.storage import hubrow, outbox
-from hub.storage.database import open_database
 from hub.storage.errors import QueueFull
 from hub.storage.rows import Tx
+from tests.support.quickdb import open_quickly
 
 LIMITS = Limits(2, 262_144)
 
 
 @pytest.fixture
 def tx(tmp_path: Path) -> Iterator[Tx]:
-    conn = open_database(tmp_path / "hub.db")
+    conn = open_quickly(tmp_path / "hub.db")
     made = Tx(conn, 1_767_261_600_000, 0)
     hubrow.found(made, "367", "hub-test", "m" * 64, "f1")
     yield made
