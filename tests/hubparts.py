@@ -221,6 +221,7 @@ async def hub_parts(
     on_notices: Any = None,
     actions: Sequence[Action] = (),
     sources: Sources | None = None,
+    handlers: Callable[[PinDesk], Handlers] | None = None,
 ) -> AsyncIterator[HubParts]:
     """The parts, running; everything is closed afterwards."""
     clock = clock or SystemClock()
@@ -231,7 +232,14 @@ async def hub_parts(
     told = Told()
     async with (
         _pins() as pins,
-        _gate(state / "hub.db", shop, clock, randomness, told) as (gate, writer),
+        _gate(
+            state / "hub.db",
+            shop,
+            clock,
+            randomness,
+            told,
+            handlers(pins) if handlers is not None else _handlers(),
+        ) as (gate, writer),
     ):
         authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
         parts, measured = FakeParts(clock, state / "hub.db"), Pretended()
@@ -293,7 +301,12 @@ async def _pins() -> AsyncIterator[PinDesk]:
 
 @asynccontextmanager
 async def _gate(
-    database: Path, shop: Shop, clock: Clock, randomness: Randomness, told: Told
+    database: Path,
+    shop: Shop,
+    clock: Clock,
+    randomness: Randomness,
+    told: Told,
+    handlers: Handlers,
 ) -> AsyncIterator[tuple[Gate, WriterThread]]:
     conn = await asyncio.to_thread(open_quickly, database)
     writer = WriterThread(
@@ -309,7 +322,7 @@ async def _gate(
                 writer=writer,
                 rows=rows,
                 slow=slow,
-                handlers=_handlers(),
+                handlers=handlers,
                 clock=clock,
                 budget=Instants(clock),
                 ids=SystemIds(clock, randomness),

@@ -95,6 +95,7 @@ class Reads:
         self._status = status
         self._sources = sources
         self._turn = asyncio.Semaphore(1)
+        self._drawing = asyncio.Semaphore(1)
         self.levels = LogLevels(gate.clock)
         self.desk = SupportDesk(gate, status, sources.recent.lines, sources.loaded, sources.metrics)
         self._others: dict[type[BaseModel], Callable[[Caller, Any], Awaitable[Outgoing]]] = {
@@ -116,6 +117,8 @@ class Reads:
             return await self.bundle(caller, query.bundle_id)
         if isinstance(query, print_models.ReceiptQuery):
             return await self._receipt(caller, query)
+        if isinstance(query, print_models.PictureQuery):
+            return await self._picture(caller, query)
         if (other := self._others.get(type(query))) is not None:
             return answers.answer(await other(caller, query))
         reader = FROM_ROWS[type(query)]
@@ -186,6 +189,21 @@ class Reads:
         template = self._template()
         text = await self._read(caller, lambda unit: printing.receipt(unit, query, template))
         return answers.document(text)
+
+    async def _picture(self, caller: Caller, query: print_models.PictureQuery) -> web.Response:
+        from hub.documents.fonts import FontMissing
+        from hub.documents.picture import png
+
+        template = self._template()
+        layout = await self._read(caller, lambda unit: printing.layout(unit, query, template))
+        async with self._drawing:
+            try:
+                drawn = await asyncio.to_thread(png, layout)
+            except FontMissing as error:
+                raise refuse(Code.UNAVAILABLE, str(error)) from error
+        return web.Response(
+            body=drawn, content_type="image/png", headers={"Cache-Control": "no-store"}
+        )
 
     def _template(self) -> Template:
         shop = self._gate.shop

@@ -4,6 +4,7 @@
 - ``GET /api/1/printing``                  → :class:`PrintingPage`
 - ``GET /api/1/printing/ended``            → :class:`EndedPage`
 - ``GET /api/1/printing/{job_id}``         → :class:`JobWhole`
+- ``GET /api/1/printing/{job_id}/picture``  → PNG
 - ``GET /api/1/sales/{sale_id}/receipt``   → HTML
 """
 
@@ -91,6 +92,12 @@ class JobWhole(Outgoing):
     job: JobOnPage
     text: str = ""
     rtl: bool = False
+
+
+class PictureQuery(Incoming):
+    """A job's document as it looks on paper of 80 mm."""
+
+    job_id: UniqueId
 
 
 class ReceiptQuery(Incoming):

@@ -94,6 +94,14 @@ READS: Final = (
         printing.JobWhole,
         may_be_missing=True,
     ),
+    PageRead(
+        f"{BASE}/printing/{{job_id}}/picture",
+        "A print job's document as a picture",
+        printing.PictureQuery,
+        None,
+        may_be_missing=True,
+        media="image/png",
+    ),
     PageRead(f"{BASE}/baskets", "Live baskets", sales.BasketsQuery, sales.BasketsPage),
     PageRead(
         f"{BASE}/baskets/{{basket_id}}",

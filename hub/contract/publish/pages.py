@@ -13,6 +13,10 @@ from hub.contract.publish.openapi import Document, body, operation_id, problems
 from hub.contract.publish.schemas import markdown, ref
 
 ZIP: Final = "application/zip"
+_FILES: Final[Document] = {
+    "text/html": {"type": "string", "description": "A page of one file, UTF-8."},
+    "image/png": {"type": "string", "format": "binary"},
+}
 _CODES: Final = (Code.VALIDATION, Code.UNAUTHENTICATED, Code.BUSY, Code.UNAVAILABLE)
 
 
@@ -29,8 +33,7 @@ def replies() -> list[type[BaseModel]]:
 def _operation(read: PageRead) -> Document:
     doc = markdown(read.query.__doc__ or "")
     if read.reply is None:
-        page: Document = {"type": "string", "description": "A page of one file, UTF-8."}
-        content = body(ref("Zip") if read.media == ZIP else page, None, read.media)
+        content = body(_FILES.get(read.media, ref("Zip")), None, read.media)
     else:
         content = body(ref(read.reply), pages_samples.REPLIES[read.reply.__name__])
     done: Document = {"description": "Done.", "content": content}

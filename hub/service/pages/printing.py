@@ -15,6 +15,7 @@ from hub.contract.pages.printing import (
     JobOnPage,
     JobQuery,
     JobWhole,
+    PictureQuery,
     PrintCounts,
     PrintingPage,
     PrintingQuery,
@@ -22,6 +23,7 @@ from hub.contract.pages.printing import (
 )
 from hub.contract.problems import Code, refuse
 from hub.documents.compose import compose
+from hub.documents.layout import Layout
 from hub.documents.page import page
 from hub.documents.plain import plain
 from hub.documents.templates import Paper, Template
@@ -100,14 +102,30 @@ def one(unit: ReadUnit, query: JobQuery, template: Template) -> JobWhole:
     document = printrows.document(unit.rows, query.job_id)
     if row is None or document is None:
         raise refuse(Code.NOT_FOUND, "There is no such print job (any more).")
-    if row.kind == DRAWER_KICK:
+    layout = _composed(row.kind, document, template)
+    if layout is None:
         return JobWhole(job=_head(row))
-    try:
-        facts = facts_of(document)
-    except ValidationError:
-        return JobWhole(job=_head(row))
-    layout = compose(facts, template, Paper())
     return JobWhole(job=_head(row), text=plain(layout), rtl=layout.rtl)
+
+
+def layout(unit: ReadUnit, query: PictureQuery, template: Template) -> Layout:
+    """A job's document.  Errors: ``not-found``, also for a job without one."""
+    row = rows_of.one(unit.rows, query.job_id)
+    document = printrows.document(unit.rows, query.job_id)
+    found = _composed(row.kind, document, template) if row and document is not None else None
+    if found is None:
+        raise refuse(Code.NOT_FOUND, "There is no such document (any more).")
+    return found
+
+
+def _composed(kind: str, document: str, template: Template) -> Layout | None:
+    """None: it can't be shown, as it is a drawer's or of a form that isn't known any more."""
+    if kind == DRAWER_KICK:
+        return None
+    try:
+        return compose(facts_of(document), template, Paper())
+    except ValidationError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

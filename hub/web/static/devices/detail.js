@@ -127,7 +127,7 @@ export function openDetail(root, deviceId) {
         [t("device.who"), one.signed_in ? isolated(one.signed_in) : ""],
       ]);
       wrong.draw(one.status === "paired" ? one.conditions : [], one.conditions_since_ms);
-      redraw(buttons, one.status, () => (one.status === "paired" ? manageButtons(device, reading.again) : null));
+      redraw(buttons, one.status, () => (one.status === "paired" && one.auth !== "hub" ? manageButtons(device, reading.again) : null));
       if (paired !== null && one.paired_at_ms !== paired) {
         paired = one.paired_at_ms;
         reading.refresh();

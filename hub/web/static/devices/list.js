@@ -14,7 +14,7 @@ import { manageButtons } from "./manage.js";
 import { askPairing } from "./pairing.js";
 
 const MANY = 8;
-const KNOWN_KINDS = ["till", "kiosk", "scanner", "printer", "display", "service"];
+const KNOWN_KINDS = ["till", "kiosk", "scanner", "printer", "display", "service", "drawer", "scale"];
 export const kindIcon = (kind) => (KNOWN_KINDS.includes(kind) ? kind : "box");
 
 const said = (device, nowMs) => [
@@ -29,12 +29,12 @@ const said = (device, nowMs) => [
 function row(first) {
   let device = first;
   const name = el("h2", { class: "device-name" });
-  const link = el("a", { href: `#/devices/${encodeURIComponent(first.device_id)}` });
+  const link = el("a", { href: `#/${first.auth === "hub" ? "peripherals" : "devices"}/${encodeURIComponent(first.device_id)}` });
   name.append(link);
   const sub = el("p", { class: "device-sub" });
   const state = pill();
   const wrong = conditions();
-  const menu = first.status === "paired" && may("devices")
+  const menu = first.status === "paired" && first.auth !== "hub" && may("devices")
     ? el("div", { class: "device-menu" }, fold(t("device.manage"), manageButtons(() => device))) : "";
   const node = el("li", { class: "device", "data-device": first.device_id },
     el("span", { class: "device-icon" }, icon(kindIcon(first.kind))), name, state.node, sub, wrong.node, menu);

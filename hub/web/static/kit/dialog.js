@@ -39,7 +39,7 @@ export function ask({ title, text, yes, no = t("cancel"), tone = "primary" }) {
   });
 }
 
-function field(one) {
+export function field(one) {
   const id = freshId("field");
   const hint = one.hint ? freshId("hint") : null;
   const attributes = {

@@ -41,6 +41,13 @@ export function prose(node, text) {
     : document.createTextNode(part))));
 }
 
+// A text in which `whole` isn't broken over lines, though it has a hyphen: a receipt's number.
+export function unbroken(text, whole) {
+  const at = whole ? text.indexOf(whole) : -1;
+  if (at < 0) return [text];
+  return [text.slice(0, at), el("span", { class: "nowrap" }, whole), text.slice(at + whole.length)].filter(Boolean);
+}
+
 export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }

@@ -114,6 +114,10 @@ export function ticksOf(fromMs, toMs) {
   return found;
 }
 
+// The hub's own words as a sentence.
+export const sentence = (text) => text
+  && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+
 // An id reads the same inside a text from right to left.  Elsewhere it stays as it is: it may be
 // copied.
 export const isolated = (text) => (direction === "rtl" ? `\u2068${text}\u2069` : text);

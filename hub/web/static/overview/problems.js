@@ -13,7 +13,7 @@ import { BAD } from "./verdict.js";
 // Where more about a check is seen, and mended.
 const PLACES = {
   devices: "devices", "device-certificates": "devices", parked: "cloud", outbox: "cloud", link: "cloud",
-  drift: "stock", errors: "logs", peripherals: "devices",
+  drift: "stock", errors: "logs", peripherals: "devices", printing: "printing", printers: "peripherals",
 };
 const JUST_MS = 60000;
 

@@ -1,11 +1,14 @@
 // One sale with everything that became of it.
 
 import * as api from "../api.js";
-import { el } from "../kit/dom.js";
+import { ask, say } from "../kit/dialog.js";
+import { el, unbroken } from "../kit/dom.js";
+import { icon } from "../kit/icons.js";
 import { readInto } from "../kit/list.js";
-import { backLink, factList, pill } from "../kit/parts.js";
+import { backLink, button, factList, pill } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { businessDay, isolated, moment, money } from "../kit/words.js";
+import { may } from "../me.js";
 import { lineTable } from "./lines.js";
 
 const TOLD_TONE = { acked: "good", waiting: "idle", parked: "warn", unknown: "idle" };
@@ -45,15 +48,37 @@ const back = (found, one) => el("li", {},
       [line.sku, word("disposition", line.disposition), line.reason].filter(Boolean).join(" · ")).join("; "))),
   el("span", { class: "nowrap" }, money(-one.total_minor, found.sale.currency)));
 
+async function reprint({ sale }) {
+  const yes = await ask({
+    title: t("receipt.print.title", { no: isolated(sale.receipt_no) }), text: t("job.reprint.text"), yes: t("receipt.print"),
+  });
+  if (!yes) return;
+  try {
+    await api.change("print", "reprint", { sale_id: sale.sale_id });
+    say(t("job.reprint.done"));
+  } catch (refused) {
+    if (refused.status !== 401) say(refused.message, "bad");
+  }
+}
+
+const paperButtons = (found) => el("div", { class: "buttons", id: "receipt-buttons" },
+  el("a", {
+    class: "button plain small", href: `/api/1/sales/${encodeURIComponent(found.sale.sale_id)}/receipt`, target: "_blank", rel: "noopener",
+  }, icon("sales"), t("receipt.show")),
+  may("printing") ? button(t("receipt.print"), "plain small", () => reprint(found)) : "");
+
 export function openSale(root, saleId) {
   const name = el("h1", { tabindex: "-1" }, t("sale.title", { no: "" }));
   const head = el("div", { class: "page-head device-head" }, name);
   const body = el("div");
   root.append(backLink("#/sales", t("nav.sales")), head, body);
   const reading = readInto(body, () => api.read(`/api/1/sales/${encodeURIComponent(saleId)}`), (found) => {
-    name.textContent = t("sale.title", { no: isolated(found.sale.receipt_no) });
+    const no = isolated(found.sale.receipt_no);
+    name.replaceChildren(...unbroken(t("sale.title", { no }), no));
     if (found.sale.state === "voided") head.append(pill(t("sales.state.voided"), "warn").node);
-    return el("div", { class: "board" }, sums(found), about(found), told(found),
+    const made = sums(found);
+    made.append(paperButtons(found));
+    return el("div", { class: "board" }, made, about(found), told(found),
       el("section", { class: "card span-all" }, el("h2", {}, t("sale.lines")),
         lineTable(found.lines, found.sale.currency, t("sale.lines"))),
       found.returns.length ? el("section", { class: "card span-all" }, el("h2", {}, t("sale.returns")),
