@@ -55,7 +55,7 @@ class Runtime:
         inside = str(self.packages) if self.root is None else _INSIDE
         whole = ["/usr/bin/env", f"PYTHONPATH={inside}", "PYTHONNOUSERSITE=1", "TERM=dumb"]
         whole += [self.python, "-c", _START, *arguments]
-        return whole if self.root is None else ["chroot", str(self.root), *whole]
+        return whole if self.root is None else ["/usr/sbin/chroot", str(self.root), *whole]
 
     def seen(self, path: Path) -> str:
         """A path as the emulator sees it."""

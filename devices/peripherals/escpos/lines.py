@@ -82,7 +82,7 @@ def _rooms(block: Table, columns: int, width: Width) -> tuple[int, ...] | None:
     if left < (NARROWEST * sum(1 for weight in weights if weight)):
         return None
     if not shares:
-        if count > 1 and _pushed(block):
+        if count == 1 or (count and _pushed(block)):
             widths[0] += left  # the rest stands at the far end
         return tuple(widths)
     rooms, given, seen = [], 0, 0

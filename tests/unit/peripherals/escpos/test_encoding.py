@@ -173,6 +173,11 @@ def test_large_rows_have_half_the_columns() -> None:
     assert lines == ["SUM" + " " * 16 + "30.96"]
 
 
+def test_one_cell_alone_has_the_whole_line() -> None:
+    assert lines_of(Row((Cell("end", Align.END),))) == ["end"]
+    assert b"\x1ba\x02" in made(Row((Cell("end", Align.END),))).data
+
+
 def test_rules_are_as_wide_as_the_paper() -> None:
     assert lines_of(Rule(), Rule(heavy=True), paper=NARROW) == ["─" * 32, "═" * 32]
 
