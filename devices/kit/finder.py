@@ -62,9 +62,10 @@ async def find_hubs(
     except (OSError, RuntimeError) as error:
         raise DiscoveryUnavailable(str(error)) from error
     search = _Search(stack.zeroconf, store, enough)
+    starting = asyncio.ensure_future(stack.zeroconf.async_wait_for_start())
     try:
         async with asyncio.timeout(timeout_s):
-            await stack.zeroconf.async_wait_for_start()
+            await asyncio.shield(starting)
             search.browse()
             await search.done.wait()
     except TimeoutError:
@@ -73,6 +74,8 @@ async def find_hubs(
         raise DiscoveryUnavailable(str(error)) from error
     finally:
         await search.stop()
+        # One that is closed while it starts loses its sockets.
+        await asyncio.gather(starting, return_exceptions=True)
         await stack.async_close()
     return sorted(search.found.values(), key=lambda hub: hub.name)
 
