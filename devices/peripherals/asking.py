@@ -22,6 +22,7 @@ from devices.peripherals.model import (
     Scanned,
     Scanner,
 )
+from devices.peripherals.transports.address import place_of
 from hub.contract.peripherals import (
     ConfigurePeripheral,
     DriverView,
@@ -34,6 +35,13 @@ from hub.service.handlers.printing import Begun
 
 KICK: Final = "drawer-kick"
 LABEL: Final = "shelf-label"
+FOUND_MAX: Final = 100
+DRIVER_OF: Final = {
+    Category.PRINTER: "escpos-printer",
+    Category.SCANNER: "serial-scanner",
+    Category.SCALE: "toledo-scale",
+}
+"""What most of a kind are driven by."""
 STOPPING: Final = frozenset({"printer-offline", "printer-paper-empty", "printer-cover-open"})
 
 
@@ -44,6 +52,7 @@ class Counter:
     def __init__(self, desk: Desk, catalogue: Catalogue) -> None:
         self._desk = desk
         self._catalogue = catalogue
+        self._searching = asyncio.Lock()
 
     # -- the spooler's ------------------------------------------------------------------------
 
@@ -219,9 +228,27 @@ class Counter:
         _need_ready(post)
         return post
 
+    def has_drawer(self, device_id: str) -> bool:
+        """Whether a drawer of the hub's belongs to this till; from any thread."""
+        return bool(self._desk.of_till(device_id, Category.DRAWER))
+
     async def find(self, timeout_s: float) -> tuple[FoundPeripheral, ...]:
-        """Look for peripherals."""
-        return ()
+        """Look for peripherals, here and in the network."""
+        from devices.peripherals.finding.search import find
+
+        async with self._searching:
+            found = await find(timeout_s)
+        known = {place_of(one.entry.address): one.entry.id for one in self._desk.posts}
+        return tuple(
+            FoundPeripheral(
+                title=one.model or one.name or one.address,
+                driver=DRIVER_OF.get(one.category, "") if one.category else "",
+                address=one.address,
+                detail=" ".join(filter(None, (one.how.value, one.name if one.model else ""))),
+                known_as=known.get(place_of(one.address), ""),
+            )
+            for one in found[:FOUND_MAX]
+        )
 
     def _driver_of(self, peripheral_id: str) -> Peripheral | None:
         post = self._desk.post(peripheral_id)

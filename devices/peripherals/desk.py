@@ -147,12 +147,13 @@ class Desk:
         await asyncio.gather(*(self._end(self._posts[name]) for name in changed))
         for name in changed - new.keys():
             self._tell_gone(self._posts[name].entry)
-        before, self._posts = self._posts, {}
+        before, posts = self._posts, dict[str, Post]()
         for name, (entry, source, shadows) in new.items():
             kept = name in before and name not in changed
             post = before[name] if kept else Post(entry, source, self._now_ms())
             post.source, post.shadows = source, shadows
-            self._posts[name] = post
+            posts[name] = post
+        self._posts = posts  # at once: the writer's thread may be looking
         for post in _hosts_first(self._posts.values()):
             if post.driver is None and not post.problem:
                 self._begin(post)

@@ -93,6 +93,10 @@ class Peripherals:
         await self.telling.stop()
         await self.desk.stop()
 
+    def has_drawer(self, device_id: str) -> bool:
+        """Whether a drawer of the hub's belongs to this till; from any thread."""
+        return self.counter.has_drawer(device_id)
+
     def notify(self, told: Sequence[object]) -> None:
         """Take what committed requests left to be told."""
         self.spooler.notify(told)

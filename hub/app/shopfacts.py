@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import hub
 from hub.config import Settings
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
-from hub.service.shop import Shop
+from hub.service.shop import Shop, no_drawer
 
 
-def shop_of(settings: Settings) -> Shop:
+def shop_of(settings: Settings, has_drawer: Callable[[str], bool] = no_drawer) -> Shop:
     """The facts that handlers need."""
     cash = settings.cash
     return Shop(
@@ -32,5 +33,6 @@ def shop_of(settings: Settings) -> Shop:
         pairing_tries=settings.pairing.tries,
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
+        has_drawer=has_drawer,
         file_peripherals=frozenset(one.id for one in settings.peripherals),
     )

@@ -29,6 +29,7 @@ COMMANDS = (
     Entry("config", "config", "Check, show and explain the settings."),
     Entry("pair", "pair", "Open pairing: a one-time code and its QR."),
     Entry("devices", "devices", "List, rename and revoke devices."),
+    Entry("peripherals", "peripherals", "Printers, drawers, scanners, scales, displays."),
     Entry("catalog", "catalog", "Import and search the catalogue."),
     Entry("stock", "stock", "Levels, the ledger and its verification."),
     Entry("sales", "sales", "List and show sales."),

@@ -29,6 +29,7 @@ from pydantic import ConfigDict, Field, JsonValue, SecretStr, model_validator
 from hub.contract.admin import DeviceAuth, DeviceView
 from hub.contract.base import Incoming, Outgoing, StaffId
 from hub.contract.health import HealthReport
+from hub.contract.peripherals import PeripheralView
 
 _TEXT: Final[JsonValue] = {"type": "string"}
 _NOTHING: Final[JsonValue] = {"type": "null"}
@@ -265,6 +266,19 @@ class DrillOutcome(Outgoing):
     settled: bool = False
 
 
+class PrintingStatus(Outgoing):
+    """What is to be printed.  ``ambiguous``: nobody knows whether it is on paper; a person has to
+    say.  ``oldest_at_ms``: of those that wait, ``doubted_at_ms``: of the ambiguous ones.
+    ``failed``: within the last hour."""
+
+    waiting: int = 0
+    printing: int = 0
+    ambiguous: int = 0
+    failed: int = 0
+    oldest_at_ms: int | None = None
+    doubted_at_ms: int | None = None
+
+
 class HubStatus(Outgoing):
     """All the status page shows."""
 
@@ -296,5 +310,9 @@ class HubStatus(Outgoing):
         default=(), description="what needs a person, worst first; the same as in health, shorter"
     )
     health: HealthReport | None = None
+    peripherals: tuple[PeripheralView, ...] = Field(
+        default=(), description="what hangs on the hub's own box; none while it isn't driven"
+    )
+    printing: PrintingStatus = PrintingStatus()
     drill: DrillStatus | None = Field(default=None, description="while one runs")
     last_drill: DrillOutcome | None = Field(default=None, description="unless one runs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,13 +15,15 @@ from hub.contract.local import (
     DiscoveryStatus,
     HubStatus,
     OutboxStatus,
+    PrintingStatus,
     RecentError,
     SalesStatus,
     StorageStatus,
 )
+from hub.contract.peripherals import PeripheralView
 from hub.domain.dayparts import business_day
 from hub.health import drills
-from hub.health.facts import NOTHING_MEASURED, Facts, Limits, Measured
+from hub.health.facts import HOUR_MS, NOTHING_MEASURED, Facts, Limits, Measured
 from hub.health.report import Examiner, problems_of
 from hub.service.gate import Gate
 from hub.service.handlers.devices import view
@@ -105,6 +108,7 @@ class StatusSource:
                 business_day=day,
                 recent_since_ms=now_ms - RATE_MINUTES * 60_000,
                 budget_ms=budget_ms,
+                failed_since_ms=now_ms - HOUR_MS,
             )
         )
         cloud = self._parts.cloud().model_copy(
@@ -133,6 +137,8 @@ class StatusSource:
             discovery=self._parts.discovery(),
             storage=self._parts.storage(),
             errors=tuple(self._parts.errors())[:ERRORS_MAX],
+            peripherals=self._peripherals(),
+            printing=PrintingStatus(**asdict(rows.printing)),
             drill=drills.running(rows.drill, now_ms, budget_ms),
             last_drill=drills.outcome(rows.drill),
         )
@@ -147,6 +153,10 @@ class StatusSource:
             )
         )
         return status.model_copy(update={"problems": problems_of(report), "health": report})
+
+    def _peripherals(self) -> tuple[PeripheralView, ...]:
+        desk = self._gate.live.desk
+        return desk.listed() if desk is not None else ()
 
 
 def storage_status(database: Path, *, queue_depth: int, full: bool, alive: bool) -> StorageStatus:

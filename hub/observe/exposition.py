@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MODES: Final = ("online", "offline", "recovery", "superseded")
 LINK_STATES: Final = ("unconfigured", "connecting", "up", "down", "refused", "superseded")
+PHASES: Final = ("claiming", "ready", "lost", "refused")
+PRINTING: Final = ("waiting", "printing", "ambiguous", "failed")
 PRESENCES: Final = (*(one.value for one in DevicePresence), "unknown")
 LEVELS: Final[Mapping[Level, int]] = {
     "unknown": -1,
@@ -188,6 +190,7 @@ def _told(status: HubStatus, view: View) -> dict[str, Series]:
     waiting, oldest = status.outbox.streams, view.oldest_at_ms
     paired = [one for one in status.devices if one.status == "paired"]
     here = Counter(one.presence for one in paired if one.auth != "hub")
+    phases = Counter(one.phase for one in status.peripherals)
     found: dict[str, Series] = {
         "training": _one(status.training),
         "mode": _state(status.mode, MODES),
@@ -209,6 +212,8 @@ def _told(status: HubStatus, view: View) -> dict[str, Series]:
         "cloud_link_since_seconds": _at(status.cloud.since_ms),
         "stock_drift_products": _one(status.cloud.drift),
         "devices": tuple(((one,), float(here[one])) for one in PRESENCES),
+        "peripherals": tuple(((one,), float(phases[one])) for one in PHASES),
+        "print_jobs": tuple(((one,), float(getattr(status.printing, one))) for one in PRINTING),
         "broker_up": _one(status.broker.connected),
         "broker_restarts": _one(status.broker.restarts),
         "discovery_announced": _one(status.discovery.state == "announced"),

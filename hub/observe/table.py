@@ -135,6 +135,21 @@ METRICS: Final = (
         ("presence",),
         "6",
     ),
+    _of(
+        "gauge",
+        "peripherals",
+        "What hangs on the hub's own box, by phase: claiming, ready, lost, refused.",
+        ("phase",),
+        "4",
+    ),
+    _of(
+        "gauge",
+        "print_jobs",
+        "Print jobs without an end by state: waiting, printing, ambiguous; failed ones of the last"
+        " hour.",
+        ("state",),
+        "4",
+    ),
     _of("gauge", "broker_up", "1 while the hub has a session with its broker."),
     _of("counter", "broker_restarts", "Restarts of the broker since the hub started."),
     _of("gauge", "discovery_announced", "1 while the hub is announced by mDNS."),

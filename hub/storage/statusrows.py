@@ -16,6 +16,18 @@ AUDIT_LOOKED_AT_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class PrintingRow:
+    """Print jobs: how many there are of which, and the oldest (UTC ms) of two kinds."""
+
+    waiting: int = 0
+    printing: int = 0
+    ambiguous: int = 0
+    failed: int = 0
+    oldest_at_ms: int | None = None
+    doubted_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusRows:
     """One moment of the database; ``recent_sales`` are those since the instant asked for."""
 
@@ -32,9 +44,17 @@ class StatusRows:
     drift: int
     superseded_at_ms: int | None
     drill: DrillRow | None = None
+    printing: PrintingRow = PrintingRow()
 
 
-def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int) -> StatusRows:
+def read(
+    rows: Rows,
+    *,
+    business_day: str,
+    recent_since_ms: int,
+    budget_ms: int,
+    failed_since_ms: int = 0,
+) -> StatusRows:
     """Read it all; every query is by key or bounded."""
     hub = hubrow.get(rows)
     return StatusRows(
@@ -56,6 +76,27 @@ def read(rows: Rows, *, business_day: str, recent_since_ms: int, budget_ms: int)
         drift=_count(rows, "SELECT count(*) FROM drift"),
         superseded_at_ms=_superseded_at_ms(rows) if hub.fence == "superseded" else None,
         drill=drillrows.last(rows),
+        printing=_printing(rows, failed_since_ms),
+    )
+
+
+def _printing(rows: Rows, failed_since_ms: int) -> PrintingRow:
+    states = {
+        state: (count, oldest_at_ms)
+        for state, count, oldest_at_ms in rows.all(
+            "SELECT state, count(*), min(made_at_ms) FROM print_jobs"
+            " WHERE state IN ('queued', 'printing', 'ambiguous') GROUP BY state LIMIT 3"
+        )
+    }
+    waiting, doubted = states.get("queued", (0, None)), states.get("ambiguous", (0, None))
+    failed = _count(
+        rows,
+        "SELECT count(*) FROM print_jobs WHERE ended_at_ms IS NOT NULL AND ended_at_ms >= ?"
+        " AND state = 'failed'",
+        failed_since_ms,
+    )
+    return PrintingRow(
+        waiting[0], states.get("printing", (0, None))[0], doubted[0], failed, waiting[1], doubted[1]
     )
 
 

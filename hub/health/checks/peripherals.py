@@ -1,4 +1,5 @@
-"""What devices say is the matter with what is attached to them."""
+"""What devices say is the matter with what is attached to them, and how what hangs on the hub's own
+box is."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Final
 from hub.contract.admin import DeviceView
 from hub.contract.conditions import Condition
 from hub.contract.health import Level
+from hub.contract.peripherals import PeripheralView
 from hub.health.check import SEVERITY, Check, Finding, fine
 from hub.health.facts import MINUTE_MS, Facts
 from hub.health.words import ago, many
@@ -24,6 +26,16 @@ HIDDEN_BY: Final[dict[str, frozenset[str]]] = {
     "printer-paper-near-end": frozenset({"printer-paper-empty"}),
 }
 """What follows from another condition of the same device, or is said by it already."""
+AWAY_MS: Final = 10_000
+"""A printer that is switched off and on again is no news."""
+_AWAY: Final[dict[str, Condition]] = {
+    "printer": "printer-offline",
+    "drawer": "printer-offline",
+    "scanner": "scanner-offline",
+    "scale": "scale-offline",
+    "display": "display-offline",
+}
+"""What it means when something of the hub's own isn't there; a drawer hangs on a printer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,10 @@ TROUBLES: Final[dict[Condition, Trouble]] = {
 def look(facts: Facts) -> Finding:
     """A warning where selling suffers, a notice where it will or hardly does."""
     held = dict(_held(facts))
+    refused = [one for one in facts.status.peripherals if one.phase == "refused"]
     if not held:
+        if refused:
+            return _refused(refused)
         return fine("No device says that something is wrong with what is attached to it.")
     worst = next(iter(held))
     level = TROUBLES[worst].level
@@ -135,8 +150,27 @@ def look(facts: Facts) -> Finding:
             if TROUBLES[key].level == level
             for one in devices
         ),
-        detail=_detail(held, facts.now_ms),
+        detail=_detail(held, facts.now_ms) | _reasons(facts.status.peripherals),
     )
+
+
+def _refused(refused: list[PeripheralView]) -> Finding:
+    first, more = refused[0], len(refused) - 1
+    also = f", and {many(more, 'more thing')}" if more else ""
+    return Finding(
+        "warning",
+        f"{first.name} ({first.id}) isn't driven{also}: {first.reason.rstrip('.')}.",
+        "Selling goes on without it.",
+        "Correct what is set up: `store-hub peripherals list` shows it.",
+        since_ms=first.since_ms,
+        detail=_reasons(tuple(refused)),
+    )
+
+
+def _reasons(peripherals: tuple[PeripheralView, ...]) -> dict[str, str]:
+    """Why what hangs on the hub isn't ready."""
+    away = [one for one in peripherals if one.reason]
+    return {f"{one.id}": one.reason for one in away[:DETAILS_MAX]}
 
 
 def names(devices: list[DeviceView]) -> str:
@@ -149,12 +183,25 @@ def names(devices: list[DeviceView]) -> str:
 
 def _held(facts: Facts) -> Iterator[tuple[Condition, list[DeviceView]]]:
     """What counts, the worst first, and where: who has it longest comes first."""
-    paired = [one for one in facts.status.devices if one.status == "paired" and one.conditions]
+    paired = [one for one in _told(facts) if one.status == "paired" and one.conditions]
     for key in sorted(TROUBLES, key=lambda one: -SEVERITY[TROUBLES[one].level]):
         devices = [one for one in paired if _counts(key, one, facts.now_ms)]
         devices.sort(key=lambda one: one.conditions_since_ms.get(key, facts.now_ms))
         if devices:
             yield key, devices
+
+
+def _told(facts: Facts) -> Iterator[DeviceView]:
+    """Devices with their conditions; of the hub's own that aren't there, that they aren't."""
+    own = {one.id: one for one in facts.status.peripherals}
+    for device in facts.status.devices:
+        known = own.get(device.device_id) if device.auth == "hub" else None
+        if known is None or known.phase not in ("claiming", "lost") or not known.reason:
+            yield device
+        elif facts.now_ms - known.since_ms >= AWAY_MS:
+            away = _AWAY.get(known.kind, "printer-offline")
+            since = {away: known.since_ms}
+            yield device.model_copy(update={"conditions": (away,), "conditions_since_ms": since})
 
 
 def _counts(key: Condition, device: DeviceView, now_ms: int) -> bool:

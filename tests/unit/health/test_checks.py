@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.contract.health import Level
-from hub.contract.local import DiscoveryStatus, RecentError
+from hub.contract.local import DiscoveryStatus, PrintingStatus, RecentError
 from hub.health.allchecks import all_checks
 from hub.health.check import Finding, grade
 from hub.health.facts import GIB, MIB, Backup, Certificates, ClockSource, Facts, Measured
@@ -223,6 +223,19 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "warning",
         "out of paper",
     ),
+    (
+        facts(printing=PrintingStatus(ambiguous=1, doubted_at_ms=NOW_MS - MINUTE_MS)),
+        "printing",
+        "warning",
+        "Nobody knows whether 1 document was printed",
+    ),
+    (
+        facts(printing=PrintingStatus(waiting=3, oldest_at_ms=NOW_MS - 5 * MINUTE_MS)),
+        "printing",
+        "warning",
+        "3 documents wait for a printer",
+    ),
+    (facts(printing=PrintingStatus(failed=2)), "printing", "notice", "could not be printed"),
     (replace(facts(), sqlite_risky=True), "version", "notice", "SQLite"),
     (facts(errors=(error_at(NOW_MS - MINUTE_MS),)), "errors", "notice", "1 error in"),
 ]

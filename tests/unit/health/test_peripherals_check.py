@@ -8,7 +8,9 @@ import pytest
 
 from hub.contract.admin import DeviceView
 from hub.contract.conditions import CONDITIONS, Condition
+from hub.contract.peripherals import PeripheralView
 from hub.health.check import Finding
+from hub.health.checks.devices import CHECK as DEVICES
 from hub.health.checks.peripherals import CHECK, HIDDEN_BY, LEFT_OPEN_MS, TROUBLES
 from tests.unit.health.wellhub import MINUTE_MS, NOW_MS, device, facts
 
@@ -100,3 +102,68 @@ def test_a_drawer_that_was_opened_before_the_clock_was_set_back_is_left_open() -
     assert found.level == "warning"
     assert found.since_ms == NOW_MS
     assert look(having("drawer-open", since_ms=NOW_MS + 1)).level == "ok"
+
+
+# What hangs on the hub's own box ------------------------------------------------------------------
+
+
+def own(phase: str = "lost", reason: str = "is not there", **fields: Any) -> PeripheralView:
+    base = {
+        "id": "printer-1",
+        "name": "Counter",
+        "kind": "printer",
+        "driver": "escpos-printer",
+        "source": "page",
+        "phase": phase,
+        "reason": reason,
+        "since_ms": LONG_AGO_MS,
+    }
+    return PeripheralView.model_validate(base | fields)
+
+
+def with_own(*views: PeripheralView, **fields: Any) -> Finding:
+    devices = [
+        device(
+            **(
+                {"device_id": one.id, "name": one.name, "kind": one.kind, "auth": "hub"}
+                | {"presence": "lost"}
+                | fields
+            )
+        )
+        for one in views
+    ]
+    return CHECK.look(facts(devices=(device(), *devices), peripherals=views))
+
+
+def test_a_printer_of_the_hub_s_own_that_is_away_is_told_with_the_reason() -> None:
+    found = with_own(own())
+    assert found.summary == "The printer at Counter (printer-1) is not answering."
+    assert found.level == "warning"
+    assert found.detail["printer-1"] == "is not there"
+    assert found.since_ms == LONG_AGO_MS
+
+
+def test_one_that_is_looked_for_at_the_start_or_went_a_moment_ago_is_no_news() -> None:
+    assert with_own(own("claiming", "")).level == "ok"
+    assert with_own(own(since_ms=NOW_MS - 1000)).level == "ok"
+    assert with_own(own("ready", "")).level == "ok"
+
+
+def test_what_it_says_itself_while_it_is_there_counts_as_of_any_device() -> None:
+    held = {"conditions": ("printer-paper-empty",), "presence": "ready"}
+    found = with_own(own("ready", ""), **held)
+    assert found.summary == "The printer at Counter (printer-1) is out of paper."
+
+
+def test_what_is_set_up_so_that_it_can_t_be_driven_asks_to_be_corrected() -> None:
+    found = with_own(own("refused", "there is no driver 'x'"))
+    assert found.level == "warning"
+    assert "Counter (printer-1) isn't driven: there is no driver 'x'." in found.summary
+    assert "store-hub peripherals list" in found.next_step
+
+
+def test_a_lost_one_of_the_hub_s_own_counts_not_as_a_lost_device() -> None:
+    views = (own(),)
+    lost = device(device_id="printer-1", auth="hub", presence="lost", kind="printer")
+    found = DEVICES.look(facts(devices=(device(), lost), peripherals=views))
+    assert found.level == "ok"
