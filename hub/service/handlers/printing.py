@@ -178,7 +178,6 @@ def changed(unit: Unit, row: PrintJobRow, state: str, reason: str) -> None:
 
 def _end(unit: Unit, row: PrintJobRow, state: str, reason: str) -> None:
     printrows.end(unit.tx, row.job_id, state, reason)
-    unit.note(f"print.{state}", row.job_id, _about(row) | {"reason": reason})
     changed(unit, row, state, reason)
 
 
@@ -189,24 +188,21 @@ def _doubt(unit: Unit, row: PrintJobRow, reason: str) -> None:
         _end(unit, row, "expired", reason or KICK_TOO_LATE)
         return
     printrows.doubt(unit.tx, row.job_id, reason)
-    unit.note("print.ambiguous", row.job_id, _about(row) | {"reason": reason})
+    about = {
+        "kind": row.kind,
+        "device_id": row.device_id,
+        "subject": row.subject,
+        "printer_id": row.printer_id,
+        "copy": row.copy,
+        "reason": reason,
+    }
+    unit.note("print.ambiguous", row.job_id, about)
     changed(unit, row, "ambiguous", reason)
 
 
 def _expire(unit: Unit, row: PrintJobRow) -> None:
     why = KICK_TOO_LATE if row.kind == DRAWER_KICK else TOO_LATE
     _end(unit, row, "expired", f"{why} ({row.reason})" if row.reason else why)
-
-
-def _about(row: PrintJobRow) -> dict[str, Any]:
-    """What the audit log says of a job."""
-    return {
-        "kind": row.kind,
-        "device_id": row.device_id,
-        "subject": row.subject,
-        "printer_id": row.printer_id,
-        "copy": row.copy,
-    }
 
 
 WRITES: dict[type[Command], Handler] = {}
