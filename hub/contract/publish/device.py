@@ -20,10 +20,12 @@ from hub.contract.publish.device_messages import (
 from hub.contract.publish.device_prose import description
 from hub.contract.publish.schemas import doc_of, summary_of
 from hub.contract.registry import Operation
+from hub.contract.scans import SCAN_LIFE_S
 from hub.contract.topics import TREE_VERSION
 
 ROOT = f"sh/{TREE_VERSION}/{{store}}"
 DEV = f"{ROOT}/dev/{{deviceId}}"
+PERIPHERAL = f"{ROOT}/hub/dev/{{peripheralId}}"
 EXPIRY_S = 10
 
 
@@ -132,6 +134,10 @@ def _parameters() -> Document:
             "examples": ["paper-low", "scan"],
         },
         "operation": {"description": "What the hub asks for.", "examples": ["show-message"]},
+        "peripheralId": {
+            "description": "The id of what hangs on the hub, as it was set up there.",
+            "examples": ["scanner-1"],
+        },
     }
 
 
@@ -164,9 +170,20 @@ def _channels(rows: tuple[Operation, ...]) -> Document:
         },
         "evt": _channel(f"{DEV}/evt/{{type}}", "Facts from the device.", ["fact"]),
         "cmd": _channel(
-            f"{DEV}/cmd/{{operation}}", "What the hub asks of the device.", ["command"]
+            f"{DEV}/cmd/{{operation}}",
+            "What the hub asks of the device; `scan` is told and not answered.",
+            ["command", "scan"],
         ),
         "cmd-rep": _channel(f"{DEV}/cmd-rep", "The device's answers.", ["command.reply"]),
+        "peripheral.state": _channel(
+            f"{PERIPHERAL}/state", "Retained: how what hangs on the hub is.", ["device.state"]
+        ),
+        "peripheral.meta": _channel(f"{PERIPHERAL}/meta", "Retained: what it is.", ["device.meta"]),
+        "peripheral.evt": _channel(
+            f"{PERIPHERAL}/evt/{{type}}",
+            "What happened there; `scan`: a code that came to nothing.",
+            ["peripheral.event", "peripheral.scan"],
+        ),
         **{
             f"bcast.{name}": _channel(f"{ROOT}/bcast/{name}", text, [f"bcast.{name}"])
             for name, (text, _, _) in NOTICES.items()
@@ -237,6 +254,20 @@ def _operations(rows: tuple[Operation, ...]) -> Document:
         "Do what the hub asks",
         ["command"],
         reply=_reply("cmd-rep", ["command.reply"]),
+    )
+    found["scan"] = _operation(
+        "receive",
+        "cmd",
+        "Hear what a scanner at the hub has read for this device",
+        ["scan"],
+        binding={"qos": 0, "retain": False, "messageExpiryInterval": SCAN_LIFE_S},
+    )
+    found["peripheral"] = _operation(
+        "receive",
+        "peripheral.evt",
+        "Hear what happened at what hangs on the hub",
+        ["peripheral.event", "peripheral.scan"],
+        binding={"qos": 0, "retain": False},
     )
     for name, (text, _, _) in NOTICES.items():
         found[f"bcast.{name}"] = _operation(

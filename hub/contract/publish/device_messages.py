@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.contract import envelope
+from hub.contract import envelope, lending
 from hub.contract.catalog import LevelView
+from hub.contract.peripherals import PeripheralEvent
 from hub.contract.problems import Code, Problem
-from hub.contract.publish import samples
+from hub.contract.publish import peripheral_samples, samples
 from hub.contract.publish.schemas import Schema, component_schemas, ref, summary_of
 from hub.contract.registry import OPERATIONS, Door, Operation
+from hub.contract.scans import Scan, ScanEvent
 
 Document = dict[str, Any]
 BINDING = {"bindingVersion": "0.2.0"}
@@ -147,6 +149,12 @@ def messages(rows: tuple[Operation, ...]) -> Document:
         {"ok": True, "result": {}, "correlation": samples.COMMAND},
         **_CORRELATED,
     )
+    told = peripheral_samples.ENVELOPES
+    found["scan"] = _message(
+        "scan", "A scanner at the hub has read a code", _scan(), told["ScanCommand"]
+    )
+    for name, model in (("peripheral.event", PeripheralEvent), ("peripheral.scan", ScanEvent)):
+        found[name] = _message(name, summary_of(model), ref(model), told[model.__name__])
     for name, (text, _, example) in NOTICES.items():
         notice = {**samples.ENVELOPES["Broadcast"], "data": example}
         found[f"bcast.{name}"] = _message(
@@ -176,6 +184,10 @@ def _request(row: Operation) -> Document:
         more["sample_headers"] = {"idk": samples.KEY}
     example = samples.REQUESTS[row.address]
     return _message(name, f"Ask for {'/'.join(row.address)}", ref(row.command), example, **more)
+
+
+def _scan() -> Schema:
+    return {"allOf": [ref("DeviceCommand"), {"type": "object", "properties": {"data": ref(Scan)}}]}
 
 
 def _notice(name: str) -> Schema:
@@ -223,6 +235,8 @@ def schemas(rows: tuple[Operation, ...]) -> dict[str, Schema]:
     models += [row.result for row in rows]
     models += [Problem, envelope.HubState, envelope.DeviceState, envelope.DeviceMeta]
     models += [envelope.Fact, envelope.Broadcast, envelope.DeviceCommand, LevelView]
+    models += [Scan, ScanEvent, PeripheralEvent]
+    models += [lending.LentPrinter, lending.PrintPiece, lending.PieceTaken, lending.DrawerKick]
     found = component_schemas(models)
     found["Code"] = {"type": "string", "description": found["Code"]["description"]}
     found["Code"]["examples"] = [str(code) for code in Code]

@@ -164,7 +164,26 @@ _COMMANDS = """\
 
 On `…/dev/{deviceId}/cmd/{operation}`, never retained. Answer each on `…/dev/{deviceId}/cmd-rep`
 with `command_id` as correlation, both as correlation data and in the body; do a `command_id` that
-was done before not again. Answer an operation you don't know with `not-found`."""
+was done before not again. Answer an operation you don't know with `not-found`.
+
+`cmd/scan` is told, not asked: don't answer it. A scanner at the hub has read a code for this
+device; `data` is a `Scan`, with the product or `why_not`. It comes with QoS 0 and lives for ten
+seconds: what was scanned for a device that isn't there is gone. Scanners at the device ask
+`scan/resolve` and get the same.
+
+A device may lend its printer (`lends-printer` among the capabilities of its meta): it answers
+`cmd/printer-look` with a `LentPrinter`, `cmd/print` (a `PrintPiece`) and `cmd/drawer-kick` (a
+`DrawerKick`) with a `PieceTaken`. It prints a `job_id` once, when it has all its pieces: it writes
+down on disk that it begins, answers a repeat as it did the first time, and says `unknown` of what
+it had begun when it was switched off."""
+
+
+_PERIPHERALS = """\
+## What hangs on the hub
+
+Printers, drawers, scanners, scales and displays of the box have topics like devices, below
+`hub/`: `…/hub/dev/{peripheralId}/state` and `/meta` (retained) and `/evt/{type}` (QoS 0, not kept).
+Every paired device may read them, none may write there: print, weigh and show by requests."""
 
 
 def description() -> str:
@@ -177,6 +196,7 @@ def description() -> str:
         _SELLING,
         _FACTS,
         _COMMANDS,
+        _PERIPHERALS,
         _limits(),
         _errors(),
     )

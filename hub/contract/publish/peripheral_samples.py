@@ -68,3 +68,33 @@ RESULTS: dict[str, Example] = {
     "Tried": {"outcome": "scale-1 shows 455 g."},
     "Shown": {"display_id": "display-1"},
 }
+
+_SCAN_ID = "0199f3a0-1a2b-7c3d-8e4f-5a6b7c8d9e11"
+_SCAN: Example = {"scan_id": _SCAN_ID, "scanner": "scanner-1", "scanned_at_ms": NOW_MS}
+ENVELOPES: dict[str, Example] = {
+    "ScanCommand": {
+        "command_id": _SCAN_ID,
+        "device_id": "till-1",
+        "operation": "scan",
+        "data": {
+            **_SCAN,
+            "code": "5012345678900",
+            "aim": "]E0",
+            "symbology": "EAN/UPC",
+            "gtin": "05012345678900",
+            "why_not": "unknown",
+            "detail": "No product here has this code: type the SKU, or ask the office to add the"
+            " product.",
+        },
+    },
+    "ScanEvent": {**_SCAN, "why_not": "unknown", "code": "5012345678900", "length_bytes": 13},
+    "PeripheralEvent": {"at_ms": NOW_MS, "data": {"grams": 1250, "zero": False}},
+    "PrintPiece": {
+        "job_id": "0199f3a0-1a2b-7c3d-8e4f-5a6b7c8d9e12",
+        "piece": 0,
+        "pieces": 1,
+        "data": "G0BIZWxsbwo=",
+    },
+    "PieceTaken": {"outcome": "printed", "confirmed": True},
+}
+"""What is told without having been asked for, and what a lent printer is asked."""
