@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
 
 from devices.peripherals.desk import Desk
 from hub.config import Settings
 from hub.config.receipts import template_of
 from hub.documents.layout import Layout
+from hub.documents.returncode import Signer
 
 log = logging.getLogger(__name__)
 
-WIDTH_MM: Final = 80
-
 
 class Composer:
-    """What it needs for documents is loaded when the first one is composed."""
+    """What it needs for documents is loaded when the first one is composed.
 
-    def __init__(self, settings: Settings, desk: Desk) -> None:
+    ``return_key``: what codes for returns in other shops are signed with; None: there are none.
+    """
+
+    def __init__(self, settings: Settings, desk: Desk, return_key: bytes | None = None) -> None:
         self._desk = desk
-        made = template_of(settings.receipts, settings.store.name, settings.store.timezone)
+        self._width_mm = settings.receipts.width_mm
+        store = settings.store
+        signer = None if return_key is None else Signer(store.id, return_key)
+        made = template_of(settings.receipts, store.name, store.timezone, signer)
         if made.problem:
             log.warning("%s", made.problem)
         self.template = made.template
@@ -31,7 +35,7 @@ class Composer:
         """``document``: facts as JSON.  Errors: ``ValueError`` when they are none."""
         post = self._desk.post(printer_id)
         width_mm = post.capabilities.width_mm if post is not None else 0
-        return await asyncio.to_thread(self._composed, document, width_mm or WIDTH_MM)
+        return await asyncio.to_thread(self._composed, document, width_mm or self._width_mm)
 
     def _composed(self, document: str, width_mm: int) -> Layout:
         from hub.contract.documents import facts_of

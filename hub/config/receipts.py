@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from hub.config.base import AbsolutePath, Section, Texts
+from hub.documents.returncode import Signer
 from hub.documents.templates import Shows, Template
 
 LOGO_BYTES_MAX = 1_048_576
@@ -71,8 +72,11 @@ class Made(NamedTuple):
     problem: str
 
 
-def template_of(receipts: Receipts, shop_name: str, timezone: str) -> Made:
-    """The shop's paper as the settings say.  Reads the logo; without it the shop prints on."""
+def template_of(
+    receipts: Receipts, shop_name: str, timezone: str, signer: Signer | None = None
+) -> Made:
+    """The shop's paper as the settings say.  Reads the logo; without it the shop prints on.
+    ``signer``: makes the codes for returns in other shops."""
     logo, problem = None, ""
     if receipts.logo_file is not None:
         logo, problem = _logo(receipts.logo_file)
@@ -95,6 +99,7 @@ def template_of(receipts: Receipts, shop_name: str, timezone: str) -> Made:
         logo_png=logo,
         logo_width_mm=receipts.logo_width_mm,
         shows=shows,
+        signer=signer,
     )
     return Made(template, problem)
 

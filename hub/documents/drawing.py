@@ -13,10 +13,12 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, features
 
+from hub.documents.columns import is_wide
 from hub.documents.fonts import FontMissing, Run, first_face, font, runs
 
 WIDTH_MAX_PX: Final = 8192
 _RIGHT_TO_LEFT: Final = frozenset({"R", "AL"})
+_SIGNS: Final = frozenset("\u2010\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac")
 _MARKS: Final = dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 
 
@@ -85,7 +87,7 @@ def _paint_piece(
         at,
         piece.run.text,
         fill=ink,
-        font=font(face, pen.size_px, pen.bold),
+        font=font(face, pen.size_px, pen.bold, _is_shaped(piece)),
         anchor="ls",
         direction="rtl" if piece.rtl else None,
         stroke_width=_stroke(piece.run, pen),
@@ -112,8 +114,16 @@ def _advance(piece: _Piece, pen: Pen) -> float:
     face = piece.run.face
     if face is None:
         return len(piece.run.text) * (pen.size_px * 7 // 10 + 1)
-    return font(face, pen.size_px, pen.bold).getlength(
+    return font(face, pen.size_px, pen.bold, _is_shaped(piece)).getlength(
         piece.run.text, direction="rtl" if piece.rtl else None
+    )
+
+
+def _is_shaped(piece: _Piece) -> bool:
+    # Latin, Greek and Cyrillic without marks of their own, ideographs and kana stand one by one.
+    return piece.rtl or not all(
+        char < "\u0300" or "\u0370" <= char < "\u0483" or is_wide(char) or char in _SIGNS
+        for char in piece.run.text
     )
 
 

@@ -71,10 +71,14 @@ def _noto(path: Path) -> Face:
 
 
 @lru_cache(maxsize=64)
-def font(face: Face, size_px: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """A face at a size (the em, in pixels)."""
+def font(
+    face: Face, size_px: int, bold: bool = False, shaped: bool = False
+) -> ImageFont.FreeTypeFont:
+    """A face at a size (the em, in pixels).  ``shaped``: by libraqm, which scripts with joined or
+    stacked letters need; it is twenty times as slow."""
     path = face.bold if bold and face.bold is not None else face.regular
-    return ImageFont.truetype(str(path), size_px)
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return ImageFont.truetype(str(path), size_px, layout_engine=engine)
 
 
 def first_face() -> Face:

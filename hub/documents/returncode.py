@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
+
+from hub.contract.documents import GiftFacts, SaleFacts
 
 PURPOSE: Final = "return codes"
 """What the key is derived for (``SecretsBox.derive``)."""
@@ -29,6 +31,8 @@ CODE_CHARS_MAX: Final = 320
 STORE_BYTES_MAX: Final = 64
 RECEIPT_BYTES_MAX: Final = 40
 KEY_BYTES: Final = 32
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for none: a gift receipt's code says no price."""
 _VERSION: Final = 1
 _SIGNATURE_BYTES: Final = 64
 _TAIL: Final = struct.Struct(">16sHq3s")
@@ -52,6 +56,39 @@ class ReturnCode:
     day: str
     total_minor: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """What a shop signs with: its id and the key of 32 bytes (``SecretsBox.derive(PURPOSE)``)."""
+
+    store: str
+    key: bytes = field(repr=False)
+
+    def code_of(self, facts: SaleFacts | GiftFacts) -> str:
+        """The code of a sale; empty for training, and for what a code can't say (a queue of an
+        older hub may lack the business day).  A gift receipt's tells no price."""
+        if facts.training:
+            return ""
+        total_minor, currency = (
+            (facts.total_minor, facts.currency)
+            if isinstance(facts, SaleFacts)
+            else (0, NO_CURRENCY)
+        )
+        try:
+            return sign(
+                ReturnCode(
+                    self.store,
+                    facts.receipt_no,
+                    facts.sale_id,
+                    facts.business_day,
+                    total_minor,
+                    currency,
+                ),
+                self.key,
+            )
+        except ValueError:
+            return ""
 
 
 def public_key(key: bytes) -> bytes:
@@ -103,6 +140,8 @@ def _packed(code: ReturnCode) -> bytes:
     currency = code.currency.encode("ascii")
     if len(currency) != 3:
         raise ValueError(f"{code.currency!r} is no ISO 4217 code")
+    if not -(2**63) <= code.total_minor < 2**63:
+        raise ValueError(f"{code.total_minor} is more than any sale")
     tail = _TAIL.pack(UUID(code.sale_id).bytes, days, code.total_minor, currency)
     store = _text(code.store, STORE_BYTES_MAX)
     return bytes([_VERSION]) + store + _text(code.receipt_no, RECEIPT_BYTES_MAX) + tail

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.documents.layout import Cut
+from hub.documents.returncode import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Template:
 
     ``locale``: BCP 47; it decides language, formats and direction.  ``timezone``: IANA name.
     ``header``: lines below the name (address, telephone).  ``logo_png``: PNG bytes.
+    ``signer``: makes the code for returns in other shops, where the facts bring none.
     """
 
     shop_name: str
@@ -40,6 +42,7 @@ class Template:
     logo_png: bytes | None = None
     logo_width_mm: int = 30
     shows: Shows = SHOWS
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def sale(facts: SaleFacts, template: Template, paper: Paper) -> Layout:
         sheet.banner(sheet.w.offline, sheet.w.offline_note)
     tax_table(sheet, facts, letters)
     sheet.foot()
-    _codes(sheet, facts.receipt_no, facts.return_code)
+    _codes(sheet, facts)
     return sheet.finish(sheet.labelled(sheet.w.receipt, facts.receipt_no))
 
 
@@ -80,7 +80,7 @@ def gift(facts: GiftFacts, template: Template, paper: Paper) -> Layout:
     sheet.add(Rule(), Space())
     sheet.centered(sheet.w.gift_note)
     sheet.foot()
-    _codes(sheet, facts.receipt_no, facts.return_code)
+    _codes(sheet, facts)
     return sheet.finish(f"{sheet.w.gift_receipt} {facts.receipt_no}")
 
 
@@ -241,12 +241,13 @@ def tax_table(sheet: Sheet, facts: SaleFacts | ReturnFacts, letters: dict[str, s
         sheet.sums([(name, cell.text) for name, cell in zip(names, row.cells[1:], strict=True)])
 
 
-def _codes(sheet: Sheet, receipt_no: str, return_code: str) -> None:
-    shows = sheet.template.shows
-    if return_code and shows.return_code:
+def _codes(sheet: Sheet, facts: SaleFacts | GiftFacts) -> None:
+    shows, signer = sheet.template.shows, sheet.template.signer
+    return_code = facts.return_code or (signer.code_of(facts) if signer else "")
+    if return_code and shows.return_code and not facts.training:
         sheet.add(Space(), QrCode(return_code, size_mm=_QR_MM, correction="M"))
         sheet.centered(sheet.w.return_code_note)
         if sheet.paper.narrow:
             return
     if shows.barcode:
-        sheet.code(receipt_no)
+        sheet.code(facts.receipt_no)

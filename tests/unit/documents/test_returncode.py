@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.contract.documents import AnyFacts, GiftFacts, SaleFacts
 from hub.documents.codes import squares
+from hub.documents.compose import compose
 from hub.documents.layout import QrCode
 from hub.documents.returncode import (
     CODE_CHARS_MAX,
     BadCode,
     ReturnCode,
+    Signer,
     base45,
     base45_bytes,
     public_key,
@@ -22,6 +25,7 @@ from hub.documents.returncode import (
     sign,
     verify,
 )
+from hub.documents.templates import Paper, Template
 
 KEY = bytes(range(32))
 LETTERS = st.sampled_from(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"))
@@ -90,6 +94,45 @@ def test_the_longest_code_can_be_scanned_on_narrow_paper() -> None:
         assert modules is not None
         assert len(modules) <= side
         assert 48 * 8 // (len(modules) + 8) >= 4
+
+
+FACTS = SaleFacts(
+    receipt_no=CODE.receipt_no,
+    sale_id=CODE.sale_id,
+    business_day=CODE.day,
+    currency=CODE.currency,
+    total_minor=CODE.total_minor,
+)
+
+
+def qr_codes(facts: AnyFacts) -> list[str]:
+    template = Template("Shop", signer=Signer("367", KEY))
+    blocks = compose(facts, template, Paper(58)).blocks
+    return [block.data for block in blocks if isinstance(block, QrCode)]
+
+
+def test_a_receipt_carries_its_shops_code_and_a_copy_the_same() -> None:
+    (text,) = qr_codes(FACTS)
+    assert verify(text, [public_key(KEY)]) == CODE
+    assert qr_codes(FACTS.model_copy(update={"is_copy": True})) == [text]
+
+
+def test_a_gift_receipts_code_tells_no_price() -> None:
+    facts = GiftFacts(receipt_no=CODE.receipt_no, sale_id=CODE.sale_id, business_day=CODE.day)
+    (text,) = qr_codes(facts)
+    assert verify(text, [public_key(KEY)]) == replace(CODE, total_minor=0, currency="XXX")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"training": True}, {"training": True, "return_code": "SHR1:X"}, {"business_day": ""}],
+)
+def test_what_was_not_sold_or_cannot_be_said_has_no_code(change: dict[str, object]) -> None:
+    assert qr_codes(FACTS.model_copy(update=change)) == []
+
+
+def test_a_signer_does_not_show_its_key() -> None:
+    assert "key" not in repr(Signer("367", KEY))
 
 
 def test_what_does_not_fit_is_refused_when_signing() -> None:
