@@ -16,7 +16,7 @@ from PIL import Image as Pictures
 from PIL import ImageDraw
 
 from devices.peripherals.escpos.codes import BadCode, fit_for, qr_modules
-from devices.peripherals.escpos.lines import Line, Piece, paragraph, table
+from devices.peripherals.escpos.lines import Line, Piece, Width, paragraph, table
 from devices.peripherals.escpos.pages import ALIKE, inkless, plain
 from devices.peripherals.escpos.raster import DOTS_PER_MM, BadPicture, picture
 from hub.documents.drawing import Pen, draw_text, text_width_px
@@ -38,8 +38,6 @@ from hub.documents.layout import (
 )
 
 MARGIN: Final = 12
-LINE: Final = 28
-LETTERS: Final = 24
 UNIT: Final = 4
 """Widths are counted in steps of so many dots."""
 _OWN: Final = frozenset(
@@ -69,33 +67,55 @@ class Label:
     missing: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """In dots; ``bars_percent``: of the height that bar codes are given."""
+
+    letters: int
+    line: int
+    top: int
+    bars_percent: int
+
+
+# A label has the height it has: what doesn't fit is set smaller, down to letters of two mm.
+_TRIED: Final = (_Sizes(24, 28, 12, 100), _Sizes(20, 24, 8, 85), _Sizes(16, 19, 6, 70))
+
+
 def encode(layout: Layout) -> Label:
-    """A whole label.  Errors: :class:`Unprintable`."""
+    """A whole label, in the largest letters that fit.  Errors: :class:`Unprintable`."""
     if not 15 <= layout.width_mm <= 220 or not 0 <= layout.height_mm <= 1000:
         raise Unprintable(f"no label is {layout.width_mm} by {layout.height_mm} mm")
-    made = _Label(layout)
-    try:
-        for block in layout.blocks:
-            made.block(block)
-    except (BadCode, BadPicture, FontMissing) as error:
-        raise Unprintable(str(error)) from error
-    height = layout.height_mm * DOTS_PER_MM or made.y + MARGIN
-    if made.y > height:
-        raise Unprintable(
-            f"the label needs {ceil(made.y / DOTS_PER_MM)} mm of height and has {layout.height_mm}"
-        )
-    head = f"^XA^CI28^PW{made.width}^LL{height}^LH0,0^LT0"
-    # ^PQ1: one label whatever was set before; ^MMT would change how the printer is set up.
-    whole = head + "".join(made.fields) + "^PQ1^XZ\n"
-    return Label(whole.encode(), frozenset(made.missing))
+    for sizes in _TRIED:
+        made = _Label(layout, sizes)
+        try:
+            for block in layout.blocks:
+                made.block(block)
+        except (BadCode, BadPicture, FontMissing) as error:
+            raise Unprintable(str(error)) from error
+        height = layout.height_mm * DOTS_PER_MM or made.y + MARGIN
+        if made.y <= height:
+            return made.whole(height)
+    raise Unprintable(
+        f"the label needs {ceil(made.y / DOTS_PER_MM)} mm of height and has {layout.height_mm}"
+    )
 
 
 @dataclass(slots=True)
 class _Label:
     layout: Layout
-    y: int = MARGIN
+    sizes: _Sizes
+    y: int = 0
     fields: list[str] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.y = self.sizes.top
+
+    def whole(self, height: int) -> Label:
+        head = f"^XA^CI28^PW{self.width}^LL{height}^LH0,0^LT0"
+        # ^PQ1: one label, whatever was set before.
+        text = head + "".join(self.fields) + "^PQ1^XZ\n"
+        return Label(text.encode(), frozenset(self.missing))
 
     @property
     def width(self) -> int:
@@ -109,12 +129,12 @@ class _Label:
         match block:
             case Text():
                 clean = Text(plain(block.text.replace("\n", " ")), block.align, block.style)
-                self.lines(paragraph(clean, self.room // UNIT, _Widths(block.style)))
+                self.lines(paragraph(clean, self.room // UNIT, self.widths(block.style)))
             case Row():
                 self.block(Table((block,)))
             case Table():
                 for row in block.rows:  # a style of its own each, as on a receipt
-                    width = _Widths(row.style)
+                    width = self.widths(row.style)
                     one = Table((row,))
                     self.lines(table(one, self.room // UNIT, width, rtl=self.layout.rtl))
             case Rule():
@@ -122,7 +142,7 @@ class _Label:
                 self.put(MARGIN, self.y + 6, f"^GB{self.room},{thick},{thick}")
                 self.y += 12 + thick
             case Space():
-                self.y += LINE * block.lines
+                self.y += self.sizes.line * block.lines
             case Barcode():
                 self.barcode(block)
             case QrCode():
@@ -137,12 +157,19 @@ class _Label:
 
     # Text -----------------------------------------------------------------------------------
 
+    def pen(self, style: Style) -> Pen:
+        return Pen((self.sizes.letters - 2) * style.scale, bold=style.bold, rtl=self.layout.rtl)
+
+    def widths(self, style: Style) -> Width:
+        pen = self.pen(style)
+        return lambda text: ceil(text_width_px(text, pen) / UNIT) if text else 0
+
     def lines(self, lines: list[Line]) -> None:
         for line in lines:
-            pen = _pen(line.style, rtl=self.layout.rtl)
+            pen = self.pen(line.style)
             for piece in line.pieces:
                 self.piece(piece, line.style, pen)
-            self.y += LINE * line.style.scale
+            self.y += self.sizes.line * line.style.scale
 
     def piece(self, piece: Piece, style: Style, pen: Pen) -> None:
         """In the printer's letters, which are narrower than ours; else a picture."""
@@ -150,7 +177,7 @@ class _Label:
         clean = "".join(char for char in piece.text.translate(ALIKE) if not inkless(char))
         own = all(char in _OWN for char in clean) and not (self.layout.rtl or style.underline)
         if own and not style.bold and not style.inverse:
-            size = LETTERS * style.scale
+            size = self.sizes.letters * style.scale
             side = {Align.START: "L", Align.CENTER: "C", Align.END: "R"}[piece.align]
             data = clean.translate(_ESCAPES)
             self.put(left, self.y, f"^A0N,{size},{size}^FB{room},1,0,{side}^FH_^FD{data}")
@@ -189,7 +216,7 @@ class _Label:
         fitting = [one for one in (1, 2, 3) if (modules + 20) * one <= self.room]
         if not fitting:
             raise BadCode(f"{block.data!r} is too long for a bar code on {self.layout.width_mm} mm")
-        height = block.height_mm * DOTS_PER_MM
+        height = max(24, block.height_mm * DOTS_PER_MM * self.sizes.bars_percent // 100)
         left = MARGIN + (self.room - modules * fitting[-1]) // 2
         kind = _KINDS[block.symbology].format(height=height)
         # EAN and UPC printers compute the check digit themselves.
@@ -219,15 +246,3 @@ class _Label:
         made.save(out, kind="png", scale=module, border=0)
         self.graphic(Pictures.open(out).convert("1"), left)
         self.y += side + 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Widths:
-    style: Style
-
-    def __call__(self, text: str) -> int:
-        return ceil(text_width_px(text, _pen(self.style, rtl=False)) / UNIT) if text else 0
-
-
-def _pen(style: Style, *, rtl: bool) -> Pen:
-    return Pen((LETTERS - 2) * style.scale, bold=style.bold, rtl=rtl)

@@ -94,6 +94,13 @@ def test_codes_are_checked_and_special_signs_escaped() -> None:
         made(Barcode("ean8", "1"))
 
 
+def test_what_does_not_fit_is_set_smaller() -> None:
+    texts = [Text(f"line {n}") for n in range(10)]
+    assert "^A0N,24,24" in made(*texts, height_mm=40).zpl.decode()
+    assert "^A0N,20,20" in made(*texts, height_mm=32).zpl.decode()
+    assert "^A0N,16,16" in made(*texts, height_mm=26).zpl.decode()
+
+
 def test_a_label_that_is_too_low_for_its_text_is_refused() -> None:
     with pytest.raises(Unprintable, match="height"):
         made(*(Text(f"line {n}") for n in range(20)), height_mm=20)
