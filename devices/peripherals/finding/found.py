@@ -12,6 +12,10 @@ from devices.peripherals.model import Category
 TEXT_MAX: Final = 120
 
 
+class Unavailable(Exception):
+    """A way can't be searched; the text says why."""
+
+
 class How(StrEnum):
     """By whose word."""
 

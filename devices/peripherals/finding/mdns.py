@@ -23,7 +23,7 @@ from zeroconf import (
 from zeroconf._services.info import AddressResolver
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from devices.peripherals.finding.found import Found, How, tidy
+from devices.peripherals.finding.found import Found, How, Unavailable, tidy
 from devices.peripherals.model import Category
 from devices.peripherals.transports.tcp import DEFAULT_PORT
 
@@ -33,10 +33,6 @@ PRINTERS_MAX: Final = 64
 RESOLVE_S: Final = 2.0
 
 Interfaces = Sequence[str] | InterfaceChoice
-
-
-class Unavailable(Exception):
-    """The network can't be asked; the text says why."""
 
 
 async def mdns_printers(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from zeroconf import InterfaceChoice
 
-from devices.peripherals.finding.found import Found
+from devices.peripherals.finding.found import Found, Unavailable
 from devices.peripherals.finding.local import local
-from devices.peripherals.finding.mdns import Interfaces, Unavailable, mdns_printers
+from devices.peripherals.finding.mdns import Interfaces, mdns_printers
+from devices.peripherals.finding.snmp import Target, snmp_printers
 from devices.peripherals.transports.usblp import SYSTEM, Roots
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Scope:
     roots: Roots = SYSTEM
     network: bool = True
     interfaces: Interfaces = InterfaceChoice.All
+    snmp_targets: tuple[Target, ...] | None = None
 
 
 async def find(
@@ -49,10 +51,13 @@ async def find(
     if scope.network:
         asked = partial(mdns_printers, timeout_s, scope.interfaces)
         ways.append(_asked("the network by mDNS", asked, timeout_s, note))
+        asked = partial(snmp_printers, timeout_s, scope.snmp_targets)
+        ways.append(_asked("the network by SNMP", asked, timeout_s, note))
     by_address: dict[str, Found] = {}
     for found in await asyncio.gather(*ways):
         for one in found:
-            by_address.setdefault(one.address, one)
+            known = by_address.setdefault(one.address, one)
+            by_address[one.address] = replace(known, model=known.model or one.model)
     return list(by_address.values())
 
 

@@ -13,7 +13,8 @@ from zeroconf import IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from devices.peripherals.finding import Found, How, find, mdns
-from devices.peripherals.finding.mdns import LPD, RAW, Unavailable, mdns_printers, resolve_local
+from devices.peripherals.finding.found import Unavailable
+from devices.peripherals.finding.mdns import LPD, RAW, mdns_printers, resolve_local
 from devices.peripherals.finding.search import Scope
 from devices.peripherals.model import Category
 from devices.peripherals.transports.address import Places, connector
@@ -161,7 +162,7 @@ async def test_a_network_that_cannot_be_asked_is_told_and_the_rest_is_found(
     monkeypatch.setattr(mdns, "AsyncZeroconf", refused)
     box.usb_printer("lp0", "1-1")
     notes: list[str] = []
-    found = await find(0.2, Scope(roots=box.roots), notes.append)
+    found = await find(0.2, Scope(roots=box.roots, snmp_targets=()), notes.append)
     assert len(found) == 1
     assert notes == ["the network by mDNS can't be searched: [Errno 98] Address already in use"]
     with pytest.raises(Unavailable):
@@ -170,7 +171,7 @@ async def test_a_network_that_cannot_be_asked_is_told_and_the_rest_is_found(
 
 
 async def test_a_search_that_is_cancelled_leaves_nothing_open(box: Box) -> None:
-    scope = Scope(roots=box.roots, interfaces=LOOPBACK)
+    scope = Scope(roots=box.roots, interfaces=LOOPBACK, snmp_targets=())
     await find(0.1, scope)
     before = open_fds()
     for steps in (0, 1, 3, 10, 100):
