@@ -99,7 +99,9 @@ class Hub:
             await self._open_identity()
             self._make_messaging()
             self._make_cloud()
-            self.attached = Peripherals(self.settings, self.gate, self.messaging, self._randomness)
+            self.attached = Peripherals(
+                self.settings, self.gate, self.messaging, self._randomness, self.box
+            )
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
             parts = self.messaging, self.cloud, self.afar, self.attached

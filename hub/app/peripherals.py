@@ -23,8 +23,10 @@ from hub.clock import Randomness
 from hub.config import Settings
 from hub.config.peripherals import Peripheral as Set
 from hub.contract.topics import Topics
+from hub.documents import returncode
 from hub.mqtt import commander
 from hub.mqtt.session import PublishRefused
+from hub.security.secrets_box import SecretsBox
 from hub.service.caller import HUB
 from hub.service.gate import Gate
 from hub.service.handlers.peripherals import KeepPeripherals, Kept
@@ -41,10 +43,18 @@ TILLS = frozenset({"till", "kiosk"})
 
 
 class Peripherals:
-    """Made once per run; started after messaging, stopped before it."""
+    """Made once per run; started after messaging, stopped before it.
+
+    ``box``: without it receipts carry no code for returns in other shops.
+    """
 
     def __init__(
-        self, settings: Settings, gate: Gate, messaging: Messaging, randomness: Randomness
+        self,
+        settings: Settings,
+        gate: Gate,
+        messaging: Messaging,
+        randomness: Randomness,
+        box: SecretsBox | None = None,
     ) -> None:
         self._settings = settings
         self._gate = gate
@@ -58,7 +68,8 @@ class Peripherals:
             fallback_after_s=float(printing.fallback_after_s),
             stopped_max_s=float(printing.stopped_max_s),
         )
-        composer = Composer(settings, self.desk)
+        return_key = None if box is None else box.derive(returncode.PURPOSE)
+        composer = Composer(settings, self.desk, return_key)
         self.template = composer.template
         self.spooler = Spooler(gate, self.counter, composer.compose, world, pace)
         self.telling = Telling(

@@ -170,19 +170,24 @@ class Sheet:
     def pairs(self, *pairs: tuple[str, str]) -> None:
         """Labels, and values that start at the same place; those without a value are left out, and
         one without a label goes on with the one before."""
-        rows = [
-            Row((Cell(f"{label}:" if label else ""), Cell(value, weight=1)))
-            for label, value in pairs
-            if value
-        ]
-        if not rows:
-            return
-        label_width = max(letters_wide(row.cells[0].text) for row in rows)
-        if self.paper.columns - label_width - 1 >= _VALUE_LETTERS_MIN:
+        shown = [(f"{label}:" if label else "", value) for label, value in pairs if value]
+        room = self.paper.columns - 1 - max((letters_wide(label) for label, _ in shown), default=0)
+        rows: list[Row] = []
+        for label, value in shown:
+            widest = max(map(letters_wide, value.split()), default=0)
+            if room >= max(_VALUE_LETTERS_MIN, min(widest, self.paper.columns)):
+                rows.append(Row((Cell(label), Cell(value, weight=1))))
+                continue
+            self._add_table(rows)
+            rows = []
+            if label:
+                self.add(Text(label))
+            self.add(Text(value, Align.END))
+        self._add_table(rows)
+
+    def _add_table(self, rows: list[Row]) -> None:
+        if rows:
             self.add(Table(tuple(rows)))
-            return
-        for row in rows:
-            self.add(Text(row.cells[0].text), Text(row.cells[1].text, Align.END))
 
     # Sums ------------------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ def test_page(facts: TestPageFacts, template: Template, paper: Paper) -> Layout:
         sheet.add(Text(text, Align.CENTER, style))
     sheet.section(w.columns)
     digits = "1234567890" * 12
-    sheet.add(Text(digits[: paper.columns // 10 * 10]))
+    sheet.add(Row((Cell(digits[: paper.columns]),)))
     names = ((Align.START, "start"), (Align.CENTER, "center"), (Align.END, "end"))
     sheet.add(Row(tuple(Cell(name, align, weight=1) for align, name in names)))
     sheet.add(Rule(), Rule(heavy=True))
