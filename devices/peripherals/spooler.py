@@ -83,7 +83,7 @@ class _Work:
     """What is under way; ``busy``: printer → the job that it has in hand."""
 
     busy: dict[str, str] = field(default_factory=dict)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
     in_hand: set[str] = field(default_factory=set)
 
 
@@ -132,7 +132,7 @@ class Spooler:
         for _ in range(2):  # cut off the sending, then the writing of the end
             if self._work.tasks:
                 await asyncio.wait(self._work.tasks, timeout=self._pace.grace_s)
-            for task in self._work.tasks:
+            for task in list(self._work.tasks):
                 task.cancel()
         await asyncio.gather(*self._work.tasks, return_exceptions=True)
 
@@ -227,8 +227,11 @@ class Spooler:
         self._work.busy[printer_id] = row.job_id
         self._work.in_hand.add(row.job_id)
         task = asyncio.create_task(self._one(row, printer_id), name=f"print-{printer_id}")
-        self._work.tasks.add(task)
-        task.add_done_callback(self._work.tasks.discard)
+        self._work.tasks[task] = None
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._work.tasks.pop(task, None)
 
     async def _one(self, row: PrintJobRow, printer_id: str) -> None:
         try:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from hub.contract.oms_events import OUTBOX_PARKED
+from hub.service.handlers.printing import DIED, NO_END
 from hub.storage.rows import Rows
 from tests.simulation.shop.history import DOCUMENTS, RETURN, SALE, VOID, Asked
 from tests.support import laws
@@ -46,6 +47,7 @@ class Checker:
         self._nothing_was_made_up(rows)
         self._refused_left_nothing(rows)
         self._receipts_are_queued_once(rows)
+        self._paper_is_as_told(rows)
         self._goods_are_booked_as_told(rows)
         self._lines_count_what_came_back(rows)
         self._a_full_disk_is_a_full_disk()
@@ -142,6 +144,35 @@ class Checker:
                     f"{jobs[sale_id]} receipts are queued for {sale_id}, the tills heard"
                     f" {'that it is printed' if printed else 'of none'}"
                 )
+
+    def _paper_is_as_told(self, rows: Rows) -> None:
+        """What the hub says of each job, against the paper."""
+        paper, hub = self._shop.paper, self._shop.world.machine("hub")
+        unaware = bool(self._world.counters["hub set back without being told"])
+        sheets = {sheet.job_id: sheet for sheet in paper.sheets()}
+        died = 0
+        for job_id, state, copy, reason, confirmed in rows.all(
+            "SELECT job_id, state, copy, reason, confirmed FROM print_jobs ORDER BY id"
+        ):
+            sheet = sheets.get(job_id)
+            whole = sheet is not None and sheet.whole
+            if confirmed:
+                self._world.count("receipt printed")
+                if not whole:
+                    self._violated(f"job {job_id} counts as printed, and it isn't")
+            if sheet is not None and sheet.copy != bool(copy):
+                self._violated(f"job {job_id} is copy {copy}, and the paper doesn't say so")
+            if state in ("expired", "failed") and sheet is not None and not unaware:
+                self._violated(f"job {job_id} is {state} ({reason}), and some of it is on paper")
+            if state == "ambiguous" and reason in (DIED, NO_END):
+                died += 1
+            elif state == "ambiguous" and not self._shop.history.restored:
+                self._world.count("receipt in doubt")
+                if job_id not in paper.doubts:
+                    self._violated(f"job {job_id} is in doubt ({reason}), and nobody knows why")
+        disk_is_well = not self._shop.history.disk_fails
+        if died > (hub.boots - 1) * len(paper.printers) and disk_is_well:
+            self._violated(f"{died} jobs are in doubt after {hub.boots - 1} deaths of the hub")
 
     def _goods_are_booked_as_told(self, rows: Rows) -> None:
         """Deliveries and adjustments, by product, against their movements."""

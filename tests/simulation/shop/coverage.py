@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation.shop.plan import FAULTS
+from tests.simulation.shop.plan import FAULTS, PRINTER_FAULTS
 
 STATES: tuple[str, ...] = (
     "answered",
@@ -40,6 +40,14 @@ STATES: tuple[str, ...] = (
     "refused insufficient-stock",
     "price changed by the cloud",
     "receipt queued",
+    "receipt printed",
+    "receipt in doubt",
+    "print cut off by the hub's death",
+    "printer without power in the middle of a job",
+    "out of paper in the middle of a job",
+    "person says printed",
+    "person says again",
+    "person says forget",
     "goods returned",
     "sale voided",
     "stock counted",
@@ -52,4 +60,4 @@ STATES: tuple[str, ...] = (
     "page: device lost",
     "page: cloud cut",
 )
-MUST_FIRE: tuple[str, ...] = (*(f"fault: {kind}" for kind in FAULTS), *STATES)
+MUST_FIRE: tuple[str, ...] = (*(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS)), *STATES)

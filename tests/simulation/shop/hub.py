@@ -23,7 +23,7 @@ from hub.config import Settings
 from hub.contract.staff import SignIn, SignOut
 from hub.contract.stock import ReceivedLine, ReceiveStock
 from hub.service.caller import Caller, CallerKind
-from hub.storage import devicerows, outbox
+from hub.storage import devicerows, outbox, printrows
 from hub.storage.database import open_database
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Rows, Tx
@@ -37,6 +37,7 @@ from tests.simulation.shop.hubwiring import (
     settings_of,
     wired,
 )
+from tests.simulation.shop.paper import Paper
 
 __all__ = ["HubConfig", "HubMachine", "RunningHub"]
 
@@ -52,8 +53,11 @@ class HubMachine:
     """``running`` is the present run once it has come up; ``free_bytes`` is what its disk guard
     finds free; ``on_commit`` is called after each commit that was told of."""
 
-    def __init__(self, world: World, config: HubConfig | None = None) -> None:
+    def __init__(
+        self, world: World, config: HubConfig | None = None, paper: Paper | None = None
+    ) -> None:
         self.config = config or HubConfig()
+        self.paper = paper
         self._running: RunningHub | None = None
         self.free_bytes = PLENTY_BYTES
         self.when_fatal: Callable[[], None] | None = None
@@ -84,8 +88,11 @@ class HubMachine:
         process.at_stop(_called(running.rows.close))
         await running.messaging.start()
         process.at_stop(_kept(running.messaging.stop))
+        running.spooler.start()
+        process.at_stop(_kept(running.spooler.stop))
         running.writer.listeners += [
             running.messaging.notify,
+            running.spooler.notify,
             running.link.notify,
             lambda _notices: self.on_commit(running),
         ]
@@ -187,6 +194,9 @@ class HubMachine:
             return f"{running.writer.depth} requests wait for the hub's writer"
         if not running.link.up:
             return f"the hub's link to the cloud: {running.link.status().detail or 'not up'}"
+        printing = printrows.counts(running.rows)
+        if unprinted := printing.get("queued", 0) + printing.get("printing", 0):
+            return f"{unprinted} documents wait to be printed"
         if unsent := {name: count for name, count in outbox.depth(running.rows).items() if count}:
             return f"events wait in the hub's outbox: {unsent}"
         return ""

@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cloud_link.link import CloudLink
 from cloud_link.link import World as LinkWorld
+from devices.peripherals.choosing import Pace as PrintPace
+from devices.peripherals.model import Ended
+from devices.peripherals.model import World as DriverWorld
+from devices.peripherals.spooler import Spooler
 from hub.app.caretaker import Caretaker
 from hub.app.founding import Opened
 from hub.app.messaging import Messaging
 from hub.app.periodic import Periodic
 from hub.app.shopfacts import shop_of
 from hub.config import Settings
+from hub.documents.layout import Layout
 from hub.mqtt.router import Router
 from hub.service.gate import Gate
 from hub.service.handlers import collect
+from hub.service.handlers.printing import Begun
 from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage.writer import WriterCore
 from tests.simulation.kernel import Process
 from tests.simulation.shop.goods import STORE, TOKEN, verify_pin
+from tests.simulation.shop.paper import SimPrinters, compose
 from tests.simulation.shop.simlinks import SimSession, SimTransport
 from tests.simulation.shop.simwriter import Pace, SimReaders, SimRows, SimWriter
 
@@ -63,6 +70,7 @@ class HubConfig:
     watch_every_s: float = 900.0
     state_every_s: float = 1_200.0
     pace: Pace = field(default_factory=Pace)
+    printing: PrintPace = field(default_factory=lambda: PrintPace(look_s=900.0))
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -82,6 +90,7 @@ class RunningHub:
     link: CloudLink
     guard: ClockGuard
     caretaker: Caretaker
+    spooler: Spooler
 
 
 def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened) -> RunningHub:
@@ -121,6 +130,10 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
     messaging = _messaging(hub.config, process, settings, gate, link)
     link.announce = messaging.announcer.wake
     caretaker = _Care(hub, settings, gate, process, guard)
+    printers = SimPrinters(process, hub.paper, hub.random) if hub.paper else _NoPrinters()
+    spooler = Spooler(
+        gate, printers, compose, DriverWorld(process.clock, process.randomness), hub.config.printing
+    )
     return RunningHub(
         process,
         settings,
@@ -134,6 +147,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         link,
         guard,
         caretaker,
+        spooler,
     )
 
 
@@ -233,6 +247,22 @@ class _Care(Caretaker):
 
     def free_bytes(self) -> int:
         return self._hub.free_bytes
+
+
+class _NoPrinters:
+    """A shop without printers."""
+
+    def route(self, _device_id: str, _kind: str) -> tuple[str, ...]:
+        return ()
+
+    def is_ready(self, _printer_id: str) -> bool:
+        return False
+
+    async def print(self, _printer_id: str, _layout: Layout, _job: Begun) -> Ended:
+        raise AssertionError("nobody prints here")
+
+    async def kick(self, _printer_id: str, _job: Begun) -> Ended:
+        raise AssertionError("nobody has a drawer here")
 
 
 class _NoCertificates:

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from hub.crashpoints import HUB_CRASH_POINTS, on_crashpoint
+from hub.crashpoints import HUB_CRASH_POINTS, PRINT_CRASH_POINTS, on_crashpoint
 from tests.simulation.kernel import Machine
 from tests.simulation.kernel.network import current
+from tests.simulation.shop.paper import Printer
 from tests.support.faultdisk import Fault
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Nemesis:
     def arm_crash_points(self, random: Random) -> None:
         """From now on any crash point may be the last; or one, lest those that are passed with
         every write take all deaths."""
-        self._crash_at = random.choice(("", random.choice(HUB_CRASH_POINTS)))
+        points = PRINT_CRASH_POINTS if random.random() < 0.2 else HUB_CRASH_POINTS
+        self._crash_at = random.choice(("", random.choice(points)))
         self._crash_odds = 0.4 if self._crash_at else 0.1
 
     def arm_one_of(self, rooms: tuple[str, ...]) -> None:
@@ -302,6 +304,25 @@ async def _disk_full(nemesis: Nemesis, random: Random) -> None:
     nemesis.shop.disk.mend()
 
 
+async def _no_paper(nemesis: Nemesis, random: Random) -> None:
+    await _stop_printer(nemesis, random, Printer.run_out)
+
+
+async def _no_printer_power(nemesis: Nemesis, random: Random) -> None:
+    await _stop_printer(nemesis, random, Printer.lose_power)
+
+
+async def _stop_printer(nemesis: Nemesis, random: Random, stop: Callable[[Printer], None]) -> None:
+    """Often in the middle of a receipt; sometimes all printers at once."""
+    printers = list(nemesis.shop.paper.printers.values())
+    if random.random() < 0.6:
+        await nemesis.wait_for_an_answer(random)
+    for printer in printers if random.random() < 0.2 else [random.choice(printers)]:
+        stop(printer)
+    await asyncio.sleep(random.choice((5.0, 60.0, 900.0, 7_200.0)))
+    nemesis.shop.paper.mend()
+
+
 ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "hub killed": _kill_hub,
     "hub without power": _hub_without_power,
@@ -324,6 +345,8 @@ ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "oms loses answers": _oms_loses_answers,
     "disk error": _disk_error,
     "disk full": _disk_full,
+    "printer without paper": _no_paper,
+    "printer without power": _no_printer_power,
 }
 
 

@@ -33,6 +33,10 @@ FAULTS: dict[str, tuple[float, float]] = {
     "disk error": (1, 6),
     "disk full": (1, 4),
 }
+PRINTER_FAULTS: dict[str, tuple[float, float]] = {
+    "printer without paper": (2, 12),
+    "printer without power": (2, 12),
+}
 """All kinds, and how often each comes when it comes at all."""
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
@@ -71,6 +75,7 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
         for kind, (low, high) in FAULTS.items()
         if random.random() < 0.4
     }
+    at_the_printer = Random(f"{seed}/plan/printers")
     with_anti_entropy = random.random() < 0.5
     return Plan(
         seed=seed,
@@ -83,5 +88,10 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
         print_receipts=random.random() < 0.7,
         scarce=random.random() < 0.6,
         turn_s=random.choice((0.004, 0.004, 1.0)),
-        faults=faults,
+        faults=faults
+        | {
+            kind: round(at_the_printer.uniform(low, high), 2)
+            for kind, (low, high) in PRINTER_FAULTS.items()
+            if at_the_printer.random() < 0.4
+        },
     )

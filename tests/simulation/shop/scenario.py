@@ -23,6 +23,7 @@ from tests.simulation.shop.hub import HubConfig, HubMachine
 from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
 from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
+from tests.simulation.shop.paper import Paper
 from tests.simulation.shop.plan import Plan
 from tests.simulation.shop.processor import ProcessorMachine
 from tests.simulation.shop.shelf import Shelf
@@ -66,6 +67,7 @@ class Scenario:
         self.world.on_start_failed = self._start_failed
         self.history = History(self.world)
         self.till_names = [f"till-{number}" for number in range(1, plan.tills + 1)]
+        self.paper = Paper(self)
         self.hub = HubMachine(
             self.world,
             HubConfig(
@@ -78,6 +80,7 @@ class Scenario:
                 pace=Pace(turn_s=(0.0001, plan.turn_s)),
                 synced=self._needs_disk(),
             ),
+            self.paper,
         )
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
@@ -129,6 +132,7 @@ class Scenario:
         self.supervisor.watch()
         self.nemesis.start()
         sender = self.world.loop.create_task(self._send_commands())
+        self.world.loop.create_task(self.paper.watch(), name="paper-watch")
         end_s = self.world.loop.time() + self.plan.days * DAY_S
         looks = 0
         while self.world.loop.time() < end_s and not self.world.violations:
@@ -192,6 +196,7 @@ class Scenario:
         self.world.network.heal()
         self.disk.mend()
         self.oms.heal()
+        self.paper.mend()
         for machine in self.world.machines.values():
             machine.clock.offset_ms = 0
             if machine.process is None:
