@@ -49,6 +49,10 @@ def test_the_search_finds_what_it_looks_for(canary: str) -> None:
     assert not seen_in(b"411111******1111 4111-1111 5555 5555 555")
 
 
+SAYING = ("look-up", "resolve")
+"""Operations that say what a code is, also of one that is none: without repeating it."""
+
+
 async def plant_requests(raw: Raw, canary: Next) -> int:
     """Every text of every command of a device; keys and topics, too."""
     asked = 0
@@ -57,7 +61,7 @@ async def plant_requests(raw: Raw, canary: Next) -> int:
             found = [made for where, made in planted(body, canary()) if where == path]
             for made in found[:1]:
                 reply = await raw.ask(f"{service}/{operation}", made)
-                assert not reply["ok"] or operation in ("look-up",), (service, operation, path)
+                assert not reply["ok"] or operation in SAYING, (service, operation, path)
                 assert not seen_in(json.dumps(reply, ensure_ascii=False).encode()), (path, reply)
                 asked += 1
     for pan in CANARIES:
@@ -138,7 +142,7 @@ async def plant_web(box: Box, store: IdentityStore, canary: Next) -> None:
                 async with http.post(
                     f"/api/1/{service}/{operation}", json=made, headers=headers
                 ) as got:
-                    assert got.status >= 400, (service, operation, made)
+                    assert got.status >= 400 or operation in SAYING, (service, operation, made)
                     assert not seen_in(await got.read()), (service, operation)
             headers = {**head, "Idempotency-Key": PANS[0]}
             async with http.post(
