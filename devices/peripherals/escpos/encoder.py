@@ -150,12 +150,20 @@ class _Encoding:
             if n == len(rows) or rows[n].style.scale != rows[start].style.scale:
                 part = Table(tuple(rows[start:n]))
                 columns = self.paper.columns // rows[start].style.scale
-                width = self.width_of(Style(bold=any(row.style.bold for row in part.rows)))
-                self.print_lines(table(part, columns, width, rtl=self.layout.rtl))
+                bold = any(row.style.bold for row in part.rows)
+                width, squeezed = self.widths_of(part, bold=bold)
+                rtl = self.layout.rtl
+                self.print_lines(table(part, columns, width, rtl=rtl, squeezed=squeezed))
                 start = n
 
     def width_of(self, style: Style) -> _Widths:
         return _Widths(self, style.bold)
+
+    def widths_of(self, part: Table, *, bold: bool) -> tuple[_Widths, _Widths]:
+        """As they are, and squeezed.  Where one cell is drawn its whole line is, and the others
+        need the room that they take as pictures."""
+        drawn = any(self.is_drawn(cell.text) for row in part.rows for cell in row.cells)
+        return _Widths(self, bold, drawn), _Widths(self, bold, drawn, raster.SQUEEZED_PERCENT)
 
     def is_drawn(self, text: str) -> bool:
         """In a document from right to left all text is drawn: a printer orders nothing."""
@@ -257,18 +265,25 @@ class _Encoding:
 
 @dataclass(frozen=True, slots=True)
 class _Widths:
-    """Columns that a text takes; drawn ones what they need."""
+    """Columns that a text takes; drawn ones what they need.
+
+    ``drawn``: typed ones as much as they would need as pictures; ``percent``: of their size.
+    """
 
     encoding: _Encoding
     bold: bool
+    drawn: bool = False
+    percent: int = 100
 
     def __call__(self, text: str) -> int:
         if not text:
             return 0
-        if not self.encoding.is_drawn(text):
-            return len(self.encoding.pages.typed(text))
+        is_drawn = self.encoding.is_drawn(text)
+        letters = 0 if is_drawn else len(self.encoding.pages.typed(text))
+        if not (is_drawn or self.drawn):
+            return letters
         dots = raster.text_width(text, bold=self.bold, rtl=self.encoding.layout.rtl)
-        return ceil(dots / raster.LETTER_WIDTH)
+        return max(letters, ceil(dots * self.percent / 100 / raster.LETTER_WIDTH))
 
 
 def _clean(text: str) -> str:

@@ -51,11 +51,14 @@ def paragraph(block: Text, columns: int, width: Width) -> list[Line]:
     ]
 
 
-def table(block: Table, columns: int, width: Width, *, rtl: bool) -> list[Line]:
+def table(
+    block: Table, columns: int, width: Width, *, rtl: bool, squeezed: Width | None = None
+) -> list[Line]:
     """All rows, with columns that line up.
 
     Cells without weight are never cut or wrapped: where they leave too little for those with a
-    weight, these get lines of their own above.
+    weight, these get lines of their own above.  ``squeezed``: how narrow a word can be made before
+    it has to be broken.
     """
     rooms = _rooms(block, columns, width)
     found: list[Line] = []
@@ -63,7 +66,7 @@ def table(block: Table, columns: int, width: Width, *, rtl: bool) -> list[Line]:
         if rooms is None:
             found += _stacked(row, columns, width)
         else:
-            found += _row(row, rooms, columns, width)
+            found += _row(row, rooms, width, squeezed or width)
     return [_mirrored(line, columns) for line in found] if rtl else found
 
 
@@ -91,6 +94,11 @@ def _rooms(block: Table, columns: int, width: Width) -> tuple[int, ...] | None:
         share = left * seen // shares - given
         given += share
         rooms.append(share if weight else room)
+    kept = [
+        (cell, room) for row in block.rows for cell, room in zip(row.cells, rooms, strict=False)
+    ]
+    if any(not cell.weight and width(cell.text) > room for cell, room in kept):
+        return None
     return tuple(rooms)
 
 
@@ -98,10 +106,10 @@ def _pushed(block: Table) -> bool:
     return any(cell.align is Align.END for row in block.rows for cell in row.cells[1:])
 
 
-def _row(row: Row, rooms: tuple[int, ...], columns: int, width: Width) -> list[Line]:
+def _row(row: Row, rooms: tuple[int, ...], width: Width, squeezed: Width) -> list[Line]:
     stacks = []
     for cell, room in zip(row.cells, rooms, strict=False):
-        stacks.append(wrap(cell.text, room, width) if cell.weight else [cell.text])
+        stacks.append(wrap(cell.text, room, width, squeezed) if cell.weight else [cell.text])
     lines = []
     for n in range(max(map(len, stacks), default=1)):
         pieces, left = [], 0
@@ -146,15 +154,15 @@ def _mirrored(line: Line, columns: int) -> Line:
     return replace(line, pieces=tuple(reversed(pieces)))
 
 
-def wrap(text: str, room: int, width: Width) -> list[str]:
+def wrap(text: str, room: int, width: Width, squeezed: Width | None = None) -> list[str]:
     """Lines no wider than ``room`` columns; a word that is longer is broken.  Never empty."""
     lines: list[str] = []
     for part in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        lines += _wrapped(part.replace("\t", " "), max(1, room), width)
+        lines += _wrapped(part.replace("\t", " "), max(1, room), width, squeezed or width)
     return lines
 
 
-def _wrapped(text: str, room: int, width: Width) -> list[str]:
+def _wrapped(text: str, room: int, width: Width, squeezed: Width) -> list[str]:
     lines: list[str] = []
     line = ""
     for word in _words(text):
@@ -164,7 +172,7 @@ def _wrapped(text: str, room: int, width: Width) -> list[str]:
         if line.strip(" "):
             lines.append(line.rstrip(" "))
         line = word.lstrip(" ")
-        while width(line.rstrip(" ")) > room:
+        while squeezed(line.rstrip(" ")) > room:
             head, line = _broken(line, room, width)
             lines.append(head)
     return [*lines, line.rstrip(" ")]

@@ -21,6 +21,7 @@ LINE_HEIGHT: Final = 30
 BAND_BYTES_MAX: Final = 2304
 """Of one raster command's data, so that it fits a 4 KiB buffer beside what is there already."""
 PICTURE_HEIGHT_MAX: Final = 4096
+SQUEEZED_PERCENT: Final = 70
 _LETTERS: Final = 22
 
 
@@ -34,21 +35,31 @@ def text_width(text: str, *, bold: bool = False, rtl: bool = False) -> int:
 
 
 def draw_line(line: Line, width_dots: int, *, rtl: bool) -> Image.Image:
-    """A whole line, as wide as the paper, black (0) on white (1)."""
-    scale = line.style.scale
-    pen = Pen(_LETTERS * scale, bold=line.style.bold, rtl=rtl)
-    picture = Image.new("1", (width_dots, LINE_HEIGHT * scale), 1)
+    """A whole line, as wide as the paper, black (0) on white (1).
+
+    What is wider than its column is drawn smaller, down to ``SQUEEZED_PERCENT``.
+    """
+    style = line.style
+    picture = Image.new("1", (width_dots, LINE_HEIGHT * style.scale), 1)
     canvas = ImageDraw.Draw(picture)
-    top = (picture.height - line_height_px(pen.size_px)) // 2
+    ground = (picture.height + line_height_px(_LETTERS * style.scale)) // 2
     for piece in line.pieces:
+        pen = Pen(_LETTERS * style.scale, bold=style.bold, rtl=rtl)
+        room = piece.room * LETTER_WIDTH * style.scale
         width = text_width_px(piece.text, pen)
-        left = _left(piece, width, scale, rtl=rtl)
-        left = max(0, min(left, width_dots - width))
-        if line.style.inverse:
+        if width > room:
+            percent = max(SQUEEZED_PERCENT, 100 * room // width)
+            pen = Pen(pen.size_px * percent // 100, bold=style.bold, rtl=rtl)
+            width = text_width_px(piece.text, pen)
+        left = max(0, min(_left(piece, width, style.scale, rtl=rtl), width_dots - width))
+        if style.inverse:
             canvas.rectangle((left, 0, left + width, picture.height), fill=0)
-        paint(canvas, (left, top), piece.text, pen, ink=1 if line.style.inverse else 0)
-        if line.style.underline:
-            canvas.line((left, picture.height - 3, left + width, picture.height - 3), 0, scale)
+        at = (left, ground - line_height_px(pen.size_px))
+        paint(canvas, at, piece.text, pen, ink=1 if style.inverse else 0)
+        if style.underline:
+            canvas.line(
+                (left, picture.height - 3, left + width, picture.height - 3), 0, style.scale
+            )
     return picture
 
 

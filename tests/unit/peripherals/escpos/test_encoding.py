@@ -107,6 +107,11 @@ def test_every_character_is_typed_in_a_page_that_has_it_or_drawn(
     paper=st.sampled_from((WIDE, NARROW)),
     rtl=st.booleans(),
 )
+@example(
+    rows=[[("", 0, Align.START), ("9" * 25, 0, Align.START)], [("", 1, Align.START)] * 2],
+    paper=WIDE,
+    rtl=False,
+)
 @settings(max_examples=120, deadline=None)
 def test_no_table_loses_a_character_or_is_wider_than_the_paper(
     rows: list[list[tuple[str, int, Align]]], paper: Paper, rtl: bool
@@ -166,6 +171,28 @@ def test_cells_that_must_not_be_cut_get_lines_of_their_own_when_they_are_too_wid
         (Cell("Milk", weight=1), Cell("123456789012345", Align.END), Cell("9" * 14, Align.END))
     )
     assert lines_of(row, paper=NARROW) == ["Milk", "  123456789012345 " + "9" * 14]
+
+
+def test_what_is_drawn_beside_a_drawn_cell_touches_no_neighbour() -> None:
+    """2,400 in bold is wider as a picture than five letters of the printer's."""
+    row = Row((Cell("有機バナナ", weight=1), Cell("B"), Cell("2,400", Align.END)), BOLD)
+    (segment,) = (one for one in made(row).segments if one.startswith(b"\x1dv0"))
+    row_bytes, rows = segment[4], segment[6]
+    dots = segment[8:]
+    columns = [
+        any(dots[y * row_bytes + x // 8] & 0x80 >> x % 8 for y in range(rows))
+        for x in range(row_bytes * 8)
+    ]
+    ends = len(columns) - columns[::-1].index(True)
+    gaps = "".join("#" if one else " " for one in columns[ends - 110 : ends])
+    assert " " * 8 in gaps, gaps
+
+
+def test_a_word_that_is_a_little_too_wide_is_drawn_smaller_and_not_broken() -> None:
+    words = ("الصافي", "الضريبة", "الإجمالي")
+    row = Row((Cell("الضريبة", weight=1), *(Cell(one, Align.END) for one in words)), BOLD)
+    job = made(row, paper=NARROW, rtl=True)
+    assert job.drawn == ("الإجمالي الضريبة الصافي الضريبة",)
 
 
 def test_large_rows_have_half_the_columns() -> None:
