@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from hub.contract.oms_events import CASH_MOVED
+from hub.contract.printing import OpenDrawer
+from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.printing import BeginPrint, EndPrint, RecoverPrinting
 from hub.service.receipts import KICK_TTL_MS, KICKS_MAX
+from tests.support.gatebench import now
 from tests.support.shop import CASHIER, MANAGER, Shop
 
 WITH_DRAWERS = {"till-1", "till-2"}
@@ -81,6 +84,16 @@ def test_a_repeat_opens_it_once(shop: Shop) -> None:
     assert shop.ask("till-2", "drawer/open", body, key=key).text == first.text
     assert len(kicks(shop)) == 1
     assert len(shop.events(CASH_MOVED)) == 1
+
+
+def test_a_manager_opens_it_from_the_page_by_name(shop: Shop) -> None:
+    caller = Caller(CallerKind.WEB, "page", "mia")
+    command = OpenDrawer(reason="coins", device_id="till-1")
+    done = now(shop.gate.run(caller, command))
+    assert done.no_sales_today == 1
+    assert kicks(shop) == [("till-1", "queued", "no-sale")]
+    (told,) = shop.events(CASH_MOVED)
+    assert (told["device_id"], told["staff_id"]) == ("till-1", "mia")
 
 
 def test_who_may_not_asks_somebody_who_may(shop: Shop) -> None:

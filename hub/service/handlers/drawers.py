@@ -56,7 +56,7 @@ def open_drawer(unit: Unit, command: OpenDrawer) -> DrawerOpening:
         {
             "kind": NO_SALE,
             "device_id": till,
-            "staff_id": unit.staff_id,
+            "staff_id": unit.caller.staff_id if unit.caller.is_admin else unit.staff_id,
             "business_day": day,
             "occurred_at_ms": unit.now_ms,
             "currency": unit.shop.currency,

@@ -93,7 +93,9 @@ async def test_what_was_sold_before_the_cloud_was_ever_met_is_sent_first(
     async with hub_side(tmp_path / "hub", oms.settings(), start=False) as hub:
         await hub.internal(Emit("sales", "com.storehub.weather.changed.v1", "drawer", {"n": 1}))
         await hub.link.start()
-        await hub.internal(Emit("sales", "com.storehub.weather.changed.v1", "drawer", {"n": 2}, ("b",)))
+        await hub.internal(
+            Emit("sales", "com.storehub.weather.changed.v1", "drawer", {"n": 2}, ("b",))
+        )
         await hub.drained()
         acked = {(one["source"].rsplit("/", 1)[1], one["seq"]) for one in await acked_rows(oms)}
     assert ("0~found1", 1) in acked or ("0~found1", 2) in acked
