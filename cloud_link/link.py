@@ -66,7 +66,7 @@ class CloudLink:
         *,
         machine_hash: str,
         on_trusted_time: Callable[[int], None] = lambda _ms: None,
-        on_date: Callable[[int], None] = lambda _ms: None,
+        on_date: Callable[[int], object] = lambda _ms: None,
         on_change: Callable[[], None] = lambda: None,
         make_bundle: Make | None = None,
     ) -> None:

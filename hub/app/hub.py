@@ -264,7 +264,7 @@ class Hub:
             World(self._clock, self._ids, self._randomness, watch=self.watching.tracer),
             machine_hash=self.opened.hub.machine_hash,
             on_trusted_time=self._on_trusted_time,
-            on_date=self._on_date,
+            on_date=self.guard.agree,
             on_change=self._on_cloud_change,
             make_bundle=lambda: bundle_of(self.web.reads),
         )
@@ -380,9 +380,6 @@ class Hub:
 
     def _on_trusted_time(self, trusted_ms: int) -> None:
         self.guard.compare(trusted_ms)
-
-    def _on_date(self, date_ms: int) -> None:
-        self.guard.agree(date_ms)
 
     def _on_cloud_change(self) -> None:
         self.messaging.announcer.wake()
