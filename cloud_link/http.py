@@ -115,7 +115,7 @@ class OmsClient:
         clock: Clock,
         ids: Ids,
         on_server_time: Callable[[int], None],
-        on_date: Callable[[int], None] = lambda _ms: None,
+        on_date: Callable[[int], object] = lambda _ms: None,
     ) -> None:
         assert settings.url is not None
         self._settings = settings
