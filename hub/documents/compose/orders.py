@@ -13,7 +13,7 @@ from hub.contract.documents import (
     PlacedItem,
 )
 from hub.documents.compose.sales import identity
-from hub.documents.compose.sheet import BANNER, Sheet
+from hub.documents.compose.sheet import Sheet
 from hub.documents.layout import BOLD, PLAIN, Align, Cell, Layout, Row, Rule, Space, Text
 from hub.documents.templates import Paper, Template
 
@@ -25,7 +25,7 @@ def pick_list(facts: PickListFacts, template: Template, paper: Paper) -> Layout:
     sheet = Sheet(facts, template, paper)
     sheet.head_inside(sheet.w.pick_list)
     way = sheet.w.by_parcel if facts.ship else sheet.w.for_collection
-    sheet.add(Text(way, Align.CENTER, BANNER))
+    sheet.banner(way)
     sheet.add(Space())
     sheet.heading(_number(facts))
     due = sheet.f.moment(facts.due_at_ms) if facts.due_at_ms else ""

@@ -116,8 +116,9 @@ class Sheet:
             self.banner(self.w.copy)
 
     def banner(self, text: str, note: str = "") -> None:
-        """White on black, double size: what nobody may overlook."""
-        self.add(Text(text, Align.CENTER, BANNER))
+        """White on black across the paper, double size: what nobody may overlook."""
+        sides = "\xa0" * max(0, (self.paper.columns // 2 - letters_wide(text)) // 2)
+        self.add(Text(f"{sides}{text}{sides}", Align.CENTER, BANNER))
         if note:
             self.add(Text(note, Align.CENTER, BOLD))
 

@@ -223,7 +223,7 @@ def test_a_card_that_was_taken_offline_is_told_in_large_letters() -> None:
         tenders=(TenderTotal(kind="card", amount_minor=100, last4="1234", offline=True),),
     )
     layout = compose(facts, Template("Shop"), Paper(58))
-    banner = next(b for b in layout.blocks if isinstance(b, Text) and b.text == "OFFLINE")
+    banner = next(b for b in layout.blocks if isinstance(b, Text) and b.text.strip() == "OFFLINE")
     assert banner.style.inverse
     assert banner.style.scale == 2
     assert "may still be declined" in " ".join(plain(layout).split())
