@@ -189,6 +189,9 @@ class Spooler:
         except StorageError as error:
             log.warning("the print queue can't be looked at now: %s", error)
             return self._pace.pause_first_s
+        except Exception:  # of whoever knows the printers: the shop prints on
+            log.exception("looking at the print queue failed; it is tried again")
+            return self._pace.pause_most_s
         return wait.seconds
 
     def _is_stopping(self) -> bool:

@@ -299,6 +299,20 @@ def test_a_stop_cuts_off_what_stands_still_and_says_so(bench: PrintShop) -> None
     assert "stopped" in seen["reason"]
 
 
+def test_a_fault_of_who_knows_the_printers_doesn_t_end_printing(
+    bench: PrintShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run(1)
+    job = bench.sell()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.printers, "route", lambda _till, _kind: 1 // 0)
+        bench.spooler.wake()
+        bench.run(5)
+        assert bench.state(job) == "queued"
+    bench.run(60)
+    assert bench.state(job) == "printed"
+
+
 def test_a_hundred_receipts_of_a_broken_printer_don_t_hold_up_the_others(tmp_path: Path) -> None:
     bench = PrintShop(tmp_path, pace=Pace())
     bench.printers.routes[("till-2", "sale")] = ("kitchen",)
