@@ -29,6 +29,7 @@ from devices.peripherals.model import (
     Told,
     Weight,
 )
+from devices.peripherals.transports.address import leads_to
 from hub.contract.conditions import Condition
 
 log = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ class Desk:
         """Something came or went at these addresses: whoever waits there tries now."""
         known = set(addresses)
         for post in self._posts.values():
-            if post.keeper is not None and post.entry.address.partition("?")[0] in known:
+            if post.keeper is not None and leads_to(post.entry.address, known):
                 post.keeper.poke()
 
     def _begin(self, post: Post) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from devices.peripherals.asking import Counter
 from devices.peripherals.catalogue import Catalogue
 from devices.peripherals.desk import Desk
+from devices.peripherals.finding.mdns import resolve_local
 from devices.peripherals.hotplug import Hotplug, Moved
 from devices.peripherals.lending import Declined, NotAsked, Unanswered
 from devices.peripherals.model import Entry, World
 from devices.peripherals.spooler import Pace, Spooler
 from devices.peripherals.telling import Telling
+from devices.peripherals.transports.address import Places
 from hub.app.composing import Composer
 from hub.app.messaging import Messaging
 from hub.app.periodic import end_task
@@ -60,7 +62,7 @@ class Peripherals:
         self._gate = gate
         self._air = _Air(messaging)
         world = World(gate.clock, randomness)
-        catalogue = Catalogue(world, ask=self._air.ask)
+        catalogue = Catalogue(world, places=Places(resolve=resolve_local), ask=self._air.ask)
         self.desk = Desk(catalogue, gate.clock.wall_ms)
         self.counter = Counter(self.desk, catalogue)
         printing = settings.printing

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -39,6 +39,7 @@ EXAMPLES: Final = {
 }
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 _USB_ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})")
+_USB_EXACT = re.compile(r"usb://([^/]+/.+|[^/?]+\?port=.+|/dev/.+)")
 _USB_PORT = re.compile(r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}")
 _PLAIN = "/:-._~+,=@!$'()*;&[]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -101,6 +102,19 @@ def place_of(address: str) -> str:
         place = f"usb://{vendor_product.lower()}{slash}{serial}"
         return f"{place}?{query}" if query else place
     return place
+
+
+def leads_to(address: str, moved: Collection[str]) -> bool:
+    """Whether what came or went (as hotplug tells it) may be what the address leads to.
+
+    An address that is no lasting name, such as ``/dev/ttyUSB0``, may lead to any of its kind.
+    """
+    place = place_of(address)
+    kind = place.partition("://")[0]
+    if place in moved or kind not in {"usb", "serial", "hid"}:
+        return place in moved
+    lasting = "/by-id/" in place or (kind == "usb" and bool(_USB_EXACT.fullmatch(place)))
+    return not lasting and any(one.startswith(f"{kind}://") for one in moved)
 
 
 def _scheme(parts: SplitResult) -> str:
