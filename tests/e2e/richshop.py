@@ -49,7 +49,7 @@ DEVICES = {
 def _furnish(directory: Path, days: int, aside: bool) -> None:
     """Two weeks until now, in the state directory's database."""
     directory.mkdir(mode=0o700, exist_ok=True)
-    shop = Shop(directory, quick=True)
+    shop = Shop(directory)
     try:
         until_ms = SystemClock().wall_ms() - 90_000
         back_s = (days - 1) * DAY_S + OPEN_S

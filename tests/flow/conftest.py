@@ -25,7 +25,7 @@ def make_shop(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
     def make(**how: Any) -> Shop:
         directory = tmp_path / str(len(made))
         directory.mkdir()
-        shop = Shop(directory, **{"quick": True} | how)
+        shop = Shop(directory, **how)
         made.append(shop)
         stocked(shop)
         return shop

@@ -16,7 +16,7 @@ from tests.support.shop import Shop
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Any:
-    made = Shop(tmp_path, quick=True)
+    made = Shop(tmp_path)
     made.product("tea", 499, stock=20)
     yield made
     made.close()

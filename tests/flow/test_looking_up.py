@@ -20,7 +20,7 @@ CODE = "4006381333931"
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Any:
-    made = Shop(tmp_path, quick=True)
+    made = Shop(tmp_path)
     made.product("tea", 499, stock=20, gtin=CODE)
     made.product("0012345678905", 99, gtin="4012345678901")
     yield made

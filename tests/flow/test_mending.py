@@ -20,7 +20,7 @@ from tests.support.shop import Shop
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(tmp_path, quick=True)
+    shop = Shop(tmp_path)
     try:
         yield shop
     finally:

@@ -26,9 +26,7 @@ MINUTE_S = 60
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Any:
-    made = Shop(
-        tmp_path, quick=True, own_settings={"pairing.tries": "/etc/store-hub/config.toml:12"}
-    )
+    made = Shop(tmp_path, own_settings={"pairing.tries": "/etc/store-hub/config.toml:12"})
     made.product("tea", 499, stock=20)
     yield made
     made.close()

@@ -30,7 +30,7 @@ class Tills(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="sh-random-"))
-        self.shop = Shop(self.directory, cash_rounding=five_cents(), quick=True)
+        self.shop = Shop(self.directory, cash_rounding=five_cents())
         for sku, price in PRICES.items():
             self.shop.product(sku, price, stock=6, tax_code="reduced")
         self._sign_in()

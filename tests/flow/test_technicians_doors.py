@@ -17,7 +17,7 @@ FOR_TECHNICIANS = [row for row in OPERATIONS.values() if Door.DEVICE not in row.
 @pytest.fixture
 def manned(tmp_path: Path) -> Iterator[Shop]:
     """A shop with a manager at the first till."""
-    shop = Shop(tmp_path, quick=True)
+    shop = Shop(tmp_path)
     shop.sign_in("till-1", "mia")
     yield shop
     shop.close()

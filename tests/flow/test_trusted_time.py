@@ -22,7 +22,7 @@ SHELL = Caller(CallerKind.CLI, "uid-0")
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path, quick=True)
+    made = Shop(tmp_path)
     yield made
     made.close()
 

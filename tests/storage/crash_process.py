@@ -67,7 +67,7 @@ async def trade(shop: Shop, place: str, nth: int) -> None:
 def main() -> None:
     """See the module's text."""
     directory, place, nth = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    shop = Shop(directory, seed=nth)
+    shop = Shop(directory, seed=nth, quick=False)
     shop.product("tea", 499, stock=1000)
     for number in (1, 2, 3):
         shop.sign_in(f"till-{number}")

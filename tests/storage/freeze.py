@@ -54,7 +54,7 @@ def main() -> int:
         print(f"{target.name} exists; a released one is never changed (--again before a release)")
         return 1
     with tempfile.TemporaryDirectory() as directory:
-        shop = Shop(Path(directory))
+        shop = Shop(Path(directory), quick=False)
         trade(shop)
         shop.check_laws()
         shop.rows.close()

@@ -30,7 +30,7 @@ def test_what_was_answered_is_stored(tmp_path: Path, place: str, nth: int) -> No
     assert done.returncode == -signal.SIGKILL, done.stderr
     answered = [json.loads(line) for line in done.stdout.splitlines()]
 
-    shop = Shop(tmp_path, furnish=False, seed=nth + 1000)
+    shop = Shop(tmp_path, furnish=False, seed=nth + 1000, quick=False)
     shop.check_laws()
     sold = {row[0] for row in shop.all("SELECT sale_id FROM sales")}
     assert {one["body"]["sale_id"] for one in answered} <= sold

@@ -32,7 +32,7 @@ def health(shop: Shop) -> tuple[bool, Exception | None]:
 
 
 def test_a_full_disk_refuses_sales_one_by_one_and_recovers(small_disk: Path) -> None:
-    shop = Shop(small_disk)
+    shop = Shop(small_disk, quick=False)
     shop.product("tea", 499, stock=100_000)
     shop.sign_in("till-1")
     line = {"code": "tea", "qty": 1, "unit_price_minor": 499}

@@ -36,7 +36,7 @@ def test_a_day_with_a_failing_operation_keeps_every_promise(
 def sale_after_a_failed_sync(directory: Path) -> bool:
     """Whether a sale outlives a power cut that was repeated after its first sync had failed."""
     with FaultDisk(directory) as disk:
-        shop = Shop(directory)
+        shop = Shop(directory, quick=False)
         shop.product("tea", 499, stock=100)
         shop.sign_in("till-1")
         line = {"code": "tea", "qty": 1, "unit_price_minor": 499}

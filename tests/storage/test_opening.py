@@ -40,7 +40,7 @@ def test_a_new_database_has_its_marks_and_settings(path: Path) -> None:
 
 
 def test_a_database_is_opened_again(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+    shop = Shop(tmp_path, quick=False)
     shop.product("tea", 499, stock=3)
     shop.restart()
 
@@ -76,7 +76,7 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
 
 
 def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
+    shop = Shop(tmp_path, quick=False)
     shop.product("tea", 499, stock=3)
     shop.core.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     page = shop.value("SELECT rootpage FROM sqlite_schema WHERE name = 'movements'")
@@ -194,7 +194,7 @@ def test_a_database_of_every_older_schema_opens_and_verifies(frozen: Path, tmp_p
     path = tmp_path / "hub.db"
     path.write_bytes(gzip.decompress(frozen.read_bytes()))
     open_database(path).close()
-    shop = Shop(tmp_path, furnish=False)
+    shop = Shop(tmp_path, furnish=False, quick=False)
 
     assert ledger.verify(shop.rows).whole
     assert auditlog.verify(shop.rows).broken_seq is None
@@ -209,7 +209,7 @@ def test_a_database_of_every_older_schema_opens_and_verifies(frozen: Path, tmp_p
 def test_an_older_database_knows_its_repeats(tmp_path: Path) -> None:
     path = tmp_path / "hub.db"
     path.write_bytes(gzip.decompress(FROZEN[0].read_bytes()))
-    shop = Shop(tmp_path, furnish=False)
+    shop = Shop(tmp_path, furnish=False, quick=False)
     key, reply = shop.all(
         "SELECT idk, reply FROM requests WHERE reply LIKE '%001-000001%' ORDER BY at_ms"
     )[0]

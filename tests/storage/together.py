@@ -117,7 +117,7 @@ class BusyShop(Shop):
 
     def __init__(self, directory: Path, **how: Any) -> None:
         self.answered: list[Asked] = []
-        super().__init__(directory, **how)
+        super().__init__(directory, **{"quick": False} | how)
 
     def _open(self) -> None:
         super()._open()

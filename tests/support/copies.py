@@ -33,7 +33,7 @@ class Copies:
         path = self._folder / f"box-{len(self.made)}"
         path.mkdir()
         (path / "hub.db").write_bytes((copy / "hub.db").read_bytes())
-        shop = Shop(path, seed=100 + len(self.made), furnish=False, quick=True)
+        shop = Shop(path, seed=100 + len(self.made), furnish=False)
         shop.clock.advance((after.clock.wall_ms() - shop.clock.wall_ms()) / 1000)
         fork = f"f{len(self.made)}"
         shop.tx(

@@ -90,7 +90,8 @@ def five_cents() -> CashRounding:
 
 
 class Shop(OpenShop):
-    """See the module's text.  ``key`` makes the idempotency keys, ``id`` any other identifier."""
+    """See the module's text.  ``key`` makes the idempotency keys, ``id`` any other identifier.
+    Whoever cuts the power or fails the disk says ``quick=False``."""
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class Shop(OpenShop):
         cash_rounding: CashRounding = NO_CASH_ROUNDING,
         desk: Any = None,
         furnish: bool = True,
-        quick: bool = False,
+        quick: bool = True,
         **changed: Any,
     ) -> None:
         clock = FakeClock()

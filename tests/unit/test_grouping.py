@@ -24,11 +24,11 @@ def run(tmp_path: Path, workers: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadgroup"),
-            *("-p", "tests.grouping", "-p", "no:schemathesis", "--rootdir", str(tmp_path)),
+            *("-p", "xdist.plugin", "-p", "tests.grouping", "--rootdir", str(tmp_path)),
             *("-c", os.devnull, str(tmp_path)),
         ],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

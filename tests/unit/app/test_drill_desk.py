@@ -124,7 +124,7 @@ class World:
 
 @asynccontextmanager
 async def opened(tmp_path: Path) -> AsyncIterator[World]:
-    shop = Shop(tmp_path, quick=True)
+    shop = Shop(tmp_path)
     shop.product("tea", 499, stock=20)
     shop.sign_in("till-1")
     world = World(shop)

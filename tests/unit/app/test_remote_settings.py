@@ -35,7 +35,7 @@ class FakeLink:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path, quick=True)
+    made = Shop(tmp_path)
     yield made
     made.close()
 

@@ -36,6 +36,8 @@ from scripts.replay_shop.mapping import (
     opening_stock,
 )
 
+pytestmark = pytest.mark.xdist_group("replay-baskets")
+
 STORE = 367
 
 

@@ -23,6 +23,8 @@ from scripts.replay_shop.report import Kills, Outcome, print_json, print_report
 from tests.unit.replay.fake_shop import ROOT, SEED, write_shop
 from tests.unit.replay.planted_faults import HUB_FAULTS, OMS_FAULTS, Fault
 
+pytestmark = pytest.mark.xdist_group("replay-compare")
+
 DAYS = 4
 FOLDER = ROOT / "scripts/replay_shop"
 

@@ -6,6 +6,9 @@ import asyncio
 import json
 import sys
 
+import pytest
+
+from devices.kit.__main__ import main
 from hub.contract.sale import SaleDone
 from tests.wire.kit.store_bench import Bench, sale
 
@@ -61,20 +64,25 @@ async def test_without_a_hub_the_shell_says_how_to_repeat(bench: Bench) -> None:
     assert "repeat with the key" in err
 
 
-async def test_wrong_usage_is_explained(bench: Bench) -> None:
+async def test_wrong_usage_is_explained(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     state = str(bench.folder / "till-1")
     status, out, _ = await kit("request", "--state", state, "list")
     assert status == 0
     assert "sale/commit" in json.loads(out)
+
+    async def here(*arguments: str) -> tuple[int, str]:
+        status = await asyncio.to_thread(main, list(arguments))
+        return status, capsys.readouterr().err
+
     for arguments, word in (
         (("request", "--state", state, "sale/comit"), "no operation"),
         (("request", "--state", state, "catalog/search", '{"txt": 1}'), "text"),
         (("pair", "--state", state, "--host", "h"), "give --link"),
     ):
-        status, _, err = await kit(*arguments)
+        status, err = await here(*arguments)
         assert status == 2
         assert word in err
-    status, _, err = await kit("request", "--state", state + "-new", "hub/info")
+    status, err = await here("request", "--state", state + "-new", "hub/info")
     assert status == 1
     assert "pair this device first" in err
 
