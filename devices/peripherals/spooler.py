@@ -267,6 +267,7 @@ class Spooler:
             layout = await self._composed(row, printer_id)
             if layout is None:
                 return
+        only_way = len(self._routes(row)) < 2
         if self._is_stopping():
             return
         crashpoint("spooler.before-begin")
@@ -280,7 +281,6 @@ class Spooler:
             ended = await self._send(printer_id, layout, begun)
         crashpoint("spooler.sent")
         pause_s = self._chooser.learn(printer_id, ended.outcome, self._clock.monotonic_s())
-        only_way = len(self._routes(row)) < 2
         await self._end(begun, ended, pause_s if only_way else 0.0)
 
     async def _composed(self, row: PrintJobRow, printer_id: str) -> Layout | None:
