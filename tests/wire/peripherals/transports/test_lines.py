@@ -162,7 +162,7 @@ async def test_a_cancelled_read_or_write_leaves_nothing_and_the_next_goes_on(pty
         for task in (reading, writing):
             task.cancel()
         assert await asyncio.gather(reading, writing, return_exceptions=True)
-    assert open_fds() == before
+    assert open_fds() <= before
     os.write(pty.device, b"still here")
     assert await wire.read() == b"still here"
     await wire.close()

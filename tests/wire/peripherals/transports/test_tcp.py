@@ -106,7 +106,7 @@ async def test_one_that_never_answers_is_given_up(printer: Printer) -> None:
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    assert open_fds() == before
+    assert open_fds() <= before
     for sock in filling:
         sock.close()
 
@@ -190,4 +190,4 @@ async def test_connections_broken_off_at_any_point_leave_no_descriptor(printer: 
         accepting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             (await accepting).close()
-    assert open_fds() == before
+    assert open_fds() <= before
