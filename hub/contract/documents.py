@@ -261,9 +261,10 @@ class ShelfLabelFacts(Facts):
 class StatusTicketFacts(Facts):
     """What a fresh box prints on the first printer it finds, and on request.
 
-    ``url``: of its page; ``pairing_code``: of one opening, if one is open; ``qr``: what the QR code
-    says, the page's address when empty.  ``link``: the network in words of the box, ``link_mbps`` its speed, ``signal_percent``
-    of a wireless one.  ``conditions``: what is the matter, as sentences.
+    ``url``: of its page; ``pairing_code``: of one opening, if one is open; ``qr``: what the QR
+    code says, the page's address when empty. ``link``: the network in words of the box,
+    ``link_mbps`` its speed, ``signal_percent`` of a wireless one. ``conditions``: what is the
+    matter, as sentences.
     """
 
     kind: Literal["status-ticket"] = "status-ticket"
