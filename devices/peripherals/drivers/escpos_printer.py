@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar, Final
+from weakref import WeakMethod
 
 from devices.peripherals.escpos import commands
 from devices.peripherals.escpos.encoder import NARROW, WIDE, Job, Paper, Unprintable, encode
-from devices.peripherals.escpos.pages import GENERIC, Pages, UnknownPage, load
+from devices.peripherals.escpos.pages import GENERIC, Pages, UnknownPage, load, supports
 from devices.peripherals.escpos.session import (
     REMAINDER_BYTES,
     USUAL,
@@ -70,7 +71,7 @@ class EscposPrinter(POSPrinter):
         "code_pages": "the code pages to use, with commas, e.g. CP437,CP858; one that the profile"
         " lacks with its number, e.g. CP1251=46; all of the profile when it isn't given",
         "cutter": "true or false: whether it cuts; true when it isn't given",
-        "qr": "printer or picture: who draws QR codes; printer when it isn't given",
+        "qr": "printer or picture: who draws QR codes; as the profile knows when it isn't given",
         "status": "full or none: none for a printer that never answers (jobs are then taken for"
         " printed when they are sent); full when it isn't given",
         "identify": "true or false: whether it is asked for its maker and model; true when it"
@@ -103,7 +104,7 @@ class EscposPrinter(POSPrinter):
         wait in the printer for its end."""
         self._torn = False
         """Whether half a job may stand on the paper: it is cut off before the next one."""
-        self._watchers: list[Callable[[bool], None]] = []
+        self._watchers: list[WeakMethod[Callable[[bool], None]]] = []
 
     @property
     def capabilities(self) -> Capabilities:
@@ -146,6 +147,9 @@ class EscposPrinter(POSPrinter):
         if self._pages is None:
             try:
                 self._pages = await asyncio.to_thread(load, self._profile, self._only)
+                own_qr = await asyncio.to_thread(supports, self._profile, "qrCode")
+                if "qr" not in self.options and not own_qr:
+                    self.paper = replace(self.paper, own_qr=False)
             except UnknownPage as error:
                 raise Unfit(str(error)) from error
 
@@ -180,14 +184,17 @@ class EscposPrinter(POSPrinter):
 
     def _told(self, status: Status) -> None:
         self.tell(ConditionsAre(status.conditions))
-        for watcher in self._watchers:
-            watcher(status.pin3_high)
+        for one in self._watchers:
+            if (watcher := one()) is not None:
+                watcher(status.pin3_high)
 
     # For what hangs on it -------------------------------------------------------------------
 
     def watch_pin3(self, watcher: Callable[[bool], None]) -> None:
-        """Have the level of the drawer's contact told, each time the state is looked at."""
-        self._watchers.append(watcher)
+        """Have the level of the drawer's contact told, each time the state is looked at; for as
+        long as whose method it is lives."""
+        self._watchers = [one for one in self._watchers if one() is not None]
+        self._watchers.append(WeakMethod(watcher))
 
     async def look(self) -> Status | None:
         """Its state now; None: nobody can tell.  Errors: :class:`Gone`."""

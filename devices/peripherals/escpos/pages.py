@@ -47,6 +47,7 @@ ALIKE: Final = str.maketrans(
         "\u2212": "-",
     }
 )
+_Capabilities = Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]
 _TABLES_WITHOUT_ASCII = ("KATAKANA", "CP932", "CP864")
 
 
@@ -158,6 +159,16 @@ def load(profile: str = GENERIC, only: str = "") -> Pages:
     return Pages(tuple(found))
 
 
+def supports(profile: str, feature: str) -> bool:
+    """Whether a printer can do something, e.g. ``qrCode``; the generic one is taken to.
+
+    Blocks as :func:`load` does.  Errors: :class:`UnknownPage`.
+    """
+    if profile == GENERIC:
+        return True
+    return bool(_profile(profile)["features"].get(feature))
+
+
 def _chosen(numbers: Mapping[str, int], only: str) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for one in filter(None, (part.strip() for part in only.split(","))):
@@ -175,12 +186,17 @@ def _chosen(numbers: Mapping[str, int], only: str) -> dict[str, int]:
     return chosen
 
 
-def _numbers(profile: str) -> dict[str, int]:
+def _profile(profile: str) -> Mapping[str, Mapping[str, str]]:
     data = _capabilities()["profiles"]
     if profile not in data:
         known = ", ".join(sorted(data, key=str.lower))
         raise UnknownPage(f"profile {profile!r} isn't known; known: {GENERIC}, {known}")
-    listed = sorted((int(number), name) for number, name in data[profile]["codePages"].items())
+    return data[profile]
+
+
+def _numbers(profile: str) -> dict[str, int]:
+    pages = _profile(profile)["codePages"]
+    listed = sorted((int(number), name) for number, name in pages.items())
     numbers: dict[str, int] = {}
     for number, name in listed:
         numbers.setdefault(name, number)
@@ -214,7 +230,7 @@ def _printable(char: str) -> bool:
 
 
 @cache
-def _capabilities() -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]:
+def _capabilities() -> _Capabilities:
     root = logging.getLogger()
     before = list(root.handlers)
     from escpos import capabilities
@@ -223,5 +239,5 @@ def _capabilities() -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]
     for handler in set(root.handlers) - set(before):
         root.removeHandler(handler)
     shutil.rmtree(capabilities.pickle_dir, ignore_errors=True)
-    found: Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]] = capabilities.CAPABILITIES
+    found: _Capabilities = capabilities.CAPABILITIES
     return found

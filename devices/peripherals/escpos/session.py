@@ -40,13 +40,14 @@ _ASKED: Final = (1, 2, 3, 4)
 class Pace:
     """How long is waited for what, in seconds."""
 
-    answer_s: float = 3.0
-    """For the answer to a status request."""
+    answer_s: float = 6.0
+    """For the answer to a status request; on a serial line of 9,600 baud a full window before it
+    takes nearly four."""
     poll_s: float = 3.0
     """Between two looks at the state of an idle printer."""
     progress_s: float = 20.0
     """For a printer that isn't stopped to confirm what it has got."""
-    unanswered: int = 3
+    unanswered: int = 2
     """Status requests without an answer, one after another, before it counts as gone."""
 
 
@@ -181,6 +182,9 @@ class Session:
         for _ in range(self.pace.unanswered):
             with suppress(Silent):
                 return await self.ask()
+            await asyncio.sleep(
+                min(0.5, self.pace.answer_s)
+            )  # an answer that comes late is dropped
         why = "the printer is connected and has not answered for some time: is it switched on?"
         self.give_up(why)
         raise Gone(why)

@@ -10,7 +10,15 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from devices.peripherals.model import ConditionsAre, Gone, Identity, Outcome, Unreachable
+from devices.peripherals.drivers.printer_drawer import PrinterDrawer
+from devices.peripherals.model import (
+    ConditionsAre,
+    DrawerMoved,
+    Gone,
+    Identity,
+    Outcome,
+    Unreachable,
+)
 from hub.clock import SystemRandomness
 from hub.contract.conditions import Condition
 from hub.documents.layout import Barcode, Layout, QrCode, Text
@@ -19,8 +27,10 @@ from scripts.rig.emulated import Emulator, Fault
 from tests.wire.peripherals.emulated import (
     PATIENCE_S,
     PRINTERS,
+    WORLD,
     Bench,
     HookedConnector,
+    Listener,
     bench,
     many_printers,
     receipt,
@@ -250,6 +260,22 @@ async def test_a_drawer_opens_at_once_or_not_at_all(emulator: Emulator, unused: 
         assert b"\x1bp\x01\x64\x64" in here.connector.written
         assert b"\x1bp\x00" not in here.connector.written
         assert await here.texts() == []
+
+
+async def test_a_drawer_is_seen_to_open_and_to_be_shut(emulator: Emulator, unused: str) -> None:
+    async with bench(emulator, unused) as here:
+        heard = Listener()
+        drawer = PrinterDrawer(here.connector, WORLD, heard, {"pin": 2, "sensor": "open-high"})
+        drawer.hang_on(here.driver)
+        serving = asyncio.create_task(drawer.serve(lambda _: None))
+        ended = await drawer.open()
+        assert (ended.outcome, ended.confirmed) == (Outcome.PRINTED, True)
+        assert DrawerMoved(True) in heard.all
+        await here.emulator.close_drawer(here.name)
+        await heard.until(lambda: DrawerMoved(False) in heard.all)
+        assert drawer.opened is False
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_a_printer_that_never_answers_counts_as_having_printed(

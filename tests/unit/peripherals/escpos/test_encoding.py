@@ -14,7 +14,15 @@ from PIL import Image as Pictures
 
 from devices.peripherals.escpos import commands
 from devices.peripherals.escpos.encoder import NARROW, WIDE, Job, Paper, Unprintable, encode
-from devices.peripherals.escpos.pages import ALIKE, Pages, UnknownPage, inkless, load, plain
+from devices.peripherals.escpos.pages import (
+    ALIKE,
+    Pages,
+    UnknownPage,
+    inkless,
+    load,
+    plain,
+    supports,
+)
 from hub.documents.layout import (
     BOLD,
     LARGE,
@@ -149,6 +157,12 @@ def test_unknown_pages_and_profiles_are_refused_with_what_there_is() -> None:
         load("TM-T9999")
     with pytest.raises(UnknownPage, match="NAME=NUMBER"):
         load("generic", "CP1251=abc")
+
+
+def test_whether_a_printer_draws_qr_codes_is_known_from_its_profile() -> None:
+    assert supports("generic", "qrCode")
+    assert supports("TM-T20II", "qrCode")
+    assert not supports("TM-U220", "qrCode")
 
 
 def test_columns_line_up_and_prices_end_at_the_edge() -> None:
