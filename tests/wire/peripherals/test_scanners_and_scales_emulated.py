@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from devices.peripherals.drivers.serial_scanner import SerialScanner
 from devices.peripherals.drivers.sma_scale import SmaScale
@@ -27,9 +27,15 @@ from devices.peripherals.model import (
 from devices.peripherals.transports.tcp import TcpConnector
 from hub.clock import SystemClock, SystemRandomness
 from scripts.rig.emulated import HOST, Device, Emulator
+from tests.support.loopthreads import threads_first
 
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("emulated-scales"),
+]
 PATIENCE_S = 60.0
 WORLD = World(SystemClock(), SystemRandomness())
+HELLO = Scanned(b"hello")
 SCANNERS = {"enter": "crlf", "tab": "tab", "none": "none"}
 SCALES: dict[str, tuple[type[Scale], dict[str, Any]]] = {
     "deli": (ToledoScale, {"poll_ms": 100}),
@@ -50,24 +56,34 @@ def devices() -> list[Device]:
     return [*scanners, *scales]
 
 
-@pytest.fixture
-async def emulator(tmp_path: Path) -> AsyncIterator[Emulator]:
-    async with Emulator(tmp_path, SystemRandomness(), devices()) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def emulator(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Emulator]:
+    threads_first()
+    base = tmp_path_factory.mktemp("emulator")
+    async with Emulator(base, SystemRandomness(), devices()) as running:
         yield running
 
 
 class Heard:
-    """What a driver tells, one after the other."""
+    """What a driver tells, one after the other; greetings are counted and left out."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Told] = asyncio.Queue()
+        self.greeted = 0
+
+    async def take(self) -> Told:
+        told = await self.queue.get()
+        self.greeted += told == HELLO
+        return told
 
     async def next(self) -> Told:
         async with asyncio.timeout(PATIENCE_S):
-            return await self.queue.get()
+            while (told := await self.take()) == HELLO:
+                continue
+            return told
 
-    async def until(self, wanted: Told) -> None:
-        while await self.next() != wanted:
+    async def until(self, wanted: Callable[[Weight], bool]) -> None:
+        while not (isinstance(told := await self.next(), Weight) and wanted(told)):
             continue
 
 
@@ -111,13 +127,21 @@ async def scan(emulator: Emulator, name: str, data: str) -> None:
             await asyncio.sleep(0.05)
 
 
-@pytest.mark.may_block  # the emulator's API client reads small files
+async def connected(emulator: Emulator, name: str, heard: Heard) -> None:
+    """Until the emulator has taken up the connection: before, it scans into nothing."""
+    while not heard.greeted:
+        await scan(emulator, name, HELLO.data.decode())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await heard.take()
+
+
 async def test_scanners_read_with_each_suffix(emulator: Emulator) -> None:
     gs1 = "]d2010400638133393110A-7\x1d17270630"
     for name, suffix in SCANNERS.items():
         device = f"lane-{name}"
         async with served(emulator, device, SerialScanner, {"suffix": suffix}) as (_, heard, *_):
-            await asyncio.sleep(0.2)  # the emulator takes up the connection
+            await connected(emulator, device, heard)
             for data in ("4006381333931", gs1, "Käse-7"):
                 await scan(emulator, device, data)
                 wanted = Scanned(data.encode())
@@ -126,26 +150,26 @@ async def test_scanners_read_with_each_suffix(emulator: Emulator) -> None:
                 assert await heard.next() == wanted
 
 
-@pytest.mark.may_block
 async def test_scales_weigh_at_rest_and_refuse_what_cannot_be_sold_by(emulator: Emulator) -> None:
     for name, (kind, options) in SCALES.items():
         await put(emulator, name, 1250)
         async with served(emulator, name, kind, options) as (scale, heard, _, _):
             assert await scale.weigh(PATIENCE_S) == Weight(1250, stable=True), name
             await put(emulator, name, 0)
-            await heard.until(Weight(0, stable=True, zero=True))
+            await heard.until(lambda weight: weight == Weight(0, stable=True, zero=True))
             assert (await scale.weigh(PATIENCE_S)).zero
             await put(emulator, name, 20_000)
+            await heard.until(lambda weight: weight.overload)
             with pytest.raises(Unfit, match="take something off"):
-                await scale.weigh(2.0)
+                await scale.weigh(1.0)
             await put(emulator, name, -50)
+            await heard.until(lambda weight: weight.under_zero)
             with pytest.raises(Unfit, match="zero"):
-                await scale.weigh(2.0)
+                await scale.weigh(1.0)
             await put(emulator, name, 2_005, stable=False)  # it settles after half a second
             assert await scale.weigh(PATIENCE_S) == Weight(2005, stable=True), name
 
 
-@pytest.mark.may_block
 async def test_an_sma_scale_in_pounds_is_weighed_in_grams_and_says_who_it_is(
     emulator: Emulator,
 ) -> None:
@@ -163,7 +187,6 @@ async def test_an_sma_scale_in_pounds_is_weighed_in_grams_and_says_who_it_is(
         await writer.wait_closed()
 
 
-@pytest.mark.may_block
 async def test_a_scale_that_is_switched_off_is_gone(emulator: Emulator) -> None:
     await put(emulator, "deli", 100)
     async with served(emulator, "deli", ToledoScale, {"poll_ms": 100}) as (scale, _, _, task):
@@ -173,3 +196,4 @@ async def test_a_scale_that_is_switched_off_is_gone(emulator: Emulator) -> None:
                 await task
         with pytest.raises(Gone):
             await scale.weigh(1.0)
+    await emulator.start()
