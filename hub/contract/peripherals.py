@@ -169,7 +169,7 @@ class FoundPeripherals(Outgoing):
 
 class TryPeripheral(Live):
     """Try a peripheral: a display shows a greeting, a scale weighs, a scanner's next code is told.
-    (For printers there is `print/status-ticket`, for drawers `drawer/open`.)"""
+    (For printers there is `print/test`, for drawers `drawer/open`.)"""
 
     service: ClassVar[str] = "peripheral"
     operation: ClassVar[str] = "try"

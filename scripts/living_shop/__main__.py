@@ -154,6 +154,7 @@ async def _tell_where(shop: LivingShop, console: Console) -> None:
         ("sandbox cloud", rig.oms_admin.url),
         ("state, logs", str(rig.base)),
         ("settings", f"{rig.config_file}  (for store-hub --config)"),
+        ("paper", f"{rig.base / 'receipts.txt'}  (what its simulated printer prints)"),
     ):
         console.print(f"  {name:15} {value}", markup=False)
     console.print("\n  Ctrl-C closes the shop; what it sold is kept.\n")

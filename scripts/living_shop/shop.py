@@ -51,6 +51,22 @@ class Wish:
     fresh: bool = False
 
 
+def attached(state: Path) -> dict[str, dict[str, object]]:
+    """Simulated twins of what hangs on a shop's box; receipts go to a file."""
+    paper = str(state.absolute() / "receipts.txt")
+    return {
+        "printer-counter": {
+            "driver": "simulated-printer",
+            "name": "Receipts",
+            "options": {"file": paper},
+        },
+        "drawer-1": {"driver": "simulated-drawer", "name": "Drawer", "via": "printer-counter"},
+        "scanner-1": {"driver": "simulated-scanner", "serves": ["till-01"]},
+        "scale-1": {"driver": "simulated-scale", "options": {"grams": 455}},
+        "display-1": {"driver": "simulated-display"},
+    }
+
+
 class LivingShop:
     """``open``, ``look``, ``close``; everything is kept in ``wish.state``."""
 
@@ -65,7 +81,11 @@ class LivingShop:
             wish.state,
             STORE,
             ports,
-            settings={"store": {"name": "Corner Market (demo)"}},
+            settings={
+                "store": {"name": "Corner Market (demo)"},
+                "printing": {"receipts": True},
+                "peripherals": attached(wish.state),
+            },
             oms_arguments=("--seed-demo", "--skus", str(SKUS)),
             bind=wish.bind,
         )

@@ -22,10 +22,7 @@ from hub.contract.pages.printing import (
     ReceiptQuery,
 )
 from hub.contract.problems import Code, refuse
-from hub.documents.compose import compose
 from hub.documents.layout import Layout
-from hub.documents.page import page
-from hub.documents.plain import plain
 from hub.documents.templates import Paper, Template
 from hub.service import paperwork
 from hub.service.gate import ReadUnit
@@ -105,6 +102,8 @@ def one(unit: ReadUnit, query: JobQuery, template: Template) -> JobWhole:
     layout = _composed(row.kind, document, template)
     if layout is None:
         return JobWhole(job=_head(row))
+    from hub.documents.plain import plain
+
     return JobWhole(job=_head(row), text=plain(layout), rtl=layout.rtl)
 
 
@@ -122,6 +121,8 @@ def _composed(kind: str, document: str, template: Template) -> Layout | None:
     """None: it can't be shown, as it is a drawer's or of a form that isn't known any more."""
     if kind == DRAWER_KICK:
         return None
+    from hub.documents.compose import compose  # brings libraries that an idle hub does without
+
     try:
         return compose(facts_of(document), template, Paper())
     except ValidationError:
@@ -146,4 +147,7 @@ def receipt(unit: ReadUnit, query: ReceiptQuery, template: Template) -> str:
         raise refuse(Code.NOT_FOUND, "There is no such sale in this shop.")
     facts = paperwork.of_sale(_Looking(unit.rows, unit.shop, unit.now_ms), sale)
     copy = facts.model_copy(update={"is_copy": True})
+    from hub.documents.compose import compose
+    from hub.documents.page import page
+
     return page(compose(copy, template, Paper()))
