@@ -73,6 +73,11 @@ class Emulator:
         if self._private is not None:
             await asyncio.to_thread(shutil.rmtree, self._private, True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it is switched on."""
+        return self._child is not None and self._child.alive
+
     def port(self, name: str) -> int:
         """The TCP port of a device."""
         return self._ports[name]

@@ -65,8 +65,8 @@ def unused(fresh: Iterator[str]) -> str:
 async def powered(emulator: Emulator) -> AsyncIterator[Emulator]:
     """For tests that switch it off: it is on again afterwards."""
     yield emulator
-    await emulator.kill()
-    await emulator.start()
+    if not emulator.alive:
+        await emulator.start()
 
 
 STOPS: list[tuple[Fault, Condition]] = [
