@@ -109,7 +109,8 @@ def qr_modules(block: QrCode) -> int:
     if not data or len(data) > QR_BYTES_MAX:
         raise BadCode(f"a QR code holds 1 to {QR_BYTES_MAX} bytes here, not {len(data)}")
     try:
-        made = segno.make_qr(data, error=block.correction, boost_error=False)
+        # Which mask is best takes most of the time, and doesn't change the size.
+        made = segno.make_qr(data, error=block.correction, boost_error=False, mask=0)
     except segno.DataOverflowError as error:
         raise BadCode(f"too much for a QR code: {len(data)} bytes") from error
     return int(made.symbol_size(border=0)[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
@@ -29,6 +30,7 @@ class BadPicture(ValueError):
     """It can't be drawn; the text says why."""
 
 
+@lru_cache(maxsize=1024)
 def text_width(text: str, *, bold: bool = False, rtl: bool = False) -> int:
     """Dots that a drawn text takes at scale 1."""
     return text_width_px(text, Pen(_LETTERS, bold=bold, rtl=rtl))
