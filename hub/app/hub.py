@@ -44,7 +44,7 @@ from hub.service.handlers.signin import PinDesk
 from hub.service.notices import DatasetSwapped
 from hub.service.records import Recorder
 from hub.service.timekeeping import BudgetClock, ClockGuard
-from hub.storage import sqlite
+from hub.storage import devicerows, sqlite
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.searchindex import SearchIndex
 from hub.storage.writer import WriterCore
@@ -110,7 +110,7 @@ class Hub:
             await self._open_doors()
             await self._start_watching()
             await opening
-            await self.attached.start()
+            await self.attached.start(lambda: f"https://{self.parts.host()}:{self.web.port}/")
             self._later("the peripherals", self.attached.stop)
             await self.afar.start()
             self._later("what is managed from afar", self.afar.stop)
@@ -213,13 +213,13 @@ class Hub:
 
     async def _open_identity(self) -> None:
         tls = self.settings.paths.state / "tls"
-        known = self.rows.one("SELECT 1 FROM devices WHERE auth <> 'hub' LIMIT 1")
+        knows_devices = devicerows.any_ever(self.rows)
         self.authority = await asyncio.to_thread(
             lambda: Authority.open(
                 tls,
                 store_name=self.settings.store.name,
                 now_ms=self._clock.wall_ms(),
-                create=known is None,
+                create=not knows_devices,
             )
         )
         self.certificates = Certificates(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from devices.peripherals.asking import Counter
@@ -19,6 +19,7 @@ from devices.peripherals.spooler import Pace, Spooler
 from devices.peripherals.telling import Telling
 from devices.peripherals.transports.address import Places
 from hub.app.composing import Composer
+from hub.app.freshbox import FreshBox
 from hub.app.messaging import Messaging
 from hub.app.periodic import end_task
 from hub.clock import Randomness
@@ -84,21 +85,26 @@ class Peripherals:
         )
         self.desk.ears = self.telling.ears
         self._hotplug: Hotplug | None = None
+        self._fresh: FreshBox | None = None
         self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         messaging.on_up = self.telling.restate
 
-    async def start(self) -> None:
-        """Begin to look for what is set up, and to print."""
+    async def start(self, url: Callable[[], str]) -> None:
+        """Begin to look for what is set up, and to print.  ``url``: of the hub's page."""
         await self._keep(started=True)
         self.telling.start()
         self._gate.live.desk = self.counter
         self.spooler.start()
         self._task = asyncio.create_task(self._follow(), name="peripherals-changed")
+        self._fresh = FreshBox(self._settings, self._gate, url)
+        self._fresh.start()
 
     async def stop(self) -> None:
         """Let what is being printed end, then let go of everything."""
         await end_task(self._task)
+        if self._fresh is not None:
+            await self._fresh.stop()
         self._gate.live.desk = None
         if self._hotplug is not None:
             await self._hotplug.stop()

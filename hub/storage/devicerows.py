@@ -55,6 +55,11 @@ def paired(rows: Rows, limit: int = 10_000) -> list[DeviceRow]:
     return [DeviceRow(*row) for row in found]
 
 
+def any_ever(rows: Rows) -> bool:
+    """Whether a device was ever paired here, revoked ones included."""
+    return rows.one("SELECT 1 FROM devices WHERE auth <> 'hub' LIMIT 1") is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRow:
     """A device with what the status page shows beside it; ``signed_in`` is a name."""

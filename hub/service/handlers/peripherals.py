@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.contract.base import Command, Nothing
+from hub.contract.documents import StatusTicketFacts
 from hub.contract.peripherals import (
     PERIPHERALS_MAX,
     ConfigurePeripheral,
@@ -25,7 +26,7 @@ from hub.contract.peripherals import (
 )
 from hub.contract.problems import Code, refuse
 from hub.domain.staff import Permission
-from hub.service import permits
+from hub.service import permits, receipts
 from hub.service.caller import Caller
 from hub.service.gate import Gate, Handler, Reader
 from hub.service.internal import InternalCommand
@@ -34,6 +35,10 @@ from hub.service.notices import DeviceChanged, PeripheralsChanged
 from hub.service.unit import Unit, canonical
 from hub.storage import devicerows, peripheralrows
 from hub.storage.peripheralrows import PeripheralRow
+from hub.storage.rows import Rows
+
+TICKET_TTL_MS = 600_000
+"""Whoever unpacks a box is beside it for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,18 @@ class KeepPeripherals(InternalCommand):
 
     kept: tuple[Kept, ...]
     started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptPrinter(InternalCommand):
+    """The first printer of a fresh box was plugged in: set it up, and print there where the box's
+    page is.  The value is False when the box isn't fresh any more: nothing has changed then."""
+
+    peripheral_id: str
+    driver: str
+    address: str
+    name: str
+    ticket: StatusTicketFacts
 
 
 async def check_drivable(
@@ -132,6 +149,24 @@ def keep(unit: Unit, command: KeepPeripherals) -> tuple[str, ...]:
     return tuple(taken)
 
 
+def adopt(unit: Unit, command: AdoptPrinter) -> bool:
+    """See :class:`AdoptPrinter`."""
+    if not is_fresh(unit.tx) or unit.shop.file_peripherals:
+        return False
+    name = command.peripheral_id
+    row = PeripheralRow(name, command.driver, command.address, command.name, "[]", "", "", "{}")
+    peripheralrows.put(unit.tx, row, unit.caller.key)
+    unit.note("peripheral.adopt", name, {"address": command.address})
+    receipts.queue(unit, "", command.ticket, "", name, wanted=name, ttl_ms=TICKET_TTL_MS)
+    unit.tell(PeripheralsChanged())
+    return True
+
+
+def is_fresh(rows: Rows) -> bool:
+    """Whether nothing was ever set up here: no device was paired and no peripheral added."""
+    return not devicerows.any_ever(rows) and not peripheralrows.listed(rows)
+
+
 async def list_peripherals(unit: LiveUnit, _command: ListPeripherals) -> PeripheralList:
     """See :class:`ListPeripherals`."""
     return PeripheralList(peripherals=unit.desk.listed())
@@ -208,7 +243,10 @@ def _serves_paired(unit: Unit, serves: tuple[str, ...]) -> None:
 
 
 WRITES: dict[type[Command], Handler] = {ConfigurePeripheral: configure, RemovePeripheral: remove}
-INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {KeepPeripherals: keep}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {
+    KeepPeripherals: keep,
+    AdoptPrinter: adopt,
+}
 READS: dict[type[Command], Reader] = {}
 SLOW_READS: dict[type[Command], Reader] = {}
 LIVE: dict[type[Command], LiveHandler] = {
