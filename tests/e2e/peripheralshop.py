@@ -113,7 +113,7 @@ async def peripheral_shop(
     async with rich_shop(root, days=2, **options) as hub:
         made = Peripherals(loaded, hub.gate, cast(Messaging, _NoBroker()), SystemRandomness())
         told.append(made.notify)
-        await made.start()
+        await made.start(lambda: hub.base)
         try:
             yield PeripheralShop(hub, made)
         finally:

@@ -13,6 +13,8 @@ import { hubNowMs } from "../state.js";
 import { tryOf } from "./trying.js";
 import { capabilities, follow, kindIcon, linkOf, nameOf, phaseTone, placeOf, servesOf } from "./words.js";
 
+const MISSES = 3;
+
 const what = (one) => [one.maker, one.model, one.firmware].filter(Boolean).join(" · ");
 
 const opened = (one) => (one.opened === undefined ? "" : t(one.opened ? "drawer.open" : "drawer.shut"));
@@ -92,6 +94,7 @@ export function openDetail(root, id) {
   const trouble_ = el("div");
   const body = el("div", {}, waiting());
   let one = null;
+  let misses = 0;
   root.append(backLink("#/peripherals", t("nav.peripherals")), head, trouble_, body);
 
   function drawNow() {
@@ -121,9 +124,13 @@ export function openDetail(root, id) {
     trouble_.replaceChildren();
     one = found.peripherals.find((each) => each.id === id) || null;
     if (!one) {
+      misses += 1;
+      // One that was set up just now is driven a moment later.
+      if (misses < MISSES) return;
       redraw(body, "gone", () => empty(t("peripheral.gone"), t("peripheral.gone.hint")));
       return;
     }
+    misses = MISSES;
     drawNow();
     redraw(body, "here", () => el("div", { class: "stack" }, now, rest));
     const still = { ...one, conditions: 0, phase: 0, reason: 0, since_ms: 0 };
