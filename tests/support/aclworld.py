@@ -98,6 +98,7 @@ def filled(address: str, store: str, device: str) -> str:
     return (
         address.replace("{store}", store)
         .replace("{deviceId}", device)
+        .replace("{peripheralId}", "printer-1")
         .replace("{type}", "scan")
         .replace("{operation}", "show-message")
     )

@@ -262,6 +262,10 @@ def _operations(rows: tuple[Operation, ...]) -> Document:
         ["scan"],
         binding={"qos": 0, "retain": False, "messageExpiryInterval": SCAN_LIFE_S},
     )
+    for leaf, text in (("state", "Hear how what hangs on the hub is"), ("meta", "Hear what it is")):
+        channel = f"peripheral.{leaf}"
+        messages = [f"device.{leaf}"]
+        found[channel] = _operation("receive", channel, text, messages, binding=retained)
     found["peripheral"] = _operation(
         "receive",
         "peripheral.evt",
