@@ -1,0 +1,77 @@
+"""What is done at once by what hangs on the hub is bounded, and takes nobody's turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from hub.contract.base import Live, Nothing
+from hub.contract.peripherals import ListPeripherals
+from hub.contract.problems import Refusal
+from hub.service import live
+from hub.service.caller import HUB
+from hub.service.live import AT_ONCE_MAX, LiveOperations, LiveUnit
+
+NO_ROWS: Any = None
+
+
+def made(handler: Any) -> LiveOperations:
+    found = LiveOperations({ListPeripherals: handler})
+    found.desk = cast(Any, object())
+    return found
+
+
+async def run(found: LiveOperations) -> Any:
+    return await found.run(NO_ROWS, HUB, NO_ROWS, ListPeripherals())
+
+
+def code(error: pytest.ExceptionInfo[Refusal]) -> str:
+    return str(error.value.problem.code)
+
+
+async def at_once(_unit: LiveUnit, _command: Live) -> Nothing:
+    return Nothing()
+
+
+async def test_while_nothing_is_driven_the_answer_says_so() -> None:
+    found = made(at_once)
+    assert await run(found) == Nothing()
+    found.desk = None
+    with pytest.raises(Refusal) as refused:
+        await run(found)
+    assert code(refused) == "unavailable"
+
+
+async def test_as_many_as_the_bound_wait_and_one_more_is_busy_until_one_has_ended() -> None:
+    go = asyncio.Event()
+
+    async def slow(_unit: LiveUnit, _command: Live) -> Nothing:
+        await go.wait()
+        return Nothing()
+
+    found = made(slow)
+    waiting = [asyncio.create_task(run(found)) for _ in range(AT_ONCE_MAX)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refusal) as refused:
+        await run(found)
+    assert code(refused) == "busy"
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    more = asyncio.create_task(run(found))
+    await asyncio.sleep(0)
+    go.set()
+    assert await asyncio.gather(*waiting[1:], more) == [Nothing()] * AT_ONCE_MAX
+
+
+async def test_what_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LONGEST_S", 0.01)
+
+    async def never(_unit: LiveUnit, _command: Live) -> Nothing:
+        await asyncio.Event().wait()
+        return Nothing()
+
+    with pytest.raises(Refusal) as refused:
+        await run(made(never))
+    assert code(refused) == "unavailable"
