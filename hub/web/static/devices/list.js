@@ -29,12 +29,12 @@ const said = (device, nowMs) => [
 function row(first) {
   let device = first;
   const name = el("h2", { class: "device-name" });
-  const link = el("a", { href: `#/${first.auth === "hub" ? "peripherals" : "devices"}/${encodeURIComponent(first.device_id)}` });
+  const link = el("a", { href: `#/devices/${encodeURIComponent(first.device_id)}` });
   name.append(link);
   const sub = el("p", { class: "device-sub" });
   const state = pill();
   const wrong = conditions();
-  const menu = first.status === "paired" && first.auth !== "hub" && may("devices")
+  const menu = first.status === "paired" && may("devices")
     ? el("div", { class: "device-menu" }, fold(t("device.manage"), manageButtons(() => device))) : "";
   const node = el("li", { class: "device", "data-device": first.device_id },
     el("span", { class: "device-icon" }, icon(kindIcon(first.kind))), name, state.node, sub, wrong.node, menu);
@@ -77,7 +77,7 @@ export function openList(root) {
   revoked.querySelector("summary span").replaceWith(revokedTitle);
 
   function draw() {
-    const all = state.picture.devices;
+    const all = state.picture.devices.filter((one) => one.auth !== "hub"); // those have a page of their own
     const paired = all.filter((one) => one.status === "paired");
     const gone = all.filter((one) => one.status !== "paired");
     const shown = paired.filter((one) => fits(one, wanted)).sort(order);

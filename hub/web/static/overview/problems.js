@@ -7,14 +7,20 @@ import { t } from "../kit/t.js";
 import { moment, span } from "../kit/words.js";
 import { may, mayNot, rightFor } from "../me.js";
 import { linkTo } from "../pages/links.js";
+import { state } from "../state.js";
 import { actionOf, run } from "./actions.js";
 import { BAD } from "./verdict.js";
 
 // Where more about a check is seen, and mended.
 const PLACES = {
   devices: "devices", "device-certificates": "devices", parked: "cloud", outbox: "cloud", link: "cloud",
-  drift: "stock", errors: "logs", peripherals: "devices", printing: "printing", printers: "peripherals",
+  drift: "stock", errors: "logs", printing: "printing",
 };
+
+// What hangs on a till is seen with the till, what hangs on the box by itself.
+const atDevice = (one) => one.auth !== "hub" && one.status === "paired" && one.conditions?.length > 0;
+const placeOf = (key) => (key === "peripherals"
+  ? (state.picture?.devices.some(atDevice) ? "devices" : "peripherals") : PLACES[key]);
 const JUST_MS = 60000;
 
 const ageOf = (ms) => (ms < JUST_MS ? t("time.now") : span(ms));
@@ -70,9 +76,10 @@ function problem(first) {
     el("span", {}, el("strong", {}, t("problem.step")), " ", stepText));
   const mend = mending();
   const more = el("div", { class: "problem-more" });
-  const place = linkTo(PLACES[first.key], "");
+  const where = placeOf(first.key);
+  const place = linkTo(where, "");
   const see = place ? el("a", { class: "problem-link", href: place.href },
-    t("problem.see", { page: t(`nav.${PLACES[first.key]}`) })) : "";
+    t("problem.see", { page: t(`nav.${where}`) })) : "";
   const symbol = el("span", { class: "level-mark" });
   const word = el("span", { class: "visually-hidden" });
   const node = el("li", { class: "problem", "data-key": first.key, tabindex: "-1" },

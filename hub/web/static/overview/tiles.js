@@ -96,7 +96,7 @@ export function devices(link) {
   return {
     node: made.node,
     draw(picture) {
-      const paired = picture.devices.filter((one) => one.status === "paired");
+      const paired = picture.devices.filter((one) => one.status === "paired" && one.auth !== "hub");
       const online = paired.filter((one) => one.presence === "ready").length;
       const lost = paired.some((one) => one.presence === "lost");
       made.draw({
@@ -118,6 +118,36 @@ export function devices(link) {
       });
       put(rest, paired.length > SHOWN ? t("devices.more", { n: paired.length - SHOWN }) : "");
       show(rest, paired.length > SHOWN);
+    },
+  };
+}
+
+function printingState(jobs) {
+  if (jobs.ambiguous) return ["warn", t("counts.ambiguous")];
+  return jobs.waiting || jobs.printing ? ["idle", t("counts.queued")] : ["good", t("printing.done")];
+}
+
+// Only where something hangs on the box, or something is to be printed.
+export function printing(link) {
+  const made = card(t("nav.printing"), { name: "printing-tile", link });
+  return {
+    node: made.node,
+    draw({ peripherals = [], printing: jobs }) {
+      show(made.node, Boolean(jobs) && (peripherals.length > 0 || jobs.waiting + jobs.printing + jobs.ambiguous > 0));
+      if (!jobs) return;
+      const [tone, text] = printingState(jobs);
+      const ready = peripherals.filter((one) => one.phase === "ready").length;
+      made.draw({
+        tone,
+        state: text,
+        lead: jobs.ambiguous ? t("printing.ask", { n: jobs.ambiguous }) : "",
+        facts: [
+          [t("counts.queued"), jobs.waiting ? count(jobs.waiting) : ""],
+          [t("counts.printing"), jobs.printing ? count(jobs.printing) : ""],
+          [t("printing.failed"), jobs.failed ? count(jobs.failed) : ""],
+          [t("nav.peripherals"), peripherals.length ? t("peripherals.ready", { ready, n: peripherals.length }) : ""],
+        ],
+      });
     },
   };
 }

@@ -389,6 +389,10 @@ export const texts = {
   "try.waiting": "Waiting…",
   "try.again": "Go on",
 
+  "printing.link": "What is printed",
+  "printing.done": "Nothing waits",
+  "printing.failed": "Failed, last hour",
+  "printing.ask": { one: "Say of {n} document whether it came out.", other: "Say of {n} documents whether they came out." },
   "ask.title": "Did these come out?",
   "ask.lead": "Nobody but you can know: look at the paper.",
   "ask.why": "The hub can't know whether it is on paper.",
