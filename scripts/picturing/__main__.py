@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from hub.storage.rows import Rows
+from scripts.picturing.papers import print_badly, print_some
 from scripts.picturing.troubles import ALONE, AT_ONCE
 from tests.e2e.pagekit import DESKTOP, PHONE, go, opened, settled, sign_in
+from tests.e2e.peripheralshop import peripheral_shop
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import HubParts, hub_parts
 
@@ -26,8 +28,9 @@ SIZES: Final = {"phone": PHONE, "desktop": DESKTOP}
 SCHEMES: Final = ("light", "dark")
 PAGES: Final = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "sales/SALE"),
-    *("sales/basket/BASKET", "cloud", "cloud/EVENT", "outages", "outages/OUTAGE", "logs"),
-    *("settings", "support"),
+    *("sales/basket/BASKET", "printing", "printing/JOB", "peripherals"),
+    *("peripherals/printer-counter", "peripherals/+new", "cloud", "cloud/EVENT", "outages"),
+    *("outages/OUTAGE", "logs", "settings", "support"),
 )
 TALL_MAX: Final = 6000
 _ABOUT: Final = """\
@@ -75,8 +78,11 @@ async def _take(out: Path, looks: Sequence[Look], pages: Sequence[str]) -> int:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pictures-")))
         for name in ("well", "ill", "new"):
             (root / name).mkdir()
-        well = await stack.enter_async_context(rich_shop(root / "well"))
-        ill = await stack.enter_async_context(rich_shop(root / "ill", aside=True))
+        fine = await stack.enter_async_context(peripheral_shop(root / "well", days=14))
+        bad = await stack.enter_async_context(peripheral_shop(root / "ill", days=14, aside=True))
+        well, ill = fine.hub, bad.hub
+        await print_some(fine)
+        await print_badly(bad)
         new = await stack.enter_async_context(hub_parts(root / "new"))
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(
@@ -136,6 +142,7 @@ async def _filled_in(hub: HubParts, where: str) -> str:
         ("SALE", "SELECT sale_id FROM sales ORDER BY id DESC LIMIT 1 OFFSET 1"),
         ("BASKET", "SELECT basket_id FROM baskets WHERE state = 'open' LIMIT 1"),
         ("EVENT", "SELECT id FROM outbox WHERE stream = 'sales' ORDER BY id DESC LIMIT 1 OFFSET 1"),
+        ("JOB", "SELECT job_id FROM print_jobs ORDER BY state = 'ambiguous' DESC, id LIMIT 1"),
         ("OUTAGE", "SELECT outage_id FROM outages ORDER BY number DESC LIMIT 1"),
     ):
         if word in where:

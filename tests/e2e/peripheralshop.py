@@ -92,9 +92,9 @@ class PeripheralShop:
 
 @asynccontextmanager
 async def peripheral_shop(
-    root: Path, settings: str = SETTINGS, **options: Any
+    root: Path, settings: str = SETTINGS, *, days: int = 2, **options: Any
 ) -> AsyncIterator[PeripheralShop]:
-    """Two days of trade; nothing is printed yet."""
+    """Some days of trade; nothing is printed yet."""
     told: list[Callable[[Sequence[object]], None]] = []
 
     def on_notices(found: Sequence[object]) -> None:
@@ -110,7 +110,7 @@ async def peripheral_shop(
         file_peripherals=frozenset(one.id for one in loaded.peripherals),
     )
     options |= {"handlers": collect, "on_notices": on_notices, "shop": shop}
-    async with rich_shop(root, days=2, **options) as hub:
+    async with rich_shop(root, days=days, **options) as hub:
         made = Peripherals(loaded, hub.gate, cast(Messaging, _NoBroker()), SystemRandomness())
         told.append(made.notify)
         await made.start(lambda: hub.base)
