@@ -70,7 +70,7 @@ async def go(page: Any, where: str) -> None:
 async def settled(page: Any) -> None:
     """Everything that was asked for is shown."""
     await page.wait_for_selector("main:not(:has(.waiting))")
-    await page.evaluate("document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    await page.evaluate(_DRAWN)
 
 
 async def sticking_out(page: Any) -> list[str]:
@@ -100,6 +100,12 @@ async def barriers(page: Any) -> list[str]:
         for node in one["nodes"]
     ]
 
+
+_DRAWN = """() => Promise.all([
+  document.fonts.ready,
+  ...[...document.images].filter((one) => one.checkVisibility())
+    .map((one) => one.decode().catch(() => {})),
+]).then(() => new Promise(requestAnimationFrame))"""
 
 _STICKING_OUT = """() => {
   const root = document.documentElement;

@@ -196,6 +196,30 @@ async def test_one_is_found_and_used_with_one_press_then_changed_and_removed(
     assert seen.errors == []
 
 
+async def test_fields_are_made_of_what_drivers_say_of_their_options(
+    page: Any, shop: PeripheralShop
+) -> None:
+    said = {
+        (one.key, name): text
+        for one in await shop.peripherals.counter.drivers()
+        for name, text in one.options.items()
+    }
+    read = await page.evaluate(
+        "async (all) => { const { readHelp } = await import('/peripherals/options.js');"
+        " return all.map((help) => { const { choices, whole, truth } = readHelp(help);"
+        " return [choices, whole, truth]; }); }",
+        list(said.values()),
+    )
+    fields = dict(zip(said, read, strict=True))
+    assert fields["escpos-printer", "width_mm"] == [["58", "80"], True, False]
+    assert fields["escpos-printer", "cutter"] == [["true", "false"], False, True]
+    assert fields["serial-scanner", "suffix"][0] == ["cr", "lf", "crlf", "tab", "none"]
+    assert fields["serial-scanner", "prefix_hex"] == [None, False, False]
+    assert fields["hid-scanner", "gap_ms"] == [None, True, False]
+    assert fields["simulated-printer", "faults"] == [None, False, False]
+    assert fields["toledo-scale", "unit"][0] == ["kg", "lb"]
+
+
 async def test_one_is_set_up_by_hand_with_its_driver_s_own_fields(
     page: Any, shop: PeripheralShop, seen: Seen
 ) -> None:

@@ -11,10 +11,10 @@ const TRUTHS = { yes: true, true: true, on: true, no: false, false: false, off: 
 
 const bare = (text) => text.replace(/\([^)]*\)/g, "").replace(/\s+/g, " ").trim();
 
-// Two words or more with commas or "or" between; else none.
+// Two words or more with commas or "or" between; else null.
 function listed(text) {
   const found = text.split(/,|\bor\b/).map((one) => one.trim()).filter(Boolean);
-  return found.length > 1 && found.every((one) => WORD.test(one)) ? found : [];
+  return found.length > 1 && found.every((one) => WORD.test(one)) ? found : null;
 }
 
 // {what, standard, choices: [...] or null, whole: it is a number, least, most}
@@ -23,7 +23,9 @@ export function readHelp(help) {
   const what = (at < 0 ? help : help.slice(0, at)).trim();
   const standard = at < 0 ? "" : help.slice(at + 1).replace(/ when it isn't given$/, "").trim();
   const given = bare(standard).split(" ")[0];
-  const choices = bare(what).split(":").map(listed).find((found) => found.includes(given)) || null;
+  const [before, ...after] = bare(what).split(":");
+  // Words behind a colon may be parts of one value: they are choices where the usual one is theirs.
+  const choices = listed(before) || after.map(listed).find((found) => found?.includes(given)) || null;
   const range = RANGE.exec(bare(what));
   return {
     what,
