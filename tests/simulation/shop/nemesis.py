@@ -315,9 +315,14 @@ async def _no_printer_power(nemesis: Nemesis, random: Random) -> None:
 async def _stop_printer(nemesis: Nemesis, random: Random, stop: Callable[[Printer], None]) -> None:
     """Often in the middle of a receipt; sometimes all printers at once."""
     printers = list(nemesis.shop.paper.printers.values())
-    if random.random() < 0.6:
-        await nemesis.wait_for_an_answer(random)
-    for printer in printers if random.random() < 0.2 else [random.choice(printers)]:
+    chosen = printers if random.random() < 0.2 else [random.choice(printers)]
+    if random.random() < 0.7:
+        for _ in range(900):
+            await asyncio.sleep(random.uniform(0.5, 1.5))
+            if busy := [one for one in printers if one.prints]:
+                chosen = busy
+                break
+    for printer in chosen:
         stop(printer)
     await asyncio.sleep(random.choice((5.0, 60.0, 900.0, 7_200.0)))
     nemesis.shop.paper.mend()

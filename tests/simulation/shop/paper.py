@@ -74,11 +74,16 @@ class Printer:
         """It has power and paper."""
         return self.powered and self.paper
 
+    @property
+    def prints(self) -> bool:
+        """A job is on its way onto paper."""
+        return self._run is not None
+
     def take(self, sheet: Sheet) -> Run:
         """Begin to print: from now on something is on paper."""
         self._end_run()
         self.sheets.append(sheet)
-        run = self._run = Run(sheet, self._random.uniform(0.1, 3.0))
+        run = self._run = Run(sheet, self._random.uniform(0.5, 6.0))
         self._later(run)
         return run
 
