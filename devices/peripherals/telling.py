@@ -168,7 +168,7 @@ class Telling:
             told = scan_message(self._gate, name, read)
         else:
             told = misread_message(self._gate, name, read)
-        tills = self._desk.tills_of(post, self._tills())
+        tills = post.entry.serves or self._desk.tills_of(post, self._tills())
         if not tills:
             log.warning("a scan of %s belongs to no till: name its till in `serves`", name)
         for till in tills:

@@ -110,8 +110,8 @@ class Hub:
             await self._open_doors()
             await self._start_watching()
             await opening
-            await self.attached.start(lambda: f"https://{self.parts.host()}:{self.web.port}/")
             self._later("the peripherals", self.attached.stop)
+            await self.attached.start(lambda: f"https://{self.parts.host()}:{self.web.port}/")
             await self.afar.start()
             self._later("what is managed from afar", self.afar.stop)
             await self.cloud.start()

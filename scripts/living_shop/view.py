@@ -35,7 +35,9 @@ class Seen:
     def connected(self) -> int:
         """Devices that are there."""
         devices = self.status.get("devices", ())
-        return sum(device.get("presence") == "ready" for device in devices)
+        return sum(
+            device.get("presence") == "ready" and device.get("auth") != "hub" for device in devices
+        )
 
     @property
     def cloud_sales(self) -> str:

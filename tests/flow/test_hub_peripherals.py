@@ -84,6 +84,12 @@ async def attached(box: Box, name: str) -> dict[str, Any]:
     return dict(found)
 
 
+async def is_ready(box: Box, name: str, **options: Any) -> bool:
+    """Whether it is driven as it was set up, and there."""
+    found = [one for one in await box.cli_json("peripherals", "list") if one["id"] == name]
+    return any(one["phase"] == "ready" and one.get("options", {}) == options for one in found)
+
+
 async def test_a_sale_s_receipt_comes_out_of_its_printer_once(box: Box, till: HubClient) -> None:
     done = await sell(till)
     await box.until(lambda: (done.receipt_no, "printer-counter") in jobs(box, "printed"))
@@ -168,17 +174,14 @@ async def test_one_is_added_tried_changed_and_removed_while_the_hub_runs(
 ) -> None:
     await box.cli("peripherals", "add", "scale-2", "simulated-scale", "--option", "grams=77")
 
-    async def is_ready() -> bool:
-        return bool((await attached(box, "scale-2"))["phase"] == "ready")
-
-    await box.until(is_ready)
+    await box.until(lambda: is_ready(box, "scale-2", grams=77))
     assert "77 g" in await box.cli("peripherals", "test", "scale-2")
     bad = await box.cli(
         "peripherals", "add", "scale-2", "simulated-scale", "--option", "x=1", code=1
     )
     assert "knows no option 'x'" in bad
     await box.cli("peripherals", "add", "scale-2", "simulated-scale", "--option", "grams=5")
-    await box.until(is_ready)
+    await box.until(lambda: is_ready(box, "scale-2", grams=5))
     assert "5 g" in await box.cli("peripherals", "test", "scale-2")
     assert box.rows("SELECT kind, auth FROM devices WHERE device_id = 'scale-2'") == [
         ("scale", "hub")
@@ -203,6 +206,7 @@ async def test_a_printer_that_a_till_lends_prints_the_receipt(box: Box, till: Hu
         hub.lend_printer(print_, look=look)
         address = f"device:{name}"
         await box.cli("peripherals", "add", "lent-1", "lent-printer", address, "--serves", name)
+        await box.until(lambda: is_ready(box, "lent-1"))
         done = await sell(hub)
         await box.until(lambda: (done.receipt_no, "lent-1") in jobs(box, "printed"))
         assert len(printed) == 1
@@ -216,9 +220,6 @@ async def test_what_was_set_up_is_there_again_after_a_start(box: Box, till: HubC
     await box.stop_hub()
     await box.start_hub()
 
-    async def is_ready() -> bool:
-        return bool((await attached(box, "display-2"))["phase"] == "ready")
-
-    await box.until(is_ready)
+    await box.until(lambda: is_ready(box, "display-2"))
     done = await sell(till)
     await box.until(lambda: (done.receipt_no, "printer-counter") in jobs(box, "printed"))
