@@ -255,17 +255,30 @@ def _operations(rows: tuple[Operation, ...]) -> Document:
         ["command"],
         reply=_reply("cmd-rep", ["command.reply"]),
     )
-    found["scan"] = _operation(
-        "receive",
-        "cmd",
-        "Hear what a scanner at the hub has read for this device",
-        ["scan"],
-        binding={"qos": 0, "retain": False, "messageExpiryInterval": SCAN_LIFE_S},
-    )
+    found |= _peripheral_operations()
+    for name, (text, _, _) in NOTICES.items():
+        found[f"bcast.{name}"] = _operation(
+            "receive", f"bcast.{name}", f"Hear of {name}", [f"bcast.{name}"], description=text
+        )
+    return found
+
+
+def _peripheral_operations() -> Document:
+    """What a device hears of what hangs on the hub."""
+    found: Document = {
+        "scan": _operation(
+            "receive",
+            "cmd",
+            "Hear what a scanner at the hub has read for this device",
+            ["scan"],
+            binding={"qos": 0, "retain": False, "messageExpiryInterval": SCAN_LIFE_S},
+        )
+    }
     for leaf, text in (("state", "Hear how what hangs on the hub is"), ("meta", "Hear what it is")):
         channel = f"peripheral.{leaf}"
         messages = [f"device.{leaf}"]
-        found[channel] = _operation("receive", channel, text, messages, binding=retained)
+        binding = {"qos": 1, "retain": True}
+        found[channel] = _operation("receive", channel, text, messages, binding=binding)
     found["peripheral"] = _operation(
         "receive",
         "peripheral.evt",
@@ -273,10 +286,6 @@ def _operations(rows: tuple[Operation, ...]) -> Document:
         ["peripheral.event", "peripheral.scan"],
         binding={"qos": 0, "retain": False},
     )
-    for name, (text, _, _) in NOTICES.items():
-        found[f"bcast.{name}"] = _operation(
-            "receive", f"bcast.{name}", f"Hear of {name}", [f"bcast.{name}"], description=text
-        )
     return found
 
 
