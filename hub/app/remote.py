@@ -87,7 +87,8 @@ class RemoteSettings:
             return
         before, was = self._values, self._values.get("log.level")
         settings = remote.overlaid(self._settings, values)
-        self._gate.shop = replace(shop_of(settings), own_settings=self._own)
+        shop = shop_of(settings, self._gate.shop.has_drawer)
+        self._gate.shop = replace(shop, own_settings=self._own)
         if self._loaded is not None:
             shown = self._loaded.remote
             shown.clear()

@@ -69,6 +69,17 @@ async def test_a_value_is_in_force_until_its_time_is_over(shop: Shop) -> None:
     assert levels == [("debug", 60)]  # it ends by itself
 
 
+async def test_the_shop_s_drawers_stay_known_whatever_the_cloud_sets(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, has_drawer=lambda till: till == "till-1")
+    settings = RemoteSettings(shop.gate, FakeLink(), OWN, None)
+    put(shop, "pairing.tries", 3)
+    await settings._apply()
+    assert shop.gate.shop.pairing_tries == 3
+    assert shop.gate.shop.has_drawer("till-1")
+    assert not shop.gate.shop.has_drawer("till-2")
+    shop.close()
+
+
 async def test_a_level_that_the_cloud_takes_back_is_put_back(shop: Shop) -> None:
     levels: list[tuple[str, int]] = []
     settings = RemoteSettings(
