@@ -146,8 +146,6 @@ class Desk:
             changed |= more
         changed |= {name for name, post in self._posts.items() if post.problem}
         await asyncio.gather(*(self._end(self._posts[name]) for name in changed))
-        for name in changed - new.keys():
-            self._tell_gone(self._posts[name].entry)
         before, posts = self._posts, dict[str, Post]()
         for name, (entry, source, shadows) in new.items():
             kept = name in before and name not in changed
@@ -155,6 +153,8 @@ class Desk:
             post.source, post.shadows = source, shadows
             posts[name] = post
         self._posts = posts  # at once: the writer's thread may be looking
+        for name in sorted(changed - new.keys()):
+            self._tell_gone(before[name].entry)
         for post in _hosts_first(self._posts.values()):
             if post.driver is None and not post.problem:
                 self._begin(post)

@@ -34,6 +34,7 @@ SESSION: Final = "hub"
 LEFT_OPEN_S: Final = 60.0
 RETRY_S: Final = 5.0
 TEXT_MAX: Final = 64
+LEFT_MAX: Final = 64
 CAPABILITIES_MAX: Final = 64
 
 
@@ -68,6 +69,7 @@ class Telling:
         self._dirty: dict[str, None] = {}
         self._meta: dict[str, DeviceMeta] = {}
         self._grams: dict[str, int] = {}
+        self._left: dict[str, None] = {}
         self._left_open: dict[str, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -99,8 +101,20 @@ class Telling:
     def restate(self) -> None:
         """There is a new session with the broker: what was said before may be lost."""
         self._meta.clear()
+        self.forget(tuple(self._left))
         for post in self._desk.posts:
             self._mark(post.entry.id)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """These are no more: nothing of them is left at the broker, once there is one."""
+        for name in names:
+            self._left.pop(name, None)
+            if self._desk.post(name) is not None:
+                continue
+            if not all(self._retain(name, leaf, "") for leaf in ("state", "meta")):
+                self._left[name] = None
+        while len(self._left) > LEFT_MAX:
+            self._left.pop(next(iter(self._left)))
 
     # -- states -------------------------------------------------------------------------------
 
@@ -111,9 +125,9 @@ class Telling:
     def _gone(self, entry: Entry) -> None:
         self._dirty.pop(entry.id, None)
         self._meta.pop(entry.id, None)
+        self._grams.pop(entry.id, None)
         self._shut(entry.id)
-        for leaf in ("state", "meta"):
-            self._retain(entry.id, leaf, "")
+        self.forget((entry.id,))
 
     async def _run(self) -> None:
         while True:

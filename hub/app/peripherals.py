@@ -32,7 +32,7 @@ from hub.mqtt.session import PublishRefused
 from hub.security.secrets_box import SecretsBox
 from hub.service.caller import HUB
 from hub.service.gate import Gate
-from hub.service.handlers.peripherals import KeepPeripherals, Kept
+from hub.service.handlers.peripherals import KeepPeripherals, Kept, KeptAt
 from hub.service.notices import PeripheralsChanged
 from hub.storage import devicerows, peripheralrows
 from hub.storage.errors import StorageError
@@ -145,9 +145,10 @@ class Peripherals:
             Kept(post.entry.id, post.entry.name or post.entry.id, post.kind or "service")
             for post in self.desk.posts
         )
-        taken: tuple[str, ...] = await self._gate.internal(HUB, KeepPeripherals(kept, started))
-        for name in taken:
+        places: KeptAt = await self._gate.internal(HUB, KeepPeripherals(kept, started))
+        for name in places.taken:
             await self.desk.refuse(name, f"{name} is a paired device's id: choose another id")
+        self.telling.forget(places.dropped)
         self.telling.restate()
         await self._watch_plugs()
 

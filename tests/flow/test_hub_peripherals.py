@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from devices.kit import HubClient, Refused
+from devices.kit import HubClient, IdentityStore, Refused
 from hub.contract.lending import LentPrinter, PieceTaken
 from hub.contract.peripherals import Shown, ShowText
 from hub.contract.sale import SaleDone
@@ -215,6 +215,42 @@ async def test_a_printer_that_a_till_lends_prints_the_receipt(box: Box, till: Hu
         assert (view["phase"], view["maker"], view["confirms"]) == ("ready", "Kiosk", True)
 
 
+async def stored(box: Box, store: IdentityStore) -> set[str]:
+    """Topics below the hub's that the broker has something stored for."""
+    marker = f"sh/1/{box.rig.store}/hub/dev/scale-1/meta"
+    heard: list[str] = []
+    async with box.raw(store) as raw:  # it hears all of the hub's
+        await raw.subscribed.wait()
+        raw.client.subscribe(marker, 1)  # told anew, behind all else
+        async with asyncio.timeout(60):
+            while heard.count(marker) < 2:
+                heard.append((await raw.inbox.get())[0])
+    return set(heard)
+
+
+@pytest.mark.may_leak  # the hub of the other tests is another process now
+async def test_one_that_the_settings_drop_leaves_nothing_at_the_broker(
+    box: Box, till: HubClient
+) -> None:
+    store = await box.pair(kind="kiosk")
+    topic = f"sh/1/{box.rig.store}/hub/dev/broken-1"
+    assert {f"{topic}/state", f"{topic}/meta"} <= await stored(box, store)
+    await box.stop_hub()
+    text = box.rig.config_file.read_text()
+    section = '[[peripherals]]\nid = "broken-1"\ndriver = "simulatd-printer"\n'
+    assert section in text
+    box.rig.config_file.write_text(text.replace(section, ""))
+    await box.rig.hub.start()
+    await box.rig.hub.ready()
+
+    async def is_gone() -> bool:
+        return not any(one.startswith(topic) for one in await stored(box, store))
+
+    await box.until(is_gone)
+    assert not box.rows("SELECT 1 FROM devices WHERE device_id = 'broken-1'")
+
+
+@pytest.mark.may_leak
 async def test_what_was_set_up_is_there_again_after_a_start(box: Box, till: HubClient) -> None:
     await box.cli("peripherals", "add", "display-2", "simulated-display", "--name", "Window")
     await box.stop_hub()

@@ -14,7 +14,7 @@ from hub.security.codes import hash_code, new_code
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.gate import Request
 from hub.service.handlers.devices import KeepPairing, PairDevice
-from hub.service.handlers.peripherals import KeepPeripherals, Kept
+from hub.service.handlers.peripherals import KeepPeripherals, Kept, KeptAt
 from hub.service.internal import MarkPresence
 from hub.storage import devicerows
 from tests.fakes import SeededRandomness
@@ -55,8 +55,8 @@ def configure(shop: Shop, name: str = "printer-1", **fields: Any) -> dict[str, A
 
 def keep(shop: Shop, *names: str, started: bool = False) -> tuple[str, ...]:
     kept = tuple(Kept(name, name.capitalize(), "printer") for name in names)
-    found: tuple[str, ...] = now(shop.gate.internal(HUB, KeepPeripherals(kept, started)))
-    return found
+    places: KeptAt = now(shop.gate.internal(HUB, KeepPeripherals(kept, started)))
+    return places.taken
 
 
 def test_what_is_set_up_is_kept_and_noted_and_a_change_takes_its_place(tmp_path: Path) -> None:

@@ -53,11 +53,18 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class KeepPeripherals(InternalCommand):
     """These have a place among the devices, and no other peripherals.  ``started``: the hub was
-    just started, and nobody knows how they are.  The value: ids that a paired device has already.
-    """
+    just started, and nobody knows how they are.  The value is :class:`KeptAt`."""
 
     kept: tuple[Kept, ...]
     started: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAt:
+    """``taken``: ids that a paired device has already; ``dropped``: those that are no more."""
+
+    taken: tuple[str, ...]
+    dropped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,7 @@ def remove(unit: Unit, command: RemovePeripheral) -> Nothing:
     return Nothing()
 
 
-def keep(unit: Unit, command: KeepPeripherals) -> tuple[str, ...]:
+def keep(unit: Unit, command: KeepPeripherals) -> KeptAt:
     """See :class:`KeepPeripherals`."""
     had, taken = peripheralrows.owners(unit.tx), []
     for one in command.kept:
@@ -143,10 +150,11 @@ def keep(unit: Unit, command: KeepPeripherals) -> tuple[str, ...]:
             unit.tell(DeviceChanged(one.peripheral_id))
         if command.started:
             peripheralrows.unknown(unit.tx, one.peripheral_id)
-    for gone in had.keys() - {one.peripheral_id for one in command.kept}:
+    dropped = sorted(had.keys() - {one.peripheral_id for one in command.kept})
+    for gone in dropped:
         peripheralrows.drop(unit.tx, gone)
         unit.tell(DeviceChanged(gone))
-    return tuple(taken)
+    return KeptAt(tuple(taken), tuple(dropped))
 
 
 def adopt(unit: Unit, command: AdoptPrinter) -> bool:
