@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -206,8 +206,10 @@ class Reads:
         )
 
     def _template(self) -> Template:
+        """Of what is only looked at: a code that goods are returned by has to be had on paper."""
         shop = self._gate.shop
-        return self._sources.template or Template(shop.name, timezone=shop.timezone)
+        made = self._sources.template or Template(shop.name, timezone=shop.timezone)
+        return replace(made, shows=replace(made.shows, return_code=False))
 
     async def _logs(self, _caller: Caller, query: house.LogsQuery) -> Outgoing:
         lines, levels = self._sources.recent.lines, self.levels.views()

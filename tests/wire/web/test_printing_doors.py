@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from hub.documents.returncode import Signer
+from hub.documents.templates import Template
+from hub.web.reads import Sources
 from tests.hubparts import HubParts, hub_parts
 from tests.storage.freeze import trade
 from tests.support.shop import Shop
@@ -65,6 +68,23 @@ async def test_a_receipt_is_shown_as_a_copy_that_can_run_and_ask_for_nothing(
             assert receipt_no in text, state
             assert "copy" in text.lower()
             assert "<script" not in text
+
+
+async def test_codes_that_goods_are_returned_by_stand_on_paper_only(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    await asyncio.to_thread(furnish, state)
+    template = Template("Corner Shop", signer=Signer("367", bytes(32)))
+    async with hub_parts(tmp_path, sources=Sources(template=template)) as hub:
+        row = await hub.gate.read(
+            lambda rows: rows.one("SELECT sale_id FROM sales WHERE state = 'completed'")
+        )
+        assert row is not None
+        path = f"/api/1/sales/{row[0]}/receipt"
+        async with hub.technician() as (http, _), http.get(path) as answer:
+            text = await answer.text()
+    assert text.count("<svg") == 1  # the receipt's number
+    assert "return in any" not in text.lower()
 
 
 async def test_whoever_only_looks_sees_what_is_printed_and_changes_nothing(

@@ -8,6 +8,8 @@ import { titleOf } from "./words.js";
 const letters = ({ text, rtl }, name) => el("div", { class: "paper-frame" },
   el("pre", { class: "paper paper-text", dir: rtl ? "rtl" : "ltr", tabindex: "0", role: "region", "aria-label": name }, text));
 
+const CODED = ["sale", "gift"];
+
 // A box without the fonts for a picture still has the letters.
 export function paper(found) {
   const name = titleOf(found.job);
@@ -20,5 +22,6 @@ export function paper(found) {
     frame.hidden = true;
     text.open = true;
   });
-  return [frame, text];
+  const left = CODED.includes(found.job.kind) ? el("p", { class: "quiet" }, t("job.nocode")) : "";
+  return [frame, left, text];
 }

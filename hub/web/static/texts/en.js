@@ -443,6 +443,7 @@ export const texts = {
   "job.id": "Id",
   "job.preview": "As printed",
   "job.picture": "{what}, as it looks on paper; in letters below",
+  "job.nocode": "A code for returns stands on the paper only.",
   "job.letters": "In letters",
   "job.sale": "The sale",
   "job.state.queued": "Waiting",
