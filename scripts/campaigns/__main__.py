@@ -26,7 +26,7 @@ EXAMPLES = """examples:
   ./scripts/campaign --only simulation,power-cut --minutes 5
 
 Two lanes run at once: what needs processor time only, and what needs real processes, sockets and
-disks. What a kind needs at the least it gets: all of them take nine minutes. Exit code 0: nothing
+disks. What a kind needs at the least it gets: all of them take eleven minutes. Exit code 0: nothing
 was broken, every planted bug was caught, every fault that has to happen did, and at least 500 seeds
 were reached. A finding names the command that shows it again.
 Ctrl-C stops all kinds, waits until they have removed what they made (a second one doesn't wait),

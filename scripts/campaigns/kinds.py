@@ -63,6 +63,13 @@ TOUCHING = (
         least_s=150.0,
     ),
     Kind(
+        "printing",
+        "receipts counted on emulated printers while the hub is killed",
+        "scripts.printing",
+        share=0.12,
+        least_s=120.0,
+    ),
+    Kind(
         "nth-io",
         "the nth operation on the disk fails, for every n",
         "tests.storage.nthio",

@@ -32,7 +32,9 @@ copy says COPY; no paper that no job knows of.
 """
 _MORE = """\
 Prints JSON lines: progress every second, the verdict as the last ("done": true).
-Without --seconds and --trials it is 1,000 jobs.  Set up the emulator once with
+Without --seconds and --trials it is 1,000 jobs.  From 50 on, and with --seconds, a hub with a
+planted fault has its turn in the end: its double prints have to be found.
+Set up the emulator once with
   python -m scripts.rig.emulator --setup
 
 exit status: 0 all of that was so; 1 a violation, or a planted fault that was not seen;
@@ -41,7 +43,7 @@ exit status: 0 all of that was so; 1 a violation, or a planted fault that was no
 _EVERY_S = 1.0
 _INTERRUPTED = 130
 _JOBS = 1000
-_MANY = 200
+_MANY = 400
 
 
 def main(argv: Sequence[str] | None = None) -> int:

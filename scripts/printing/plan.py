@@ -9,7 +9,7 @@ from typing import Literal
 
 Aim = Literal["any", "answered", "begun", "middle", "on-paper"]
 
-AIMS: tuple[Aim, ...] = ("middle", "on-paper", "answered", "begun", "any")
+AIMS: tuple[Aim, ...] = ("on-paper", "middle", "answered", "begun", "any")
 _BAG: tuple[Aim, ...] = ("middle", "middle", "middle", "on-paper", "answered", "begun", "any")
 _AFTER_MAX = 12
 _ANSWERED_S = 0.06

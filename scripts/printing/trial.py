@@ -31,10 +31,13 @@ _CALM_MIN = 4
 _CALM_MAX = 100
 _SPACING_MAX = 8
 _QUEUE_MAX = 12
-_TRAP_S = 5.0
-_HEALING_S = 12.0
+_TRAP_S = 60.0
+_HEALING_S = 35.0
+"""For what comes after the last kill: printing the rest, the count, the careless hub."""
 _POLL_S = 0.1
 _MAX_FINDINGS = 50
+_CARELESS_FROM = 50
+"""Jobs.  A shorter trial judges planted evidence only."""
 _ANSWERS = ("again", "again", "again", "printed", "forget", "")
 """What people say; nothing: they never look."""
 
@@ -200,9 +203,9 @@ class Trial:
             return True
         score.jobs = papers.all_jobs(self._database)
         if wanted.jobs is not None:
-            return score.jobs >= wanted.jobs and score.kills >= len(AIMS)
+            return score.jobs >= wanted.jobs and score.kills >= min(len(AIMS), wanted.jobs // 4)
         assert wanted.seconds is not None
-        counting_s = _HEALING_S + score.jobs * 0.02
+        counting_s = _HEALING_S + score.jobs * 0.03
         late = perf_counter() - self._began_s >= wanted.seconds - counting_s
         return late and score.kills >= len(AIMS)
 
@@ -327,8 +330,11 @@ class Trial:
         score = self._score
         score.note = "planting faults"
         score.controls_missed = unseen_faults(evidence)
+        score.controls = len(PLANTED)
+        if (self._wanted.jobs or _CARELESS_FROM) < _CARELESS_FROM:
+            return
         score.note = "a careless hub"
-        score.controls = len(PLANTED) + 1
+        score.controls += 1
         if not await careless_prints_twice(self._shop, evidence):
             score.controls_missed.append("a hub prints again what it had in hand when it died")
 
