@@ -113,6 +113,7 @@ class Spooler:
         self._stopping = False
         self._refusals = 0  # of the database, in a row
         self._hold_until_s = 0.0
+        self._newest_before = printrows.newest(gate.rows)  # tills may sell before the start
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -169,7 +170,7 @@ class Spooler:
         tries = 0
         while True:
             try:
-                doubted = await self._gate.internal(SPOOLER, RecoverPrinting())
+                doubted = await self._gate.internal(SPOOLER, RecoverPrinting(self._newest_before))
             except StorageError as error:
                 log.warning("print jobs can't be looked through yet: %s", error)
                 await asyncio.sleep(self._chooser.pause_s(tries))

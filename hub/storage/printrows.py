@@ -87,6 +87,12 @@ def waiting(rows: Rows, limit: int = 1000) -> list[PrintJobRow]:
     return [PrintJobRow(*row) for row in rows.all(sql, limit)]
 
 
+def waiting_kicks(rows: Rows, limit: int = 1000) -> list[PrintJobRow]:
+    """Drawers that are to be opened and were not begun."""
+    sql = f"{_JOB} WHERE {_OPEN} AND state = 'queued' AND kind = ? ORDER BY id LIMIT ?"
+    return [PrintJobRow(*row) for row in rows.all(sql, DRAWER_KICK, limit)]
+
+
 def being_printed(rows: Rows, printer_id: str | None = None) -> list[PrintJobRow]:
     """Jobs that were begun and have no end yet, of one printer or of all."""
     sql = f"{_JOB} WHERE {_OPEN} AND state = 'printing'"
@@ -111,6 +117,12 @@ def latest(rows: Rows, *, before: int | None, limit: int) -> list[PrintJobRow]:
     """Jobs with a number below ``before``, newest first."""
     sql = f"{_JOB} WHERE id < ? ORDER BY id DESC LIMIT ?"
     return [PrintJobRow(*row) for row in rows.all(sql, before or (1 << 62), limit)]
+
+
+def newest(rows: Rows) -> int:
+    """The number of the last job that was queued; 0: none is known."""
+    row = rows.one("SELECT max(id) FROM print_jobs")
+    return int(row[0] or 0) if row else 0
 
 
 def count_open(rows: Rows, *, kicks: bool = False) -> int:

@@ -76,8 +76,11 @@ class FailPrint(InternalCommand):
 
 @dataclass(frozen=True, slots=True)
 class RecoverPrinting(InternalCommand):
-    """The hub has started: what was being printed when it died is in doubt.  The value: how many
-    jobs are."""
+    """The hub has started: what was being printed when it died is in doubt, and drawers that waited
+    then stay closed.  ``newest``: the number of the last job of the time before; None: of any.  The
+    value: how many jobs are in doubt."""
+
+    newest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,18 @@ def fail_print(unit: Unit, command: FailPrint) -> bool:
     return True
 
 
-def recover_printing(unit: Unit, _command: RecoverPrinting) -> int:
-    """See :class:`RecoverPrinting`."""
+def recover_printing(unit: Unit, command: RecoverPrinting) -> int:
+    """See :class:`RecoverPrinting`.
+
+    The clock that jobs expire by stood while the hub was down, so it doesn't know how late a drawer
+    is that waited.
+    """
     found = printrows.being_printed(unit.tx)
     for row in found:
         _doubt(unit, row, DIED)
+    for row in printrows.waiting_kicks(unit.tx):
+        if command.newest is None or row.id <= command.newest:
+            _expire(unit, row)
     return len(found)
 
 

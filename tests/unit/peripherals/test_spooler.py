@@ -281,6 +281,21 @@ def test_a_drawer_under_way_at_a_death_doesn_t_open_later(bench: PrintShop) -> N
     assert bench.state(receipt) == "printed"
 
 
+def test_a_drawer_that_waited_when_the_hub_died_doesn_t_open_when_it_is_back(
+    bench: PrintShop,
+) -> None:
+    """The time that drawers are late by stands still while the hub is down."""
+    bench.drawers.add("till-1")
+    bench.run(1)
+    receipt = bench.sell()
+    kick = bench.shop.value("SELECT job_id FROM print_jobs WHERE kind = 'drawer-kick'")
+    bench.crash_at = ("spooler.before-begin", 0)
+    bench.run(30)
+    assert bench.deaths == 1
+    assert (bench.state(kick), bench.printers.sheets[kick]) == ("expired", 0)
+    assert bench.state(receipt) == "printed"
+
+
 def test_a_stop_lets_a_job_come_to_its_end(bench: PrintShop) -> None:
     bench.printers.usual_act = Act(before_s=3.0)
     job, waiting = bench.sell(), bench.sell()
