@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from devices.peripherals.choosing import Chooser, Pace, Wait
@@ -114,6 +114,7 @@ class Spooler:
         self._refusals = 0  # of the database, in a row
         self._hold_until_s = 0.0
         self._newest_before = printrows.newest(gate.rows)  # tills may sell before the start
+        self._torn: set[str] = set()  # where half a job of a former life may stand on the paper
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -170,6 +171,9 @@ class Spooler:
         tries = 0
         while True:
             try:
+                rows = self._gate.rows
+                cut_off = [*printrows.being_printed(rows), *printrows.ambiguous(rows)]
+                self._torn = {row.printer_id for row in cut_off if row.kind != DRAWER_KICK}
                 doubted = await self._gate.internal(SPOOLER, RecoverPrinting(self._newest_before))
             except StorageError as error:
                 log.warning("print jobs can't be looked through yet: %s", error)
@@ -279,10 +283,18 @@ class Spooler:
         if self._is_stopping():
             ended = Ended(Outcome.NOT_BEGUN, "the hub stops")
         else:
-            ended = await self._send(printer_id, layout, begun)
+            ended = await self._send(printer_id, self._marked(layout, printer_id), begun)
+            if layout is not None and ended.outcome in (Outcome.PRINTED, Outcome.UNKNOWN):
+                self._torn.discard(printer_id)  # from here on its driver knows
         crashpoint("spooler.sent")
         pause_s = self._chooser.learn(printer_id, ended.outcome, self._clock.monotonic_s())
         await self._end(begun, ended, pause_s if only_way else 0.0)
+
+    def _marked(self, layout: Layout | None, printer_id: str) -> Layout | None:
+        """It says so if half of another one may stand above it."""
+        if layout is None or printer_id not in self._torn:
+            return layout
+        return replace(layout, after_torn=True)
 
     async def _composed(self, row: PrintJobRow, printer_id: str) -> Layout | None:
         """What to print; None: it is gone, or it can't be composed and has failed."""

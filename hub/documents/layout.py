@@ -129,7 +129,8 @@ class Layout:
 
     ``width_mm``: of the paper, 58 or 80 (labels: their own); ``height_mm`` 0: as long as needed.
     ``locale``: BCP 47, e.g. ``de-DE``; ``rtl``: it reads from right to left.  ``title``: for lists
-    and HTML, not printed.
+    and HTML, not printed.  ``after_torn``: half of another document may stand on the paper above
+    it, which printers that cut roll paper cut off first.
     """
 
     title: str
@@ -139,3 +140,4 @@ class Layout:
     locale: str = "en-GB"
     rtl: bool = False
     cut: Cut = Cut.PARTIAL
+    after_torn: bool = False

@@ -244,6 +244,7 @@ class EscposPrinter(POSPrinter):
                     "no font has these characters, they are printed as boxes",
                     extra={"characters": "".join(sorted(job.missing))[:80]},
                 )
+            self._torn = self._torn or layout.after_torn
             return await self._send(session, job)
 
     async def kick(self, connector_pin: int, pulse_ms: int) -> Ended:

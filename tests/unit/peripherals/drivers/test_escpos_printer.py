@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -127,6 +128,14 @@ async def test_a_job_that_is_given_up_tells_the_printer_to_forget_it(here: Serve
     after = bytes(here.printer.done[here.printer.done.rindex(b"Line ") :])
     assert b"\x00" * 2400 in after, "what a broken command may still want"
     assert after.index(b"\x1dVA") < after.index(b"Short"), "half a paper is cut off first"
+
+
+async def test_what_the_hub_of_before_left_on_the_paper_is_cut_off_once(here: Served) -> None:
+    assert (await here.driver.print(replace(SHORT, after_torn=True))).outcome is Outcome.PRINTED
+    first = bytes(here.printer.done)
+    assert first.index(b"\x1dVA") < first.index(b"Short")
+    assert (await here.driver.print(SHORT)).outcome is Outcome.PRINTED
+    assert b"\x1dVA" not in here.printer.done[len(first) :]
 
 
 async def test_a_cable_that_is_pulled_out_in_mid_job_leaves_it_unknown(here: Served) -> None:
