@@ -27,7 +27,7 @@ _AT_ONCE = 16
 class Commands:
     """Runs each command once: a repeat gets the answer of the first (the last 256 are remembered).
 
-    Beyond 16 at once the answer is ``busy``.
+    Beyond 16 at once the answer is ``busy``, also to a repeat of the same command.
     """
 
     def __init__(self, session: Session) -> None:
@@ -52,7 +52,7 @@ class Commands:
             self._send(command.command_id, known)
         elif len(self._running) >= _AT_ONCE:
             busy = problem(Code.BUSY, "This device has enough to do.", retry_after_ms=1000)
-            self._send(command.command_id, _body(command.command_id, problem=busy))
+            self._answer(command.command_id, _body(command.command_id, problem=busy))
         else:
             task = asyncio.create_task(self._run(operation, command))
             self._running[command.command_id] = task
@@ -82,6 +82,10 @@ class Commands:
                     Code.UNAVAILABLE, f"{operation!r} failed on the device; see its log."
                 )
                 answer = _body(command_id, problem=failed)
+        self._answer(command_id, answer)
+
+    def _answer(self, command_id: str, answer: bytes) -> None:
+        """Once and for all: the hub may have acted upon it before a repeat comes."""
         self._answers[command_id] = answer
         while len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
