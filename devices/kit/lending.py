@@ -147,6 +147,8 @@ class Lending:
             ) from None
         if self._kick is None:
             return PieceTaken(outcome="refused", reason="No drawer hangs here.").model_dump()
+        if self._printer.locked():  # it may wait for paper; a drawer opens now or not at all
+            return PieceTaken(outcome="not-begun", reason="The printer is at work.").model_dump()
         async with self._printer:
             return (await self._kick(asked.pin, asked.pulse_ms)).model_dump(mode="json")
 

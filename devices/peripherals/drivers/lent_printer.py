@@ -37,6 +37,8 @@ from hub.documents.layout import Layout
 
 LOOK_EVERY_S: Final = 20.0
 ANSWER_S: Final = 10.0
+KICK_S: Final = 3.0
+"""A drawer opens at once or not at all: the command lives no longer."""
 PRINT_S: Final = 120.0
 """The till waits for its paper itself, and then says how it ended."""
 _WIDTHS: Final = (58, 80)
@@ -119,7 +121,7 @@ class LentPrinter(POSPrinter):
             asked = lending.DrawerKick.model_validate({"pin": connector_pin, "pulse_ms": pulse_ms})
         except ValidationError:
             return Ended(Outcome.REFUSED, "a drawer is on pin 2 or 5, its pulse 10 to 500 ms long")
-        ended = await self._do(lending.KICK, asked, True, ANSWER_S)
+        ended = await self._do(lending.KICK, asked, True, KICK_S)
         return ended or Ended(Outcome.UNKNOWN, "the till doesn't say whether it opened")
 
     async def _do(

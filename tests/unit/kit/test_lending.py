@@ -200,3 +200,22 @@ async def test_the_drawer_is_opened_where_there_is_one(tablet: Tablet, tmp_path:
         await with_drawer.lending.on_kick({"pin": 3})
     assert kicked == [(5, 100)]
     assert (await tablet.lending.on_look({}))["conditions"] == ["printer-paper-near-end"]
+
+
+async def test_a_drawer_waits_for_no_document_and_never_opens_later(tmp_path: Path) -> None:
+    kicked = asyncio.Event()
+
+    async def kick(_pin: int, _pulse_ms: int) -> PieceTaken:
+        kicked.set()
+        return PieceTaken(outcome="printed")
+
+    tablet = Tablet(tmp_path, kick=kick)
+    tablet.hold.clear()
+    printing = asyncio.create_task(tablet.ask(job(), b"receipt"))
+    await tablet.begun.wait()
+    async with asyncio.timeout(30):
+        assert (await tablet.lending.on_kick({}))["outcome"] == "not-begun"
+    tablet.hold.set()
+    assert await printing == PRINTED
+    assert not kicked.is_set()
+    await tablet.lending.close()

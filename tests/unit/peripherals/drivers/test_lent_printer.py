@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devices.peripherals.choosing import Pace
 from devices.peripherals.drivers import lent_printer
 from devices.peripherals.drivers.lent_printer import LentPrinter
 from devices.peripherals.lending import Declined, DeviceConnector, NotAsked, Unanswered
@@ -41,6 +42,7 @@ class Till:
         }
         self.pieces: list[lending.PrintPiece] = []
         self.fail_at: tuple[int, PeripheralError] | None = None
+        self.waited_s: dict[str, float] = {}
         self.told: list[Told] = []
         connector = DeviceConnector.of("device:till-01", self._ask)
         world = World(SystemClock(), SystemRandomness())
@@ -50,6 +52,7 @@ class Till:
         self, device_id: str, operation: str, data: dict[str, Any], timeout_s: float
     ) -> dict[str, Any]:
         assert device_id == "till-01"
+        self.waited_s[operation] = timeout_s
         answer = self.answers[operation]
         if operation == lending.PRINT:
             piece = lending.PrintPiece.model_validate(data)
@@ -135,6 +138,7 @@ async def test_it_is_ready_while_its_till_says_so_and_tells_its_conditions(
 async def test_its_drawer_is_kicked_at_the_till() -> None:
     till = Till()
     assert (await till.printer.kick(2, 100)).outcome is Outcome.PRINTED
+    assert till.waited_s[lending.KICK] < Pace().kick_max_s  # no drawer opens after it is given up
     assert (await till.printer.kick(3, 100)).outcome is Outcome.REFUSED
     till.answers[lending.KICK] = Unanswered("silence")
     assert (await till.printer.kick(5, 100)).outcome is Outcome.UNKNOWN
