@@ -19,6 +19,7 @@ from hub.clock import Ids
 from hub.contract.envelope import DeviceCommand, Reply
 from hub.contract.problems import Problem
 from hub.contract.topics import Topics
+from hub.domain import cards
 from hub.mqtt.session import PublishRefused
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ class Commander:
         return reply.result or {}
 
     def take_reply(self, device_id: str, payload: bytes) -> None:
-        """A message on a device's ``cmd-rep``; what nobody waits for is passed over."""
+        """A message on a device's ``cmd-rep``; what nobody waits for is passed over, and what holds
+        card data."""
         if not self._waiting:
             return
         try:
@@ -103,6 +105,9 @@ class Commander:
         if waiting is None or waiting.device_id != device_id or waiting.answer.done():
             return
         if not reply.ok and reply.problem is None:
+            return
+        if cards.screen(reply.model_dump(mode="json", include={"result", "problem"})):
+            log.warning("%s gave card data in an answer; it is passed over", device_id)
             return
         waiting.answer.set_result(reply)
 

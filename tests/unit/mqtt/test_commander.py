@@ -115,3 +115,20 @@ async def test_commands_under_way_are_bounded_for_each_device_and_for_all() -> N
     last = await asked(air)
     air.answer()
     assert await last == {}
+
+
+async def test_card_data_in_a_device_s_answer_goes_no_further(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    air = Air()
+    task = await asked(air)
+    number = "4111 1111 1111 1111"
+    said = {"type": "t", "title": "No", "status": 404, "detail": number, "code": "not-found"}
+    air.answer(result={"outcome": "refused", "reason": f"no {number}"})
+    air.answer(ok=False, problem={**said, "retryable": False})
+    await asyncio.sleep(0)
+    assert not task.done()
+    assert "card data" in caplog.text
+    assert number not in caplog.text
+    air.answer(result={"outcome": "printed"})
+    assert await task == {"outcome": "printed"}
