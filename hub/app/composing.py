@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from devices.peripherals.desk import Desk
 from hub.config import Settings
 from hub.config.receipts import template_of
 from hub.documents.layout import Layout
 from hub.documents.returncode import Signer
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +42,18 @@ class Composer:
         return await asyncio.to_thread(self._composed, document, width_mm or self._width_mm)
 
     def _composed(self, document: str, width_mm: int) -> Layout:
+        from pydantic import ValidationError
+
         from hub.contract.documents import facts_of
         from hub.documents.compose import compose
         from hub.documents.templates import Paper
 
-        return compose(facts_of(document), self.template, Paper(width_mm))
+        try:
+            facts = facts_of(document)
+        except ValidationError as error:  # its own words would bring the document into the log
+            raise ValueError(f"these are no facts of a document: {_types(error)}") from None
+        return compose(facts, self.template, Paper(width_mm))
+
+
+def _types(error: ValidationError) -> str:
+    return ", ".join(sorted({one["type"] for one in error.errors(include_input=False)}))
