@@ -7,6 +7,7 @@ no turn at the writer, so neither a slow scale nor an absent one keeps a sale wa
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +21,8 @@ from hub.storage.rows import Rows
 
 AT_ONCE_MAX: Final = 16
 """Beyond, the answer is ``busy`` at once."""
+PER_CALLER_MAX: Final = 4
+"""Nobody takes the places of the others."""
 LONGEST_S: Final = 28.0
 """No operation takes longer: whoever asked has given up by then."""
 
@@ -42,7 +45,7 @@ class LiveOperations:
 
     def __init__(self, handlers: Mapping[type[Any], LiveHandler]) -> None:
         self._handlers = handlers
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()
         self.desk: PeripheralDesk | None = None
 
     def need_desk(self) -> PeripheralDesk:
@@ -61,13 +64,14 @@ class LiveOperations:
         takes too long."""
         handler = self._handlers[type(command)]
         unit = LiveUnit(rows, caller, shop, self.need_desk())
-        if self._under_way >= AT_ONCE_MAX:
+        mine = caller.key
+        if self._under_way[mine] >= PER_CALLER_MAX or self._under_way.total() >= AT_ONCE_MAX:
             raise refuse(
                 Code.BUSY,
                 "The hub waits for as many peripherals as it can: repeat shortly.",
                 retry_after_ms=1000,
             )
-        self._under_way += 1
+        self._under_way[mine] += 1
         try:
             async with asyncio.timeout(LONGEST_S):
                 return await handler(unit, command)
@@ -79,4 +83,5 @@ class LiveOperations:
                 retry_after_ms=2000,
             ) from None
         finally:
-            self._under_way -= 1
+            self._under_way[mine] -= 1
+            self._under_way += Counter()  # who has none under way isn't counted any more

@@ -11,8 +11,8 @@ from hub.contract.base import Live, Nothing
 from hub.contract.peripherals import ListPeripherals
 from hub.contract.problems import Refusal
 from hub.service import live
-from hub.service.caller import HUB
-from hub.service.live import AT_ONCE_MAX, LiveOperations, LiveUnit
+from hub.service.caller import HUB, Caller, CallerKind
+from hub.service.live import AT_ONCE_MAX, PER_CALLER_MAX, LiveOperations, LiveUnit
 
 NO_ROWS: Any = None
 
@@ -23,8 +23,12 @@ def made(handler: Any) -> LiveOperations:
     return found
 
 
-async def run(found: LiveOperations) -> Any:
-    return await found.run(NO_ROWS, HUB, NO_ROWS, ListPeripherals())
+async def run(found: LiveOperations, caller: Caller = HUB) -> Any:
+    return await found.run(NO_ROWS, caller, NO_ROWS, ListPeripherals())
+
+
+def till(number: int) -> Caller:
+    return Caller(CallerKind.DEVICE, f"till-{number}")
 
 
 def code(error: pytest.ExceptionInfo[Refusal]) -> str:
@@ -52,7 +56,7 @@ async def test_as_many_as_the_bound_wait_and_one_more_is_busy_until_one_has_ende
         return Nothing()
 
     found = made(slow)
-    waiting = [asyncio.create_task(run(found)) for _ in range(AT_ONCE_MAX)]
+    waiting = [asyncio.create_task(run(found, till(number))) for number in range(AT_ONCE_MAX)]
     await asyncio.sleep(0)
     with pytest.raises(Refusal) as refused:
         await run(found)
@@ -63,6 +67,25 @@ async def test_as_many_as_the_bound_wait_and_one_more_is_busy_until_one_has_ende
     await asyncio.sleep(0)
     go.set()
     assert await asyncio.gather(*waiting[1:], more) == [Nothing()] * AT_ONCE_MAX
+
+
+async def test_nobody_takes_the_places_of_the_others() -> None:
+    go = asyncio.Event()
+
+    async def slow(_unit: LiveUnit, _command: Live) -> Nothing:
+        await go.wait()
+        return Nothing()
+
+    found = made(slow)
+    waiting = [asyncio.create_task(run(found, till(1))) for _ in range(PER_CALLER_MAX)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refusal) as refused:
+        await run(found, till(1))
+    assert code(refused) == "busy"
+    other = asyncio.create_task(run(found, till(2)))
+    go.set()
+    assert await asyncio.gather(*waiting, other) == [Nothing()] * (PER_CALLER_MAX + 1)
+    assert await run(found, till(1)) == Nothing()
 
 
 async def test_what_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
