@@ -32,6 +32,8 @@ from hub.domain.schedule import restart_s
 
 log = logging.getLogger(__name__)
 
+LET_GO: Final = "it is no longer used"
+
 PAUSE_FIRST_S: Final = 1.0
 PAUSE_MAX_S: Final = 30.0
 POKE_PAUSE_S: Final = 0.25
@@ -120,7 +122,7 @@ class Keeper:
             task.cancel()
             await asyncio.wait([task])
             if self._state.phase is Phase.READY:
-                self._enter(Phase.LOST, Trouble.GONE, "it is no longer used")
+                self._enter(Phase.LOST, Trouble.GONE, LET_GO)
 
     async def _run(self) -> None:
         while True:
@@ -235,7 +237,8 @@ class Keeper:
         if state.phase is Phase.READY:
             log.info("%s is ready: %s", self.name, state.identity)
         else:
-            log.warning("%s is %s: %s", self.name, state.phase, state.reason)
+            level = logging.INFO if state.reason == LET_GO else logging.WARNING
+            log.log(level, "%s is %s: %s", self.name, state.phase, state.reason)
         if self._changed is not None:
             try:
                 self._changed(state)
