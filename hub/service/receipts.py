@@ -14,7 +14,7 @@ from hub.service import paperwork
 from hub.service.notices import PrintQueued
 from hub.service.unit import Unit, canonical
 from hub.storage import printrows
-from hub.storage.printrows import DRAWER_KICK, NewJob
+from hub.storage.printrows import DRAWER_KICK, PRIORITY_KICK, NewJob
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
 
 RECEIPT_TTL_MS: Final = 3_600_000
@@ -23,7 +23,6 @@ TEST_TTL_MS: Final = 300_000
 KICK_TTL_MS: Final = 5_000
 """A drawer that opens later opens in front of nobody, or of the wrong person."""
 KICKS_MAX: Final = 50
-PRIORITY_KICK: Final = 0
 PRIORITY_DOCUMENT: Final = 5
 
 

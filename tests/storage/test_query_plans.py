@@ -62,6 +62,26 @@ def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> 
     assert not scans
 
 
+def test_what_a_sale_asks_of_the_print_queue_costs_as_many_drawers_as_wait(tmp_path: Path) -> None:
+    """However many receipts wait while the printers are off."""
+    shop = Shop(tmp_path, print_receipts=True, has_drawer=lambda _device: True)
+    shop.product("tea", 499, stock=50)
+    shop.sign_in("till-1")
+    tea = {"code": "tea", "qty": 1, "unit_price_minor": 499}
+    for number in range(4):
+        shop.ok("till-1", "sale/commit", shop.sale(tea, total_minor=499, print_receipt=number > 0))
+    seen: list[str] = []
+    shop.rows._conn.set_trace_callback(seen.append)
+    found = [printrows.count_open(shop.rows, kicks=kicks) for kicks in (True, False)]
+    shop.rows._conn.set_trace_callback(None)
+    assert found == [4, 3]
+    for sql in seen:
+        (plan,) = shop.core.conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+        assert "SEARCH print_jobs USING" in plan[3]
+        assert "print_jobs_open (priority" in plan[3]
+    shop.close()
+
+
 def print_and_ask(shop: Shop) -> None:
     """A receipt that is printed, one that nobody knows about, and a copy."""
     tea = {"code": "tea", "qty": 1, "unit_price_minor": 499}
