@@ -271,8 +271,9 @@ class Desk:
         return tuple(alone) if len(alone) == 1 else ()
 
     def _of(self, category: Category) -> list[Post]:
-        posts = self._posts.values()
-        return [one for one in posts if one.driver is not None and one.driver.category is category]
+        # The writer's thread asks, too, while the loop lets go of drivers: each is looked at once.
+        found = [(one, one.driver) for one in self._posts.values()]
+        return [one for one, driver in found if driver and driver.category is category]
 
 
 def _hosts_first(posts: Iterable[Post]) -> list[Post]:

@@ -255,3 +255,25 @@ def test_every_driver_describes_itself() -> None:
         assert all(text for text in one.options.values())
     kinds = {one.kind for one in views if one.key.startswith("simulated-")}
     assert kinds == {"printer", "drawer", "scanner", "scale", "display"}
+
+
+async def test_a_till_may_ask_from_another_thread_while_a_driver_is_let_go() -> None:
+    """A sale asks for its drawer in the writer's thread."""
+
+    class LetGo(Post):
+        looks = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "driver":
+                LetGo.looks += 1
+                if LetGo.looks > 1:
+                    return None
+            return super().__getattribute__(name)
+
+    async with opened() as room:
+        await room.keep(Entry("d-1", "simulated-drawer", ""))
+        whole = room.post("d-1")
+        torn = LetGo(whole.entry, whole.source, whole.since_ms, driver=whole.driver)
+        room.desk._posts = {"d-1": torn}
+        assert room.counter.has_drawer("till-1") in (True, False)
+        room.desk._posts = {"d-1": whole}
