@@ -37,6 +37,10 @@ log = logging.getLogger(__name__)
 
 SPOOLER: Final = Caller(CallerKind.HUB, "spooler")
 WAITING_MAX: Final = 1000
+RESTED_FROM_S: Final = 0.002
+REST: Final = 9.0
+"""Nothing is looked at for so many times as long as the last look took."""
+REST_MAX_S: Final = 0.5
 LATER = (QueueFull, NotStored)
 """Nothing was written, and a repeat may do it."""
 
@@ -113,6 +117,7 @@ class Spooler:
         self._stopping = False
         self._refusals = 0  # of the database, in a row
         self._hold_until_s = 0.0
+        self._looked_s = 0.0  # how long the last look took
         self._newest_before = printrows.newest(gate.rows)  # tills may sell before the start
         self._torn: set[str] = set()  # where half a job of a former life may stand on the paper
 
@@ -161,11 +166,18 @@ class Spooler:
         while True:
             self._wake.clear()
             wait_s = await self._turn()
+            await self._rest()
             try:
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    async def _rest(self) -> None:
+        """While the printers are off the queue is long, and each sale has it looked through: the
+        loop answers tills meanwhile."""
+        if self._looked_s >= RESTED_FROM_S:
+            await asyncio.sleep(min(REST_MAX_S, REST * self._looked_s))
 
     async def _recover(self) -> None:
         tries = 0
@@ -187,7 +199,9 @@ class Spooler:
     async def _turn(self) -> float:
         """Start what can be started; seconds until the next look."""
         try:
+            began_s = self._clock.monotonic_s()
             wait, overdue = self._look()
+            self._looked_s = self._clock.monotonic_s() - began_s
             if overdue:
                 await self._gate.internal(SPOOLER, ExpirePrinting())
                 return 0.0

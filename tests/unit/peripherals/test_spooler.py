@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -294,6 +296,33 @@ def test_a_drawer_that_waited_when_the_hub_died_doesn_t_open_when_it_is_back(
     assert bench.deaths == 1
     assert (bench.state(kick), bench.printers.sheets[kick]) == ("expired", 0)
     assert bench.state(receipt) == "printed"
+
+
+def test_a_long_queue_is_not_looked_through_at_every_sale(bench: PrintShop) -> None:
+    """Each look takes time of the loop that answers the tills."""
+    bench.printers.down.add("counter")
+    for _ in range(4):
+        bench.sell()
+    bench.run(1)
+    spent_s, looks = 0.0, 0
+    clock: Any = bench.shop.clock
+    usual = clock.monotonic_s
+    clock.monotonic_s = lambda: usual() + spent_s
+
+    def slow_route(device_id: str, kind: str) -> tuple[str, ...]:
+        nonlocal spent_s, looks
+        spent_s, looks = spent_s + 0.005, looks + 1
+        return ("counter",)
+
+    bench.printers.route = slow_route  # type: ignore[method-assign]
+
+    async def sell_much() -> None:
+        for _ in range(1000):
+            bench.spooler.wake()
+            await asyncio.sleep(0.002)
+
+    bench.loop.run_until_complete(sell_much())
+    assert 1 <= looks / 4 <= 20
 
 
 def test_a_stop_lets_a_job_come_to_its_end(bench: PrintShop) -> None:
