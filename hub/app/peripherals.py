@@ -88,11 +88,16 @@ class Peripherals:
         self._fresh: FreshBox | None = None
         self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._kept = False  # in this life of the hub
         messaging.on_up = self.telling.restate
 
     async def start(self, url: Callable[[], str]) -> None:
         """Begin to look for what is set up, and to print.  ``url``: of the hub's page."""
-        await self._keep(started=True)
+        try:
+            await self._keep()
+        except Exception as error:  # a hub without its peripherals is better than none
+            log.warning("what hangs on the hub can't be kept yet: %s", error, exc_info=error)
+            self._again.set()
         self.telling.start()
         self._gate.live.desk = self.counter
         self.spooler.start()
@@ -135,7 +140,7 @@ class Peripherals:
             except Exception:
                 log.exception("following what was set up failed; the next change tries again")
 
-    async def _keep(self, *, started: bool = False) -> None:
+    async def _keep(self) -> None:
         """Drive what the settings and the page say."""
         wanted = entries(self._settings.peripherals, peripheralrows.listed(self._gate.rows))
         if not wanted and not self.desk.posts and not peripheralrows.owners(self._gate.rows):
@@ -145,7 +150,8 @@ class Peripherals:
             Kept(post.entry.id, post.entry.name or post.entry.id, post.kind or "service")
             for post in self.desk.posts
         )
-        places: KeptAt = await self._gate.internal(HUB, KeepPeripherals(kept, started))
+        places: KeptAt = await self._gate.internal(HUB, KeepPeripherals(kept, not self._kept))
+        self._kept = True
         for name in places.taken:
             await self.desk.refuse(name, f"{name} is a paired device's id: choose another id")
         self.telling.forget(places.dropped)
