@@ -54,21 +54,21 @@ TROUBLES: Final[dict[Condition, Trouble]] = {
         "warning",
         ("printer", "printers"),
         "out of paper",
-        "Sales go on there, but no receipt is printed.",
+        "Selling goes on; this printer prints no receipts.",
         "Put a new paper roll into the printer at",
     ),
     "printer-cover-open": Trouble(
         "warning",
         ("printer's cover", "printers' covers"),
         "open",
-        "Sales go on there, but no receipt is printed.",
+        "Selling goes on; this printer prints no receipts.",
         "Close the cover of the printer at",
     ),
     "printer-offline": Trouble(
         "warning",
         ("printer", "printers"),
         "not answering",
-        "Sales go on there, but no receipt is printed.",
+        "Selling goes on; this printer prints no receipts.",
         "Check the power and the cable of the printer at",
     ),
     "terminal-offline": Trouble(
@@ -137,13 +137,14 @@ def look(facts: Facts) -> Finding:
     named = list(held)[:SENTENCES_MAX]
     rest = sum(len(devices) for key, devices in held.items() if key not in named)
     sentences = [_sentence(key, held[key]) for key in named]
+    reasons = {one.id: one.reason for one in facts.status.peripherals if one.reason}
     if rest:
         sentences.append(f"And {many(rest, 'more thing')}.")
     return Finding(
         level,
         " ".join(sentences),
         TROUBLES[worst].means,
-        " ".join(f"{TROUBLES[key].step} {names(held[key])}." for key in named),
+        " ".join(_step(key, held[key], reasons) for key in named),
         since_ms=min(
             min(one.conditions_since_ms.get(key, facts.now_ms), facts.now_ms)
             for key, devices in held.items()
@@ -152,6 +153,15 @@ def look(facts: Facts) -> Finding:
         ),
         detail=_detail(held, facts.now_ms) | _reasons(facts.status.peripherals),
     )
+
+
+def _step(key: Condition, devices: list[DeviceView], reasons: dict[str, str]) -> str:
+    """What to do where; of the hub's own that isn't there, why the first one isn't."""
+    told = f"{TROUBLES[key].step} {names(devices)}."
+    why = next((reasons[one.device_id] for one in devices if one.device_id in reasons), "")
+    if not why or key not in _AWAY.values():
+        return told
+    return f"{told} What the hub sees: {why.rstrip('.?')}{'?' if why.endswith('?') else '.'}"
 
 
 def _refused(refused: list[PeripheralView]) -> Finding:
@@ -175,10 +185,15 @@ def _reasons(peripherals: tuple[PeripheralView, ...]) -> dict[str, str]:
 
 def names(devices: list[DeviceView]) -> str:
     """The first three by name, and how many more."""
-    told = [f"{one.name} ({one.device_id})" for one in devices[:NAMED_MAX]]
+    told = [_name(one) for one in devices[:NAMED_MAX]]
     if len(devices) > NAMED_MAX:
         return f"{', '.join(told)} and {len(devices) - NAMED_MAX} more"
     return " and ".join((", ".join(told[:-1]), told[-1])) if len(told) > 1 else told[0]
+
+
+def _name(one: DeviceView) -> str:
+    named = one.name and one.name != one.device_id
+    return f"{one.name} ({one.device_id})" if named else one.device_id
 
 
 def _held(facts: Facts) -> Iterator[tuple[Condition, list[DeviceView]]]:
@@ -192,12 +207,15 @@ def _held(facts: Facts) -> Iterator[tuple[Condition, list[DeviceView]]]:
 
 
 def _told(facts: Facts) -> Iterator[DeviceView]:
-    """Devices with their conditions; of the hub's own that aren't there, that they aren't."""
+    """Devices with their conditions; of the hub's own that aren't there, that they aren't.  What
+    hangs on another of them is away with it: that one is told."""
     own = {one.id: one for one in facts.status.peripherals}
     for device in facts.status.devices:
         known = own.get(device.device_id) if device.auth == "hub" else None
         if known is None or known.phase not in ("claiming", "lost") or not known.reason:
             yield device
+        elif known.via in own and own[known.via].phase in ("claiming", "lost"):
+            continue
         elif facts.now_ms - known.since_ms >= AWAY_MS:
             away = _AWAY.get(known.kind, "printer-offline")
             since = {away: known.since_ms}
@@ -226,7 +244,7 @@ def _detail(held: dict[Condition, list[DeviceView]], now_ms: int) -> dict[str, s
         for one in devices:
             span = ago(now_ms - one.conditions_since_ms.get(key, now_ms))
             text = f"{TROUBLES[key].subject[0]} {TROUBLES[key].state} for {span}"
-            found.setdefault(f"{one.name} ({one.device_id})", []).append(text)
+            found.setdefault(_name(one), []).append(text)
     return {name: ", ".join(texts) for name, texts in list(found.items())[:DETAILS_MAX]}
 
 

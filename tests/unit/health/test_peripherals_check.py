@@ -143,6 +143,23 @@ def test_a_printer_of_the_hub_s_own_that_is_away_is_told_with_the_reason() -> No
     assert found.since_ms == LONG_AGO_MS
 
 
+def test_what_the_hub_sees_of_a_printer_that_is_away_is_part_of_the_next_step() -> None:
+    reason = 'it doesn\'t answer: is it switched on? Else it needs status = "none"'
+    found = with_own(own("claiming", reason, id="printer-1", name="printer-1"))
+    assert found.summary == "The printer at printer-1 is not answering."
+    assert found.next_step == (
+        "Check the power and the cable of the printer at printer-1. What the hub sees: it doesn't"
+        ' answer: is it switched on? Else it needs status = "none".'
+    )
+
+
+def test_a_drawer_that_is_away_with_its_printer_is_not_told_as_another_printer() -> None:
+    printer = own("lost", "is not there")
+    drawer = own("lost", "its printer is gone", id="drawer-1", kind="drawer", via="printer-1")
+    found = with_own(printer, drawer)
+    assert found.summary == "The printer at Counter (printer-1) is not answering."
+
+
 def test_one_that_is_looked_for_at_the_start_or_went_a_moment_ago_is_no_news() -> None:
     assert with_own(own("claiming", "")).level == "ok"
     assert with_own(own(since_ms=NOW_MS - 1000)).level == "ok"
