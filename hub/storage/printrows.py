@@ -97,10 +97,10 @@ def waiting_kicks(rows: Rows, limit: int = 1000) -> list[PrintJobRow]:
 
 def being_printed(rows: Rows, printer_id: str | None = None) -> list[PrintJobRow]:
     """Jobs that were begun and have no end yet, of one printer or of all."""
-    sql = f"{_JOB} WHERE {_OPEN} AND state = 'printing'"
-    return [
-        row for row in map(PrintJobRow._make, rows.all(sql)) if printer_id in (None, row.printer_id)
-    ]
+    if printer_id is not None:
+        row = rows.one(f"{_JOB} WHERE state = 'printing' AND printer_id = ?", printer_id)
+        return [PrintJobRow(*row)] if row else []
+    return [PrintJobRow(*row) for row in rows.all(f"{_JOB} WHERE {_OPEN} AND state = 'printing'")]
 
 
 def ambiguous(rows: Rows, limit: int = 200) -> list[PrintJobRow]:
