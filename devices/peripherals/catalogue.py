@@ -113,9 +113,11 @@ class Catalogue:
         if entry.via:
             below = host(entry.via)
             if below is None:
-                raise Misconfigured(f"via: {entry.via} isn't driven: set that one right first")
+                raise Misconfigured(
+                    f"via: {entry.via} isn't set up or can't be driven: see to that one first"
+                )
             if not isinstance(made, HangsOn):
-                raise Misconfigured(f"via: a {entry.driver} can't hang on another peripheral")
+                raise Misconfigured(f"via: {entry.driver} can't hang on another peripheral")
             made.hang_on(below)
         return made
 
@@ -131,8 +133,9 @@ class Catalogue:
             return Nowhere(f"via {entry.via}")
         if driver.key.startswith(SIMULATED):
             return Nowhere(driver.key)
-        examples = " or ".join(addresses_of(driver)) or "via = another peripheral"
-        raise Misconfigured(f"a {driver.key} needs an address, e.g. {examples}")
+        if not (examples := addresses_of(driver)):
+            raise Misconfigured(f"{driver.key} needs via: the printer that it hangs on")
+        raise Misconfigured(f"{driver.key} needs an address, e.g. {' or '.join(examples)}")
 
     def _take(self, module: str) -> None:
         found = importlib.import_module(f"{drivers.__name__}.{module}")

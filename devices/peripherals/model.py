@@ -196,7 +196,7 @@ class Peripheral(ABC):
         self.options: Mapping[str, Option] = dict(options or {})
         if strange := sorted(self.options.keys() - self.option_help.keys()):
             known = ", ".join(sorted(self.option_help)) or "none"
-            raise Misconfigured(f"{self.key} knows no option {strange[0]!r}; it knows: {known}.")
+            raise Misconfigured(f"{self.key} knows no option {strange[0]!r}; it knows: {known}")
 
     @property
     @abstractmethod

@@ -88,7 +88,8 @@ def connector(address: str, places: Places | None = None) -> Connector:
         case "memory":
             return _memory(text, parts, places)
         case _:
-            raise AddressInvalid(address, f"to begin with one of {_either(EXAMPLES)}, then '://'")
+            real = [scheme for scheme in EXAMPLES if scheme != "memory"]
+            raise AddressInvalid(address, f"to begin with one of {_either(real)}, then '://'")
 
 
 def place_of(address: str) -> str:

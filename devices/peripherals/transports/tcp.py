@@ -152,8 +152,9 @@ def _refused(error: OSError | None) -> str:
     match error.errno if error is not None else None:
         case errno.ECONNREFUSED:
             return (
-                "refuses the connection: switch on raw printing (port 9100) in its network"
-                " settings, or wait until another computer has finished with it"
+                "refuses the connection: it is starting, or another computer uses it (wait), or its"
+                " port is another one (of a printer: switch on raw printing, port 9100, in its"
+                " network settings)"
             )
         case errno.EHOSTUNREACH | errno.ENETUNREACH | errno.EHOSTDOWN:
             return (

@@ -180,11 +180,12 @@ async def test_what_didn_t_change_goes_on_and_what_hangs_on_a_changed_one_begins
     [
         (Entry("x-1", "simulatd-printer", ""), "did you mean 'simulated-printer'"),
         (Entry("x-1", "escpos-printer", ""), "needs an address"),
+        (Entry("x-1", "printer-drawer", ""), "needs via: the printer"),
         (Entry("x-1", "escpos-printer", "usb://1"), "expected vendor and product"),
         (Entry("x-1", "lent-printer", "device:till-1"), "no till can lend"),
         (Entry("x-1", "simulated-printer", "", options={"width_mm": 70}), "58 or 80"),
         (Entry("x-1", "simulated-printer", "", options={"colour": "red"}), "knows no option"),
-        (Entry("x-1", "simulated-drawer", "", via="p-9"), "p-9 isn't driven"),
+        (Entry("x-1", "simulated-drawer", "", via="p-9"), "p-9 isn't set up"),
         (Entry("x-1", "simulated-scale", "", via="p-1"), "can't hang on"),
     ],
 )

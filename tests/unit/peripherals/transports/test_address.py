@@ -80,7 +80,7 @@ def test_a_simulated_twin() -> None:
     ("address", "expected"),
     [
         ("", "one line"),
-        ("printer", "to begin with one of tcp, usb, serial, hid, memory"),
+        ("printer", "to begin with one of tcp, usb, serial, hid, then"),
         ("http://192.0.2.7", "to begin with"),
         ("tcp://", "name of a host"),
         ("tcp://a b", "name of a host"),
