@@ -130,7 +130,8 @@ class Session:
         """Never raises."""
         if self._clear:
             with suppress(Gone, TimeoutError):
-                async with asyncio.timeout(1.0):
+                # Something else may be stuck there: a wire takes one write at a time.
+                async with asyncio.timeout(1.0), self._writing:
                     await self.wire.write(commands.CLEAR_BUFFERS)
         await self.wire.close()
 
