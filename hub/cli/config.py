@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,10 @@ from hub.cli.common import (
     print_json,
     print_table,
 )
+
+if TYPE_CHECKING:
+    from devices.peripherals.model import Peripheral
+    from hub.config import Loaded, Problem
 
 
 @click.group(help="Check, show and explain the settings.")
@@ -31,13 +36,15 @@ def check(file: Path | None, *, as_json: bool) -> None:
     """Check FILE (or the settings file in use) and explain every problem.
 
     Exits with 1 when there is one. The environment, credentials and --set count too, as they
-    would for `store-hub run`.
+    would for `store-hub run`, which starts in spite of a peripheral that can't be driven.
     """
     from hub.config import ConfigError, load
 
     options = global_options()
     try:
         loaded = load(file or options.config_file, overrides=options.overrides)
+        if problems := _not_drivable(loaded):
+            raise ConfigError(problems)
     except ConfigError as error:
         if as_json:
             print_json({"ok": False, "problems": [one.to_json() for one in error.problems]})
@@ -51,6 +58,37 @@ def check(file: Path | None, *, as_json: bool) -> None:
     else:
         store = loaded.settings.store
         click.echo(f"{loaded.file}: good. Store {store.id} ({store.name}), {store.currency}.")
+
+
+def _not_drivable(loaded: Loaded) -> tuple[Problem, ...]:
+    """What no driver takes of [[peripherals]]: driver, address, options."""
+    from devices.peripherals.catalogue import Catalogue
+    from devices.peripherals.lending import NotAsked
+    from devices.peripherals.model import Entry, PeripheralError, World
+    from hub.clock import SystemClock, SystemRandomness
+    from hub.config import Problem
+
+    async def ask(*_: object) -> dict[str, object]:
+        raise NotAsked("nobody is asked here")
+
+    catalogue = Catalogue(World(SystemClock(), SystemRandomness()), ask=ask)
+    made: dict[str, Peripheral | None] = {}
+    problems = []
+    for one in sorted(loaded.settings.peripherals, key=lambda one: bool(one.via)):
+        via = one.via or ""
+        entry = Entry(one.id, one.driver, one.address, via=via, options=dict(one.options))
+        try:
+            made[one.id] = catalogue.make(entry, lambda _told: None, made.get)
+        except PeripheralError as error:
+            problems.append(
+                Problem(
+                    where=str(loaded.file),
+                    key=f"peripherals.{one.id}",
+                    message=f"the peripheral {one.id} can't be driven: {error}",
+                    next_step=f'correct the section [[peripherals]] with id = "{one.id}"',
+                )
+            )
+    return tuple(problems)
 
 
 @command.command()

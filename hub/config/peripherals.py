@@ -85,7 +85,7 @@ def check_all(found: tuple[Peripheral, ...]) -> tuple[Peripheral, ...]:
             if other == one.id:
                 raise _wrong(index, field, f"{field}: {other!r} can't lean on itself")
             if other is not None and other not in ids:
-                near = difflib.get_close_matches(other, ids, n=1)
+                near = difflib.get_close_matches(other, {*ids} - {one.id}, n=1)
                 hint = f", did you mean {near[0]!r}?" if near else ""
                 raise _wrong(index, field, f"{field}: there is no peripheral {other!r}{hint}")
     return found

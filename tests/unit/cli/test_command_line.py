@@ -110,6 +110,26 @@ def test_config_check_explains_each_problem_and_exits_with_one(file: Path) -> No
     assert keys == ["web.prot", "web.session_idle_s"]
 
 
+def test_config_check_names_peripherals_that_no_driver_takes(file: Path) -> None:
+    good = [
+        'id = "drawer-1"\ndriver = "printer-drawer"\nvia = "printer-1"',
+        'id = "printer-1"\ndriver = "escpos-printer"\naddress = "tcp://192.0.2.7"',
+        'id = "printer-2"\ndriver = "lent-printer"\naddress = "device:till-01"',
+    ]
+    bad = [
+        'id = "printer-3"\ndriver = "escpos"\naddress = "tcp://192.0.2.7"',
+        'id = "printer-4"\ndriver = "escpos-printer"\naddress = "192.0.2.7"',
+    ]
+    file.write_text("\n[[peripherals]]\n".join([STORE, *good]))
+    assert store_hub("config", "check", str(file)).returncode == 0
+    file.write_text("\n[[peripherals]]\n".join([STORE, *good, *bad]))
+    done = store_hub("config", "check", str(file))
+    assert done.returncode == 1
+    assert "printer-3 can't be driven: there is no driver 'escpos'" in done.stdout
+    assert "printer-4 can't be driven: '192.0.2.7': expected to begin with" in done.stdout
+    assert "2 problems" in done.stdout
+
+
 def test_config_show_tells_values_and_origins_and_masks_secrets(file: Path) -> None:
     file.write_text(STORE + '[cloud]\ntoken = "hunter2-hunter2"\n')
     options = ("--config", str(file), "--set", "log.level=debug", "config", "show")

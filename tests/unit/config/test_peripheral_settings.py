@@ -48,7 +48,7 @@ def test_they_are_read_in_their_order_with_what_each_says(tmp_path: Path) -> Non
         ('[[peripherals]]\nid = "P 1"\ndriver = "escpos-printer"\n', 6, "id: "),
         (PRINTER + PRINTER, 9, "comes twice"),
         (PRINTER + 'via = "printer-1"\n', 8, "can't lean on itself"),
-        (PRINTER + 'fallback = "printer-2"\n', 8, "no peripheral 'printer-2', did you mean"),
+        (PRINTER + 'fallback = "printer-2"\n', 8, "no peripheral 'printer-2'"),
         (PRINTER + 'address = "tcp://a b"\n', 8, "wrong shape"),
         (PRINTER + "serves = 5\n", 8, "serves: "),
         ('[peripherals]\nid = "printer-1"\n', 5, "a list of sections"),
@@ -67,6 +67,14 @@ def test_what_is_wrong_is_told_with_its_line_and_the_next_step(
 
 def test_a_slip_in_a_name_is_answered_with_the_right_one(tmp_path: Path) -> None:
     assert only(tmp_path, PRINTER + 'adress = "x"\n').next_step == "did you mean address?"
+
+
+def test_a_slip_in_another_one_s_id_is_answered_with_it_and_never_with_its_own(
+    tmp_path: Path,
+) -> None:
+    assert "did you mean" not in only(tmp_path, PRINTER + 'fallback = "printer-2"\n').message
+    two = PRINTER + PRINTER.replace("printer-1", "office-1") + 'fallback = "printr-1"\n'
+    assert only(tmp_path, two).message.endswith("did you mean 'printer-1'?")
 
 
 def test_more_than_the_bound_are_refused(tmp_path: Path) -> None:
