@@ -156,8 +156,8 @@ def _identify(settings: Settings, conn: Connection, clock: Clock, randomness: Ra
         source = hubrow.new_source(tx, known.store, known.hub_id, known.incarnation, fork)
         hubrow.set_fork(tx, source, "restored", machine_hash(salt))
         websessions.end_all(tx)
-        printrows.doubt_copied(tx)
         hubrow.pass_time(tx, witness.budget_ms)
+        printrows.doubt_copied(tx)
     hubrow.count_start(tx, max(starts, known.starts) + 1)
     return hubrow.get(tx)
 

@@ -180,8 +180,13 @@ def put_back(tx: Tx, job_id: str, reason: str, due_budget_ms: int) -> None:
 
 
 def doubt(tx: Tx, job_id: str, reason: str) -> None:
-    """Nobody knows whether it is on paper: a person is asked."""
-    tx.run("UPDATE print_jobs SET state = 'ambiguous', reason = ? WHERE job_id = ?", reason, job_id)
+    """Nobody knows whether it is on paper: a person is asked, from now (``due_budget_ms``) on."""
+    tx.run(
+        "UPDATE print_jobs SET state = 'ambiguous', reason = ?, due_budget_ms = ? WHERE job_id = ?",
+        reason,
+        tx.budget_ms,
+        job_id,
+    )
 
 
 def end(
@@ -206,10 +211,10 @@ def overdue(tx: Tx) -> list[PrintJobRow]:
     return [PrintJobRow(*row) for row in tx.all(sql, tx.budget_ms, EXPIRE_MAX)]
 
 
-def unanswered(tx: Tx, before_ms: int) -> list[PrintJobRow]:
-    """Up to 200 jobs, made before then, about which nobody has said anything."""
-    sql = f"{_JOB} WHERE {_OPEN} AND state = 'ambiguous' AND made_at_ms < ? LIMIT ?"
-    return [PrintJobRow(*row) for row in tx.all(sql, before_ms, EXPIRE_MAX)]
+def unanswered(tx: Tx, before_budget_ms: int) -> list[PrintJobRow]:
+    """Up to 200 jobs, in doubt since before then, about which nobody has said anything."""
+    sql = f"{_JOB} WHERE {_OPEN} AND state = 'ambiguous' AND due_budget_ms < ? LIMIT ?"
+    return [PrintJobRow(*row) for row in tx.all(sql, before_budget_ms, EXPIRE_MAX)]
 
 
 def purge(tx: Tx, before_ms: int) -> int:
@@ -223,7 +228,9 @@ def purge(tx: Tx, before_ms: int) -> int:
 
 
 def doubt_copied(tx: Tx) -> None:
-    """This database is a copy: what waits in it may have been printed since, by another box."""
+    """This database is a copy: what waits in it may have been printed since, by another box.  What
+    nobody had answered is asked anew, however old the copy is; call it when the hub's own time is
+    right."""
     why = "the hub was put back from a copy: it may have been printed before"
     tx.run(
         "UPDATE print_jobs SET state = 'expired', reason = ?, ended_at_ms = ?"
@@ -236,6 +243,10 @@ def doubt_copied(tx: Tx) -> None:
         f"UPDATE print_jobs SET state = 'ambiguous', reason = ? WHERE {_OPEN}"
         " AND state <> 'ambiguous'",
         why,
+    )
+    tx.run(
+        "UPDATE print_jobs SET due_budget_ms = coalesce((SELECT budget_ms FROM hub), 0)"
+        f" WHERE {_OPEN}"
     )
 
 

@@ -287,6 +287,33 @@ def test_housekeeping_expires_what_waits_and_forgets_what_ended_a_week_ago(shop:
     assert state(shop, doubtful) == "expired"
 
 
+def test_a_person_has_a_week_to_answer_whatever_the_wall_clock_does(shop: Shop) -> None:
+    doubtful = job_of(shop, sell(shop))
+    doubt(shop, doubtful)
+    shop.clock.jump_wall(30 * DAY_MS / 1000)
+    shop.housekeep()
+    assert state(shop, doubtful) == "ambiguous"
+    shop.clock.advance(6 * DAY_MS / 1000)
+    shop.housekeep()
+    assert state(shop, doubtful) == "ambiguous"
+    shop.clock.advance(2 * DAY_MS / 1000)
+    shop.housekeep()
+    assert state(shop, doubtful) == "expired"
+
+
+def test_what_waited_in_an_old_copy_is_asked_about_for_a_week_as_well(shop: Shop) -> None:
+    waits, doubtful = (job_of(shop, sell(shop)) for _ in range(2))
+    doubt(shop, doubtful)
+    shop.clock.advance(30 * DAY_MS / 1000)
+    shop.run("UPDATE hub SET budget_ms = ?", shop.gate.budget.budget_ms())
+    shop.tx(printrows.doubt_copied)
+    shop.housekeep()
+    assert (state(shop, waits), state(shop, doubtful)) == ("ambiguous", "ambiguous")
+    shop.clock.advance(8 * DAY_MS / 1000)
+    shop.housekeep()
+    assert (state(shop, waits), state(shop, doubtful)) == ("expired", "expired")
+
+
 def test_a_copied_database_prints_nothing_by_itself(shop: Shop) -> None:
     job = job_of(shop, sell(shop))
     shop.tx(printrows.doubt_copied)

@@ -171,8 +171,12 @@ def expire_printing(unit: Unit, _command: ExpirePrinting) -> int:
 
 def purge(unit: Unit) -> int:
     """Forget what ended a week ago, and end what nobody has said a word about for as long; a
-    bounded amount.  To be called while the wall clock is trusted."""
-    old = printrows.unanswered(unit.tx, unit.now_ms - UNANSWERED_KEPT_MS)
+    bounded amount.  To be called while the wall clock is trusted.
+
+    The week of an answer counts by the hub's own time: what was done while the clock was wrong, or
+    is found in an old copy, is asked about as long as anything else.
+    """
+    old = printrows.unanswered(unit.tx, unit.tx.budget_ms - UNANSWERED_KEPT_MS)
     for row in old:
         _end(unit, row, "expired", NO_ANSWER)
     return len(old) + printrows.purge(unit.tx, unit.now_ms - ENDED_KEPT_MS)
