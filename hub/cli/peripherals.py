@@ -19,7 +19,7 @@ First steps:
   store-hub peripherals find
   store-hub peripherals add printer-counter escpos-printer tcp://192.0.2.7:9100
   store-hub peripherals test printer-counter
-  store-hub peripherals add drawer-1 printer-drawer --via printer-counter
+  store-hub peripherals add drawer-1 printer-drawer --via printer-counter --serves till-01
 """
 FIND_S = 8
 TRY_S = 15
@@ -37,7 +37,8 @@ def list_all(*, as_json: bool) -> None:
     """List all peripherals and how they are.
 
     A phase of `claiming` means that it is being looked for, `lost` that it was there and is gone,
-    `refused` that what is set about it can't be meant so; the last column says why.
+    `refused` that what is set about it can't be meant so; the last column says why. `page` under
+    "set in" means the page or this command.
     """
     found = _listed()
     if as_json:
@@ -53,7 +54,7 @@ def list_all(*, as_json: bool) -> None:
                 ", ".join(one.get("serves", ())) or "all tills",
                 one["source"],
                 one["phase"],
-                one.get("reason") or ", ".join(one.get("conditions", ())),
+                _matter(one),
             )
             for one in found
         ],
@@ -137,12 +138,14 @@ def test(peripheral: str, *, seconds: int, as_json: bool) -> None:
 @config_option
 @json_option
 def add(peripheral: str, driver: str, address: str, *, as_json: bool, **given: Any) -> None:
-    """Set up PERIPHERAL (an id of your choice), or change it.
+    """Set up PERIPHERAL (an id of your choice), or change it: give all of it again.
 
-    DRIVER is one of `store-hub peripherals drivers`, ADDRESS where it is; both `find` shows too.
+    DRIVER is one of `store-hub peripherals drivers`, ADDRESS where it is; `find` shows both for
+    what is there.
     """
     from hub.cli.adminclient import ask_hub
 
+    _named(peripheral)
     body = {
         "id": peripheral,
         "driver": driver,
@@ -198,18 +201,41 @@ def _one(peripheral: str) -> dict[str, Any]:
     return known[peripheral]
 
 
+def _named(peripheral: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    from hub.contract.base import DeviceId
+
+    try:
+        TypeAdapter(DeviceId).validate_python(peripheral)
+    except ValidationError:
+        fail(
+            f"{peripheral!r} can't be an id: it has 3 to 40 of a-z, 0-9 and '-'",
+            next_step="call it for instance printer-counter; --name gives it any name",
+        )
+
+
+def _matter(one: dict[str, Any]) -> str:
+    """Why it isn't ready, or what it says itself."""
+    waits = f"waits for {one['via']}" if one.get("via") and one["phase"] != "ready" else ""
+    return one.get("reason") or ", ".join(one.get("conditions", ())) or waits
+
+
 def _tried(one: dict[str, Any], seconds: int) -> str:
     from hub.cli.adminclient import ask_hub
 
     name = one["id"]
     if one["phase"] != "ready":
         fail(
-            f"{name} isn't ready: {one.get('reason') or 'it is being looked for'}",
+            f"{name} isn't ready: {_matter(one) or 'it is being looked for'}",
             next_step="put that right; `store-hub peripherals list` looks again",
         )
     match one["kind"]:
         case "printer":
             job = ask_hub("print", "test", {"printer_id": name})
+            stopped = {*one.get("conditions", ())} - {"printer-paper-near-end"}
+            if told := ", ".join(sorted(stopped)):
+                return f"A test page waits (job {job['job_id']}): the printer says {told}."
             return f"A test page is on its way (job {job['job_id']}): look at the paper."
         case "drawer":
             if not one.get("serves"):

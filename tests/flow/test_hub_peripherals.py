@@ -169,9 +169,23 @@ async def test_a_driver_that_isn_t_there_is_said_so_and_the_rest_is_driven(box: 
     assert "[[peripherals]]" in answer
 
 
+async def test_a_drawer_whose_printer_is_away_says_what_it_waits_for(
+    box: Box, till: HubClient
+) -> None:
+    nobody = "usb://04b8:0e15/NOT-THERE"
+    await box.cli("peripherals", "add", "printer-away", "escpos-printer", nobody)
+    await box.cli("peripherals", "add", "drawer-away", "printer-drawer", "--via", "printer-away")
+    said = await box.cli("peripherals", "test", "drawer-away", code=1)
+    assert "drawer-away isn't ready: waits for printer-away" in said
+    for name in ("drawer-away", "printer-away"):
+        await box.cli("peripherals", "remove", name, "--yes")
+
+
 async def test_one_is_added_tried_changed_and_removed_while_the_hub_runs(
     box: Box, till: HubClient
 ) -> None:
+    short = await box.cli("peripherals", "add", "s2", "simulated-scale", code=1)
+    assert "3 to 40 of a-z, 0-9 and '-'" in short
     await box.cli("peripherals", "add", "scale-2", "simulated-scale", "--option", "grams=77")
 
     await box.until(lambda: is_ready(box, "scale-2", grams=77))
