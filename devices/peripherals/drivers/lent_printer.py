@@ -41,6 +41,8 @@ KICK_S: Final = 3.0
 """A drawer opens at once or not at all: the command lives no longer."""
 PRINT_S: Final = 120.0
 """The till waits for its paper itself, and then says how it ended."""
+NAME_MAX: Final = 64
+REASON_MAX: Final = 200
 _WIDTHS: Final = (58, 80)
 
 
@@ -85,7 +87,7 @@ class LentPrinter(POSPrinter):
         seen = await self._look()
         self._there = True
         try:
-            ready(Identity(maker=seen.maker, model=seen.model))
+            ready(Identity(seen.maker[:NAME_MAX], seen.model[:NAME_MAX]))
             while True:
                 held = frozenset(one for one in CONDITIONS if one in seen.conditions)
                 self.tell(ConditionsAre(held))
@@ -157,11 +159,13 @@ class LentPrinter(POSPrinter):
             said = await self._till.command(lending.LOOK, {}, ANSWER_S)
             seen = lending.LentPrinter.model_validate(said)
         except (NotAsked, Unanswered, Declined) as error:
-            raise Unreachable(f"{device_id} can't lend its printer: {error}") from error
+            why = str(error)[:REASON_MAX]
+            raise Unreachable(f"{device_id} can't lend its printer: {why}") from error
         except ValidationError as error:
             raise Unfit(f"{device_id} gave no proper answer: update it") from error
         if not seen.ready:
-            raise Unreachable(seen.reason or f"the printer at {device_id} isn't ready")
+            why = seen.reason[:REASON_MAX]
+            raise Unreachable(why or f"the printer at {device_id} isn't ready")
         return seen
 
     def _encoded(self, layout: Layout) -> bytes:

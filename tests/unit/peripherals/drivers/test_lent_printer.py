@@ -135,6 +135,25 @@ async def test_it_is_ready_while_its_till_says_so_and_tells_its_conditions(
         await till.printer.serve(ready.append)
 
 
+async def test_what_a_till_says_of_its_printer_is_cut_to_what_a_list_can_show() -> None:
+    till = Till()
+    long = "x" * 100_000
+    ready: list[Identity] = []
+    till.answers[lending.LOOK] = {"ready": True, "maker": long, "model": long}
+    serving = asyncio.create_task(till.printer.serve(ready.append))
+    async with asyncio.timeout(30):
+        while not till.told:
+            await asyncio.sleep(0.01)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    assert ready == [Identity(maker="x" * 64, model="x" * 64)]
+    for said in ({"ready": False, "reason": long}, Declined(long)):
+        till.answers[lending.LOOK] = said
+        with pytest.raises(Unreachable) as refused:
+            await till.printer.serve(ready.append)
+        assert len(str(refused.value)) < 300
+
+
 async def test_its_drawer_is_kicked_at_the_till() -> None:
     till = Till()
     assert (await till.printer.kick(2, 100)).outcome is Outcome.PRINTED
