@@ -55,7 +55,7 @@ class SimulatedPrinter(POSPrinter):
     option_help = {
         "width_mm": "58 or 80: the paper's width; 80",
         "job_ms": "how long a job takes, 0 to 60000 ms; 50",
-        "file": "a file that gets each document as plain text, up to 1 MB; none",
+        "file": "a file (….txt) that gets each document as plain text, up to 1 MB; none",
         "faults": "a file with what is the matter: paper-empty, near-end, cover-open, off; none",
     }
 
@@ -70,6 +70,9 @@ class SimulatedPrinter(POSPrinter):
         self._width_mm = _number(self.options, "width_mm", (58, 80), 80)
         self._job_s = _number(self.options, "job_ms", range(60_001), 50) / 1000
         self._file = _path(self.options, "file")
+        if self._file is not None and self._file.suffix != ".txt":
+            # The page sets peripherals up, too, and the hub's own files are none of its business.
+            raise Misconfigured(f"file: {str(self._file)!r} doesn't end with .txt")
         self._faults_file = _path(self.options, "faults")
         self._faults: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
