@@ -72,7 +72,8 @@ class Colleagues(Protocol):
 
 
 class VirtualTill:
-    """A till as its cashier uses it.  What is asked waits until the hub answers, however long."""
+    """A till as its cashier uses it.  What is asked waits until the hub answers, however long.
+    It wants paper for everything; a hub that prints no receipts sells all the same."""
 
     def __init__(
         self, name: str, hub: HubClient, person: Person, colleagues: Colleagues, rng: Random
@@ -165,6 +166,7 @@ class VirtualTill:
                 version=basket.version,
                 total_minor=total_minor,
                 tenders=tenders,
+                print_receipt=True,
             ),
             basket.total_minor,
         )
@@ -175,14 +177,20 @@ class VirtualTill:
         sale_id = self.hub.ids.uuid7()
         return await self._sell(
             lambda total_minor, tenders: CommitSale(
-                sale_id=sale_id, lines=tuple(lines), total_minor=total_minor, tenders=tenders
+                sale_id=sale_id,
+                lines=tuple(lines),
+                total_minor=total_minor,
+                tenders=tenders,
+                print_receipt=True,
             ),
             total_minor,
         )
 
     async def void(self, sale_id: str, reason: str) -> SaleVoided:
         def command(approval_id: str | None) -> Command:
-            return VoidSale(sale_id=sale_id, reason=reason, approval_id=approval_id)
+            return VoidSale(
+                sale_id=sale_id, reason=reason, approval_id=approval_id, print_receipt=True
+            )
 
         subject = ApprovalSubject(sale_id=sale_id)
         return await self._approved(self._submit, command, SaleVoided, subject, reason)
@@ -195,7 +203,11 @@ class VirtualTill:
 
         def command(approval_id: str | None) -> Command:
             return CommitReturn(
-                return_id=return_id, sale_id=sale_id, lines=tuple(lines), approval_id=approval_id
+                return_id=return_id,
+                sale_id=sale_id,
+                lines=tuple(lines),
+                approval_id=approval_id,
+                print_receipt=True,
             )
 
         subject = ApprovalSubject(sale_id=sale_id)

@@ -102,6 +102,7 @@ async def test_a_new_total_is_taken_over_for_the_same_sale() -> None:
     assert isinstance(second, CommitSale)
     assert (first.total_minor, second.total_minor) == (100, 119)
     assert first.sale_id == second.sale_id
+    assert first.print_receipt
     assert sum(one.amount_minor for one in second.tenders) >= 119
 
 
