@@ -101,7 +101,7 @@ class Counter:
 
     # -- asked at once ------------------------------------------------------------------------
 
-    def check(self, command: ConfigurePeripheral) -> None:
+    async def check(self, command: ConfigurePeripheral) -> None:
         """Errors: ``validation`` when no driver takes what is set."""
         entry = Entry(
             command.id,
@@ -110,6 +110,7 @@ class Counter:
             via=command.via or "",
             options=dict(command.options),
         )
+        await asyncio.to_thread(self._catalogue.prepare, [command.driver])
         try:
             self._catalogue.make(entry, lambda _told: None, self._driver_of)
         except PeripheralError as error:

@@ -11,7 +11,8 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,7 @@ from devices.peripherals.model import (
     HangsOn,
     Misconfigured,
     Peripheral,
+    PeripheralError,
     Told,
     Unreachable,
     Wire,
@@ -68,9 +70,17 @@ class Catalogue:
         """All of them by key.  Imports every driver: call it in a thread."""
         if not self._complete:
             for module in pkgutil.iter_modules(drivers.__path__):
-                self._take(module.name)
+                with suppress(PeripheralError):
+                    self._take(module.name)
             self._complete = True
         return dict(sorted(self._known.items()))
+
+    def prepare(self, keys: Iterable[str]) -> None:
+        """Load these drivers, some of which bring large libraries: call it in a thread.  What can't
+        be loaded is told when it is asked for."""
+        for key in keys:
+            with suppress(PeripheralError):
+                self.driver(key)
 
     def driver(self, key: str) -> type[Peripheral]:
         """One driver.  Errors: :class:`Misconfigured` when there is none, with the nearest."""
@@ -138,7 +148,10 @@ class Catalogue:
         raise Misconfigured(f"{driver.key} needs an address, e.g. {' or '.join(examples)}")
 
     def _take(self, module: str) -> None:
-        found = importlib.import_module(f"{drivers.__name__}.{module}")
+        try:
+            found = importlib.import_module(f"{drivers.__name__}.{module}")
+        except ImportError as error:
+            raise Misconfigured(f"the driver {module} can't be loaded: {error}") from error
         given = getattr(found, "DRIVERS", None) or [getattr(found, "DRIVER", None)]
         for one in given:
             if one is not None:

@@ -133,6 +133,7 @@ class Desk:
         """Drive these (each with its source and whether it shadows another) and no others; what
         didn't change goes on undisturbed."""
         new = {entry.id: (entry, source, shadows) for entry, source, shadows in wanted}
+        await asyncio.to_thread(self._catalogue.prepare, {entry.driver for entry, _, _ in wanted})
         changed = {
             name
             for name, post in self._posts.items()

@@ -53,7 +53,7 @@ class PeripheralDesk(Protocol):
     async def drivers(self) -> tuple[DriverView, ...]:
         """What can be driven."""
 
-    def check(self, command: ConfigurePeripheral) -> None:
+    async def check(self, command: ConfigurePeripheral) -> None:
         """Errors: ``validation`` when no driver takes what is set."""
 
     async def find(self, timeout_s: float) -> tuple[FoundPeripheral, ...]:

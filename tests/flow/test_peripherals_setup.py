@@ -27,7 +27,7 @@ SHELL = Caller(CallerKind.CLI, "uid-0")
 class Drivable:
     """A desk that can drive whatever is called a simulated something."""
 
-    def check(self, command: ConfigurePeripheral) -> None:
+    async def check(self, command: ConfigurePeripheral) -> None:
         if not command.driver.startswith("simulated-"):
             raise refuse(Code.VALIDATION, f"there is no driver {command.driver!r}.")
 

@@ -83,7 +83,7 @@ async def check_drivable(
     gate: Gate, _caller: Caller, command: ConfigurePeripheral
 ) -> ConfigurePeripheral:
     """Before the transaction: whether a driver takes it.  Errors: ``validation``."""
-    gate.live.need_desk().check(command)
+    await gate.live.need_desk().check(command)
     return command
 
 

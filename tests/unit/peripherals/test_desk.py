@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from devices.peripherals import drivers
 from devices.peripherals.asking import Counter
 from devices.peripherals.catalogue import Catalogue
 from devices.peripherals.desk import Desk, Ears, Post
@@ -204,7 +207,7 @@ async def test_what_can_t_be_driven_says_why_and_the_others_are(entry: Entry, wo
             options=dict(entry.options),
         )
         with pytest.raises(Refusal, match=words.replace("(", r"\(")):
-            room.counter.check(asked)
+            await room.counter.check(asked)
 
 
 async def test_scales_and_displays_answer_their_tills_and_say_why_they_can_t() -> None:
@@ -256,6 +259,47 @@ def test_every_driver_describes_itself() -> None:
         assert all(text for text in one.options.values())
     kinds = {one.kind for one in views if one.key.startswith("simulated-")}
     assert kinds == {"printer", "drawer", "scanner", "scale", "display"}
+
+
+async def test_what_a_driver_is_made_of_is_loaded_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Drawing letters takes a library that loads for a third of a second."""
+    load, here = importlib.import_module, threading.current_thread()
+    loaded: dict[str, bool] = {}
+
+    def note(name: str, package: str | None = None) -> Any:
+        if name.startswith(drivers.__name__):
+            loaded[name.rpartition(".")[2]] = threading.current_thread() is here
+        return load(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", note)
+    async with opened() as room:
+        address = "tcp://127.0.0.1:9"
+        odd = Entry("x-1", "no-such-printer", address)
+        await room.keep(Entry("p-1", "escpos-printer", address), odd)
+        assert "there is no driver" in room.post("x-1").problem
+        asked = ConfigurePeripheral(id="z-1", driver="zpl-printer", address=address)
+        await room.counter.check(asked)
+    assert {"escpos_printer", "zpl_printer"} <= loaded.keys()
+    assert not any(loaded.values())
+
+
+async def test_a_driver_that_can_t_be_loaded_leaves_the_others_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load = importlib.import_module
+
+    def half(name: str, package: str | None = None) -> Any:
+        if name.endswith("zpl_printer"):
+            raise ImportError("No module named 'PIL'")
+        return load(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", half)
+    async with opened() as room:
+        await room.keep(Entry("z-1", "zpl-printer", "tcp://127.0.0.1:9"), printer("p-1"))
+        assert "PIL" in room.post("z-1").problem
+        await room.ready("p-1")
 
 
 async def test_a_till_may_ask_from_another_thread_while_a_driver_is_let_go() -> None:
