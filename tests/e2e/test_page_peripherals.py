@@ -220,6 +220,20 @@ async def test_fields_are_made_of_what_drivers_say_of_their_options(
     assert fields["toledo-scale", "unit"][0] == ["kg", "lb"]
 
 
+async def test_an_address_at_the_beginning_of_a_sentence_is_written_as_it_is(page: Any) -> None:
+    said = await page.evaluate(
+        "async (all) => { const { sentence } = await import('/kit/words.js');"
+        " return all.map(sentence); }",
+        ["tcp://192.0.2.7 is gone", "the printer has no paper: put in a roll", "why?", ""],
+    )
+    assert said == [
+        "tcp://192.0.2.7 is gone.",
+        "The printer has no paper: put in a roll.",
+        "Why?",
+        "",
+    ]
+
+
 async def test_one_is_set_up_by_hand_with_its_driver_s_own_fields(
     page: Any, shop: PeripheralShop, seen: Seen
 ) -> None:

@@ -114,9 +114,10 @@ export function ticksOf(fromMs, toMs) {
   return found;
 }
 
-// The hub's own words as a sentence.
+// The hub's own words as a sentence.  An address stays as it is written.
 export const sentence = (text) => text
-  && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+  && `${/^\w+:\/\//.test(text) ? text[0] : text[0].toUpperCase()}${text.slice(1)}${
+    /[.!?…]$/.test(text) ? "" : "."}`;
 
 // An id reads the same inside a text from right to left.  Elsewhere it stays as it is: it may be
 // copied.
