@@ -52,6 +52,9 @@ async def till(box: Box) -> AsyncIterator[HubClient]:
     store = await box.pair()
     async with box.client(store) as hub:
         await box.stock_up(hub)
+        # A printer that isn't there within a second is stood in for.
+        there = "SELECT count(*) FROM devices WHERE kind = 'printer' AND presence = 'ready'"
+        await box.until(lambda: box.rows(there) == [(2,)])
         yield hub
 
 
