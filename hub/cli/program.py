@@ -33,6 +33,7 @@ COMMANDS = (
     Entry("catalog", "catalog", "Import and search the catalogue."),
     Entry("stock", "stock", "Levels, the ledger and its verification."),
     Entry("sales", "sales", "List and show sales."),
+    Entry("print", "printing", "Print jobs: what waits, and what a person is asked about."),
     Entry("receipts", "receipts", "Check the signed codes of receipts; this shop's key."),
     Entry("outbox", "outbox", "What waits for the cloud; retry and park events."),
     Entry("cloud", "cloud", "The state of the link to the cloud."),

@@ -181,6 +181,25 @@ async def test_a_drawer_whose_printer_is_away_says_what_it_waits_for(
         await box.cli("peripherals", "remove", name, "--yes")
 
 
+async def test_a_job_is_printed_again_seen_and_cancelled_from_the_shell(
+    box: Box, till: HubClient
+) -> None:
+    nobody = "usb://04b8:0e15/NOT-THERE"
+    await box.cli("peripherals", "add", "printer-away", "escpos-printer", nobody)
+    done = await sell(till)
+    ended = "SELECT job_id FROM print_jobs WHERE kind = 'sale' AND subject = ? AND confirmed = 1"
+    ((job_id,),) = await box.until(lambda: box.rows(ended, done.sale_id))
+    assert done.receipt_no in await box.cli("print", "list", "--all")
+    await box.cli("print", "again", job_id[-12:], "--printer", "printer-away")
+    (copy,) = json.loads(await box.cli("print", "list", "--json"))
+    assert (copy["copy_no"], copy["of_job"], copy["state"]) == (1, job_id, "queued")
+    short = copy["job_id"][-12:]
+    assert "is queued" in await box.cli("print", "settle", short, "forget", code=1)
+    assert "won't be printed" in await box.cli("print", "cancel", short)
+    assert "Nothing waits" in await box.cli("print", "list")
+    await box.cli("peripherals", "remove", "printer-away", "--yes")
+
+
 async def test_one_is_added_tried_changed_and_removed_while_the_hub_runs(
     box: Box, till: HubClient
 ) -> None:

@@ -95,3 +95,13 @@ def test_the_outbox_is_shown_while_the_hub_is_stopped(call: Any, files: Path) ->
     assert "No event is parked" in call("outbox", "list", "--parked").stdout
     assert "no event 7" in call("outbox", "show", "7", good=False).output
     assert "isn't running" in call("outbox", "retry", "7", good=False).output
+
+
+def test_print_jobs_are_shown_while_the_hub_is_stopped(call: Any, files: Path) -> None:
+    call("catalog", "import", str(files))
+    assert "Nothing waits to be printed" in call("print", "list").stdout
+    assert "Nothing was ever printed" in call("print", "list", "--all").stdout
+    assert json.loads(call("print", "list", "--json").stdout) == []
+    assert "no print job 'abcdef'" in call("print", "cancel", "abcdef", good=False).output
+    odd = call("print", "settle", "abcdef", "perhaps", good=False).output
+    assert "'printed', 'again', 'forget'" in odd
