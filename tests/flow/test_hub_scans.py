@@ -101,7 +101,8 @@ async def test_what_comes_to_nothing_is_told_to_the_till_and_is_an_event(lane: L
     watcher = await lane.box.pair(kind="display", name="Office")
     async with lane.box.client(lane.till) as hub, lane.box.raw(watcher) as raw:
         ear = Ear(hub)
-        raw.client.subscribe(f"{raw.root}/hub/#")
+        async with asyncio.timeout(UNTIL_S):
+            await raw.subscribed.wait()
         for data, why_not in (
             ("5012345678900", "unknown"),
             ("4006381333930", "malformed"),
