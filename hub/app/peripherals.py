@@ -25,6 +25,7 @@ from hub.app.periodic import end_task
 from hub.clock import Randomness
 from hub.config import Settings
 from hub.config.peripherals import Peripheral as Set
+from hub.contract.problems import Code
 from hub.contract.topics import Topics
 from hub.documents import returncode
 from hub.mqtt import commander
@@ -237,4 +238,10 @@ class _Air:
         except commander.NoAnswer as error:
             raise Unanswered(str(error)) from error
         except commander.Declined as error:
-            raise Declined(str(error)) from error
+            raise said_no(error) from error
+
+
+def said_no(error: commander.Declined) -> Declined | Unanswered:
+    """What a device's no means: it did nothing, unless it failed in the middle of doing it."""
+    failed = error.problem.code in (Code.UNAVAILABLE, Code.OUTCOME_UNKNOWN)
+    return Unanswered(str(error)) if failed else Declined(str(error))
