@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from scripts.killing.plan import KINDS, Kind
 from scripts.killing.trial import Score, Wanted, run
+from scripts.rig.playing import INTERRUPTED, played, tell
 
 _ABOUT = """\
 Kill the hub, its broker and the sandbox cloud with SIGKILL, again and again, while real tills sell,
@@ -32,11 +30,9 @@ environment of its own below var/, and reports what they lost of what they had a
 exit status: 0 nothing was lost or doubled; 1 a violation, or a control that was not seen;
 130 interrupted.
 """
-_EVERY_S = 1.0
 _MANY = 40
 _SHARE = 0.75
 """Of the seconds: what the shop gets when another gateway's storage is killed as often."""
-_INTERRUPTED = 130
 _MOMENTS = ("hub-in-commit", "hub-in-committed", "oms-in-commit", "oms-in-committed")
 _STARTS = ("hub-during-start", "broker-during-start", "oms-during-start", "leftover-broker")
 _OUTCOMES = ("stored-but-unanswered", "not-yet-stored", "two-at-once")
@@ -61,11 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     base = Path(tempfile.mkdtemp(prefix="shk-", dir="/tmp"))
     score = Score()
-    try:
-        asyncio.run(_shown(wanted, base, score))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    if not played(run(wanted, base, score), lambda: _line(wanted, score)):
         shutil.rmtree(base, ignore_errors=True)
-        return _INTERRUPTED
+        return INTERRUPTED
     if score.sound:
         shutil.rmtree(base)
     else:
@@ -75,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             figures["thingsboard"] = _against(score, wanted)
         except KeyboardInterrupt:
-            return _INTERRUPTED
-    _print(_line(wanted, score) | _verdict(wanted, score, figures))
+            return INTERRUPTED
+    tell(_line(wanted, score) | _verdict(wanted, score, figures))
     return 0 if score.sound else 1
 
 
@@ -98,27 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _shown(wanted: Wanted, base: Path, score: Score) -> None:
-    """Run, with a line of progress every second; Ctrl-C and SIGTERM stop everything in order."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    ticker = asyncio.create_task(_tick(wanted, score))
-    try:
-        await run(wanted, base, score)
-    finally:
-        ticker.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticker
-
-
-async def _tick(wanted: Wanted, score: Score) -> None:
-    while True:
-        _print(_line(wanted, score) | {"done": False})
-        await asyncio.sleep(_EVERY_S)
-
-
 def _against(score: Score, wanted: Wanted) -> dict[str, Any]:
     """Ours, and the other gateway's storages, killed as often as the hub was.  SIGTERM is taken
     for Ctrl-C."""
@@ -130,7 +103,7 @@ def _against(score: Score, wanted: Wanted) -> dict[str, Any]:
 
     def show(note: str) -> None:
         score.note = note
-        _print(_line(wanted, score) | {"done": False})
+        tell(_line(wanted, score) | {"done": False})
 
     left_s = wanted.seconds and wanted.seconds / _SHARE * (1 - _SHARE)
     kills = score.kills["hub"] or score.kills.total()
@@ -172,10 +145,6 @@ def must_fire(targets: Sequence[Kind], kills: dict[Kind, int]) -> list[str]:
     if set(targets) == set(KINDS) and most >= _MANY:
         names += [*_MOMENTS, *_STARTS, *_OUTCOMES]
     return sorted(set(names))
-
-
-def _print(line: dict[str, Any]) -> None:
-    print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

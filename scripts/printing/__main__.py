@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from scripts.printing.plan import AIMS
 from scripts.printing.trial import Score, Wanted, run
 from scripts.rig.emulator import NotPrepared, runtime
+from scripts.rig.playing import INTERRUPTED, played, tell
 
 _ABOUT = """\
 Print a thousand receipts while the hub is killed with SIGKILL, and count them on the printers.
@@ -40,8 +37,6 @@ Set up the emulator once with
 exit status: 0 all of that was so; 1 a violation, or a planted fault that was not seen;
 2 it can't be run here; 130 interrupted.
 """
-_EVERY_S = 1.0
-_INTERRUPTED = 130
 _JOBS = 1000
 _MANY = 400
 
@@ -63,16 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     base = Path(tempfile.mkdtemp(prefix="shp-", dir="/tmp"))
     score = Score()
-    try:
-        asyncio.run(_shown(wanted, base, score))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    if not played(run(wanted, base, score), lambda: _line(score)):
         shutil.rmtree(base, ignore_errors=True)
-        return _INTERRUPTED
+        return INTERRUPTED
     if score.sound:
         shutil.rmtree(base)
     else:
         print(f"printing: databases and logs are kept in {base}", file=sys.stderr)
-    _print(_line(score) | _verdict(wanted, score))
+    tell(_line(score) | _verdict(wanted, score))
     return 0 if score.sound else 1
 
 
@@ -88,27 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", default="1", help="same seed, same strikes and baskets (1)")
     parser.add_argument("--printers", type=int, default=3, help="how many printers print (3)")
     return parser
-
-
-async def _shown(wanted: Wanted, base: Path, score: Score) -> None:
-    """Run, with a line of progress every second; Ctrl-C and SIGTERM stop everything in order."""
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    ticker = asyncio.create_task(_tick(score))
-    try:
-        await run(wanted, base, score)
-    finally:
-        ticker.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticker
-
-
-async def _tick(score: Score) -> None:
-    while True:
-        _print(_line(score) | {"done": False})
-        await asyncio.sleep(_EVERY_S)
 
 
 def _line(score: Score) -> dict[str, Any]:
@@ -143,10 +115,6 @@ def must_fire(jobs: int) -> list[str]:
     if jobs >= _MANY:
         names += [*AIMS, "torn-paper", "copy", "said-again", "said-printed", "said-forget"]
     return sorted(set(names))
-
-
-def _print(line: dict[str, Any]) -> None:
-    print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
