@@ -199,9 +199,9 @@ class Peripheral(ABC):
             raise Misconfigured(f"{self.key} knows no option {strange[0]!r}; it knows: {known}")
 
     @property
-    @abstractmethod
     def capabilities(self) -> Capabilities:
-        """Known before it is ready, from the settings."""
+        """Known before it is ready, from the settings; none unless a driver says so."""
+        return Capabilities()
 
     @abstractmethod
     async def serve(self, ready: Callable[[Identity], None]) -> None:

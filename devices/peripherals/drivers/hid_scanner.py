@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Identity,
     Misconfigured,
@@ -68,10 +67,6 @@ class HidScanner(Scanner):
             gap_s=number(self.options, "gap_ms", 20, 2000, _GAP_MS) / 1000,
             max_bytes=number(self.options, "max_bytes", 8, MAX_CODE_BYTES, MAX_CODE_BYTES),
         )
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     async def serve(self, ready: Callable[[Identity], None]) -> None:
         wire = await self.connector.open()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Identity,
     Misconfigured,
@@ -49,10 +48,6 @@ class SerialScanner(Scanner):
     ) -> None:
         super().__init__(connector, world, tell, options)
         self._framing = framing_of(self.options)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     async def serve(self, ready: Callable[[Identity], None]) -> None:
         wire = await self.connector.open()

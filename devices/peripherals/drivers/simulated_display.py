@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from devices.peripherals.model import Capabilities, Gone, Identity, LineDisplay
+from devices.peripherals.model import Gone, Identity, LineDisplay
 
 KEPT_MAX: Final = 200
 
@@ -18,10 +18,6 @@ class SimulatedDisplay(LineDisplay):
     key = "simulated-display"
     title = "Simulated customer display"
     _pulled: asyncio.Event | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     @property
     def shown(self) -> deque[tuple[str, ...]]:

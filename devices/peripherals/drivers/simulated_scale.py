@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Gone,
     Identity,
@@ -43,10 +42,6 @@ class SimulatedScale(Scale):
         self._moving = False
         self._watch = Watch(world.clock, tell)
         self._pulled: asyncio.Event | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     def put(self, grams: int, *, moving: bool = False) -> None:
         """Put this on it, instead of what lay there; ``moving``: it doesn't come to rest."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from itertools import cycle
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Gone,
     Identity,
@@ -42,10 +41,6 @@ class SimulatedScanner(Scanner):
         self._codes = text(self.options, "codes").split()
         self._every_s = number(self.options, "every_ms", 100, 3_600_000, 5000) / 1000
         self._pulled: asyncio.Event | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     @property
     def plugged(self) -> bool:

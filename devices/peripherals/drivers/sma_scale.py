@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Gone,
     Identity,
@@ -30,7 +29,6 @@ from devices.peripherals.weighing.watch import Watch
 
 ANSWER_S: Final = 1.0
 SILENCES_MAX: Final = 3
-HURRY_S: Final = 0.05
 _FIELDS_MAX: Final = 12
 _LEAVE_S: Final = 0.5
 
@@ -64,10 +62,6 @@ class SmaScale(Scale):
         self._poll_s = number(self.options, "poll_ms", 100, 5000, 500) / 1000
         self._watch = Watch(world.clock, tell)
         self._frames = sma.Frames()
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     async def weigh(self, timeout_s: float) -> Weight:
         return await self._watch.at_rest(timeout_s)
@@ -105,16 +99,8 @@ class SmaScale(Scale):
             if reading is not None:
                 self._watch.take(reading)
             if self._mode is Mode.POLL:
-                await self._pause()
+                await self._watch.pause(self._poll_s)
         raise Gone("The scale has stopped answering: check that it is switched on, and its cable.")
-
-    async def _pause(self) -> None:
-        if self._watch.hurried:
-            await asyncio.sleep(HURRY_S)
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._poll_s):
-                await self._watch.asked.wait()
 
     async def _asked(self, wire: Wire, command: bytes) -> Reading | Nonsense | None:
         """The newest reading that comes within a second; an empty command only listens."""

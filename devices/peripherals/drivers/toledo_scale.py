@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from devices.peripherals.model import (
-    Capabilities,
     Connector,
     Gone,
     Identity,
@@ -29,7 +28,6 @@ from devices.peripherals.weighing.watch import Watch
 
 ANSWER_S: Final = 1.0
 SILENCES_MAX: Final = 3
-HURRY_S: Final = 0.05
 _LINE: Final = "Its line is usually ?baud=9600&bits=7&parity=e in the address."
 
 
@@ -58,10 +56,6 @@ class ToledoScale(Scale):
         self._watch = Watch(world.clock, tell)
         self._frames = toledo.Frames()
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
-
     async def weigh(self, timeout_s: float) -> Weight:
         return await self._watch.at_rest(timeout_s)
 
@@ -84,22 +78,12 @@ class ToledoScale(Scale):
     async def _poll(self, wire: Wire) -> None:
         silences = 0
         while silences < SILENCES_MAX:
-            await self._pause()
+            await self._watch.pause(self._poll_s)
             reading = await self._ask(wire)
             silences = silences + 1 if reading is None else 0
             if reading is not None:
                 self._watch.take(reading)
         raise Gone("The scale has stopped answering: check that it is switched on, and its cable.")
-
-    async def _pause(self) -> None:
-        if self._watch.hurried:
-            await asyncio.sleep(HURRY_S)
-            return
-        try:
-            async with asyncio.timeout(self._poll_s):
-                await self._watch.asked.wait()
-        except TimeoutError:
-            return
 
     async def _ask(self, wire: Wire) -> Reading | Nonsense | None:
         """Ask once; None without an answer in time."""
@@ -135,10 +119,6 @@ class ToledoContinuousScale(Scale):
             raise Misconfigured(f"The option checksum is true or false, not {checked!r}.")
         self._checked = checked
         self._watch = Watch(world.clock, tell)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities()
 
     async def weigh(self, timeout_s: float) -> Weight:
         return await self._watch.at_rest(timeout_s)

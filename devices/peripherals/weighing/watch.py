@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from devices.peripherals.model import Gone, Unfit, Weight
@@ -12,6 +13,8 @@ from hub.clock import Clock
 
 AGREEING: Final = 2
 """So many readings in a row must be the same: a digit can flip on a line that isn't checked."""
+HURRY_S: Final = 0.05
+"""Between two questions while somebody waits."""
 TELL_EVERY_S: Final = 0.25
 """While it moves; what may be sold by is told at once."""
 
@@ -29,13 +32,16 @@ class Watch:
         self._moved = asyncio.Event()
         self._open = False
         self._waiting = 0
-        self.asked = asyncio.Event()
-        """Somebody waits: read as fast as the scale can."""
+        self._asked = asyncio.Event()
 
-    @property
-    def hurried(self) -> bool:
-        """Whether somebody waits."""
-        return self._waiting > 0
+    async def pause(self, poll_s: float) -> None:
+        """Until the scale is to be asked again: nearly at once while somebody waits."""
+        if self._waiting:
+            await asyncio.sleep(HURRY_S)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(poll_s):
+                await self._asked.wait()
 
     def opened(self) -> None:
         """The scale is there."""
@@ -66,7 +72,7 @@ class Watch:
         """The next weight that something may be sold by.  Errors: as :meth:`Scale.weigh`."""
         self._waiting += 1
         self._times = 0  # what was read before doesn't count
-        self.asked.set()
+        self._asked.set()
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._next()
@@ -75,7 +81,7 @@ class Watch:
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self.asked.clear()
+                self._asked.clear()
 
     async def _next(self) -> Weight:
         while True:
