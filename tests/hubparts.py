@@ -221,7 +221,7 @@ async def hub_parts(
     on_notices: Any = None,
     actions: Sequence[Action] = (),
     sources: Sources | None = None,
-    handlers: Callable[[PinDesk], Handlers] | None = None,
+    handlers: Callable[[PinDesk], Handlers] = lambda _pins: _handlers(),
 ) -> AsyncIterator[HubParts]:
     """The parts, running; everything is closed afterwards."""
     clock = clock or SystemClock()
@@ -232,14 +232,7 @@ async def hub_parts(
     told = Told()
     async with (
         _pins() as pins,
-        _gate(
-            state / "hub.db",
-            shop,
-            clock,
-            randomness,
-            told,
-            handlers(pins) if handlers is not None else _handlers(),
-        ) as (gate, writer),
+        _gate(state / "hub.db", shop, clock, randomness, told, handlers(pins)) as (gate, writer),
     ):
         authority = await asyncio.to_thread(_authority, state / "tls", clock.wall_ms())
         parts, measured = FakeParts(clock, state / "hub.db"), Pretended()

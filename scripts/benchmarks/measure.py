@@ -100,6 +100,36 @@ def tail_figure(
     )
 
 
+def latency_figures(
+    names: tuple[str, str],
+    rounds: Sequence[tuple[Sequence[float], Sequence[float]]],
+    *,
+    floor_name: str,
+    aims: tuple[Aim, Aim],
+    explanation: str,
+) -> tuple[Figure, Figure]:
+    """The median and the 99th percentile of the same milliseconds."""
+    median_name, tail_name = names
+    return (
+        figure(
+            median_name,
+            [(median(values), median(floors)) for values, floors in rounds],
+            unit="ms",
+            floor_name=f"{floor_name}, p50",
+            aim=aims[0],
+            explanation=f"{explanation}; the median",
+        ),
+        tail_figure(
+            tail_name,
+            rounds,
+            unit="ms",
+            floor_name=f"{floor_name}, p99",
+            aim=aims[1],
+            explanation=f"{explanation}; the 99th percentile",
+        ),
+    )
+
+
 async def interleaved(runs: int, value: Sample, floor: Sample) -> list[tuple[float, float]]:
     """``runs`` rounds of floor and value in turn."""
     found = []

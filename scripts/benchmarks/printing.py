@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Final
 
@@ -21,7 +20,7 @@ from devices.peripherals.escpos import commands
 from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import sale_body
 from scripts.benchmarks.figures import Aim
-from scripts.benchmarks.measure import SyncProbe, figure, tail_figure
+from scripts.benchmarks.measure import SyncProbe, latency_figures
 from scripts.benchmarks.shop import connected, running_echo, running_hub
 from scripts.benchmarks.till import HOST, Till
 
@@ -51,26 +50,14 @@ async def run(bench: Bench) -> None:
         " printer on TCP, one at a time; sale and job are durable by then"
     )
     floor_name = "MQTT echo through the same broker and library + two fdatasyncs"
-    bench.add(
-        figure(
-            "print.latency",
-            [(median(some), median(less)) for some, less in zip(spent, floors, strict=True)],
-            unit="ms",
-            floor_name=f"{floor_name}, p50",
-            aim=Aim(at_most=5),
-            explanation=f"{explanation}; the median",
-        )
-    )
-    bench.add(
-        tail_figure(
-            "print.p99",
-            list(zip(spent, floors, strict=True)),
-            unit="ms",
-            floor_name=f"{floor_name}, p99",
-            aim=Aim(at_most=8),
-            explanation=f"{explanation}; the 99th percentile",
-        )
-    )
+    for found in latency_figures(
+        NAMES,
+        list(zip(spent, floors, strict=True)),
+        floor_name=floor_name,
+        aims=(Aim(at_most=5), Aim(at_most=8)),
+        explanation=explanation,
+    ):
+        bench.add(found)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 from hub.contract.scans import Scan
@@ -23,7 +22,7 @@ from scripts.benchmarks.bench import Bench
 from scripts.benchmarks.counter import sale_body
 from scripts.benchmarks.figures import Aim
 from scripts.benchmarks.lookups import ONE_SELECT
-from scripts.benchmarks.measure import figure, tail_figure
+from scripts.benchmarks.measure import latency_figures
 from scripts.benchmarks.seeding import gtin_of, sku_of
 from scripts.benchmarks.shop import connected, running_echo, running_hub
 from scripts.benchmarks.till import Till
@@ -51,26 +50,14 @@ async def run(bench: Bench) -> None:
         f"product, price and stock, {PRODUCTS:,} SKUs, one at a time"
     )
     floor_name = "MQTT echo through the same broker and library + one SELECT"
-    bench.add(
-        figure(
-            "scan.latency",
-            [(median(some), median(less)) for some, less in zip(spent, floors, strict=True)],
-            unit="ms",
-            floor_name=f"{floor_name}, p50",
-            aim=Aim(at_most=1.5),
-            explanation=f"{explanation}, the median",
-        )
-    )
-    bench.add(
-        tail_figure(
-            "scan.p99",
-            list(zip(spent, floors, strict=True)),
-            unit="ms",
-            floor_name=f"{floor_name}, p99",
-            aim=Aim(at_most=2.5),
-            explanation=f"{explanation}, the 99th percentile",
-        )
-    )
+    for found in latency_figures(
+        NAMES,
+        list(zip(spent, floors, strict=True)),
+        floor_name=floor_name,
+        aims=(Aim(at_most=1.5), Aim(at_most=2.5)),
+        explanation=explanation,
+    ):
+        bench.add(found)
 
 
 @contextmanager
