@@ -40,6 +40,7 @@ KINDS: Final[dict[Category, str]] = {
     Category.SCANNER: "scanner",
     Category.SCALE: "scale",
     Category.DISPLAY: "display",
+    Category.TERMINAL: "terminal",
 }
 """UnifiedPOS's categories as the contract calls them."""
 DEVICE_SCHEME: Final = "device:"
@@ -174,4 +175,6 @@ def addresses_of(driver: type[Peripheral]) -> tuple[str, ...]:
             schemes = ("serial", "tcp")
         case Category.PRINTER | Category.DISPLAY:
             schemes = ("tcp", "usb", "serial")
+        case Category.TERMINAL:
+            schemes = ("tcp",)
     return tuple(EXAMPLES[one] for one in schemes)

@@ -26,6 +26,7 @@ class Category(StrEnum):
     SCANNER = "Scanner"
     SCALE = "Scale"
     DISPLAY = "LineDisplay"
+    TERMINAL = "PaymentTerminal"
 
 
 class Phase(StrEnum):
@@ -302,6 +303,93 @@ class LineDisplay(Peripheral):
     @abstractmethod
     async def show(self, lines: tuple[str, ...]) -> None:
         """Show these; longer ones are cut, missing ones are empty.  Errors: :class:`Gone`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a terminal is asked for.  ``payment_id`` is its transaction id towards the terminal, the
+    same at every question about it; ``offline_allowed``: it may approve without the processor."""
+
+    payment_id: str
+    sale_id: str
+    amount_minor: int
+    currency: str
+    offline_allowed: bool = False
+
+
+class CardOutcome(StrEnum):
+    """How a terminal's transaction ended.  ``not_done``: the terminal knows nothing of it, or proof
+    that it was never asked; ``unknown``: it may have been carried out."""
+
+    APPROVED = "approved"
+    APPROVED_OFFLINE = "approved-offline"
+    REFUSED = "refused"
+    NOT_DONE = "not-done"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CardAnswer:
+    """What a terminal says; never a card number.  ``token`` is what the hub is to keep and present
+    (an opaque token or P2PE blob), absent where the terminal keeps the payment itself; ``card``
+    names the card (a payment account reference or a token), to count its uses."""
+
+    outcome: CardOutcome
+    reason: str = ""
+    last4: str = ""
+    scheme: str = ""
+    approval_code: str = ""
+    psp_ref: str = ""
+    terminal_ref: str = ""
+    captured: bool = False
+    card: str = field(default="", repr=False)
+    token: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalReport:
+    """What a terminal says of itself: how many payments it stores and hasn't forwarded (None: it
+    can't say), and whether it reaches its acquirer."""
+
+    stored_count: int | None = None
+    stored_minor: int | None = None
+    online: bool | None = None
+
+
+class PaymentTerminal(Peripheral):
+    """A card terminal that the hub drives; one transaction at a time (the caller sees to that).
+
+    Nothing here raises for what a transaction does: doubt is an answer.
+    """
+
+    category = Category.TERMINAL
+
+    @abstractmethod
+    async def sale(self, charge: Charge) -> CardAnswer:
+        """Take a payment; waits for the customer.  Cancelling it leaves the outcome unknown."""
+
+    @abstractmethod
+    async def status(self, payment_id: str) -> CardAnswer:
+        """What became of a transaction (nexo: TransactionStatus); ``unknown`` when the terminal
+        can't be asked, or is still busy with it."""
+
+    @abstractmethod
+    async def reverse(self, charge: Charge, terminal_ref: str, key: str) -> CardAnswer:
+        """Take back a whole transaction: ``approved``: it is taken back; ``refused``: it can't be;
+        ``not_done``: the terminal doesn't know it."""
+
+    @abstractmethod
+    async def refund(self, charge: Charge, terminal_ref: str, key: str) -> CardAnswer:
+        """Give ``amount_minor`` back (nexo: Refund, referenced where ``terminal_ref`` is given)."""
+
+    @abstractmethod
+    async def cancel(self, payment_id: str) -> bool:
+        """Ask to break off what the customer is doing (nexo: Abort); its outcome comes by
+        :meth:`sale` all the same.  False: it couldn't be asked."""
+
+    @abstractmethod
+    async def diagnose(self) -> TerminalReport:
+        """How it is (nexo: Diagnosis).  Errors: :class:`Gone`."""
 
 
 # What the settings say ---------------------------------------------------------------------------

@@ -108,6 +108,8 @@ class Announcer:
                     self._tell("baskets", _fields(notice))
                 case notices.PrintJobChanged():
                     self._tell("printing", _fields(notice))
+                case notices.PaymentChanged():
+                    self._tell("payments", _fields(notice))
                 case notices.DatasetSwapped():
                     self._tell(notice.dataset, _fields(notice))
                 case _:

@@ -100,6 +100,17 @@ class PrintJobChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentChanged:
+    """A payment is in another state, or something is to be done about it."""
+
+    payment_id: str
+    sale_id: str
+    device_id: str
+    terminal_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogLevelAsked:
     """Log from this level on for so long; the empty logger is all of them."""
 
@@ -142,6 +153,7 @@ Notice = (
     | SaleMade
     | PrintQueued
     | PrintJobChanged
+    | PaymentChanged
     | LogLevelAsked
     | DrillChanged
     | RemoteSettingsChanged

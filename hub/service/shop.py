@@ -5,13 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import Protocol
 
 from hub.domain.basket import NO_CASH_ROUNDING, CashRounding
+from hub.domain.payments.exposure import Caps
+from hub.domain.payments.tokens import SealedToken
 
 
 def no_drawer(_device_id: str) -> bool:
     """A shop without drawers."""
     return False
+
+
+class Vault(Protocol):
+    """Where tokens are sealed; asked in the writer's thread."""
+
+    def seal(self, payment_id: str, token: bytes) -> SealedToken:
+        """Seal a token for this payment alone."""
+
+    def card_ref(self, card: str) -> str:
+        """A keyed hash: the same card gives the same text, and nobody finds the card by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRules:
+    """``processor``: the hub has a connection to one.  ``terminal_of``: the terminal that serves a
+    till, if the hub drives one.  ``vault`` None: this hub keeps no tokens."""
+
+    caps: Caps = field(default_factory=Caps)
+    offline: bool = True
+    processor: bool = False
+    mirror: str = ""
+    terminal_of: Callable[[str], str | None] = lambda _till: None
+    vault: Vault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +65,7 @@ class Shop:
     print_jobs_max: int = 500
     has_drawer: Callable[[str], bool] = no_drawer
     """Whether a till has a cash drawer that the hub can open; asked in the writer's thread."""
+    payments: PaymentRules = PaymentRules()
     web_url: str = ""
     file_peripherals: frozenset[str] = frozenset()
     """Those that the settings' file sets up."""

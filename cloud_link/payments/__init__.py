@@ -1,0 +1,1 @@
+"""Stored card payments on their way to the processor."""

@@ -1,0 +1,55 @@
+"""What every processor's adapter is: small, without state, judged by one conformance suite.
+
+An adapter never decides whether something is repeated.  It says what it knows: ``not-sent`` only
+with proof that nothing left this box, ``unknown`` whenever the request may have been carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hub.service.payments.commands import ProcessorSaid
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is asked for.  ``payment_id`` finds it again; ``key`` is the idempotency key of this
+    effect; amounts in minor units; ``token`` in plain only for the length of the call."""
+
+    payment_id: str
+    key: str
+    amount_minor: int
+    currency: str
+    psp_ref: str = ""
+    token: bytes | None = field(default=None, repr=False)
+
+
+class Processor(Protocol):
+    """All methods answer within their own time-out and raise nothing."""
+
+    name: str
+
+    async def charge(self, effect: Effect) -> ProcessorSaid:
+        """Authorise: approved, captured (where it can't be told apart), declined, acked, unknown or
+        not-sent."""
+
+    async def look_up(self, effect: Effect) -> ProcessorSaid:
+        """What became of ``payment_id``: approved, captured, declined, acked, reversed, refunded,
+        not-found; unknown when nobody could be asked."""
+
+    async def capture(self, effect: Effect) -> ProcessorSaid:
+        """Take what was authorised: captured, declined, not-found, unknown or not-sent."""
+
+    async def reverse(self, effect: Effect) -> ProcessorSaid:
+        """Let an authorisation go: reversed; captured when it is too late for that."""
+
+    async def refund(self, effect: Effect) -> ProcessorSaid:
+        """Give ``amount_minor`` of captured money back under ``key``: refunded, acked, declined,
+        unknown or not-sent."""
+
+    async def look_up_refund(self, effect: Effect) -> ProcessorSaid:
+        """What became of the refund ``key``: refunded, acked, declined, not-found or unknown."""
+
+    async def close(self) -> None:
+        """Let connections go."""

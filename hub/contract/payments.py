@@ -1,0 +1,225 @@
+"""Card payments at a till: begin, follow, void; what is at risk; what people decide."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from hub.contract.base import (
+    AmountMinor,
+    Command,
+    DeviceId,
+    Incoming,
+    InstantMs,
+    MoneyMinor,
+    Outgoing,
+    Query,
+    Reason,
+    UniqueId,
+)
+
+PaidMinor = Annotated[int, Field(ge=1, le=9_000_000_000_000_000, strict=True)]
+Last4 = Annotated[str, Field(pattern=r"^([0-9]{4})?$")]
+Code12 = Annotated[str, Field(max_length=12, pattern=r"^[A-Za-z0-9]*$")]
+Scheme = Annotated[str, Field(max_length=20, pattern=r"^[a-z0-9 _-]*$")]
+Ref = Annotated[str, Field(max_length=100, pattern=r"^[!-~]*$")]
+ReportedToken = Annotated[str, Field(max_length=4096)]
+
+
+class StartPayment(Command):
+    """Take a card payment for a sale that is about to be made.
+
+    ``payment_id`` is its name for ever, towards the terminal and the processor, too: a repeat finds
+    the payment that was begun.  ``terminal``: which one to use; ``own``: the till asks its own and
+    tells by ``payment/report``.  Without it the terminal that serves the till is used.  The answer
+    comes at once; ``bcast/payments`` and ``payment/get`` tell what becomes of it.  A basket
+    can't be changed until the outcome is known or the payment is given up.
+
+    ``offline``: ``accept`` lets the terminal approve it without the processor, within the shop's
+    caps and the permission ``offline.accept``; else it has to be online.
+    """
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "start"
+    payment_id: UniqueId
+    sale_id: UniqueId
+    basket_id: UniqueId | None = None
+    amount_minor: PaidMinor
+    terminal: DeviceId | Literal["own"] | None = None
+    offline: Literal["accept", "refuse"] = "accept"
+    approval_id: UniqueId | None = None
+
+
+Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown"]
+
+
+class CardFacts(Incoming):
+    """What a terminal may tell of a card: never its number."""
+
+    last4: Last4 = ""
+    scheme: Scheme = ""
+    approval_code: Code12 = ""
+    psp_ref: Ref = ""
+    terminal_ref: Ref = ""
+
+
+class ReportPayment(Command):
+    """What a till's own terminal said.  ``approved`` is by the processor; ``approved-offline`` by
+    the terminal alone: with ``token`` the hub keeps and forwards it (an opaque token or P2PE blob,
+    never a card number), without one the terminal does.  ``unknown`` may be told and corrected
+    later; what is known isn't changed by a repeat."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "report"
+    payment_id: UniqueId
+    outcome: Outcome
+    card: CardFacts = CardFacts()
+    token: ReportedToken | None = None
+    captured: bool = False
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class GivePaymentUp(Command):
+    """The shop doesn't want this payment (any more): another tender is taken, or the customer left.
+
+    What wasn't sent is abandoned, what was approved is voided or reversed; while the outcome isn't
+    known the payment stays fenced, and is reversed if it turns out approved.  Not for what a sale
+    was paid with: void the sale instead.
+    """
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "give-up"
+    payment_id: UniqueId
+    reason: Reason = "another tender"
+
+
+class GetPayment(Query):
+    """One payment with what happened to it."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "get"
+    payment_id: UniqueId
+
+
+class ListPayments(Query):
+    """Payments, newest first; ``open``: only those that still need something, oldest first."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "list"
+    which: Literal["all", "open", "receivable"] = "all"
+    limit: int = Field(default=20, ge=1, le=200)
+    before_id: int | None = Field(default=None, ge=1)
+
+
+class GetExposure(Query):
+    """What the shop risks on cards just now, and how much more it may."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "exposure"
+    terminal: DeviceId | None = None
+
+
+class DecidePayment(Command):
+    """Say how a payment ended whose outcome nobody can look up (``manual``, ``lost``,
+    ``forwarded``).  Two people have to say the same, each with the evidence they saw (a line of the
+    processor's report, the terminal's journal)."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "decide"
+    payment_id: UniqueId
+    outcome: Literal["approved", "declined", "never-done"]
+    evidence: Reason
+    approval_id: UniqueId | None = None
+
+
+class CloseReceivable(Command):
+    """End a receivable (``recovery``): ``paid`` otherwise, or ``written-off`` (two people)."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "close-receivable"
+    payment_id: UniqueId
+    how: Literal["paid", "written-off"]
+    reason: Reason
+    approval_id: UniqueId | None = None
+
+
+# Answers -----------------------------------------------------------------------------------------
+
+
+class PaymentStep(Outgoing):
+    """One step of a payment."""
+
+    at_ms: InstantMs
+    event: str
+    before: str
+    after: str
+    by: str
+    detail: str = ""
+
+
+class PaymentView(Outgoing):
+    """A payment as it stands.
+
+    ``tenderable``: a sale may be paid with it now.  ``waits_for``: ``terminal``, ``processor``,
+    ``person`` or nothing.  ``offline_refused``: why it may only be approved online.
+    ``expires_in_ms``: of a stored one, until it may not be presented any more.
+    """
+
+    id: int
+    payment_id: str
+    sale_id: str
+    state: str
+    tenderable: bool
+    void_asked: bool = False
+    in_sale: bool = False
+    amount_minor: int
+    currency: str
+    refunded_minor: int = 0
+    device_id: str
+    terminal_id: str
+    driven_by: str
+    custody: str
+    offline_allowed: bool
+    offline_refused: tuple[str, ...] = ()
+    offline_seq: int | None = None
+    approved_offline: bool = False
+    last4: str = ""
+    scheme: str = ""
+    approval_code: str = ""
+    decline_code: str = ""
+    waits_for: Literal["", "terminal", "processor", "person"] = ""
+    expires_in_ms: int | None = None
+    begun_at_ms: InstantMs
+    changed_at_ms: InstantMs
+    reason: str = ""
+    steps: tuple[PaymentStep, ...] = ()
+
+
+class Payments(Outgoing):
+    """A page of payments; ``next_before_id`` continues it."""
+
+    payments: tuple[PaymentView, ...]
+    next_before_id: int | None = None
+
+
+class ExposureView(Outgoing):
+    """What is at risk, and the caps.  ``meter``: ``clear``, ``near`` or ``full``; ``bars``: why
+    nothing more is accepted offline just now.  Amounts in minor units of ``currency``."""
+
+    currency: str
+    meter: Literal["clear", "near", "full"]
+    bars: tuple[str, ...] = ()
+    store_count: int
+    store_minor: MoneyMinor
+    store_cap_minor: MoneyMinor
+    terminal_count: int = 0
+    terminal_minor: MoneyMinor = 0
+    terminal_cap_count: int
+    terminal_cap_minor: MoneyMinor
+    payment_cap_minor: AmountMinor
+    oldest_age_ms: int = 0
+    warn_age_ms: int
+    stop_age_ms: int
+    deadline_ms: int
+    next_expiry_in_ms: int | None = None

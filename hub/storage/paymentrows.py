@@ -1,0 +1,269 @@
+"""Card payments, the steps each has taken, and what people said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from hub.storage.rows import Rows, Tx
+
+LISTED_MAX: Final = 200
+
+_OPEN = (
+    "state NOT IN ('refused', 'abandoned', 'voided', 'settled', 'reversed', 'refunded',"
+    " 'recovered', 'written_off', 'captured')"
+)
+"""As in the index: SQLite uses it only for the very same words."""
+_RISK = (
+    "(offline_allowed = 1 OR state IN ('unknown', 'manual')) AND state IN ('intent', 'at_terminal',"
+    " 'unknown', 'stored', 'void_pending', 'forwarding', 'forward_unknown', 'forwarded',"
+    " 'declined', 'retry_wait', 'lost', 'manual')"
+)
+
+
+class PaymentRow(NamedTuple):
+    """One payment; instants are UTC milliseconds, budgets the hub's own."""
+
+    id: int
+    payment_id: str
+    hash: bytes
+    sale_id: str
+    basket_id: str
+    device_id: str
+    staff_id: str | None
+    terminal_id: str
+    driven_by: str
+    state: str
+    custody: str
+    amount_minor: int
+    currency: str
+    offline_allowed: int
+    offline_seq: int | None
+    in_sale: int
+    void_asked: int
+    attempt: int
+    fence: int
+    forwards: int
+    declines: int
+    lookups: int
+    due_budget_ms: int
+    lease_budget_ms: int
+    begun_at_ms: int
+    begun_budget_ms: int
+    stored_at_ms: int | None
+    stored_budget_ms: int | None
+    sent_at_ms: int | None
+    sent_budget_ms: int | None
+    changed_at_ms: int
+    psp_ref: str
+    terminal_ref: str
+    approval_code: str
+    last4: str
+    scheme: str
+    token_ref: str
+    decline_code: str
+    refunded_minor: int
+    mirrored: int
+    reason: str
+
+
+class NewPayment(NamedTuple):
+    """A payment to begin."""
+
+    payment_id: str
+    hash: bytes
+    sale_id: str
+    basket_id: str
+    device_id: str
+    staff_id: str | None
+    terminal_id: str
+    driven_by: str
+    custody: str
+    amount_minor: int
+    currency: str
+    offline_allowed: bool
+
+
+class StepRow(NamedTuple):
+    """One step; ``by``: who said so."""
+
+    n: int
+    at_ms: int
+    event: str
+    before: str
+    after: str
+    by: str
+    detail: str
+
+
+_PAYMENT = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
+_SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "amount_minor", "currency"}
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def get(rows: Rows, payment_id: str) -> PaymentRow | None:
+    """A payment by its id."""
+    return _first(rows.one(f"{_PAYMENT} WHERE payment_id = ?", payment_id))
+
+
+def numbered(rows: Rows, number: int) -> PaymentRow | None:
+    """A payment by its number."""
+    return _first(rows.one(f"{_PAYMENT} WHERE id = ?", number))
+
+
+def of_sale(rows: Rows, sale_id: str) -> list[PaymentRow]:
+    """The payments begun for a sale, oldest first."""
+    return _many(rows.all(f"{_PAYMENT} WHERE sale_id = ? ORDER BY id LIMIT 100", sale_id))
+
+
+def of_basket(rows: Rows, basket_id: str) -> list[PaymentRow]:
+    """The payments begun for a basket that isn't sold, oldest first."""
+    sql = (
+        f"{_PAYMENT} WHERE basket_id = ? AND basket_id <> '' AND in_sale = 0 ORDER BY id LIMIT 100"
+    )
+    return _many(rows.all(sql, basket_id))
+
+
+def in_state(rows: Rows, state: str, limit: int = LISTED_MAX) -> list[PaymentRow]:
+    """Open payments in one state, those due first."""
+    sql = f"{_PAYMENT} WHERE {_OPEN} AND state = ? ORDER BY due_budget_ms, id LIMIT ?"
+    return _many(rows.all(sql, state, limit))
+
+
+def open_ones(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
+    """Payments that still need something, oldest first."""
+    return _many(rows.all(f"{_PAYMENT} WHERE {_OPEN} ORDER BY id LIMIT ?", limit))
+
+
+def to_void(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
+    """Money that is there and is to go back, oldest first."""
+    sql = (
+        f"{_PAYMENT} WHERE void_asked = 1 AND state IN ('authorised', 'captured', 'settled')"
+        " ORDER BY id LIMIT ?"
+    )
+    return _many(rows.all(sql, limit))
+
+
+def latest(rows: Rows, *, before: int | None = None, limit: int = 20) -> list[PaymentRow]:
+    """Payments with a number below ``before``, newest first."""
+    sql = f"{_PAYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?"
+    return _many(rows.all(sql, before or (1 << 62), limit))
+
+
+def steps(rows: Rows, number: int) -> list[StepRow]:
+    """What happened to a payment, in order."""
+    found = rows.all(
+        "SELECT n, at_ms, event, before, after, by, detail FROM payment_steps WHERE payment = ?"
+        " ORDER BY n LIMIT 1000",
+        number,
+    )
+    return [StepRow(*row) for row in found]
+
+
+class RiskRow(NamedTuple):
+    """What is at risk: sums in minor units; ``oldest_*`` of what was stored longest ago."""
+
+    payments: int
+    minor: int
+    oldest_at_ms: int | None
+    oldest_budget_ms: int | None
+
+
+def at_risk(rows: Rows, terminal_id: str | None = None) -> RiskRow:
+    """The exposure of the shop, or of one terminal."""
+    sql = (
+        "SELECT count(*), coalesce(sum(amount_minor), 0), min(stored_at_ms), min(stored_budget_ms)"
+        f" FROM payments WHERE {_OPEN} AND {_RISK}"
+    )
+    if terminal_id is None:
+        row = rows.one(sql)
+    else:
+        row = rows.one(f"{sql} AND terminal_id = ?", terminal_id)
+    assert row is not None
+    return RiskRow(*row)
+
+
+def stored_with_token(rows: Rows, token_ref: str, since_ms: int, until_id: int) -> int:
+    """How many payments of one card were accepted offline since then, before this one."""
+    row = rows.one(
+        "SELECT count(*) FROM payments WHERE token_ref = ? AND token_ref <> ''"
+        " AND stored_at_ms >= ? AND id <> ? AND state <> 'voided'",
+        token_ref,
+        since_ms,
+        until_id,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def counts(rows: Rows) -> dict[str, tuple[int, int]]:
+    """Every state that payments are in: how many, and their sum in minor units."""
+    found = rows.all("SELECT state, count(*), sum(amount_minor) FROM payments GROUP BY state")
+    return {state: (int(count), int(minor)) for state, count, minor in found}
+
+
+def _first(row: tuple[Any, ...] | None) -> PaymentRow | None:
+    return PaymentRow(*row) if row else None
+
+
+def _many(found: Sequence[tuple[Any, ...]]) -> list[PaymentRow]:
+    return [PaymentRow(*row) for row in found]
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def add(tx: Tx, new: NewPayment) -> PaymentRow:
+    """Begin a payment in ``intent``; the row as written."""
+    names = ", ".join(NewPayment._fields)
+    marks = ", ".join("?" * len(NewPayment._fields))
+    number = tx.insert(
+        f"INSERT INTO payments ({names}, state, begun_at_ms, begun_budget_ms, changed_at_ms)"
+        f" VALUES ({marks}, 'intent', ?, ?, ?)",
+        *new[:-1],
+        int(new.offline_allowed),
+        tx.now_ms,
+        tx.budget_ms,
+        tx.now_ms,
+    )
+    row = numbered(tx, number)
+    assert row is not None
+    return row
+
+
+def change(tx: Tx, row: PaymentRow, **values: Any) -> PaymentRow:
+    """Write some columns of a payment; the row as it is now."""
+    assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"
+    values["changed_at_ms"] = tx.now_ms
+    names = ", ".join(f"{name} = ?" for name in values)
+    tx.run(f"UPDATE payments SET {names} WHERE id = ?", *values.values(), row.id)
+    return row._replace(**values)
+
+
+def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: str) -> None:
+    """Note that a payment goes from ``row.state`` to ``after``."""
+    tx.run(
+        "INSERT INTO payment_steps (payment, n, at_ms, event, before, after, by, detail)"
+        " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM payment_steps WHERE payment = ?",
+        row.id,
+        tx.now_ms,
+        event,
+        row.state,
+        after,
+        by,
+        detail,
+        row.id,
+    )
+
+
+def next_offline_seq(tx: Tx, terminal_id: str) -> int:
+    """The next number of a terminal's payments that were approved offline: 1, 2, 3…"""
+    row = tx.one(
+        "INSERT INTO terminal_sequences (terminal_id, offline_seq) VALUES (?, 1)"
+        " ON CONFLICT DO UPDATE SET offline_seq = offline_seq + 1 RETURNING offline_seq",
+        terminal_id,
+    )
+    assert row is not None
+    return int(row[0])
