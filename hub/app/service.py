@@ -11,6 +11,7 @@ from typing import Any
 
 from hub import events
 from hub.app.hub import Hub
+from hub.app.tuning import build_messages
 from hub.clock import Clock, SystemClock, SystemIds, SystemRandomness
 from hub.config import Loaded, Settings
 from hub.logs import Recent
@@ -72,13 +73,15 @@ async def serve(
         on_ready(hub)
         watchdog = asyncio.create_task(_watchdog(hub, notifier, clock), name="watchdog")
         waiting = asyncio.create_task(ended.wait(), name="end-signal")
+        building = asyncio.create_task(build_messages(), name="build-messages")
         ends: set[asyncio.Future[Any]] = {waiting, hub.failed}
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (watchdog, waiting):
+            tasks = watchdog, waiting, building
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(watchdog, waiting, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         if hub.failed.done():
             log.critical(
                 "the hub can't go on and ends: %s", hub.failed.result(), extra=events.HUB_FAILED()

@@ -37,16 +37,18 @@ LineNo = Annotated[int, Field(ge=1, le=MAX_LINES, strict=True)]
 InstantMs = Annotated[int, Field(ge=0, strict=True, description="UTC milliseconds since 1970")]
 
 
+# A model's validator is built when it is first used: a process needs few of them, and would begin
+# with building them all.  pydantic does it under a lock, whichever thread comes first.
 class Incoming(BaseModel):
     """Something a stranger asks of us: unknown fields are refused, so that a typo can't be lost."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Outgoing(BaseModel):
     """Something we tell: readers ignore fields they don't know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Nothing(Outgoing):
