@@ -62,11 +62,10 @@ class Counter:
             drawers = self._desk.of_till(device_id, Category.DRAWER)
             return tuple(one.entry.via or one.entry.id for one in drawers[:1])
         labels = kind == LABEL
-        printers = [
-            one
-            for one in self._desk.of_till(device_id, Category.PRINTER)
-            if labels or "label" not in one.capabilities.names
-        ]
+        known = self._desk.of_till(device_id, Category.PRINTER)
+        if not device_id and not known:  # what the page prints comes out somewhere
+            known = self._desk.all_of(Category.PRINTER)
+        printers = [one for one in known if labels or "label" not in one.capabilities.names]
         if labels:
             printers.sort(key=lambda one: "label" not in one.capabilities.names)
         found: dict[str, None] = {}

@@ -256,7 +256,7 @@ class Desk:
 
     def of_till(self, device_id: str, category: Category) -> list[Post]:
         """Those of a kind that belong to a till: its own first, then those of all tills."""
-        found = self._of(category)
+        found = self.all_of(category)
         own = [one for one in found if device_id in one.entry.serves]
         return own or [one for one in found if not one.entry.serves]
 
@@ -267,11 +267,12 @@ class Desk:
         alone = [
             one
             for one in tills
-            if all(one not in other.entry.serves for other in self._of(Category.SCANNER))
+            if all(one not in other.entry.serves for other in self.all_of(Category.SCANNER))
         ]
         return tuple(alone) if len(alone) == 1 else ()
 
-    def _of(self, category: Category) -> list[Post]:
+    def all_of(self, category: Category) -> list[Post]:
+        """All of a kind that are driven, in the order of the settings."""
         # The writer's thread asks, too, while the loop lets go of drivers: each is looked at once.
         found = [(one, one.driver) for one in self._posts.values()]
         return [one for one, driver in found if driver and driver.category is category]

@@ -9,6 +9,7 @@ import click
 from hub.cli.adminclient import ask_hub
 from hub.cli.common import config_option, fail, json_option, print_json, print_table
 from hub.cli.reading import open_rows
+from hub.contract.printing import LABEL_COPIES_MAX, LABELS_AT_ONCE_MAX, LABELS_MAX
 
 SHOWN = 50
 ANSWERS = ("printed", "again", "forget")
@@ -110,6 +111,40 @@ def again(job: str, printer: str | None, as_json: bool) -> None:
         print_json(done)
     else:
         click.echo("A copy is on its way; `store-hub print list` shows how far it is.")
+
+
+@command.command("label")
+@click.argument("codes", metavar="CODE...", nargs=-1, required=True)
+@click.option(
+    "--copies",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, LABEL_COPIES_MAX),
+    help="So many of each.",
+)
+@click.option("--printer", help="Another printer than the usual one.")
+@json_option
+@config_option
+def label(codes: tuple[str, ...], copies: int, printer: str | None, as_json: bool) -> None:
+    """Print labels for the shelf: each CODE is a barcode or a SKU.
+
+    They say the prices that are in force. A code that no product has stops all of them. The hub has
+    to run.
+    """
+    if len(codes) > LABELS_MAX or len(codes) * copies > LABELS_AT_ONCE_MAX:
+        fail(
+            f"{len(codes)} codes with {copies} labels each are too many at once",
+            next_step=f"at most {LABELS_MAX} codes and {LABELS_AT_ONCE_MAX} labels: ask in parts",
+        )
+    labels = [{"code": code, "copies": copies} for code in codes]
+    wanted = {"labels": labels} | ({"printer_id": printer} if printer else {})
+    done = ask_hub("print", "label", wanted)
+    if as_json:
+        print_json(done)
+        return
+    for one in done["labels"]:
+        click.echo(f"{one['sku']}  {one['name']}  x {len(one['job_ids'])}")
+    click.echo("They are on their way; `store-hub print list` shows how far they are.")
 
 
 def _job_id(named: str) -> str:

@@ -243,7 +243,8 @@ class HandOverFacts(OrderFacts):
 
 class ShelfLabelFacts(Facts):
     """A price at the shelf.  ``base_price_minor``: the price of one ``base_uom``, as price
-    indication wants it; ``was_minor``: the price before a reduction."""
+    indication wants it; ``was_minor``: the price before a reduction.  ``valid_from_ms`` and
+    ``valid_until_ms``: since when and how long the price is in force; 0: always."""
 
     kind: Literal["shelf-label"] = "shelf-label"
     name: str
@@ -255,6 +256,7 @@ class ShelfLabelFacts(Facts):
     base_price_minor: int | None = None
     base_uom: str = ""
     was_minor: int | None = None
+    valid_from_ms: int = 0
     valid_until_ms: int = 0
 
 

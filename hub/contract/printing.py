@@ -6,9 +6,22 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hub.contract.base import Command, DeviceId, LineNo, Outgoing, Query, Reason, UniqueId
+from hub.contract.base import (
+    AmountMinor,
+    Command,
+    DeviceId,
+    Incoming,
+    LineNo,
+    Outgoing,
+    Query,
+    Reason,
+    UniqueId,
+)
 
 PRINTER_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
+LABELS_MAX = 50
+LABEL_COPIES_MAX = 20
+LABELS_AT_ONCE_MAX = 100
 
 PrintState = Literal["queued", "printing", "printed", "failed", "ambiguous", "expired", "cancelled"]
 """``ambiguous``: nobody knows whether it is on paper, and a person is asked."""
@@ -128,6 +141,54 @@ class PrintGiftReceipt(Command):
     sale_id: UniqueId
     line_nos: tuple[LineNo, ...] = Field(default=(), max_length=500)
     printer_id: str | None = Field(default=None, pattern=PRINTER_ID_PATTERN)
+
+
+class LabelWanted(Incoming):
+    """A product by a barcode or its SKU, and how many labels of it."""
+
+    code: str = Field(min_length=1, max_length=512)
+    copies: int = Field(default=1, ge=1, le=LABEL_COPIES_MAX)
+
+
+class PrintLabels(Command):
+    """Print labels for the shelf, with the prices in force: all that are asked for, or none.
+
+    It takes one of ``stock.receive``, ``stock.count``, ``stock.adjust`` and ``hub.manage``.  They
+    come out of a label printer, else of the receipt printer; each is a job of its own, and receipts
+    go before them.
+    """
+
+    service: ClassVar[str] = "print"
+    operation: ClassVar[str] = "label"
+    labels: tuple[LabelWanted, ...] = Field(
+        min_length=1,
+        max_length=LABELS_MAX,
+        description=f"At most {LABELS_AT_ONCE_MAX} labels with all copies.",
+    )
+    printer_id: str | None = Field(default=None, pattern=PRINTER_ID_PATTERN)
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if sum(one.copies for one in self.labels) > LABELS_AT_ONCE_MAX:
+            raise ValueError(
+                f"ask for at most {LABELS_AT_ONCE_MAX} labels at once, copies included"
+            )
+        return self
+
+
+class LabelQueued(Outgoing):
+    """What a label says, and the jobs that print it, one for each copy."""
+
+    sku: str
+    name: str
+    price_minor: AmountMinor
+    job_ids: tuple[UniqueId, ...]
+
+
+class LabelsQueued(Outgoing):
+    """In the order asked for."""
+
+    labels: tuple[LabelQueued, ...]
 
 
 class CancelPrintJob(Command):

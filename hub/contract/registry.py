@@ -86,6 +86,7 @@ _OPERATIONS = (
     Operation(printing.SettlePrintJob, printing.PrintSettled, _BOTH),
     Operation(printing.Reprint, printing.PrintJobView, _BOTH),
     Operation(printing.PrintGiftReceipt, printing.PrintJobView, _BOTH),
+    Operation(printing.PrintLabels, printing.LabelsQueued, _BOTH),
     Operation(printing.CancelPrintJob, printing.PrintJobView, _BOTH),
     Operation(printing.PrintTestPage, printing.PrintJobView, Door.ADMIN),
     Operation(printing.OpenDrawer, printing.DrawerOpening, _BOTH),

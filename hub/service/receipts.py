@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from hub.contract.documents import Facts
+from hub.contract.problems import Code, refuse
 from hub.contract.sale import RefundView
 from hub.service import paperwork
 from hub.service.notices import PrintQueued
 from hub.service.unit import Unit, canonical
-from hub.storage import printrows
+from hub.storage import peripheralrows, printrows
 from hub.storage.printrows import DRAWER_KICK, PRIORITY_KICK, NewJob
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
 
@@ -23,7 +24,12 @@ TEST_TTL_MS: Final = 300_000
 KICK_TTL_MS: Final = 5_000
 """A drawer that opens later opens in front of nobody, or of the wrong person."""
 KICKS_MAX: Final = 50
+PRINTER: Final = "printer"
+UNDRIVEN: Final = "service"
+"""The kinds that peripherals have among the devices; the latter while none of its drivers fits."""
 PRIORITY_DOCUMENT: Final = 5
+PRIORITY_LABEL: Final = 6
+"""A customer waits for a receipt; nobody for a label."""
 
 
 def queue_sale(
@@ -69,6 +75,27 @@ def _may_queue(unit: Unit) -> bool:
     return unit.shop.print_receipts and not is_full(unit)
 
 
+def wanted_printer(unit: Unit, printer_id: str | None) -> str:
+    """The printer that somebody names; empty when nobody does.  Errors: ``not-found``, with those
+    that there are, when it isn't one.  One that was just set up may be one."""
+    if printer_id is None:
+        return ""
+    kinds = peripheralrows.owners(unit.tx)
+    printers = sorted(name for name, kind in kinds.items() if kind == PRINTER)
+    unseen = {one.peripheral_id for one in peripheralrows.listed(unit.tx)}
+    unseen |= unit.shop.file_peripherals
+    if kinds.get(printer_id) in (PRINTER, UNDRIVEN) or printer_id in unseen - kinds.keys():
+        return printer_id
+    what = "isn't a printer" if printer_id in kinds else "isn't set up"
+    raise refuse(
+        Code.NOT_FOUND,
+        f"{printer_id} {what}: "
+        + (f"choose one of {', '.join(printers)}." if printers else "set a printer up first."),
+        field="printer_id",
+        printers=printers,
+    )
+
+
 def queue(
     unit: Unit,
     device_id: str,
@@ -80,6 +107,7 @@ def queue(
     copy: int = 0,
     of_job: str | None = None,
     ttl_ms: int = RECEIPT_TTL_MS,
+    priority: int = PRIORITY_DOCUMENT,
 ) -> NewJob | None:
     """Queue a document for the printer ``wanted``, or else for the till's own; None when it is
     longer than any document may be."""
@@ -95,7 +123,7 @@ def queue(
         unit.tx.budget_ms + ttl_ms,
         subject,
         title,
-        PRIORITY_DOCUMENT,
+        priority,
         wanted,
         copy,
         of_job,

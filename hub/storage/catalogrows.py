@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hub.storage.rows import Rows
@@ -68,6 +69,44 @@ def by_gtin(rows: Rows, gtin14: str, now_ms: int) -> ProductRow | None:
         gtin14,
     )
     return _product(row) if row else None
+
+
+class PriceRow(NamedTuple):
+    """A price and between which instants it holds; ``valid_to_ms`` None: no end is known."""
+
+    price_minor: int
+    valid_from_ms: int
+    valid_to_ms: int | None
+
+
+def price_in_force(rows: Rows, sku: str, now_ms: int) -> PriceRow | None:
+    """The price of a product now, with its time."""
+    row = rows.one(
+        "SELECT r.price_minor, r.valid_from_ms, r.valid_to_ms FROM datasets e"
+        " JOIN prices r ON r.generation = e.generation"
+        " WHERE e.dataset = 'prices' AND r.sku = ?2 AND r.valid_from_ms <= ?1"
+        " AND (r.valid_to_ms IS NULL OR r.valid_to_ms > ?1)"
+        " ORDER BY r.valid_from_ms DESC LIMIT 1",
+        now_ms,
+        sku,
+    )
+    return PriceRow(*row) if row else None
+
+
+def gtins_of(rows: Rows, skus: Sequence[str]) -> dict[str, list[str]]:
+    """The barcodes of some products (14 digits, smallest first); those without have no entry.
+
+    Nothing leads from a product to its codes: all of them are walked through once.
+    """
+    found: dict[str, list[str]] = {}
+    for gtin, sku in rows.all(
+        "SELECT b.gtin, b.sku FROM datasets d JOIN barcodes b ON b.generation = d.generation"
+        " WHERE d.dataset = 'catalog' AND b.sku IN (SELECT value FROM json_each(?))"
+        " ORDER BY b.gtin",
+        json.dumps(list(skus)),
+    ):
+        found.setdefault(sku, []).append(gtin)
+    return found
 
 
 def price_changes_at_ms(rows: Rows, sku: str, now_ms: int) -> int | None:

@@ -137,6 +137,14 @@ def count_open(rows: Rows, *, kicks: bool = False) -> int:
     return int(row[0]) if row else 0
 
 
+def count_waiting(rows: Rows, kind: str) -> int:
+    """How many jobs of a kind wait for their turn."""
+    row = rows.one(
+        f"SELECT count(*) FROM print_jobs WHERE {_OPEN} AND state = 'queued' AND kind = ?", kind
+    )
+    return int(row[0]) if row else 0
+
+
 def counts(rows: Rows) -> dict[str, int]:
     """How many jobs are in each open state."""
     return dict(rows.all(f"SELECT state, count(*) FROM print_jobs WHERE {_OPEN} GROUP BY state"))

@@ -75,6 +75,7 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     printing.CancelPrintJob: Right.PRINTING,
     printing.Reprint: Right.PRINTING,
     printing.PrintGiftReceipt: Right.PRINTING,
+    printing.PrintLabels: Right.PRINTING,
     printing.PrintTestPage: Right.PRINTING,
     printing.OpenDrawer: Right.PERIPHERALS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,

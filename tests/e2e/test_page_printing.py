@@ -241,3 +241,31 @@ async def test_the_pages_of_printing_are_open_to_everybody_and_fit(
     assert faults == []
     assert seen.errors == []
     assert all(url.startswith(shop.hub.base) for url in seen.requests), seen.requests
+
+
+async def test_a_shelf_label_is_printed_from_the_product_s_page(
+    page: Any, shop: PeripheralShop, seen: Seen
+) -> None:
+    shop.printer("printer-office").suffer()
+    (sku,) = await shop.hub.gate.read(
+        lambda rows: rows.one(
+            "SELECT p.sku FROM products p JOIN prices r ON r.sku = p.sku WHERE p.active = 1 LIMIT 1"
+        )
+    )
+    before = len(shop.printer("printer-office").printed)
+    await sign_in(page, shop.hub)
+    await go(page, f"stock/{sku}")
+    await page.click("text=Print shelf label")
+    await page.fill("dialog [name=copies]", "2")
+    await page.select_option("dialog [name=printer]", "printer-office")
+    faults = [*await barriers(page), *await sticking_out(page)]
+    await page.click("dialog [type=submit]")
+    await page.wait_for_selector(".toast:has-text('On its way to the printer')")
+
+    async def came_out() -> bool:
+        return len(shop.printer("printer-office").printed) == before + 2
+
+    await until(came_out)
+    assert sku in shop.printer("printer-office").printed[-1].title
+    assert faults == []
+    assert seen.errors == []

@@ -200,6 +200,22 @@ async def test_a_job_is_printed_again_seen_and_cancelled_from_the_shell(
     await box.cli("peripherals", "remove", "printer-away", "--yes")
 
 
+async def test_shelf_labels_come_out_from_the_shell(box: Box, till: HubClient) -> None:
+    goods = GOODS[0]
+    said = await box.cli("print", "label", goods.gtin, goods.sku, "--copies", "2")
+    assert said.count(goods.sku) == 2
+    printed = (
+        "SELECT count(*) FROM print_jobs WHERE kind = 'shelf-label' AND state = 'printed'"
+        " AND printer_id = 'printer-counter'"
+    )
+    await box.until(lambda: box.rows(printed) == [(4,)])
+    assert f"ean13 {goods.gtin[1:]}" in paper(box)
+    assert "labels[1] (no-such)" in await box.cli("print", "label", goods.sku, "no-such", code=1)
+    refused = await box.cli("print", "label", goods.sku, "--printer", "scale-1", code=1)
+    assert "isn't a printer: choose one of printer-counter" in refused
+    assert "ask in parts" in await box.cli("print", "label", *["x"] * 6, "--copies", "20", code=1)
+
+
 async def test_one_is_added_tried_changed_and_removed_while_the_hub_runs(
     box: Box, till: HubClient
 ) -> None:

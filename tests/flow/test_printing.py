@@ -404,6 +404,7 @@ def test_the_page_prints_where_the_till_prints_and_tries_a_printer(shop: Shop) -
     sale_id = sell(shop)
     copy = by_page(shop, "print/reprint", {"sale_id": sale_id})["result"]
     assert (copy["device_id"], copy["copy_no"]) == ("till-1", 1)
+    shop.peripheral("printer-counter")
     tested = by_page(shop, "print/test", {"printer_id": "printer-counter"})["result"]
     assert (tested["kind"], tested["printer_id"]) == ("test-page", "printer-counter")
     assert shop.no("till-1", "print/test", {"printer_id": "printer-counter"})["code"] == (

@@ -21,7 +21,7 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
 from hub.service.internal import Housekeep, InternalCommand
 from hub.service.shop import Shop as Rules
-from hub.storage import hubrow
+from hub.storage import hubrow, peripheralrows
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
 from tests.support import laws
 from tests.support.gatebench import (
@@ -145,6 +145,10 @@ class Shop(OpenShop):
             number,
             self.clock.wall_ms(),
         )
+
+    def peripheral(self, name: str, kind: str = "printer") -> None:
+        """Something that hangs on the hub's box, as far as the database knows."""
+        self.tx(lambda tx: peripheralrows.keep(tx, name, name, kind))
 
     def taxes(self, **rates_ppm: int) -> None:
         """The shop's policy, and a rate per tax code."""

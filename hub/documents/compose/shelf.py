@@ -32,12 +32,21 @@ def label(facts: ShelfLabelFacts, template: Template, paper: Paper) -> Layout:
         base = sheet.f.money(facts.base_price_minor, facts.currency)
         unit = sheet.f.unit(facts.base_uom or facts.uom)
         sheet.add(Text(f"{sheet.w.per.format(base)} {unit}".strip(), Align.END, PLAIN))
-    until = sheet.f.date_of(facts.valid_until_ms) if facts.valid_until_ms else ""
-    sheet.halves(facts.sku, sheet.w.valid_until.format(until) if until else "")
+    sheet.halves(facts.sku, _validity(sheet, facts))
     code = gtin_code(facts.gtin, paper)
     if code is not None:
         sheet.add(code)
     return sheet.finish(f"{sheet.w.shelf_label} {facts.sku}")
+
+
+def _validity(sheet: Sheet, facts: ShelfLabelFacts) -> str:
+    """How long the price holds matters to customers; else since when, so that an old label shows
+    that it is one."""
+    if facts.valid_until_ms:
+        return sheet.w.valid_until.format(sheet.f.date_of(facts.valid_until_ms))
+    if facts.valid_from_ms:
+        return sheet.w.valid_from.format(sheet.f.date_of(facts.valid_from_ms))
+    return ""
 
 
 def price_image(price: str, paper: Paper, rtl: bool) -> Image:

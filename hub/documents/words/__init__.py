@@ -114,6 +114,7 @@ class Words:
     # Shelf
     per: str
     was: str
+    valid_from: str
     valid_until: str
     # The box itself
     store: str

@@ -93,6 +93,7 @@ WORDS = Words(
     received="استُلم كاملا وبحالة جيدة",
     per="{} لكل",
     was="بدلا من {}",
+    valid_from="من {}",
     valid_until="حتى {}",
     store="المتجر",
     version="الإصدار",

@@ -94,6 +94,7 @@ WORDS = Words(
     received="Vollständig erhalten",
     per="{} je",
     was="statt {}",
+    valid_from="ab {}",
     valid_until="bis {}",
     store="Filiale",
     version="Version",

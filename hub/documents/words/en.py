@@ -93,6 +93,7 @@ WORDS = Words(
     received="Received in good order",
     per="{} per",
     was="was {}",
+    valid_from="from {}",
     valid_until="until {}",
     store="Shop",
     version="Version",

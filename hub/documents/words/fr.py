@@ -94,6 +94,7 @@ WORDS = Words(
     received="Reçu en bon état",
     per="{} par",
     was="au lieu de {}",
+    valid_from="dès le {}",
     valid_until="jusqu'au {}",
     store="Magasin",
     version="Version",

@@ -93,6 +93,7 @@ WORDS = Words(
     received="商品を受け取りました",
     per="{} /",
     was="通常 {}",
+    valid_from="{} から",
     valid_until="{} まで",
     store="店舗",
     version="バージョン",

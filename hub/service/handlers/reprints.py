@@ -172,7 +172,7 @@ def reprint(unit: Unit, command: Reprint) -> PrintJobView:
     _permit(unit, paper.made_on)
     _refuse_full(unit)
     where = paper.made_on if unit.caller.is_admin else unit.caller.id
-    job = _queue_copy(unit, paper, where, command.printer_id or "")
+    job = _queue_copy(unit, paper, where, receipts.wanted_printer(unit, command.printer_id))
     unit.note(
         "print.reprinted",
         job.job_id,
@@ -193,7 +193,7 @@ def gift_receipt(unit: Unit, command: PrintGiftReceipt) -> PrintJobView:
     if not facts.lines:
         raise refuse(Code.NOT_FOUND, "The sale has none of these lines.")
     where = sale.device_id if unit.caller.is_admin else unit.caller.id
-    wanted = command.printer_id or ""
+    wanted = receipts.wanted_printer(unit, command.printer_id)
     job = receipts.queue(unit, where, facts, sale.sale_id, sale.receipt_no, wanted=wanted)
     unit.cover_all()
     return view(_job(unit, _queued(job)))
@@ -209,7 +209,7 @@ def test_page(unit: Unit, command: PrintTestPage) -> PrintJobView:
         facts,
         "",
         command.printer_id,
-        wanted=command.printer_id,
+        wanted=receipts.wanted_printer(unit, command.printer_id),
         ttl_ms=receipts.TEST_TTL_MS,
     )
     unit.cover_all()

@@ -97,6 +97,7 @@ async def test_a_till_prints_on_its_own_printer_else_on_that_of_all_with_its_fal
         assert room.counter.route("till-2", "sale") == ("all", "own", "spare")
         await room.keep(own)
         assert room.counter.route("till-2", "sale") == ()
+        assert room.counter.route("", "shelf-label") == ("own",)
         assert room.counter.route("till-1", "sale") == ("own",)
 
 

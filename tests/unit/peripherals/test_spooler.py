@@ -109,6 +109,7 @@ def test_a_printer_that_takes_nothing_is_stood_in_for_as_well(bench: PrintShop) 
 
 def test_a_job_for_a_certain_printer_is_printed_there_or_nowhere(bench: PrintShop) -> None:
     bench.printers.down.add("office")
+    bench.shop.peripheral("office")
     job = bench.sell()
     bench.run(1)
     sale = bench.job(job)["subject"]

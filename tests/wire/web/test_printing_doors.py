@@ -23,6 +23,7 @@ ACTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("print/cancel", {"job_id": JOB}),
     ("print/reprint", {"job_id": JOB}),
     ("print/gift-receipt", {"sale_id": JOB}),
+    ("print/label", {"labels": [{"code": "tea"}]}),
     ("print/test", {"printer_id": "printer-1"}),
     ("drawer/open", {"reason": "to look", "device_id": "till-1"}),
     ("peripheral/configure", {"id": "printer-1", "driver": "escpos-printer"}),

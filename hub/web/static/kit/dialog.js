@@ -50,6 +50,8 @@ export function field(one) {
     placeholder: one.placeholder,
     type: one.options ? null : one.type || "text",
     inputmode: one.inputmode,
+    min: one.min,
+    max: one.max,
     "aria-describedby": hint,
     autocomplete: "off",
   };

@@ -8,7 +8,7 @@ export const JOB_TONE = {
   queued: "idle", printing: "notice", printed: "good", failed: "bad", ambiguous: "warn", expired: "warn", cancelled: "idle",
 };
 
-const NAMED = ["sale", "return", "gift", "void"];
+const NAMED = ["sale", "return", "gift", "void", "shelf-label"];
 
 // "Receipt 002-000017", "Test page".
 export function titleOf(job) {

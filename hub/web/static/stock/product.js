@@ -7,6 +7,7 @@ import { pagedList, readInto } from "../kit/list.js";
 import { backLink, empty, factList, pill, table } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { isolated, moment, money, quantity, signed } from "../kit/words.js";
+import { labelButton } from "./label.js";
 
 const LEVELS = ["sellable", "held", "reserved", "allotted", "safety", "available", "staged",
   "quarantine", "refurbish", "damaged", "transit_in"];
@@ -40,15 +41,21 @@ function drift({ product, drift: found }) {
       t("stock.drift.values", { hub: say(found.hub[one]), oms: say(found.oms[one]) })])));
 }
 
-const about = ({ product, count_task: task }) => el("section", { class: "card" },
-  el("h2", {}, t("stock.about"), product.active ? "" : pill(t("stock.inactive"), "idle").node),
+function about({ product, count_task: task }) {
+  const act = labelButton(product);
+  return el("section", { class: "card" },
+    el("h2", {}, t("stock.about"), product.active ? "" : pill(t("stock.inactive"), "idle").node),
+    aboutFacts(product, task), act ? el("div", { class: "buttons" }, act) : "");
+}
+
+const aboutFacts = (product, task) =>
   factList([
     [t("stock.sku"), isolated(product.sku)],
     [t("stock.category"), product.category],
     [t("stock.price"), product.price_minor === undefined ? t("stock.noprice") : money(product.price_minor, product.currency)],
     [t("stock.uom"), product.uom],
     [t("stock.task"), task ? `${task.reason} · ${moment(task.at_ms)}` : ""],
-  ]));
+  ]);
 
 function paper(one) {
   const name = word("document", one.document);

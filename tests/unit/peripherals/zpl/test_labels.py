@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from devices.peripherals.zpl.encoder import Label, Unprintable, encode
 from devices.peripherals.zpl.status import ANSWER_BYTES_MAX, LabelStatus, take
+from hub.contract.documents import ShelfLabelFacts
+from hub.documents.compose import compose
 from hub.documents.layout import (
     BOLD,
     LARGE,
@@ -24,6 +26,7 @@ from hub.documents.layout import (
     Style,
     Text,
 )
+from hub.documents.templates import Paper, Template
 
 WELL = (
     b"\x02030,0,0,0400,000,0,0,0,000,0,0,0\x03\r\n"
@@ -137,3 +140,17 @@ def test_nonsense_is_no_status_and_is_not_kept(data: bytes) -> None:
     buffer = bytearray(data)
     take(buffer)
     assert len(buffer) <= max(ANSWER_BYTES_MAX, 0)
+
+
+@pytest.mark.parametrize("width_mm", [40, 58, 100])
+def test_a_shelf_label_of_the_shop_s_own_words_is_one_label(width_mm: int) -> None:
+    facts = ShelfLabelFacts(
+        name="Käse ^XZ jung", sku="c-1", gtin="4006381333931", currency="EUR", price_minor=598,
+        base_price_minor=598, base_uom="kg", valid_from_ms=1_795_327_962_120,
+    )  # fmt: skip
+    label = encode(compose(facts, Template("Shop", locale="de-DE"), Paper(width_mm)))
+    zpl = label.zpl.decode()
+    assert zpl.count("^XA") == zpl.count("^XZ") == 1
+    assert "400638133393" in zpl
+    assert "ab 22.11." in zpl
+    assert label.missing == frozenset()
