@@ -19,6 +19,9 @@ _RISK = (
     " 'unknown', 'stored', 'void_pending', 'forwarding', 'forward_unknown', 'forwarded',"
     " 'declined', 'retry_wait', 'lost', 'manual')"
 )
+OPEN: Final = _OPEN
+AT_RISK: Final = f"{_OPEN} AND {_RISK}"
+"""For queries elsewhere in this layer."""
 
 
 class PaymentRow(NamedTuple):
