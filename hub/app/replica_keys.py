@@ -11,6 +11,7 @@ from typing import Final
 from hub.clock import Clock, Randomness
 from hub.security.escrow import Escrow, Passphrase, Recipient, seal_escrow
 from hub.security.files import SECRET_MODE, write_atomic
+from hub.security.vault import FILE as VAULT
 from hub.storage import hubrow
 from hub.storage.readers import LoopReader
 
@@ -62,7 +63,7 @@ def keys_changed(state: Path) -> bool:
     tls = state / "tls"
     try:
         said = json.loads((state / MEMORY).read_text())
-        keys = {path.name: path.read_bytes() for path in tls.glob("*.key")}
+        keys = {path.name: path.read_bytes() for path in tls.glob("*.key*")}
         return bool(said["keys"] != _digest(keys))
     except (OSError, ValueError, KeyError, TypeError):
         return True
@@ -75,5 +76,6 @@ def _digest(files: dict[str, bytes] | object) -> str:
 
 
 def _lasting(name: str) -> bool:
-    """The authority's keys and the box's; the server's own is made anew when it is missing."""
-    return name == "box.key" or (name.startswith("ca-") and name.endswith(".key"))
+    """The authority's keys, the box's and the payments'; the server's own is made anew when it is
+    missing."""
+    return name in ("box.key", VAULT) or (name.startswith("ca-") and name.endswith(".key"))

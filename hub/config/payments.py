@@ -60,6 +60,15 @@ class Payments(Section):
     stripe_url: HttpUrl = Field(
         default="https://api.stripe.com", description="Stripe's API, or a stand-in for it."
     )
+    key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        max_length=256,
+        description="What the keys of stored payments are sealed under: 32 characters or more, the"
+        " same at every start and on the box that replaces this one. Without it the box's own key"
+        " is used.",
+    )
+    key_file: AbsolutePath | None = Field(default=None, description="A file that holds `key`.")
     mirror: str = Field(
         default="",
         max_length=40,

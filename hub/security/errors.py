@@ -113,3 +113,7 @@ class SealBroken(SecurityError):
 
 class KeyFileWrong(SecurityError):
     """The key file is not 32 bytes, or other users may read it."""
+
+
+class VaultLocked(SecurityError):
+    """The file with the keys of stored payments can't be opened, or takes no more of them."""

@@ -17,11 +17,23 @@ def no_drawer(_device_id: str) -> bool:
     return False
 
 
+def no_terminal(_device_id: str) -> str | None:
+    """A shop whose hub drives no card terminals."""
+    return None
+
+
 class Vault(Protocol):
     """Where tokens are sealed; asked in the writer's thread."""
 
     def seal(self, payment_id: str, token: bytes) -> SealedToken:
         """Seal a token for this payment alone."""
+
+    @property
+    def current(self) -> str:
+        """The name of the key for what is new."""
+
+    def rewrap(self, payment_id: str, token: SealedToken) -> SealedToken:
+        """The same token under the current key."""
 
     def card_ref(self, card: str) -> str:
         """A keyed hash: the same card gives the same text, and nobody finds the card by it."""
@@ -36,7 +48,7 @@ class PaymentRules:
     offline: bool = True
     processor: bool = False
     mirror: str = ""
-    terminal_of: Callable[[str], str | None] = lambda _till: None
+    terminal_of: Callable[[str], str | None] = no_terminal
     vault: Vault | None = None
 
 
@@ -66,6 +78,8 @@ class Shop:
     has_drawer: Callable[[str], bool] = no_drawer
     """Whether a till has a cash drawer that the hub can open; asked in the writer's thread."""
     payments: PaymentRules = PaymentRules()
+    return_key: str = ""
+    """The public key of this hub's return codes, base64url; empty: it signs none."""
     web_url: str = ""
     file_peripherals: frozenset[str] = frozenset()
     """Those that the settings' file sets up."""
