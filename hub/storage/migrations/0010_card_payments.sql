@@ -118,6 +118,14 @@ CREATE TABLE payment_words (
     PRIMARY KEY (payment, staff_id)
 ) STRICT, WITHOUT ROWID;
 
+-- What each terminal last said that it keeps and hasn't forwarded.
+CREATE TABLE terminal_reports (
+    terminal_id TEXT PRIMARY KEY,
+    stored_count INTEGER,                        -- NULL: it can't say
+    stored_minor INTEGER,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE settlement_files (
     id INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,                 -- the same file changes nothing
