@@ -51,6 +51,7 @@ class PaymentRow(NamedTuple):
     lookups: int
     due_budget_ms: int
     lease_budget_ms: int
+    doubt_budget_ms: int
     begun_at_ms: int
     begun_budget_ms: int
     stored_at_ms: int | None
@@ -127,6 +128,13 @@ def of_basket(rows: Rows, basket_id: str) -> list[PaymentRow]:
         f"{_PAYMENT} WHERE basket_id = ? AND basket_id <> '' AND in_sale = 0 ORDER BY id LIMIT 100"
     )
     return _many(rows.all(sql, basket_id))
+
+
+def at_terminal(rows: Rows, terminal_id: str) -> PaymentRow | None:
+    """The payment that a terminal has in hand: one at most."""
+    return _first(
+        rows.one(f"{_PAYMENT} WHERE state = 'at_terminal' AND terminal_id = ?", terminal_id)
+    )
 
 
 def in_state(rows: Rows, state: str, limit: int = LISTED_MAX) -> list[PaymentRow]:
@@ -245,11 +253,12 @@ def change(tx: Tx, row: PaymentRow, **values: Any) -> PaymentRow:
     return row._replace(**values)
 
 
-def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: str) -> None:
-    """Note that a payment goes from ``row.state`` to ``after``."""
-    tx.run(
+def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: str) -> int:
+    """Note that a payment goes from ``row.state`` to ``after``; the step's number: 1, 2, 3…"""
+    added = tx.one(
         "INSERT INTO payment_steps (payment, n, at_ms, event, before, after, by, detail)"
-        " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM payment_steps WHERE payment = ?",
+        " SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ? FROM payment_steps WHERE payment = ?"
+        " RETURNING n",
         row.id,
         tx.now_ms,
         event,
@@ -259,6 +268,8 @@ def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: s
         detail,
         row.id,
     )
+    assert added is not None
+    return int(added[0])
 
 
 def next_offline_seq(tx: Tx, terminal_id: str) -> int:

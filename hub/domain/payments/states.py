@@ -124,6 +124,8 @@ TRANSITIONS: Final[dict[tuple[PaymentState, PaymentEvent], PaymentState]] = {
     (_S.FORWARDED, _E.DECLINED): _S.DECLINED,
     (_S.DECLINED, _E.RETRY): _S.RETRY_WAIT,
     (_S.DECLINED, _E.GIVE_UP): _S.RECOVERY,
+    (_S.DECLINED, _E.VOID_ASKED): _S.VOIDED,
+    (_S.RETRY_WAIT, _E.APPROVED): _S.AUTHORISED,
     (_S.STORED, _E.DEADLINE): _S.EXPIRED,
     (_S.RETRY_WAIT, _E.DEADLINE): _S.EXPIRED,
     (_S.EXPIRED, _E.GIVE_UP): _S.RECOVERY,
@@ -148,6 +150,7 @@ TRANSITIONS: Final[dict[tuple[PaymentState, PaymentEvent], PaymentState]] = {
     (_S.MANUAL, _E.GIVE_UP): _S.RECOVERY,
     # Money.
     (_S.AUTHORISED, _E.CAPTURED): _S.CAPTURED,
+    (_S.AUTHORISED, _E.DECLINED): _S.DECLINED,
     (_S.AUTHORISED, _E.REVERSED): _S.REVERSED,
     (_S.CAPTURED, _E.SETTLED): _S.SETTLED,
     (_S.CAPTURED, _E.REFUNDED): _S.REFUNDED,
@@ -156,15 +159,19 @@ TRANSITIONS: Final[dict[tuple[PaymentState, PaymentEvent], PaymentState]] = {
     (_S.RECOVERY, _E.APPROVED): _S.AUTHORISED,
     (_S.RECOVERY, _E.PAID_OTHERWISE): _S.RECOVERED,
     (_S.RECOVERY, _E.WRITE_OFF): _S.WRITTEN_OFF,
+    (_S.RECOVERY, _E.VOID_ASKED): _S.VOIDED,
     # Given up, and approved after all.
     (_S.ABANDONED, _E.LATE_APPROVAL): _S.AUTHORISED,
     (_S.REFUSED, _E.LATE_APPROVAL): _S.AUTHORISED,
+    (_S.ABANDONED, _E.APPROVED_OFFLINE): _S.STORED,
+    (_S.REFUSED, _E.APPROVED_OFFLINE): _S.STORED,
     (_S.VOIDED, _E.LATE_APPROVAL): _S.AUTHORISED,
     (_S.EXPIRED, _E.LATE_APPROVAL): _S.AUTHORISED,
     (_S.RECOVERED, _E.LATE_APPROVAL): _S.AUTHORISED,
     (_S.WRITTEN_OFF, _E.LATE_APPROVAL): _S.AUTHORISED,
 }
-"""Everything else is a ``conflict``.  After ``LATE_APPROVAL`` the payment is to be voided."""
+"""Everything else is a ``conflict``.  After ``LATE_APPROVAL``, and what was ended and turns out to
+be stored, the payment is to be voided."""
 
 EXPOSED: Final = frozenset(
     {
@@ -188,9 +195,17 @@ FENCING: Final = frozenset({_S.INTENT, _S.AT_TERMINAL, _S.UNKNOWN})
 TENDERABLE: Final = frozenset({_S.AUTHORISED, _S.CAPTURED, _S.SETTLED, _S.STORED})
 """A sale may be paid with it (unless it is to be voided)."""
 STORED_AWAY: Final = frozenset(
-    {_S.STORED, _S.VOID_PENDING, _S.FORWARDING, _S.FORWARD_UNKNOWN, _S.RETRY_WAIT}
+    {
+        _S.STORED,
+        _S.VOID_PENDING,
+        _S.FORWARDING,
+        _S.FORWARD_UNKNOWN,
+        _S.FORWARDED,
+        _S.DECLINED,
+        _S.RETRY_WAIT,
+    }
 )
-"""A payment in the hub's custody whose token is still needed."""
+"""A payment in the hub's custody whose token is still needed: a soft decline is presented again."""
 FINAL: Final = frozenset(
     {
         _S.REFUSED,

@@ -26,6 +26,7 @@ CREATE TABLE payments (
     lookups INTEGER NOT NULL DEFAULT 0,          -- in a row that found nothing
     due_budget_ms INTEGER NOT NULL DEFAULT 0,    -- not before: the next step that the hub takes
     lease_budget_ms INTEGER NOT NULL DEFAULT 0,  -- until then it is whoever's who leased it
+    doubt_budget_ms INTEGER NOT NULL DEFAULT 0,  -- since then the terminal is asked what it did
     begun_at_ms INTEGER NOT NULL,
     begun_budget_ms INTEGER NOT NULL,
     stored_at_ms INTEGER,
@@ -53,6 +54,9 @@ CREATE INDEX payments_open ON payments (state, due_budget_ms) WHERE state NOT IN
 CREATE INDEX payments_to_void ON payments (id) WHERE void_asked = 1 AND state IN (
     'authorised', 'captured', 'settled'
 );
+-- Money that is there for a sale that was never written.
+CREATE INDEX payments_unsold ON payments (begun_budget_ms) WHERE in_sale = 0 AND void_asked = 0
+AND state IN ('authorised', 'captured');
 CREATE INDEX payments_of_sale ON payments (sale_id);
 CREATE INDEX payments_of_basket ON payments (basket_id) WHERE basket_id <> '' AND in_sale = 0;
 CREATE INDEX payments_of_token ON payments (token_ref, stored_at_ms) WHERE token_ref <> '';
@@ -114,6 +118,7 @@ CREATE TABLE payment_words (
     staff_id TEXT NOT NULL,
     outcome TEXT NOT NULL,
     evidence TEXT NOT NULL,
+    step INTEGER NOT NULL,                       -- the payment's last one when it was said
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (payment, staff_id)
 ) STRICT, WITHOUT ROWID;
