@@ -224,6 +224,37 @@ class CashMoved(Fact):
     count: Seq = 0
 
 
+class PaymentMoved(Fact):
+    """A card payment came to be in another state; never card data nor a token.
+
+    ``step`` is the number of the step in this payment's history: each is told once.  ``custody``:
+    who keeps a stored one, the ``terminal`` or the ``hub``.  ``offline_seq``: the number of one
+    that was approved without the processor, without gaps per terminal.  ``payment.voided`` is
+    told, too, when it turns out that nothing was taken of what was ``unknown`` before.
+    """
+
+    payment_id: Id
+    sale_id: Id
+    device_id: Id
+    terminal_id: Id
+    driven_by: Literal["hub", "till"] = "till"
+    amount_minor: MoneyMinor
+    currency: Currency
+    custody: Literal["terminal", "hub"]
+    state: Word
+    step: Seq
+    occurred_at_ms: InstantMs
+    offline_seq: Seq | None = None
+    psp_ref: Annotated[str, Field(max_length=100)] = ""
+    terminal_ref: Annotated[str, Field(max_length=100)] = ""
+    approval_code: Annotated[str, Field(max_length=12)] = ""
+    last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+    scheme: Annotated[str, Field(max_length=20)] = ""
+    decline_code: Annotated[str, Field(max_length=40)] = ""
+    refunded_minor: MoneyMinor = 0
+    reason: FreeText = ""
+
+
 class AuditHead(Fact):
     """The head of the hub's audit hash chain at the end of a business day."""
 
@@ -256,6 +287,16 @@ class DeviceRevoked(Fact):
 
     device_id: Id
     reason: FreeText = ""
+
+
+class HubReturnKey(Fact):
+    """The public key (32 bytes, base64url with padding) that this hub's return codes are signed
+    under, told once for each key.  Codes of former keys stay on receipts: all keys of a shop are
+    kept, and other shops get them as the policy ``return_keys.{store}``."""
+
+    public_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}=$")]
+    algorithm: Literal["ed25519"] = "ed25519"
+    since_ms: InstantMs = 0
 
 
 class DriftDetected(Fact):
@@ -322,9 +363,32 @@ STOCK_MOVED = PREFIX + "stock.moved.v1"
 STOCK_COUNTED = PREFIX + "stock.counted.v1"
 STOCK_CLAIMS_SHORT = PREFIX + "stock.claims_short.v1"
 CASH_MOVED = PREFIX + "cash.moved.v1"
+PAYMENT_FACTS: Mapping[str, str] = MappingProxyType(
+    {
+        fact: f"{PREFIX}payment.{fact}.v1"
+        for fact in (
+            "stored",
+            "forwarded",
+            "authorised",
+            "captured",
+            "settled",
+            "declined",
+            "voided",
+            "reversed",
+            "refunded",
+            "unknown",
+            "recovered",
+            "written_off",
+            "expired",
+            "lost",
+        )
+    }
+)
+"""The types of what is told of card payments, by the fact."""
 AUDIT_HEAD = PREFIX + "audit.head.v1"
 DEVICE_STATE = PREFIX + "device.state.v1"
 DEVICE_REVOKED = PREFIX + "device.revoked.v1"
+HUB_RETURN_KEY = PREFIX + "hub.return_key.v1"
 DRIFT_DETECTED = PREFIX + "drift.detected.v1"
 COMMAND_ENDED = PREFIX + "command.ended.v1"
 DRILL_ENDED = PREFIX + "drill.ended.v1"
@@ -349,10 +413,12 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         AUDIT_HEAD: AuditHead,
         DEVICE_STATE: DeviceState,
         DEVICE_REVOKED: DeviceRevoked,
+        HUB_RETURN_KEY: HubReturnKey,
         DRIFT_DETECTED: DriftDetected,
         COMMAND_ENDED: CommandEnded,
         DRILL_ENDED: DrillEnded,
         OUTBOX_PARKED: OutboxParked,
+        **dict.fromkeys(PAYMENT_FACTS.values(), PaymentMoved),
     }
 )
 """The data model of each known event type; anything else is read as ``OtherFact``."""

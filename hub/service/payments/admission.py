@@ -1,0 +1,65 @@
+"""May a payment be approved without the processor?  Asked before a terminal is."""
+
+from __future__ import annotations
+
+from hub.contract.payments import StartPayment
+from hub.contract.staff import ApprovalSubject
+from hub.domain.errors import ApprovalRequired, Forbidden
+from hub.domain.payments.exposure import Exposure, OfflineBar, age_ms, bars
+from hub.domain.staff import Asked, Permission
+from hub.service import permits
+from hub.service.shop import PaymentRules
+from hub.service.unit import Unit
+from hub.storage import hubrow, paymentrows
+from hub.storage.paymentrows import RiskRow
+from hub.storage.rows import Rows
+
+
+def exposure_of(rows: Rows, terminal_id: str | None, now_ms: int, budget_ms: int) -> Exposure:
+    """What is at risk now: in the shop, and at one terminal."""
+    store = paymentrows.at_risk(rows)
+    own = paymentrows.at_risk(rows, terminal_id) if terminal_id else RiskRow(0, 0, None, None)
+    oldest_ms = 0
+    if store.oldest_at_ms is not None and store.oldest_budget_ms is not None:
+        oldest_ms = age_ms(
+            store.oldest_at_ms,
+            store.oldest_budget_ms,
+            now_ms,
+            budget_ms,
+            trusted=not hubrow.get(rows).clock_suspect,
+        )
+    return Exposure(own.payments, own.minor, store.payments, store.minor, oldest_ms)
+
+
+def standing_bars(rows: Rows, rules: PaymentRules) -> tuple[OfflineBar, ...]:
+    """What stands in the way whatever the amount is."""
+    found = [] if rules.offline else [OfflineBar.SWITCHED_OFF]
+    if hubrow.get(rows).clock_suspect:
+        found.append(OfflineBar.CLOCK_SUSPECT)
+    return tuple(found)
+
+
+def offline_bars(unit: Unit, command: StartPayment, terminal_id: str) -> tuple[OfflineBar, ...]:
+    """Why this payment has to be online; none: it may be approved without the processor.
+
+    An approval is only spent where nothing else stands in the way.  Errors: those of
+    :func:`permits.need` for an approval that doesn't fit.
+    """
+    rules = unit.shop.payments
+    exposure = exposure_of(unit.tx, terminal_id, unit.now_ms, unit.tx.budget_ms)
+    found = standing_bars(unit.tx, rules) + bars(rules.caps, exposure, command.amount_minor)
+    if found:
+        return found
+    try:
+        permits.need(
+            unit,
+            Permission.OFFLINE_ACCEPT,
+            Asked(amount_minor=command.amount_minor),
+            approval_id=command.approval_id,
+            subject=ApprovalSubject(sale_id=command.sale_id),
+        )
+    except (ApprovalRequired, Forbidden):
+        if command.approval_id is not None:
+            raise
+        return (OfflineBar.NOT_PERMITTED,)
+    return ()

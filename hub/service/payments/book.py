@@ -1,0 +1,177 @@
+"""The book of card payments: the one place that changes a payment's state.
+
+Each step is written down, told to the cloud once under an id of its own, and told in the shop.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hub.contract.oms_events import PAYMENT_FACTS
+from hub.contract.problems import Code, Refusal
+from hub.domain.payments.states import STORED_AWAY, PaymentEvent, PaymentState, advance, can
+from hub.domain.payments.tokens import SealedToken
+from hub.service.notices import PaymentChanged
+from hub.service.unit import Unit
+from hub.storage import paymentrows, secretrows
+from hub.storage.paymentrows import NewPayment, PaymentRow
+
+S, E = PaymentState, PaymentEvent
+
+DETAIL_MAX: Final = 200
+REPORT_MS: Final = 10 * 60_000
+"""So long a till may take to tell what its terminal said, and a terminal to be there."""
+
+_TOLD: Final[dict[PaymentState, str]] = {
+    S.FORWARDED: "forwarded",
+    S.AUTHORISED: "authorised",
+    S.CAPTURED: "captured",
+    S.SETTLED: "settled",
+    S.DECLINED: "declined",
+    S.VOIDED: "voided",
+    S.REVERSED: "reversed",
+    S.REFUNDED: "refunded",
+    S.UNKNOWN: "unknown",
+    S.FORWARD_UNKNOWN: "unknown",
+    S.RECOVERED: "recovered",
+    S.WRITTEN_OFF: "written_off",
+    S.EXPIRED: "expired",
+    S.LOST: "lost",
+}
+"""What the cloud is told when a payment comes to be so."""
+_ENDED: Final = frozenset({S.REFUSED, S.ABANDONED})
+_DOUBTED: Final = frozenset({S.UNKNOWN, S.MANUAL, S.LOST})
+
+
+def begin(unit: Unit, new: NewPayment, by: str, detail: str = "") -> PaymentRow:
+    """Write a payment down before anybody is asked for it."""
+    row = paymentrows.add(unit.tx, new)
+    row = paymentrows.change(unit.tx, row, due_budget_ms=unit.tx.budget_ms + REPORT_MS)
+    paymentrows.add_step(unit.tx, row._replace(state=""), "begun", S.INTENT, by, detail)
+    changed(unit, row)
+    return row
+
+
+def move(
+    unit: Unit,
+    row: PaymentRow,
+    event: PaymentEvent,
+    by: str,
+    detail: str = "",
+    *,
+    token: SealedToken | None = None,
+    **facts: Any,
+) -> PaymentRow:
+    """Take a payment one step on; the row as it is then.
+
+    ``by``: who says so.  ``facts``: columns to write along.  ``token``: what the hub keeps of it
+    from now on.  Errors: ``conflict`` when the state table has no such step.
+    """
+    after = advance(PaymentState(row.state), event)
+    detail = detail[:DETAIL_MAX]
+    if after is S.STORED and row.stored_at_ms is None:
+        facts["offline_seq"] = paymentrows.next_offline_seq(unit.tx, row.terminal_id)
+        facts["stored_at_ms"] = unit.tx.now_ms
+        facts["stored_budget_ms"] = unit.tx.budget_ms
+    if after is S.AT_TERMINAL:
+        facts.setdefault("due_budget_ms", unit.tx.budget_ms + REPORT_MS)
+    step = paymentrows.add_step(unit.tx, row, event, after, by, detail)
+    before, row = row, paymentrows.change(unit.tx, row, **(facts | {"state": str(after)}))
+    if token is not None:
+        secretrows.put(unit.tx, row.id, token)
+    elif before.state in STORED_AWAY and after not in STORED_AWAY:
+        secretrows.shred(unit.tx, row.id)
+    fact = _fact_of(PaymentState(before.state), event, after)
+    if fact is not None:
+        _tell_cloud(unit, row, fact, step, detail)
+    changed(unit, row)
+    return row
+
+
+def withdraw(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
+    """The shop doesn't want it: what wasn't sent ends, what is stored is voided, and what may have
+    been taken goes back as soon as that is known.  A repeat changes nothing."""
+    state = PaymentState(row.state)
+    if state is S.INTENT:
+        return move(unit, row, E.CANCELLED, by, reason, reason=reason[:DETAIL_MAX])
+    if state in _ENDED or state in (S.VOIDED, S.REVERSED, S.REFUNDED):
+        return row
+    if not row.void_asked:
+        paymentrows.add_step(unit.tx, row, E.VOID_ASKED, row.state, by, reason[:DETAIL_MAX])
+        row = paymentrows.change(
+            unit.tx,
+            row,
+            void_asked=1,
+            reason=reason[:DETAIL_MAX],
+            due_budget_ms=_sooner(row, unit.tx.budget_ms),
+        )
+        changed(unit, row)
+    return void_if_stored(unit, row, by)
+
+
+def void_if_stored(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
+    """What is stored and to be voided: over, when nobody else has it; else it is settled with
+    whoever does."""
+    if not row.void_asked:
+        return row
+    if row.state == S.STORED and row.custody == "hub" and not row.forwards:
+        return move(unit, row, E.VOID_ASKED, by, row.reason)
+    if can(PaymentState(row.state), E.VOID_DEFERRED):
+        return move(unit, row, E.VOID_DEFERRED, by, row.reason, due_budget_ms=unit.tx.budget_ms)
+    return row
+
+
+def changed(unit: Unit, row: PaymentRow) -> None:
+    """Have it told in the shop how a payment stands, and that something may be to be done."""
+    unit.tell(
+        PaymentChanged(row.payment_id, row.sale_id, row.device_id, row.terminal_id, row.state)
+    )
+
+
+def _sooner(row: PaymentRow, budget_ms: int) -> int:
+    """A terminal that is being asked has its time; whatever else is due now."""
+    return row.due_budget_ms if row.state == S.AT_TERMINAL else budget_ms
+
+
+def _fact_of(before: PaymentState, event: PaymentEvent, after: PaymentState) -> str | None:
+    """What the cloud hears of a step.  That nothing was taken it hears where it knows of the
+    payment."""
+    if after is S.STORED:
+        return "stored" if event is E.APPROVED_OFFLINE else None
+    if after in _ENDED:
+        return "voided" if before in _DOUBTED else None
+    return _TOLD.get(after)
+
+
+def _tell_cloud(unit: Unit, row: PaymentRow, fact: str, step: int, detail: str) -> None:
+    data = {
+        "payment_id": row.payment_id,
+        "sale_id": row.sale_id,
+        "device_id": row.device_id,
+        "terminal_id": row.terminal_id,
+        "driven_by": row.driven_by,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "custody": row.custody,
+        "state": row.state,
+        "step": step,
+        "occurred_at_ms": unit.now_ms,
+        "offline_seq": row.offline_seq,
+        "psp_ref": row.psp_ref,
+        "terminal_ref": row.terminal_ref,
+        "approval_code": row.approval_code,
+        "last4": row.last4 or None,
+        "scheme": row.scheme,
+        "decline_code": row.decline_code,
+        "refunded_minor": row.refunded_minor,
+        "reason": detail or row.reason,
+    }
+    try:
+        unit.emit_aside(
+            "payments", PAYMENT_FACTS[fact], row.payment_id, data, row.payment_id, str(step)
+        )
+    except Refusal as refusal:
+        if refusal.problem.code is not Code.SUPERSEDED:
+            raise
+        # What a terminal says while another box has the shop is written down all the same.
+        unit.note("payment.untold", row.payment_id, {"fact": fact, "state": row.state})
