@@ -38,6 +38,7 @@ COMMANDS = (
     Entry("sales", "sales", "List and show sales."),
     Entry("print", "printing", "Print jobs: what waits, and what a person is asked about."),
     Entry("receipts", "receipts", "Check the signed codes of receipts; this shop's key."),
+    Entry("settlement", "settlement", "The processor's reports, compared with the book."),
     Entry("outbox", "outbox", "What waits for the cloud; retry and park events."),
     Entry("cloud", "cloud", "The state of the link to the cloud."),
     Entry("outages", "outages", "When the shop was cut off, and what needs a person."),

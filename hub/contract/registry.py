@@ -15,6 +15,7 @@ from hub.contract import (
     sale,
     scales,
     scans,
+    settlement,
     staff,
     stock,
 )
@@ -83,6 +84,8 @@ _OPERATIONS = (
     Operation(payments.GetPayment, payments.PaymentView, _BOTH),
     Operation(payments.ListPayments, payments.Payments, _BOTH),
     Operation(payments.GetExposure, payments.ExposureView, _BOTH),
+    Operation(settlement.ImportSettlement, settlement.SettlementImported, Door.ADMIN),
+    Operation(settlement.Reconcile, settlement.Reconciliation, Door.ADMIN),
     Operation(stock.GetLevels, stock.Levels, _BOTH),
     Operation(stock.ReceiveStock, stock.StockBooked),
     Operation(stock.AdjustStock, stock.StockBooked),

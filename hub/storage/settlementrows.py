@@ -165,6 +165,45 @@ def terminals(rows: Rows) -> list[TerminalReportRow]:
     return [TerminalReportRow(*row) for row in found]
 
 
+class RefusedRefundRow(NamedTuple):
+    """Money that was to go back and can't."""
+
+    refund_id: str
+    payment_id: str
+    amount_minor: int
+    reason: str
+    changed_at_ms: int
+
+
+def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
+    """Refunds that were refused since then, oldest first."""
+    found = rows.all(
+        "SELECT r.refund_id, p.payment_id, r.amount_minor, r.reason, r.changed_at_ms"
+        " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
+        " WHERE r.state = 'refused' AND r.changed_at_ms >= ? ORDER BY r.id LIMIT ?",
+        since_ms,
+        DIFFERENCES_MAX,
+    )
+    return [RefusedRefundRow(*row) for row in found]
+
+
+def refund_of(rows: Rows, refund_id: str, psp_ref: str) -> int | None:
+    """What a refund gave back, by its own name or the processor's; None: there is none."""
+    row = rows.one(
+        "SELECT amount_minor FROM payment_refunds WHERE refund_id = ? AND refund_id <> ''"
+        " UNION ALL SELECT amount_minor FROM payment_refunds WHERE psp_ref = ? AND psp_ref <> ''",
+        refund_id,
+        psp_ref,
+    )
+    return int(row[0]) if row else None
+
+
+def payment_named(rows: Rows, psp_ref: str) -> str | None:
+    """The payment that the processor calls so."""
+    row = rows.one("SELECT payment_id FROM payments WHERE psp_ref = ? AND psp_ref <> ''", psp_ref)
+    return row[0] if row else None
+
+
 # Writing -----------------------------------------------------------------------------------------
 
 

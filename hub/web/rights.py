@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from hub.contract import admin, peripherals, printing
+from hub.contract import admin, payments, peripherals, printing, settlement
 from hub.contract.base import Command
 from hub.contract.pages import house
 from hub.contract.problems import Code, refuse
@@ -31,11 +31,12 @@ class Right(StrEnum):
     STAFF = "staff"
     PERIPHERALS = "peripherals"
     PRINTING = "printing"
+    PAYMENTS = "payments"
 
 
 MAY: Final[Mapping[PageRole, frozenset[Right]]] = {
     PageRole.VIEWER: frozenset({Right.SUPPORT}),
-    PageRole.TECHNICIAN: frozenset(Right) - {Right.STAFF},
+    PageRole.TECHNICIAN: frozenset(Right) - {Right.STAFF, Right.PAYMENTS},
     PageRole.MANAGER: frozenset(Right),
 }
 """Support bundles are read, and reading needs a session only."""
@@ -78,6 +79,8 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     printing.PrintLabels: Right.PRINTING,
     printing.PrintTestPage: Right.PRINTING,
     printing.OpenDrawer: Right.PERIPHERALS,
+    payments.GivePaymentUp: Right.PAYMENTS,
+    settlement.ImportSettlement: Right.PAYMENTS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,
     peripherals.FindPeripherals: Right.PERIPHERALS,

@@ -92,6 +92,7 @@ _TO_SETTLED: Final[dict[S, tuple[E, ...]]] = {
             S.LOST,
             S.MANUAL,
             S.RECOVERY,
+            S.RETRY_WAIT,
         ),
         (E.APPROVED, E.CAPTURED, E.SETTLED),
     ),
@@ -100,7 +101,6 @@ _TO_SETTLED: Final[dict[S, tuple[E, ...]]] = {
         (E.LATE_APPROVAL, E.CAPTURED, E.SETTLED),
     ),
     S.DECLINED: (),
-    S.RETRY_WAIT: (),
     S.INTENT: (),
 }
 """A line that pays a payment out proves that it was approved and captured."""

@@ -65,6 +65,8 @@ WHERE offline_seq IS NOT NULL;
 -- A terminal does one thing at a time.
 CREATE UNIQUE INDEX payments_at_terminal ON payments (terminal_id) WHERE state = 'at_terminal';
 
+CREATE INDEX payments_psp ON payments (psp_ref) WHERE psp_ref <> '';
+
 CREATE TABLE payment_steps (
     payment INTEGER NOT NULL REFERENCES payments (id),
     n INTEGER NOT NULL,
@@ -105,6 +107,7 @@ CREATE TABLE payment_refunds (
 CREATE INDEX payment_refunds_open ON payment_refunds (state, due_budget_ms)
 WHERE state NOT IN ('done', 'refused');
 CREATE INDEX payment_refunds_of ON payment_refunds (payment);
+CREATE INDEX payment_refunds_psp ON payment_refunds (psp_ref) WHERE psp_ref <> '';
 
 -- The last number that was given to a payment approved offline.
 CREATE TABLE terminal_sequences (

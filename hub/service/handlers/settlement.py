@@ -1,0 +1,253 @@
+"""The processor's settlement reports taken in, and the three-way comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any, Final
+
+from hub.contract.base import Command
+from hub.contract.settlement import (
+    Difference,
+    ImportSettlement,
+    Reconcile,
+    Reconciliation,
+    SettlementImported,
+    SettlementLine,
+    StateSum,
+)
+from hub.domain.payments.matching import (
+    OWNERS,
+    Booked,
+    LineKind,
+    Owner,
+    Verdict,
+    judge_payment,
+    judge_refund,
+    steps_of,
+)
+from hub.domain.payments.states import PaymentEvent, PaymentState, can
+from hub.service.gate import Handler, Reader, ReadUnit
+from hub.service.payments import book
+from hub.service.unit import Unit
+from hub.storage import paymentrows, salerows, settlementrows
+from hub.storage.paymentrows import PaymentRow
+from hub.storage.rows import Rows
+from hub.storage.settlementrows import SettlementLineRow
+
+DAY_MS: Final = 86_400_000
+BY: Final = "settlement"
+_WAITING: Final = {
+    "manual": ("nobody could say how it ended", "Look it up at the processor, then decide it."),
+    "lost": ("the terminal that keeps it is lost", "Look it up at the processor, then decide it."),
+    "recovery": ("it was declined after the goods were gone", "Collect it, or write it off."),
+}
+_STEPS: Final = {
+    Owner.PROCESSOR: "Ask the processor, with its reference.",
+    Owner.CENTRAL: "Find out which shop or terminal it belongs to.",
+    Owner.MANAGER: "Answer it at the processor in time, with the receipt.",
+    Owner.TECHNICIAN: "Look at the terminal.",
+}
+
+
+# Importing ---------------------------------------------------------------------------------------
+
+
+def import_settlement(unit: Unit, command: ImportSettlement) -> SettlementImported:
+    """See :class:`ImportSettlement`."""
+    digest = _digest(command)
+    known = settlementrows.file_of(unit.tx, digest)
+    if known is not None:
+        verdicts = settlementrows.verdicts(unit.tx, known.id)
+        return SettlementImported(lines=known.lines, verdicts=verdicts, again=True)
+    paid: set[str] = set()
+    rows = [_taken(unit, n, line, paid) for n, line in enumerate(command.lines, start=1)]
+    by = unit.caller.staff_id or unit.caller.key
+    settlementrows.add_file(unit.tx, digest, command.processor, command.name, rows, by)
+    verdicts = dict(Counter(row.verdict for row in rows))
+    about = {"name": command.name, "part": command.part, "verdicts": verdicts}
+    unit.note("settlement.imported", command.processor, about)
+    return SettlementImported(lines=len(rows), verdicts=verdicts)
+
+
+def _digest(command: ImportSettlement) -> bytes:
+    return sha256(command.model_dump_json(include={"processor", "lines", "part"}).encode()).digest()
+
+
+def _taken(unit: Unit, n: int, line: SettlementLine, paid: set[str]) -> SettlementLineRow:
+    """The line with its verdict, and what follows from it in the book."""
+    payment_id = line.payment_id
+    match LineKind(line.kind):
+        case LineKind.FEE:
+            verdict = Verdict.MATCHED
+        case LineKind.CHARGEBACK:
+            verdict = Verdict.CHARGEBACK
+        case LineKind.REFUND:
+            known = settlementrows.refund_of(unit.tx, payment_id, line.psp_ref)
+            verdict = judge_refund(known, line.amount_minor)
+        case LineKind.REVERSAL:
+            row = _payment_of(unit.tx, line)
+            reversed_ = row is not None and row.state == PaymentState.REVERSED
+            verdict = Verdict.MATCHED if reversed_ else Verdict.UNKNOWN_REFUND
+        case LineKind.PAYMENT:
+            row = _payment_of(unit.tx, line)
+            payment_id = row.payment_id if row else payment_id
+            verdict = _judged(unit, line, row, paid)
+    return SettlementLineRow(
+        n,
+        line.kind,
+        payment_id,
+        line.psp_ref,
+        line.amount_minor,
+        line.currency,
+        line.at_ms,
+        verdict,
+    )
+
+
+def _payment_of(rows: Rows, line: SettlementLine) -> PaymentRow | None:
+    found = paymentrows.get(rows, line.payment_id) if line.payment_id else None
+    if found is None and (name := settlementrows.payment_named(rows, line.psp_ref)):
+        found = paymentrows.get(rows, name)
+    return found
+
+
+def _judged(unit: Unit, line: SettlementLine, row: PaymentRow | None, paid: set[str]) -> Verdict:
+    if row is None and salerows.sale_of_payment(unit.tx, line.payment_id) is not None:
+        return Verdict.STAND_ALONE
+    verdict = judge_payment(_booked(unit.tx, row, paid), line.amount_minor, line.currency)
+    if row is None or verdict not in (Verdict.MATCHED, Verdict.GIVEN_UP):
+        return verdict
+    paid.add(row.payment_id)
+    detail = f"paid out: {line.psp_ref}" if line.psp_ref else "paid out"
+    for event in steps_of(PaymentState(row.state)):
+        facts: dict[str, Any] = {"void_asked": 1} if event is PaymentEvent.LATE_APPROVAL else {}
+        if line.psp_ref and not row.psp_ref:
+            facts["psp_ref"] = line.psp_ref
+        if can(PaymentState(row.state), event):
+            row = book.move(unit, row, event, BY, detail, **facts)
+    return verdict
+
+
+def _booked(rows: Rows, row: PaymentRow | None, paid: set[str]) -> Booked | None:
+    if row is None:
+        return None
+    before = row.payment_id in paid or settlementrows.paid_out(rows, row.payment_id)
+    return Booked(PaymentState(row.state), row.amount_minor, row.currency, before)
+
+
+# Comparing ---------------------------------------------------------------------------------------
+
+
+def reconcile(unit: ReadUnit, query: Reconcile) -> Reconciliation:
+    """See :class:`Reconcile`."""
+    counts = paymentrows.counts(unit.rows)
+    files = settlementrows.files(unit.rows, 1000)
+    owed = (PaymentState.CAPTURED, PaymentState.AUTHORISED)
+    return Reconciliation(
+        currency=unit.shop.currency,
+        at_ms=unit.now_ms,
+        states=tuple(
+            StateSum(state=state, count=count, amount_minor=minor)
+            for state, (count, minor) in sorted(counts.items())
+        ),
+        owed_minor=sum(counts.get(state, (0, 0))[1] for state in owed),
+        files=len(files),
+        last_import_at_ms=files[0].imported_at_ms if files else None,
+        differences=(
+            *_of_lines(unit, query),
+            *(_of_captured(unit, query) if files else ()),
+            *_of_terminals(unit),
+            *_of_people(unit, query),
+        ),
+    )
+
+
+def _of_lines(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
+    for line in settlementrows.wrong_lines(unit.rows, unit.now_ms - query.days * DAY_MS):
+        owner = OWNERS.get(Verdict(line.verdict), Owner.CENTRAL)
+        if owner is Owner.NOBODY:
+            continue
+        what = f"{line.name}, line {line.n}: {line.kind} {line.psp_ref or line.payment_id}: "
+        yield Difference(
+            kind=line.verdict,
+            owner=owner,
+            what=what + line.verdict.replace("-", " "),
+            next_step=_STEPS[owner],
+            payment_id=line.payment_id,
+            amount_minor=line.amount_minor,
+            at_ms=line.at_ms,
+        )
+
+
+def _of_captured(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
+    before_ms = unit.now_ms - query.unsettled_after_days * DAY_MS
+    for one in settlementrows.unsettled(unit.rows, before_ms):
+        yield Difference(
+            kind="not-paid-out",
+            owner=Owner.PROCESSOR,
+            what=f"captured {query.unsettled_after_days} days ago or more, and in no report",
+            next_step="Import the reports of these days; then ask the processor.",
+            payment_id=one.payment_id,
+            terminal_id=one.terminal_id,
+            amount_minor=one.amount_minor,
+            at_ms=one.changed_at_ms,
+        )
+
+
+def _of_terminals(unit: ReadUnit) -> Iterator[Difference]:
+    for gap in settlementrows.gaps(unit.rows):
+        yield Difference(
+            kind="sequence-gap",
+            owner=Owner.TECHNICIAN,
+            what=f"{gap.given} numbers were given to offline payments, {gap.kept} are in the book",
+            next_step="Was the hub put back from a copy? Compare with the terminal's own journal.",
+            terminal_id=gap.terminal_id,
+        )
+    for said in settlementrows.terminals(unit.rows):
+        if said.stored_count is None or said.stored_count == said.booked_count:
+            continue
+        more = said.stored_count > said.booked_count
+        yield Difference(
+            kind="terminal-has-more" if more else "terminal-has-fewer",
+            owner=Owner.TECHNICIAN if more else Owner.PROCESSOR,
+            what=f"the terminal keeps {said.stored_count} payments, the book {said.booked_count}",
+            next_step="Compare with the terminal's journal."
+            if more
+            else "It has forwarded some: import the processor's report, or look them up there.",
+            terminal_id=said.terminal_id,
+            amount_minor=(said.stored_minor or 0) - said.booked_minor,
+            at_ms=said.at_ms,
+        )
+
+
+def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
+    for state, (what, step) in _WAITING.items():
+        for row in paymentrows.in_state(unit.rows, state):
+            yield Difference(
+                kind=state,
+                owner=Owner.MANAGER,
+                what=what,
+                next_step=step,
+                payment_id=row.payment_id,
+                terminal_id=row.terminal_id,
+                amount_minor=row.amount_minor,
+                at_ms=row.changed_at_ms,
+            )
+    for refund in settlementrows.refused_refunds(unit.rows, unit.now_ms - query.days * DAY_MS):
+        yield Difference(
+            kind="refund-refused",
+            owner=Owner.MANAGER,
+            what=f"{refund.refund_id} can't be given back: {refund.reason}",
+            next_step="Give the customer the money another way, and note it.",
+            payment_id=refund.payment_id,
+            amount_minor=refund.amount_minor,
+            at_ms=refund.changed_at_ms,
+        )
+
+
+WRITES: dict[type[Command], Handler] = {ImportSettlement: import_settlement}
+READS: dict[type[Command], Reader] = {}
+SLOW_READS: dict[type[Command], Reader] = {Reconcile: reconcile}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {}
