@@ -16,14 +16,20 @@ class OmsError(Exception):
 class Transient(OmsError):
     """No answer, or "not now": the same call can succeed later.  Never exhausts anything.
 
-    ``retry_after_s`` is the least time to wait.
+    ``retry_after_s`` is the least time to wait.  ``unsent``: it is certain that nothing left.
     """
 
     def __init__(
-        self, detail: str, problem: OmsProblem | None = None, retry_after_s: float = 0.0
+        self,
+        detail: str,
+        problem: OmsProblem | None = None,
+        retry_after_s: float = 0.0,
+        *,
+        unsent: bool = False,
     ) -> None:
         super().__init__(detail, problem)
         self.retry_after_s = retry_after_s
+        self.unsent = unsent
 
 
 class Refused(OmsError):

@@ -96,8 +96,12 @@ class AiohttpTransport:
                 body = await _bounded(answer, request.max_bytes)
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return HttpReply(answer.status, headers, body)
+        except aiohttp.ConnectionTimeoutError:
+            raise Transient("no connection in time", unsent=True) from None
         except TimeoutError:
             raise Transient(f"no answer within {request.timeout_s:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            raise Transient(f"{type(error).__name__}: {error}", unsent=True) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(f"{type(error).__name__}: {error}") from error
 
@@ -111,7 +115,7 @@ class AiohttpTransport:
                     context = await asyncio.to_thread(tls_context, self._tls)
                 except (OSError, ssl.SSLError) as error:
                     raise Transient(
-                        f"the TLS files of section cloud can't be read: {error}"
+                        f"the TLS files of section cloud can't be read: {error}", unsent=True
                     ) from error
                 connector = aiohttp.TCPConnector(
                     limit=CONNECTIONS_MAX, keepalive_timeout=KEEPALIVE_S, ssl=context

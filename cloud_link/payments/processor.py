@@ -15,7 +15,9 @@ from hub.service.payments.commands import ProcessorSaid
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What is asked for.  ``payment_id`` finds it again; ``key`` is the idempotency key of this
-    effect; amounts in minor units; ``token`` in plain only for the length of the call."""
+    effect, and of a look-up that of the charge it asks after; amounts in minor units; ``token`` in
+    plain only for the length of the call.  ``first_sent_at_ms``: when this payment was first
+    presented (UTC), for processors that are searched by time."""
 
     payment_id: str
     key: str
@@ -23,12 +25,14 @@ class Effect:
     currency: str
     psp_ref: str = ""
     token: bytes | None = field(default=None, repr=False)
+    first_sent_at_ms: int | None = None
 
 
 class Processor(Protocol):
-    """All methods answer within their own time-out and raise nothing."""
+    """All methods answer within ``timeout_s`` and raise nothing."""
 
     name: str
+    timeout_s: float
 
     async def charge(self, effect: Effect) -> ProcessorSaid:
         """Authorise: approved, captured (where it can't be told apart), declined, acked, unknown or
@@ -36,7 +40,8 @@ class Processor(Protocol):
 
     async def look_up(self, effect: Effect) -> ProcessorSaid:
         """What became of ``payment_id``: approved, captured, declined, acked, reversed, refunded,
-        not-found; unknown when nobody could be asked."""
+        not-found; unknown when nobody could be asked.  A decline of an earlier charge, with another
+        key, is not what became of this one: not-found."""
 
     async def capture(self, effect: Effect) -> ProcessorSaid:
         """Take what was authorised: captured, declined, not-found, unknown or not-sent."""

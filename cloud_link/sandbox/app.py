@@ -19,6 +19,7 @@ from .auth import Doorkeeper, Secrets, load_secrets
 from .context import CONTEXT, Context, Settings
 from .datasets import Snapshots
 from .door import Door
+from .payment_routes import add_payment_routes
 from .problems import Refusal, refuse
 from .routes import add_routes
 from .seeding import fill_store
@@ -98,6 +99,7 @@ def application(context: Context) -> web.Application:
     app = web.Application(middlewares=[_around])
     app[CONTEXT] = context
     add_routes(app)
+    add_payment_routes(app)
     add_admin_routes(app)
     return app
 
@@ -135,6 +137,7 @@ async def _served(context: Context) -> AsyncIterator[str]:
 async def _release_polls(app: web.Application) -> None:
     app[CONTEXT].closing = True
     app[CONTEXT].bell.ring()
+    await asyncio.gather(*app[CONTEXT].tasks, return_exceptions=True)
 
 
 @web.middleware

@@ -13,7 +13,8 @@ from hub.clock import Clock, Ids, Randomness
 from .auth import Doorkeeper
 from .datasets import Snapshots
 from .door import Door, DoorBounds
-from .misbehave import Misbehaviour
+from .misbehave import Dice, Misbehaviour
+from .payments import PaymentFaults
 from .store import Database
 
 
@@ -60,6 +61,9 @@ class Context:
     snapshots: Snapshots
     door: Door
     misbehaviour: Misbehaviour = field(default_factory=Misbehaviour)
+    payment_faults: PaymentFaults = field(default_factory=PaymentFaults)
+    payment_dice: Dice = field(default_factory=lambda: Dice(0))
+    tasks: set[asyncio.Future[None]] = field(default_factory=set)
     bell: Bell = field(default_factory=Bell)
     snapshot_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     closing: bool = False

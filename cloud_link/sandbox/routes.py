@@ -39,6 +39,7 @@ from .context import CONTEXT, Context
 from .datasets import changes_after
 from .events import Intake, events_after, take_batch
 from .levels import compare_detail, compare_digests
+from .payments import settle_due
 from .problems import Refusal, refuse
 from .seeding import fill_scratch
 from .sessions import Greeting, check_session, greet
@@ -78,7 +79,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{base}/health", _health)
 
 
-def _enter(request: web.Request) -> tuple[Context, str]:
+def enter(request: web.Request) -> tuple[Context, str]:
     """The shared context and the store, for a caller with a good token."""
     context, store = request.app[CONTEXT], request.match_info["store"]
     if not _STORE.fullmatch(store):
@@ -87,13 +88,13 @@ def _enter(request: web.Request) -> tuple[Context, str]:
     return context, store
 
 
-async def _body(request: web.Request, context: Context, limit_bytes: int) -> bytes:
+async def read_body(request: web.Request, context: Context, limit_bytes: int) -> bytes:
     raw = await read_raw(request, limit_bytes)
     context.doorkeeper.check_signature(request, raw)
     return decompress(request.headers.get("Content-Encoding", ""), raw, MAX_BODY_BYTES)
 
 
-def _session(request: web.Request) -> tuple[int, str]:
+def session_of(request: web.Request) -> tuple[int, str]:
     number = request.headers.get(HEADER_INCARNATION, "")
     if not (number.isascii() and number.isdigit() and len(number) <= 9):
         raise refuse(OmsCode.HELLO_REQUIRED, f"Send {HEADER_INCARNATION} and {HEADER_SESSION}.")
@@ -101,7 +102,7 @@ def _session(request: web.Request) -> tuple[int, str]:
 
 
 async def _check_session(request: web.Request, context: Context, store: str) -> None:
-    session = _session(request)
+    session = session_of(request)
     await context.database.read(lambda db: check_session(db, store, *session))
 
 
@@ -119,8 +120,8 @@ async def _token(request: web.Request) -> web.Response:
 
 
 async def _hello(request: web.Request) -> web.Response:
-    context, store = _enter(request)
-    hello = parse(Hello, await _body(request, context, MAX_BODY_BYTES))
+    context, store = enter(request)
+    hello = parse(Hello, await read_body(request, context, MAX_BODY_BYTES))
     greeting = Greeting(
         store=store,
         hello=hello,
@@ -142,9 +143,9 @@ async def _hello(request: web.Request) -> web.Response:
 
 
 async def _post_events(request: web.Request) -> web.Response:
-    context, store = _enter(request)
-    session = _session(request)
-    items = _items(await _body(request, context, MAX_BATCH_BYTES))
+    context, store = enter(request)
+    session = session_of(request)
+    items = _items(await read_body(request, context, MAX_BATCH_BYTES))
     now_ms = context.clock.wall_ms()
 
     def take(db: Connection) -> Intake:
@@ -174,7 +175,7 @@ def _items(plain: bytes) -> list[Any]:
 
 
 async def _get_events(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
     prefix = request.query.get("source_prefix", f"/stores/{store}/")
     if not prefix.startswith(f"/stores/{store}/") or len(prefix) > 200:
@@ -187,14 +188,15 @@ async def _get_events(request: web.Request) -> web.Response:
 
 
 async def _commands(request: web.Request) -> web.Response:
-    context, store = _enter(request)
-    session = _session(request)
+    context, store = enter(request)
+    session = session_of(request)
     cursor = request.query.get("cursor", "")
     wait_s = query_int(request, "wait", 0, 0, MAX_WAIT_S)
     deadline = context.clock.monotonic_s() + wait_s
 
     def confirm(db: Connection) -> None:
         check_session(db, store, *session)
+        settle_due(db, store, context.clock.wall_ms(), context.ids.uuid7)
         confirm_commands(db, store, cursor, context.database.oms_incarnation)
 
     await context.database.write(confirm)
@@ -224,7 +226,7 @@ def _dataset(request: web.Request) -> DatasetName:
 
 
 async def _manifest(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
     name, life = _dataset(request), context.database.oms_incarnation
     async with context.snapshot_lock:
@@ -236,7 +238,7 @@ async def _manifest(request: web.Request) -> web.Response:
 
 
 async def _chunk(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
     name, generation = _dataset(request), request.match_info["generation"]
     index = request.match_info["index"]
@@ -247,7 +249,7 @@ async def _chunk(request: web.Request) -> web.Response:
 
 
 async def _changes(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
     name, life = _dataset(request), context.database.oms_incarnation
     cursor = request.query.get("cursor", "")
@@ -258,25 +260,25 @@ async def _changes(request: web.Request) -> web.Response:
 
 
 async def _digests(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
-    asked = parse(DigestRequest, await _body(request, context, MAX_BODY_BYTES))
+    asked = parse(DigestRequest, await read_body(request, context, MAX_BODY_BYTES))
     life = context.database.oms_incarnation
     return reply(await context.database.read(lambda db: compare_digests(db, store, asked, life)))
 
 
 async def _digest_detail(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
-    asked = parse(DigestDetailRequest, await _body(request, context, MAX_BODY_BYTES))
+    asked = parse(DigestDetailRequest, await read_body(request, context, MAX_BODY_BYTES))
     life = context.database.oms_incarnation
     return reply(await context.database.read(lambda db: compare_detail(db, store, asked, life)))
 
 
 async def _support_piece(request: web.Request) -> web.Response:
-    context, store = _enter(request)
-    session = _session(request)
-    piece = parse(SupportPiece, await _body(request, context, MAX_BATCH_BYTES))
+    context, store = enter(request)
+    session = session_of(request)
+    piece = parse(SupportPiece, await read_body(request, context, MAX_BATCH_BYTES))
     now_ms = context.clock.wall_ms()
 
     def take(db: Connection) -> tuple[bool, int]:
@@ -289,7 +291,7 @@ async def _support_piece(request: web.Request) -> web.Response:
 
 
 async def _availability(request: web.Request) -> web.Response:
-    context, store = _enter(request)
+    context, store = enter(request)
     await _check_session(request, context, store)
     sku = request.query.get("sku", "")
     if not 1 <= len(sku) <= 64:
@@ -321,7 +323,7 @@ def _others(db: Connection, store: str, sku: str) -> tuple[OtherStock, ...]:
 
 
 async def _health(request: web.Request) -> web.Response:
-    context, _ = _enter(request)
+    context, _ = enter(request)
     return reply(
         HealthReply(
             status="ok",

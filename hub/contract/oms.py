@@ -23,6 +23,13 @@ from hub.contract.base import CONTRACT_VERSION, Incoming, InstantMs, LevelQty, O
 from hub.contract.oms_datasets import Changes, Manifest
 from hub.contract.oms_envelope import CloudEvent, Heads, Id, Seq
 from hub.contract.oms_events import PhysicalBucket
+from hub.contract.oms_payments import (
+    PaymentCharge,
+    PaymentEffect,
+    PaymentRefund,
+    PaymentRefundReply,
+    PaymentReply,
+)
 from hub.contract.oms_remote import SupportPiece, SupportPieceReply
 
 CONTRACT_RANGE = (CONTRACT_VERSION, CONTRACT_VERSION)
@@ -265,7 +272,8 @@ class Command(Outgoing):
     Types: device.revoked {device_id, reason}, config.changed {key, value, for_s},
     support.requested {reason}, drill.requested {minutes} (these four may say who asked: asked_by,
     and are answered by the event command.ended), count.requested {sku|skus},
-    dataset.changed {dataset}, epoch.closed {epoch}, order.assigned {order_id, lines},
+    dataset.changed {dataset}, payment.outcome (PaymentOutcome: how a payment stands, told late),
+    epoch.closed {epoch}, order.assigned {order_id, lines},
     order.changed, order.cancelled {order_id}, allotment.status, transfer.announced, asn.announced,
     customer.arrived.  A type the hub doesn't know is passed over, with a line in its log.
     """
@@ -401,6 +409,12 @@ CALLS: tuple[Call, ...] = (
     Call("POST", "/digests", DigestReply, DigestRequest),
     Call("POST", "/digests/detail", DigestDetailReply, DigestDetailRequest),
     Call("POST", "/support-bundles", SupportPieceReply, SupportPiece),
+    Call("POST", "/payments", PaymentReply, PaymentCharge),
+    Call("GET", "/payments/{payment_id}", PaymentReply),
+    Call("POST", "/payments/{payment_id}/capture", PaymentReply, PaymentEffect),
+    Call("POST", "/payments/{payment_id}/reversal", PaymentReply, PaymentEffect),
+    Call("POST", "/payments/{payment_id}/refunds", PaymentRefundReply, PaymentRefund),
+    Call("GET", "/payments/{payment_id}/refunds/{key}", PaymentRefundReply),
     Call("GET", "/availability", AvailabilityReply, query=("sku",)),
     Call("GET", "/health", HealthReply, session=False),
 )

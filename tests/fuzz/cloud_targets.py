@@ -19,7 +19,7 @@ from cloud_link.session import Greeter
 from cloud_link.transport import HttpReply, HttpRequest
 from cloud_link.uplink import Uplink
 from hub.contract.oms import CALLS, MAX_BATCH_BYTES
-from hub.contract.publish import oms_samples, samples
+from hub.contract.publish import oms_payment_samples, oms_samples, samples
 from hub.service.outgoing import Limits
 from tests.fuzz.cloud_room import (
     CALLS_MAX,
@@ -234,7 +234,8 @@ def recovery(data: bytes) -> None:
 
 
 def _replies(name: str, *more: Any) -> tuple[bytes, ...]:
-    body = {**oms_samples.REPLIES[name], "oms_incarnation": LIFE}
+    known = oms_samples.REPLIES | oms_payment_samples.REPLIES
+    body = {**known[name], "oms_incarnation": LIFE}
     texts = [json.dumps(one).encode() for one in (body, oms_samples.PROBLEM, *more)]
     return tuple(
         b"\0" + bytes((encoding,)) + b"\0" + one for one in texts for encoding in (0, 1, 2)

@@ -19,7 +19,7 @@ from cloud_link.sandbox.app import Running, running_sandbox
 from cloud_link.sandbox.context import Settings
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.contract.oms import CALLS, HEADER_INCARNATION, HEADER_SESSION
-from hub.contract.publish import oms_samples
+from hub.contract.publish import oms_payment_samples, oms_samples
 from tests.fuzz.engine import Target, loop, run_async, scratch
 
 STORE: Final = "367"
@@ -82,7 +82,13 @@ def body(data: bytes) -> None:
 
 async def _sent(one: Sandbox, head: bytes, content: bytes) -> None:
     call = CALLS[head[0] % len(CALLS)]
-    path = call.path.format(name=("catalog", "x")[head[2] & 1], generation="g", index="0")
+    path = call.path.format(
+        name=("catalog", "x")[head[2] & 1],
+        generation="g",
+        index="0",
+        payment_id=oms_payment_samples.PAYMENT,
+        key="k",
+    )
     headers = dict(one.headers)
     params: dict[str, str] = {}
     sent: bytes | None = None
@@ -137,6 +143,15 @@ def targets() -> tuple[Target, ...]:
             for path, name in (
                 ("/hub-sessions", "Hello"), ("/digests", "DigestRequest"),
                 ("/digests/detail", "DigestDetailRequest"),
+            )
+        ),
+        *(
+            bytes((index["POST", path], 0, 0))
+            + json.dumps(oms_payment_samples.REQUESTS[name]).encode()
+            for path, name in (
+                ("/payments", "PaymentCharge"),
+                ("/payments/{payment_id}/capture", "PaymentEffect"),
+                ("/payments/{payment_id}/refunds", "PaymentRefund"),
             )
         ),
         *(

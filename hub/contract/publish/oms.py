@@ -21,8 +21,9 @@ from hub.contract.oms import (
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, ROW_MODELS, CatalogRow
 from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import EVENT_DATA
+from hub.contract.oms_payments import PaymentOutcome
 from hub.contract.oms_remote import REMOTE_COMMANDS
-from hub.contract.publish import oms_samples, samples
+from hub.contract.publish import oms_payment_samples, oms_samples, samples
 from hub.contract.publish.oms_prose import description
 from hub.contract.publish.openapi import Document, body, head, operation_id, problems
 from hub.contract.publish.schemas import Schema, component_schemas, ref
@@ -42,6 +43,12 @@ _SUMMARIES: dict[tuple[str, str], str] = {
     ("POST", "/digests"): "Compare stock by hashes",
     ("POST", "/digests/detail"): "Compare the levels of one digest bucket",
     ("POST", "/support-bundles"): "Post a piece of a support bundle that a command asked for",
+    ("POST", "/payments"): "Charge a card payment that the shop has stored",
+    ("GET", "/payments/{payment_id}"): "How a payment stands",
+    ("POST", "/payments/{payment_id}/capture"): "Take what was authorised",
+    ("POST", "/payments/{payment_id}/reversal"): "Let go of what was authorised",
+    ("POST", "/payments/{payment_id}/refunds"): "Give captured money back",
+    ("GET", "/payments/{payment_id}/refunds/{key}"): "How a refund stands",
     ("GET", "/availability"): "Other shops' stock",
     ("GET", "/health"): "Is the OMS there?",
 }
@@ -51,6 +58,8 @@ _PARAMETERS: dict[str, tuple[Schema, str]] = {
     "name": ({"type": "string", "enum": list(DATASETS)}, "The data set."),
     "generation": ({"type": "string", "maxLength": 64}, "As the manifest names it."),
     "index": ({"type": "integer", "minimum": 0}, "As the manifest counts them."),
+    "payment_id": ({"type": "string", "maxLength": 36}, "The payment, as the shop calls it."),
+    "key": ({"type": "string", "maxLength": 100}, "The effect, as the shop calls it."),
     "after": ({"type": "string", "default": ""}, "Cursor; empty is the beginning."),
     "source_prefix": ({"type": "string", "maxLength": 200}, "Only sources that begin so."),
     "cursor": ({"type": "string", "maxLength": 128, "default": ""}, "Empty is the beginning."),
@@ -68,7 +77,12 @@ _EXAMPLES = {
     "index": 0,
     "source_prefix": f"/stores/{samples.STORE}/",
     "sku": "A-100",
+    "payment_id": oms_payment_samples.PAYMENT,
+    "key": oms_payment_samples.REFUND_KEY,
 }
+
+_REQUESTS = oms_samples.REQUESTS | oms_payment_samples.REQUESTS
+_REPLIES = oms_samples.REPLIES | oms_payment_samples.REPLIES
 
 _ALWAYS = (
     OmsCode.VALIDATION,
@@ -91,6 +105,10 @@ _OWN_CODES: dict[tuple[str, str], tuple[OmsCode, ...]] = {
     ("GET", "/commands"): (OmsCode.CURSOR_GONE,),
     ("GET", _CHUNK): (OmsCode.CURSOR_GONE,),
     ("POST", "/support-bundles"): (OmsCode.CONFLICT,),
+    ("POST", "/payments"): (OmsCode.CONFLICT,),
+    ("POST", "/payments/{payment_id}/capture"): (OmsCode.CONFLICT,),
+    ("POST", "/payments/{payment_id}/reversal"): (OmsCode.CONFLICT,),
+    ("POST", "/payments/{payment_id}/refunds"): (OmsCode.CONFLICT,),
     ("GET", "/datasets/{name}/changes"): (OmsCode.CURSOR_GONE,),
 }
 
@@ -109,7 +127,8 @@ def build() -> Document:
         "components": {
             "schemas": _schemas(),
             "parameters": {
-                name: _parameter(name, "path") for name in ("store", "name", "generation", "index")
+                name: _parameter(name, "path")
+                for name in ("store", "name", "generation", "index", "payment_id", "key")
             }
             | {"hubIncarnation": _header(HEADER_INCARNATION, "integer", 3)}
             | {"hubSession": _header(HEADER_SESSION, "string", oms_samples.TOKEN)},
@@ -154,11 +173,11 @@ def _codes(call: Call) -> Sequence[OmsCode]:
 
 
 def _content(model: type[BaseModel]) -> Document:
-    return body(ref(model), oms_samples.REPLIES[model.__name__])
+    return body(ref(model), _REPLIES[model.__name__])
 
 
 def _request(model: type[BaseModel]) -> Document:
-    example = oms_samples.REQUESTS[model.__name__]
+    example = _REQUESTS[model.__name__]
     if model is CloudEvent:
         return body(ref("EventBatch"), example, BATCH_CONTENT_TYPE)
     return body(ref(model), example)
@@ -268,7 +287,7 @@ def _security() -> Document:
 
 def _schemas() -> dict[str, Schema]:
     models: list[type[BaseModel]] = [oms.OmsProblem, oms.TokenReply, *EVENT_DATA.values()]
-    models += REMOTE_COMMANDS.values()
+    models += [*REMOTE_COMMANDS.values(), PaymentOutcome]
     models += [model for rows in ROW_MODELS.values() for model in rows]
     for call in CALLS:
         models += [model for model in (call.request, call.reply) if model is not None]

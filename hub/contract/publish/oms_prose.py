@@ -75,6 +75,22 @@ A durable log, read by long poll: `GET /commands?cursor=…&wait=50` answers at 
 something, or with nothing after `wait` seconds. Asking from a cursor confirms everything up to it.
 Delivery is at least once; `id` tells repeats. A command of an unknown type is passed over."""
 
+_PAYMENTS = """\
+## Card payments
+
+Optional: of a shop that keeps payments itself while the processor is out of reach
+(`payments.processor = "oms"`). The OMS passes them to the processor that it has.
+
+- A payment is known by its `payment_id` for ever; an effect (charge, capture, reversal, refund) by
+  its `key` for at least 24 hours. The same request under the same key MUST be done once and
+  answered alike; the same key for something else is 409 `conflict`.
+- A payment that stands (approved, captured or pending) MUST NOT be charged again under any key: it
+  is answered as it stands. A declined one may be charged again under another key.
+- A refusal (a problem below 500 other than 408, 409 and 425) MUST mean that nothing was done. After
+  anything else, and after no answer, the hub looks up before it repeats.
+- `GET /payments/{payment_id}` MUST be 404 `not-found` only when no charge of it was taken over.
+- An outcome that comes later than the answer is told by the command `payment.outcome`."""
+
 _DIGESTS = """\
 ## Digests
 
@@ -116,6 +132,7 @@ def description() -> str:
         _COMMANDS,
         _DATASETS.format(chunk=MAX_CHUNK_BYTES, rows=rows),
         _DIGESTS,
+        _PAYMENTS,
         _RETRIES,
         _limits(),
         _errors(),
