@@ -279,6 +279,37 @@ class PrintingStatus(Outgoing):
     doubted_at_ms: int | None = None
 
 
+class PaymentsStatus(Outgoing):
+    """Card payments: what is at risk (``meter``: ``clear``, ``near`` or ``full``; ``bars``: why
+    nothing more is accepted offline), and what needs somebody.
+
+    ``states``: how many are in each state that isn't final, those authorised only until a sale has
+    them.  ``waiting``: kept by the hub to be presented, the first of them since
+    ``waiting_since_ms``.  ``sealed``: tokens that the hub keeps, readable only with its ``vault``.
+    ``since_ms``: since when the first one needs a person.
+    """
+
+    meter: str = "clear"
+    bars: tuple[str, ...] = ()
+    currency: str = ""
+    exposed: int = 0
+    exposure_minor: int = 0
+    cap_minor: int = 0
+    oldest_age_ms: int = 0
+    warn_age_ms: int = 0
+    stop_age_ms: int = 0
+    next_expiry_in_ms: int | None = None
+    states: dict[str, int] = Field(default_factory=dict)
+    needs: dict[str, int] = Field(default_factory=dict, description="by what is wrong")
+    since_ms: int | None = None
+    receivable_minor: int = 0
+    waiting: int = 0
+    waiting_since_ms: int | None = None
+    sealed: int = 0
+    vault: bool = True
+    processor: bool = False
+
+
 class HubStatus(Outgoing):
     """All the status page shows."""
 
@@ -314,5 +345,6 @@ class HubStatus(Outgoing):
         default=(), description="what hangs on the hub's own box; none while it isn't driven"
     )
     printing: PrintingStatus = PrintingStatus()
+    payments: PaymentsStatus = PaymentsStatus()
     drill: DrillStatus | None = Field(default=None, description="while one runs")
     last_drill: DrillOutcome | None = Field(default=None, description="unless one runs")

@@ -27,6 +27,7 @@ from hub.health.facts import HOUR_MS, NOTHING_MEASURED, Facts, Limits, Measured
 from hub.health.report import Examiner, problems_of
 from hub.service.gate import Gate
 from hub.service.handlers.devices import view
+from hub.service.pages import payments
 from hub.storage import sqlite, statusrows
 from hub.storage.statusrows import StatusRows
 
@@ -102,13 +103,16 @@ class StatusSource:
         gate, shop = self._gate, self._gate.shop
         now_ms, budget_ms = gate.clock.wall_ms(), gate.budget.budget_ms()
         day = business_day(now_ms, shop.zone, shop.day_cutover_hour).isoformat()
-        rows: StatusRows = await gate.read(
-            lambda reader: statusrows.read(
-                reader,
-                business_day=day,
-                recent_since_ms=now_ms - RATE_MINUTES * 60_000,
-                budget_ms=budget_ms,
-                failed_since_ms=now_ms - HOUR_MS,
+        rows, payments_now = await gate.read(
+            lambda reader: (
+                statusrows.read(
+                    reader,
+                    business_day=day,
+                    recent_since_ms=now_ms - RATE_MINUTES * 60_000,
+                    budget_ms=budget_ms,
+                    failed_since_ms=now_ms - HOUR_MS,
+                ),
+                payments.status(reader, shop, now_ms, budget_ms),
             )
         )
         cloud = self._parts.cloud().model_copy(
@@ -139,6 +143,7 @@ class StatusSource:
             errors=tuple(self._parts.errors())[:ERRORS_MAX],
             peripherals=self._peripherals(),
             printing=PrintingStatus(**asdict(rows.printing)),
+            payments=payments_now,
             drill=drills.running(rows.drill, now_ms, budget_ms),
             last_drill=drills.outcome(rows.drill),
         )

@@ -28,8 +28,9 @@ Who can read them is the setting `metrics.listen`:
 
 A port that is taken doesn't keep the hub from selling: it says so in its log and tries again every
 30 s. A scrape looks at what the status page shows, at most a second old; however often somebody
-asks, the shop doesn't notice. There are no amounts of money, no goods, no names and no single
-devices in it, and the number of series has a bound that nobody outside can stretch.
+asks, the shop doesn't notice. There are no goods, no names and no single devices in it, no amount
+of money but what the shop risks on cards, and the number of series has a bound that nobody outside
+can stretch.
 
 ```yaml
 scrape_configs:                       # prometheus.yml, metrics.listen = "lan"

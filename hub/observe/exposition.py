@@ -10,12 +10,15 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from hub.contract.envelope import DevicePresence
 from hub.contract.health import Level
-from hub.contract.local import HubStatus
+from hub.contract.local import HubStatus, PaymentsStatus
 from hub.contract.oms_envelope import STREAMS
+from hub.contract.pages.payments import PaymentTrouble
+from hub.domain.payments.exposure import OfflineBar
+from hub.domain.payments.states import FINAL, PaymentState
 from hub.health.facts import NOTHING_MEASURED, Measured
 from hub.observe.exporter import Figures
 from hub.observe.table import BY_NAME, METRICS
@@ -29,6 +32,11 @@ MODES: Final = ("online", "offline", "recovery", "superseded")
 LINK_STATES: Final = ("unconfigured", "connecting", "up", "down", "refused", "superseded")
 PHASES: Final = ("claiming", "ready", "lost", "refused")
 PRINTING: Final = ("waiting", "printing", "ambiguous", "failed")
+PAYMENTS: Final = tuple(
+    one.value for one in PaymentState if one not in FINAL and one is not PaymentState.CAPTURED
+)
+NEEDS: Final = get_args(PaymentTrouble.model_fields["kind"].annotation)
+BARS: Final = tuple(one.value for one in OfflineBar if one is not OfflineBar.NOT_PERMITTED)
 PRESENCES: Final = (*(one.value for one in DevicePresence), "unknown")
 LEVELS: Final[Mapping[Level, int]] = {
     "unknown": -1,
@@ -135,6 +143,8 @@ def _counted(tally: Tally, view: View) -> dict[str, Series]:
         "status_fresh": _one(view.status is not None),
         "sales_written": _one(tally.sales_written),
         "requests": tuple((key, float(count)) for key, count in tuple(tally.requests.items())),
+        "payment_changes": tuple(((key,), float(n)) for key, n in tuple(tally.paid.items())),
+        "payment_forwards": tuple(((key,), float(n)) for key, n in tuple(tally.forwards.items())),
         "committed_requests": _one(tally.committed),
         "writer_queue_depth": _one(view.queue_depth),
         "log_problems": _one(view.log_problems),
@@ -185,6 +195,19 @@ def _measured(view: View) -> dict[str, Series]:
     return found
 
 
+def _paid(now: PaymentsStatus) -> dict[str, Series]:
+    share = now.exposure_minor / now.cap_minor if now.cap_minor else float(now.exposure_minor > 0)
+    return {
+        "payments": tuple(((one,), float(now.states.get(one, 0))) for one in PAYMENTS),
+        "payments_need_person": tuple(((one,), float(now.needs.get(one, 0))) for one in NEEDS),
+        "payment_exposure_minor": _one(now.exposure_minor),
+        "payment_exposure_ratio": _one(share),
+        "payment_oldest_age_seconds": _one(now.oldest_age_ms / 1000),
+        "payments_waiting": _one(now.waiting),
+        "payment_offline_barred": tuple(((one,), float(one in now.bars)) for one in BARS),
+    }
+
+
 def _told(status: HubStatus, view: View) -> dict[str, Series]:
     report, storage = status.health, status.storage
     waiting, oldest = status.outbox.streams, view.oldest_at_ms
@@ -214,6 +237,7 @@ def _told(status: HubStatus, view: View) -> dict[str, Series]:
         "devices": tuple(((one,), float(here[one])) for one in PRESENCES),
         "peripherals": tuple(((one,), float(phases[one])) for one in PHASES),
         "print_jobs": tuple(((one,), float(getattr(status.printing, one))) for one in PRINTING),
+        **_paid(status.payments),
         "broker_up": _one(status.broker.connected),
         "broker_restarts": _one(status.broker.restarts),
         "discovery_announced": _one(status.discovery.state == "announced"),

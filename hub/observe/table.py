@@ -1,7 +1,8 @@
 """Every metric that is served: the one place where it is named, explained and bounded.
 
 Names follow Prometheus' conventions (https://prometheus.io/docs/practices/naming/): base units,
-``_total`` for counters.  No amounts of money, no goods, no people, no device by name.
+``_total`` for counters.  No goods, no people, no device by name, and no amount of money but what
+the shop risks on cards.
 """
 
 from __future__ import annotations
@@ -149,6 +150,64 @@ METRICS: Final = (
         " hour.",
         ("state",),
         "4",
+    ),
+    # Card payments.
+    _of(
+        "gauge",
+        "payments",
+        "Card payments by state, of those that are not final; authorised ones only until a sale has"
+        " them.",
+        ("state",),
+        "15",
+    ),
+    _of(
+        "gauge",
+        "payments_need_person",
+        "Card payments that a person has to look at, by what is wrong: manual, lost, receivable,"
+        " no-sale, no-answer, nobody-presents, give-back, twice.",
+        ("kind",),
+        "8",
+    ),
+    _of(
+        "gauge",
+        "payment_exposure_minor",
+        "What the shop risks on cards that the processor has not approved, in minor units of its"
+        " currency.",
+    ),
+    _of("gauge", "payment_exposure_ratio", "The same as a share of the shop's cap."),
+    _of(
+        "gauge",
+        "payment_oldest_age_seconds",
+        "Age of the oldest payment at risk; 0 when none is.",
+    ),
+    _of(
+        "gauge",
+        "payments_waiting",
+        "Payments that the hub keeps, is to present, and has no outcome of.",
+    ),
+    _of(
+        "gauge",
+        "payment_offline_barred",
+        "1 for each reason why nothing more is accepted offline: store-cap, terminal-cap,"
+        " terminal-count, payment-cap, too-old, clock-suspect, switched-off.",
+        ("reason",),
+        "7",
+    ),
+    _of(
+        "counter",
+        "payment_changes",
+        "Card payments that went into a state since the start; each change counts.",
+        ("state",),
+        "24",
+    ),
+    _of(
+        "counter",
+        "payment_forwards",
+        "What came of payments on their way to the processor, since the start: authorised,"
+        " declined, forwarded (taken over, no outcome yet), forward_unknown, voided, manual, lost;"
+        " stored or void_pending: it was not sent.",
+        ("outcome",),
+        "9",
     ),
     _of("gauge", "broker_up", "1 while the hub has a session with its broker."),
     _of("counter", "broker_restarts", "Restarts of the broker since the hub started."),

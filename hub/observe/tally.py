@@ -8,14 +8,26 @@ from typing import Final
 from hub.clock import Clock
 from hub.contract.problems import Code
 from hub.contract.registry import OPERATIONS
+from hub.domain.payments.states import PaymentState
 from hub.service.answers import outcome_of
 from hub.service.gate import Request
-from hub.service.notices import SaleMade
+from hub.service.notices import PaymentChanged, SaleMade
 
 REQUEST_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 COMMIT_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 UNKNOWN: Final = "unknown"
 FACT: Final = "fact"
+OUT_MAX: Final = 10_000
+"""So many payments on their way are followed; of more the outcome isn't counted."""
+_OUT: Final = frozenset(
+    {PaymentState.FORWARDING, PaymentState.FORWARD_UNKNOWN, PaymentState.FORWARDED}
+)
+CAME_BACK: Final = (
+    *(PaymentState.AUTHORISED, PaymentState.DECLINED, PaymentState.FORWARDED),
+    *(PaymentState.FORWARD_UNKNOWN, PaymentState.STORED, PaymentState.VOID_PENDING),
+    *(PaymentState.VOIDED, PaymentState.MANUAL, PaymentState.LOST),
+)
+"""What can become of a payment that was on its way to the processor."""
 _OUTCOMES: Final = frozenset({"ok", *(code.value for code in Code)})
 _NAMES: Final = {address: "/".join(address) for address in OPERATIONS}
 
@@ -65,6 +77,9 @@ class Tally:
         self.commits = Spans(COMMIT_BOUNDS_S)
         self.committed = 0
         self.sales_written = 0
+        self.paid = dict.fromkeys(map(str, PaymentState), 0)
+        self.forwards = dict.fromkeys(map(str, CAME_BACK), 0)
+        self._out: set[str] = set()
         self.on_commit: Callable[[float, float], None] | None = None
         """Told when a transaction began and ended, in the writer's thread."""
 
@@ -99,6 +114,19 @@ class Tally:
         for notice in told:
             if isinstance(notice, SaleMade):
                 self.sales_written += 1
+            elif isinstance(notice, PaymentChanged):
+                self._payment(notice.payment_id, notice.state)
+
+    def _payment(self, payment_id: str, state: str) -> None:
+        if state not in self.paid:
+            return
+        self.paid[state] += 1
+        if payment_id in self._out and state in self.forwards:
+            self.forwards[state] += 1
+        if state not in _OUT:
+            self._out.discard(payment_id)
+        elif len(self._out) < OUT_MAX:
+            self._out.add(payment_id)
 
     def now_s(self) -> float:
         """When a transaction begins."""

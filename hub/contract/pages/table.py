@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.contract.base import Incoming, Outgoing
-from hub.contract.pages import cloud, devices, history, house, printing, sales, stock
+from hub.contract.pages import cloud, devices, history, house, payments, printing, sales, stock
 
 BASE: Final = "/api/1"
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -101,6 +101,20 @@ READS: Final = (
         None,
         may_be_missing=True,
         media="image/png",
+    ),
+    PageRead(f"{BASE}/payments", "Card payments", payments.PaymentsQuery, payments.PaymentsPage),
+    PageRead(
+        f"{BASE}/payments/all",
+        "All card payments",
+        payments.AllPaymentsQuery,
+        payments.AllPaymentsPage,
+    ),
+    PageRead(
+        f"{BASE}/payments/{{payment_id}}",
+        "One card payment",
+        payments.PaymentQuery,
+        payments.PaymentWhole,
+        may_be_missing=True,
     ),
     PageRead(f"{BASE}/baskets", "Live baskets", sales.BasketsQuery, sales.BasketsPage),
     PageRead(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hub.contract.publish import peripheral_samples, printing_samples, samples
+from hub.contract.publish import (
+    payments_page_samples,
+    peripheral_samples,
+    printing_samples,
+    samples,
+)
 
 Example = dict[str, Any]
 
@@ -18,6 +23,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "sale_id": samples.SALE,
     "basket_id": samples.BASKET,
     "job_id": printing_samples.PRINT_JOB,
+    "payment_id": payments_page_samples.PAYMENT,
     "outbox_id": 4711,
     "outage_id": _OUTAGE_ID,
     "day": "2026-11-22",
@@ -123,6 +129,7 @@ REPLIES: Final[dict[str, Example]] = {
         "kept": True,
         "peripherals": peripheral_samples.RESULTS["PeripheralList"]["peripherals"],
     },
+    **payments_page_samples.REPLIES,
     "PrintingPage": {
         "counts": {"queued": 0, "printing": 0, "ambiguous": 1, "printed": 240, "failed": 1},
         "ambiguous": [_JOB],

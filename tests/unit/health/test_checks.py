@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.contract.health import Level
-from hub.contract.local import DiscoveryStatus, PrintingStatus, RecentError
+from hub.contract.local import DiscoveryStatus, PaymentsStatus, PrintingStatus, RecentError
 from hub.health.allchecks import all_checks
 from hub.health.check import Finding, grade
 from hub.health.facts import GIB, MIB, Backup, Certificates, ClockSource, Facts, Measured
@@ -234,6 +234,12 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "printing",
         "warning",
         "3 documents wait for a printer",
+    ),
+    (
+        facts(payments=PaymentsStatus(needs={"manual": 2})),
+        "payments",
+        "warning",
+        "Nobody knows whether 2 card payments were made",
     ),
     (facts(printing=PrintingStatus(failed=2)), "printing", "notice", "could not be printed"),
     (replace(facts(), sqlite_risky=True), "version", "notice", "SQLite"),

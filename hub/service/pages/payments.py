@@ -1,0 +1,185 @@
+"""The page of card payments: what is at risk, what needs a person, one with all its steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from typing import Final
+
+from hub.contract.local import PaymentsStatus
+from hub.contract.pages.payments import (
+    LISTED_MAX,
+    AllPaymentsPage,
+    AllPaymentsQuery,
+    PaymentCounts,
+    PaymentOnPage,
+    PaymentQuery,
+    PaymentsPage,
+    PaymentsQuery,
+    PaymentTrouble,
+    PaymentWhole,
+    PaymentWord,
+    RefundSeen,
+)
+from hub.contract.problems import Code, refuse
+from hub.service.gate import ReadUnit
+from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
+from hub.service.pages.paymentmeter import Moment
+from hub.service.shop import Shop
+from hub.storage.pages import LAST
+from hub.storage.pages import payments as rows_of
+from hub.storage.pages.payments import PaymentHead
+from hub.storage.rows import Rows
+
+ASKED: Final = ("manual", "lost", "recovery", "expired", "forwarded")
+"""States that may need a person."""
+MOVING: Final = (
+    *("intent", "at_terminal", "unknown", "stored", "void_pending", "forwarding"),
+    *("forward_unknown", "forwarded", "declined", "retry_wait"),
+)
+"""States in which something is still to happen by itself."""
+AT_PROCESSOR: Final = ("forwarding", "forward_unknown", "forwarded")
+
+
+def overview(unit: ReadUnit, _query: PaymentsQuery) -> PaymentsPage:
+    """What is at risk, what is under way, and what needs a person."""
+    at = _now(unit)
+    asked = people(at)
+    sums = rows_of.open_sums(at.rows)
+    moving = rows_of.in_states(at.rows, MOVING, LISTED_MAX)
+    known = {head.row.id for head, _ in asked}
+    owed = sums.get("recovery")
+    return PaymentsPage(
+        exposure=paymentmeter.exposure(at),
+        counts=PaymentCounts(
+            open=sum(sums[state].payments for state in MOVING if state in sums),
+            people=len(asked),
+            receivable=owed.payments if owed else 0,
+            receivable_minor=owed.minor if owed else 0,
+            at_processor=sum(sums[state].payments for state in AT_PROCESSOR if state in sums),
+        ),
+        people=tuple(_view(head, at, why) for head, why in asked),
+        open=tuple(_view(head, at) for head in moving if head.row.id not in known),
+        processor=at.processor,
+        newest=rows_of.newest(at.rows),
+        changed_at_ms=max((head.row.changed_at_ms for head in moving), default=0),
+    )
+
+
+def people(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
+    """Payments that need a person, oldest first; at most 100."""
+    rows = at.rows
+    found: dict[int, tuple[PaymentHead, PaymentTrouble]] = {}
+    for head in chain(
+        rows_of.in_states(rows, ASKED, LISTED_MAX),
+        rows_of.without_sale(rows, at.now_ms - paymentwords.NO_SALE_MS, LISTED_MAX),
+        rows_of.to_give_back(rows, LISTED_MAX),
+        () if at.processor else rows_of.in_states(rows, ("stored", "retry_wait"), LISTED_MAX),
+    ):
+        why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
+        if why is not None:
+            found[head.row.id] = head, why
+    for head in _twice(at):
+        found.setdefault(head.row.id, (head, paymentwords.TWICE))
+    return [found[number] for number in sorted(found)][:LISTED_MAX]
+
+
+def _twice(at: Moment) -> list[PaymentHead]:
+    return rows_of.charged_twice(at.rows, at.now_ms - paymentwords.TWICE_MS, LISTED_MAX)
+
+
+def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatus:
+    """The same in figures, for whoever watches the hub."""
+    at = paymentmeter.moment(rows, shop, now_ms, budget_ms)
+    risk, sums, waits = paymentmeter.exposure(at), rows_of.open_sums(rows), rows_of.stored(rows)
+    asked = people(at)
+    owed = sums.get("recovery")
+    return PaymentsStatus(
+        meter=risk.meter,
+        bars=risk.bars,
+        currency=shop.currency,
+        exposed=risk.store_count,
+        exposure_minor=risk.store_minor,
+        cap_minor=risk.store_cap_minor,
+        oldest_age_ms=risk.oldest_age_ms,
+        warn_age_ms=risk.warn_age_ms,
+        stop_age_ms=risk.stop_age_ms,
+        next_expiry_in_ms=risk.next_expiry_in_ms,
+        states={state: one.payments for state, one in sorted(sums.items())},
+        needs=dict(sorted(Counter(why.kind for _, why in asked).items())),
+        since_ms=min((head.row.changed_at_ms for head, _ in asked), default=None),
+        receivable_minor=owed.minor if owed else 0,
+        waiting=waits.waiting,
+        waiting_since_ms=waits.waiting_since_ms,
+        sealed=waits.sealed,
+        vault=shop.payments.vault is not None,
+        processor=at.processor,
+    )
+
+
+def listed(unit: ReadUnit, query: AllPaymentsQuery) -> AllPaymentsPage:
+    """Payments, begun last first."""
+    (before,) = numbers(query.cursor, (LAST,))
+    heads, more = rows_of.listed(unit.rows, query.which, before, query.limit)
+    at = _now(unit)
+    return AllPaymentsPage(
+        payments=tuple(_view(head, at) for head in heads),
+        next_cursor=None if more is None else dotted(more),
+    )
+
+
+def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
+    """A payment with what happened to it.  Errors: ``not-found``."""
+    head = rows_of.one(unit.rows, query.payment_id)
+    if head is None:
+        raise refuse(Code.NOT_FOUND, "This hub has no such payment.")
+    at = _now(unit)
+    why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
+    if why is None and any(other.row.id == head.row.id for other in _twice(at)):
+        why = paymentwords.TWICE
+    me = unit.caller.staff_id
+    return PaymentWhole(
+        payment=_view(head, at, why, steps=True),
+        words=tuple(
+            PaymentWord(
+                at_ms=word.at_ms,
+                outcome=word.outcome,
+                evidence=word.evidence,
+                yours=me is not None and word.staff_id == me,
+            )
+            for word in rows_of.words(unit.rows, head.row.id)
+        ),
+        refunds=tuple(
+            RefundSeen(
+                at_ms=refund.made_at_ms,
+                changed_at_ms=refund.changed_at_ms,
+                amount_minor=refund.amount_minor,
+                state=refund.state,
+                reason=refund.reason,
+            )
+            for refund in rows_of.refunds(unit.rows, head.row.id)
+        ),
+    )
+
+
+def _now(unit: ReadUnit) -> Moment:
+    return paymentmeter.moment(unit.rows, unit.shop, unit.now_ms, unit.budget_ms)
+
+
+def _view(
+    head: PaymentHead, at: Moment, why: PaymentTrouble | None = None, *, steps: bool = False
+) -> PaymentOnPage:
+    known = dict(at.tells.payment(head.row, steps=steps))
+    if why is not None:
+        known["waits_for"] = "person"
+    return PaymentOnPage(
+        **known,
+        device_name=head.device_name,
+        terminal_name=head.terminal_name,
+        receipt_no=head.receipt_no,
+        sale_known=bool(head.receipt_no),
+        psp_ref=head.row.psp_ref,
+        stored_at_ms=head.row.stored_at_ms,
+        trouble=why,
+        acts=paymentwords.acts(head.row),
+    )

@@ -1,0 +1,219 @@
+"""Card payments as their page lists them, with the names of whom they are about."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from hub.storage.paymentrows import AT_RISK, OPEN, PaymentRow
+from hub.storage.rows import Rows
+
+TERMINALS_MAX: Final = 100
+WINDOW: Final = 20_000
+"""So many payments are looked through for one page of some of them."""
+_FIELDS: Final = ", ".join(f"p.{name}" for name in PaymentRow._fields)
+_HEAD: Final = f"""
+SELECT {_FIELDS},
+       coalesce((SELECT d.name FROM devices d WHERE d.device_id = p.device_id), ''),
+       coalesce((SELECT d.name FROM devices d WHERE d.device_id = p.terminal_id), ''),
+       coalesce((SELECT s.receipt_no FROM sales s WHERE s.sale_id = p.sale_id), '')
+FROM payments p
+"""
+_SOME: Final = {
+    "all": "1",
+    "offline": "p.offline_seq IS NOT NULL",
+    "failed": "p.state IN ('refused', 'declined', 'expired', 'recovery', 'recovered',"
+    " 'written_off')",
+    "back": "p.state IN ('voided', 'reversed', 'refunded') OR p.refunded_minor > 0",
+}
+
+
+class PaymentHead(NamedTuple):
+    """A payment with names; they are empty where nobody has them."""
+
+    row: PaymentRow
+    device_name: str
+    terminal_name: str
+    receipt_no: str
+
+
+def one(rows: Rows, payment_id: str) -> PaymentHead | None:
+    """A payment."""
+    row = rows.one(f"{_HEAD} WHERE p.payment_id = ?", payment_id)
+    return _head(row) if row else None
+
+
+def in_states(rows: Rows, states: tuple[str, ...], limit: int) -> list[PaymentHead]:
+    """Open payments in these states, oldest first."""
+    marks = ", ".join("?" * len(states))
+    sql = f"{_HEAD} WHERE {OPEN} AND p.state IN ({marks}) ORDER BY p.id LIMIT ?"
+    return [_head(row) for row in rows.all(sql, *states, limit)]
+
+
+def without_sale(rows: Rows, before_ms: int, limit: int) -> list[PaymentHead]:
+    """Money that was taken before then for a sale that isn't written, and that nobody gave up."""
+    sql = (
+        f"{_HEAD} WHERE {OPEN} AND p.state IN ('stored', 'authorised') AND p.in_sale = 0"
+        " AND p.void_asked = 0 AND p.changed_at_ms < ? ORDER BY p.id LIMIT ?"
+    )
+    return [_head(row) for row in rows.all(sql, before_ms, limit)]
+
+
+def to_give_back(rows: Rows, limit: int) -> list[PaymentHead]:
+    """Money that is there and is to go back, oldest first."""
+    sql = (
+        f"{_HEAD} WHERE p.void_asked = 1 AND p.state IN ('authorised', 'captured', 'settled')"
+        " ORDER BY p.id LIMIT ?"
+    )
+    return [_head(row) for row in rows.all(sql, limit)]
+
+
+def charged_twice(rows: Rows, since_ms: int, limit: int) -> list[PaymentHead]:
+    """Payments that a processor told two references of since then, as the newest 1,000 entries of
+    the audit log say."""
+    found = rows.all(
+        "SELECT DISTINCT subject FROM (SELECT at_ms, action, subject FROM audit ORDER BY seq DESC"
+        " LIMIT 1000) WHERE action = 'payment.two_refs' AND at_ms >= ? LIMIT ?",
+        since_ms,
+        limit,
+    )
+    return [head for (subject,) in found if (head := one(rows, subject)) is not None]
+
+
+def listed(rows: Rows, which: str, before: int, limit: int) -> tuple[list[PaymentHead], int | None]:
+    """Some payments with a number below ``before``, newest first, and where to go on (None: that is
+    all)."""
+    newest = rows.one("SELECT coalesce(max(id), 0) FROM payments WHERE id < ?", before)
+    top = int(newest[0]) if newest else 0
+    floor = max(0, top - WINDOW)
+    found = rows.all(
+        f"{_HEAD} WHERE p.id <= ? AND p.id > ? AND ({_SOME[which]}) ORDER BY p.id DESC LIMIT ?",
+        top,
+        floor,
+        limit + 1,
+    )
+    heads = [_head(row) for row in found[:limit]]
+    if len(found) > limit:
+        return heads, heads[-1].row.id
+    return heads, floor + 1 if floor else None
+
+
+class Share(NamedTuple):
+    """What a terminal holds of what is at risk."""
+
+    terminal_id: str
+    name: str
+    payments: int
+    minor: int
+
+
+def shares(rows: Rows) -> list[Share]:
+    """Of each terminal, the largest first."""
+    found = rows.all(
+        "SELECT terminal_id, count(*), sum(amount_minor),"
+        " coalesce((SELECT d.name FROM devices d WHERE d.device_id = terminal_id), '')"
+        f" FROM payments WHERE {AT_RISK} GROUP BY terminal_id ORDER BY 3 DESC, 1 LIMIT ?",
+        TERMINALS_MAX,
+    )
+    return [Share(row[0], row[3], row[1], row[2]) for row in found]
+
+
+class OpenSum(NamedTuple):
+    """Open payments in one state; ``oldest_at_ms``: of the one that changed longest ago."""
+
+    payments: int
+    minor: int
+    oldest_at_ms: int
+
+
+def open_sums(rows: Rows) -> dict[str, OpenSum]:
+    """Of each state that isn't final; of what is authorised only what no sale has, as the rest
+    waits for nothing but the night."""
+    found = rows.all(
+        "SELECT state, count(*), sum(amount_minor), min(changed_at_ms) FROM payments"
+        f" WHERE {OPEN} AND (state <> 'authorised' OR in_sale = 0) GROUP BY state LIMIT 30"
+    )
+    return {row[0]: OpenSum(*row[1:]) for row in found}
+
+
+class Stored(NamedTuple):
+    """What was stored longest ago of what may still be presented, and what waits to be."""
+
+    oldest_at_ms: int | None
+    oldest_budget_ms: int | None
+    waiting: int
+    waiting_since_ms: int | None
+    sealed: int
+
+
+def stored(rows: Rows) -> Stored:
+    """See :class:`Stored`; ``waiting``: in the hub's custody and in a sale, ``sealed``: how many
+    tokens the hub keeps."""
+    oldest = rows.one(
+        f"SELECT min(stored_at_ms), min(stored_budget_ms) FROM payments WHERE {OPEN}"
+        " AND state IN ('stored', 'retry_wait')"
+    )
+    waiting = rows.one(
+        f"SELECT count(*), min(stored_at_ms) FROM payments WHERE {OPEN} AND state IN ('stored',"
+        " 'forwarding', 'forward_unknown') AND custody = 'hub' AND in_sale = 1"
+    )
+    sealed = rows.one("SELECT count(*) FROM payment_secrets")
+    assert oldest is not None
+    assert waiting is not None
+    assert sealed is not None
+    return Stored(*oldest, *waiting, *sealed)
+
+
+def newest(rows: Rows) -> int:
+    """The number of the payment begun last; 0: none."""
+    row = rows.one("SELECT coalesce(max(id), 0) FROM payments")
+    return int(row[0]) if row else 0
+
+
+class WordRow(NamedTuple):
+    """What somebody said of a payment."""
+
+    staff_id: str
+    outcome: str
+    evidence: str
+    at_ms: int
+
+
+def words(rows: Rows, number: int) -> list[WordRow]:
+    """What people said of a payment, oldest first."""
+    found = rows.all(
+        "SELECT staff_id, outcome, evidence, at_ms FROM payment_words WHERE payment = ?"
+        " ORDER BY at_ms, staff_id LIMIT 20",
+        number,
+    )
+    return [WordRow(*row) for row in found]
+
+
+class RefundRow(NamedTuple):
+    """Money of a payment that goes back."""
+
+    made_at_ms: int
+    changed_at_ms: int
+    amount_minor: int
+    state: str
+    reason: str
+
+
+def refunds(rows: Rows, number: int) -> list[RefundRow]:
+    """What goes back of a payment, or went, oldest first."""
+    found = rows.all(
+        "SELECT made_at_ms, changed_at_ms, amount_minor, state, reason FROM payment_refunds"
+        " WHERE payment = ? ORDER BY id LIMIT 100",
+        number,
+    )
+    return [RefundRow(*row) for row in found]
+
+
+def _head(row: tuple[object, ...]) -> PaymentHead:
+    split = len(PaymentRow._fields)
+    device_name, terminal_name, receipt_no = row[split:]
+    return PaymentHead(
+        PaymentRow(*row[:split]),  # type: ignore[arg-type]
+        str(device_name),
+        str(terminal_name),
+        str(receipt_no),
+    )
