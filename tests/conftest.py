@@ -14,7 +14,7 @@ import pytest
 
 from hub.clock import SystemIds
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
-from tests.grouping import pytest_xdist_make_scheduler
+from tests.grouping import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.guards import _watched, pytest_addoption, pytest_runtest_teardown
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "_watched",
     "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_runtest_teardown",
     "pytest_xdist_make_scheduler",
 ]

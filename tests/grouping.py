@@ -1,4 +1,5 @@
-"""Which tests stay together in one process when they are run in several.
+"""Which tests stay together in one process when they are run in several, and in which order they
+are begun.
 
 A module that says ``xdist_group`` shares something dear between its tests, or has them follow each
 other: it goes to one worker whole.  (xdist 3.8 writes the group into a test's id in a way that
@@ -7,6 +8,8 @@ pytest 9.2 doesn't read, and then spreads such tests without a word.)
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,10 @@ from xdist.scheduler import LoadGroupScheduling
 
 MARK = "xdist_group("
 WAITING_MIN = 2
+LONG = frozenset({"e2e", "simulation"})
+LONG_PART = 0.6
+"""The folders of long tests are done with at this part of the run, so that no worker is left alone
+with one at its end."""
 
 
 class TogetherByFile(LoadGroupScheduling):  # type: ignore[misc]
@@ -60,3 +67,30 @@ def is_kept_together(file: Path) -> bool:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFile | None:
     """In the place of xdist's own for ``--dist loadgroup``."""
     return TogetherByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One after the other, tests are run as they are found; side by side, as :func:`mixed`."""
+    if hasattr(config, "workerinput"):
+        names = [item.nodeid for item in items]
+        items[:] = [items[number] for number in mixed(names)]
+
+
+def mixed(names: Sequence[str]) -> list[int]:
+    """The order of tests by their ids: a part of each folder after the other.  Some folders wait
+    for processes and wires, others compute: side by side they use the machine all the time."""
+    folders = [_folder(name) for name in names]
+    sizes = Counter(folders)
+    found: Counter[str] = Counter()
+    places = []
+    for number, folder in enumerate(folders):
+        part = found[folder] / sizes[folder] * (LONG_PART if folder in LONG else 1)
+        found[folder] += 1
+        places.append((part, number))
+    return [number for _, number in sorted(places)]
+
+
+def _folder(name: str) -> str:
+    parts = name.partition("::")[0].split("/")
+    return parts[1] if len(parts) > 2 else ""

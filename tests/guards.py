@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import asyncio.runners
 import contextlib
+import functools
 import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,18 +111,29 @@ def _waiting_refused(watch: Watch, packages: list[str]) -> Iterator[None]:
             super().__init__(func)
             watch.blocked.append(func)
 
-    buster = BlockBuster(packages)
-    for name in list(buster.functions):
-        if name.startswith(("os.", "io.")):
-            del buster.functions[name]
-    for owner, name in ((os, "fsync"), (os, "fdatasync"), (subprocess.Popen, "wait")):
-        buster.functions[name] = BlockBusterFunction(owner, name, scanned_modules=packages)
+    # A test session inside of a test guards what is guarded already.
+    nested = blockbuster_module.BlockingError is not _NOT_NOTED
+    buster = _made(packages) if nested else _kept(tuple(packages))
     with _replaced(blockbuster_module, "BlockingError", Noted):
         buster.activate()
         try:
             yield
         finally:
             buster.deactivate()
+
+
+def _made(packages: Sequence[str]) -> BlockBuster:
+    buster = BlockBuster(list(packages))
+    for name in list(buster.functions):
+        if name.startswith(("os.", "io.")):
+            del buster.functions[name]
+    for owner, name in ((os, "fsync"), (os, "fdatasync"), (subprocess.Popen, "wait")):
+        buster.functions[name] = BlockBusterFunction(owner, name, scanned_modules=list(packages))
+    return buster
+
+
+_kept = functools.cache(_made)
+_NOT_NOTED = blockbuster_module.BlockingError
 
 
 @contextlib.contextmanager

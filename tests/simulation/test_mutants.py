@@ -20,11 +20,11 @@ from tests.simulation.mutants.planting import (
 )
 
 pytestmark = pytest.mark.timeout(960)  # a hunt may take HUNT_S
-PER_PROMISE = 3
+PER_PROMISE = 2
 
 
 def _some() -> list[Mutant]:
-    """Three of each promise: scripts/campaign hunts them all."""
+    """Two of each promise: scripts/campaign hunts them all."""
     by_promise: dict[int, list[Mutant]] = {}
     for mutant in mutants():
         by_promise.setdefault(mutant.promise, []).append(mutant)

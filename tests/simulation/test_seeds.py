@@ -11,8 +11,8 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.timeout(900)  # minutes of processor time
-RUNS, SEEDS_PER_RUN = 4, 15
-"""Some 80 store-days here; as many as there is time for in scripts/campaign."""
+RUNS, SEEDS_PER_RUN = 4, 10
+"""Some 50 store-days here; as many as there is time for in scripts/campaign."""
 
 
 def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.grouping import mixed
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = """
 import os, pytest
@@ -65,3 +67,11 @@ def test_a_worker_that_dies_fails_one_test_and_holds_up_none(tmp_path: Path) -> 
     done = run(tmp_path, 2)
     assert done.returncode == 1
     assert "1 failed, 39 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_folders_are_run_side_by_side_and_the_long_ones_are_done_with_before_the_end() -> None:
+    names = [f"tests/{folder}/test_a.py::test_{n}" for folder in ("e2e", "unit") for n in range(4)]
+    order = [names[number].split("/")[1] for number in mixed(names)]
+    assert order == ["e2e", "unit", "e2e", "unit", "e2e", "e2e", "unit", "unit"]
+    assert sorted(mixed(names)) == list(range(8))
+    assert mixed(["test_b.py::test_1", "test_a.py::test_1"]) == [0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ FOLDER = "contract"
 DIFF_LINES = 40
 
 
+@functools.cache
 def documents() -> dict[str, Document]:
-    """Every document by its file's name."""
+    """Every document by its file's name; made once, not to be changed."""
     return {
         "asyncapi.yaml": device.build(),
         "oms.openapi.yaml": oms.build(),
@@ -60,8 +62,13 @@ def differences(root: Path) -> list[Difference]:
 
 
 def _texts(root: Path) -> Iterator[tuple[Path, str]]:
-    for name, document in documents().items():
-        yield root / FOLDER / name, to_yaml(document)
+    for name in documents():
+        yield root / FOLDER / name, _text(name)
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return to_yaml(documents()[name])
 
 
 def _read(path: Path) -> str:

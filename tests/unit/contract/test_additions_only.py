@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,23 @@ from hub.contract.publish import files, outline
 from hub.contract.publish.__main__ import ROOT, main
 
 Documents = dict[str, dict[str, Any]]
-DOCUMENTS = files.documents()
-TEXT = json.dumps(DOCUMENTS)
-BEFORE = outline.outline(DOCUMENTS)
+
+
+@cache
+def text() -> str:
+    return json.dumps(files.documents())
+
+
+@cache
+def before() -> outline.Outline:
+    return outline.outline(files.documents())
 
 
 def after(change: Callable[[Documents], object]) -> list[str]:
     """What is broken by a change of the documents."""
-    changed: Documents = json.loads(TEXT)
+    changed: Documents = json.loads(text())
     change(changed)
-    return outline.breaches(BEFORE, outline.outline(changed))
+    return outline.breaches(before(), outline.outline(changed))
 
 
 def schema(documents: Documents, name: str, file: str = "asyncapi.yaml") -> Any:
@@ -33,7 +41,7 @@ def schema(documents: Documents, name: str, file: str = "asyncapi.yaml") -> Any:
 def test_the_published_version_is_kept() -> None:
     frozen = outline.read_frozen(ROOT / "contract")
     assert frozen is not None, "run python -m hub.contract.publish --freeze"
-    assert outline.breaches(frozen, BEFORE) == []
+    assert outline.breaches(frozen, before()) == []
 
 
 def test_no_change_breaks_nothing() -> None:
@@ -122,10 +130,10 @@ def test_breaches_are_noticed(change: Callable[[Documents], object], told: str) 
 
 
 def test_a_code_that_went_or_changed_its_status_is_noticed() -> None:
-    present = copy.deepcopy(BEFORE)
+    present = copy.deepcopy(before())
     present["codes"].pop("busy")
     present["oms codes"]["superseded"] = 410
-    assert outline.breaches(BEFORE, present) == [
+    assert outline.breaches(before(), present) == [
         "codes: busy was 429, now gone",
         "oms codes: superseded was 409, now 410",
     ]
