@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.campaigns.display import Plain, left_s, table
 from scripts.campaigns.kinds import KINDS, LANES, shared
@@ -26,9 +27,10 @@ EXAMPLES = """examples:
   ./scripts/campaign --only simulation,power-cut --minutes 5
 
 Two lanes run at once: what needs processor time only, and what needs real processes, sockets and
-disks. What a kind needs at the least it gets: all of them take eleven minutes. Exit code 0: nothing
-was broken, every planted bug was caught, every fault that has to happen did, and at least 500 seeds
-were reached. A finding names the command that shows it again.
+disks. What a kind needs at the least it gets: all of them take sixteen minutes. A kind that this
+machine can't play is skipped, and the campaign says so and why. Exit code 0: nothing was broken,
+every planted bug was caught, every fault that has to happen did, and at least 500 seeds were
+reached. A finding names the command that shows it again.
 Ctrl-C stops all kinds, waits until they have removed what they made (a second one doesn't wait),
 and shows what was found until then; exit code 130.
 Logs and the last summary are in var/campaign/.
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         print(json.dumps(found))
     else:
-        _show(trials, found["missing"], of_these=options.only is not None)
+        _show(trials, found, of_these=options.only is not None)
     if not finished:
         return 130
     return 0 if found["ok"] else 1
@@ -155,7 +157,7 @@ def _shown(lanes: list[list[Trial]], *, quiet: bool):  # type: ignore[no-untyped
     yield tell
 
 
-def _show(trials: list[Trial], missing: list[str], *, of_these: bool) -> None:
+def _show(trials: list[Trial], found: dict[str, Any], *, of_these: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -170,11 +172,14 @@ def _show(trials: list[Trial], missing: list[str], *, of_these: bool) -> None:
         if trial.state is State.FAILED and not trial.told.get("findings"):
             for line in list(trial.errors)[-5:]:
                 console.print(f"    {line}", highlight=False, markup=False)
-    for one in missing:
+    for one in found["missing"]:
         console.print(f"[bold red]not shown:[/] {escape(one)}", highlight=False)
-    if not missing:
+    for name, why in found["skipped"].items():
+        console.print(f"[yellow]not tried here:[/] {escape(f'{name}: {why}')}", highlight=False)
+    if not found["missing"]:
         which = "of these kinds " if of_these else ""
-        console.print(f"[green]Every promise {which}was shown.[/]")
+        but = " but for what can't be tried here" if found["skipped"] else ""
+        console.print(f"[green]Every promise {which}was shown{but}.[/]")
 
 
 if __name__ == "__main__":

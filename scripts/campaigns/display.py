@@ -17,6 +17,7 @@ MARKS = {
     State.PASSED: "[green]passed[/]",
     State.FAILED: "[bold red]failed[/]",
     State.STOPPED: "[yellow]stopped[/]",
+    State.SKIPPED: "[yellow]skipped[/]",
 }
 
 
@@ -60,7 +61,7 @@ def _rest_s(trial: Trial) -> float:
             return trial.seconds
         case State.RUNNING:
             return max(0.0, trial.seconds - trial.elapsed_s)
-        case State.PASSED | State.FAILED | State.STOPPED:
+        case State.PASSED | State.FAILED | State.STOPPED | State.SKIPPED:
             return 0.0
 
 

@@ -70,6 +70,14 @@ TOUCHING = (
         least_s=120.0,
     ),
     Kind(
+        "usb-vm",
+        "USB printers and scanners plugged and unplugged in a virtual machine",
+        "scripts.usbvm",
+        share=0.10,
+        least_s=300.0,
+        optional=True,
+    ),
+    Kind(
         "nth-io",
         "the nth operation on the disk fails, for every n",
         "tests.storage.nthio",

@@ -11,7 +11,8 @@ from scripts.campaigns.trial import State, Trial
 
 def summary(trials: Sequence[Trial], *, minutes: float, took_s: float) -> dict[str, Any]:
     """``ok`` only if no promise was broken, every mutant was caught, every counter that has to be
-    above zero is, and enough seeds were reached; ``missing`` says what isn't so."""
+    above zero is, and enough seeds were reached; ``missing`` says what isn't so, ``skipped`` what
+    can't be had on this machine and why."""
     kinds = {trial.kind.name: _kind(trial) for trial in trials}
     missing = [f"{trial.kind.name}: {problem}" for trial in trials for problem in trial.problems]
     missing += [
@@ -35,6 +36,11 @@ def summary(trials: Sequence[Trial], *, minutes: float, took_s: float) -> dict[s
         caught, planted = (int(found["mutants"][name]) for name in ("caught", "planted"))
         if caught < planted or planted < MUTANTS_MIN:
             missing.append(f"{caught} of {planted} mutants caught, at least {MUTANTS_MIN} wanted")
+    found["skipped"] = {
+        trial.kind.name: str(trial.told.get("note", ""))
+        for trial in trials
+        if trial.state is State.SKIPPED
+    }
     return found | {"kinds": kinds, "missing": missing, "ok": not missing}
 
 

@@ -36,6 +36,8 @@ class State(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     STOPPED = "stopped"
+    SKIPPED = "skipped"
+    """It can't be had on this machine; its note says why."""
 
 
 @dataclass
@@ -94,7 +96,8 @@ class Trial:
                 self.took_s = time.monotonic() - self.began_s
                 stopped = "was interrupted" in self.problems
                 failed = State.STOPPED if stopped else State.FAILED
-                self.state = failed if self.problems else State.PASSED
+                passed = State.PASSED if self.trials else State.SKIPPED
+                self.state = failed if self.problems else passed
                 moved()
 
     async def _start(self) -> asyncio.subprocess.Process:

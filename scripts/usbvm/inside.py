@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import subprocess
 import sys
 import time
 import traceback
@@ -73,7 +74,7 @@ class Trial:
         try:
             plugs = await asyncio.to_thread(Plugs.made, KEYBOARD)
             await self._listen_first(plugs)
-            async with opened(BASE, plugs, str(self._wanted["seed"])) as shop:
+            async with opened(BASE, plugs, str(self._wanted["seed"]), self._note) as shop:
                 try:
                     await self._play(shop)
                 finally:
@@ -87,6 +88,11 @@ class Trial:
             with suppress(asyncio.CancelledError):
                 await ticking
 
+    def _note(self, what: str) -> None:
+        """For the display, and with the time for the console."""
+        self.score.note = what
+        print(f"{time.monotonic():.1f} {what}", file=sys.stderr, flush=True)
+
     async def _tick(self) -> None:
         while True:
             say(self.line(done=False))
@@ -94,7 +100,9 @@ class Trial:
 
     def _last_words(self, shop: Shop) -> None:
         if self.score.findings or sys.exc_info()[0] is not None:
-            print(shop.rig.hub.tail(), file=sys.stderr, flush=True)
+            kernel = subprocess.run(["dmesg"], capture_output=True, text=True, check=False)
+            last = "\n".join(kernel.stdout.splitlines()[-20:])
+            print(f"{shop.rig.hub.tail()}\n{last}", file=sys.stderr, flush=True)
 
     async def _listen_first(self, plugs: Plugs) -> None:
         """That a listener can hear a scanner at all."""
@@ -119,7 +127,7 @@ class Trial:
         await self._set_up(shop, rounds_)
         first_paper = len(tape.papers)
         await self._all_rounds(shop, rounds_)
-        self.score.note = "counting"
+        self._note("counting")
         await asyncio.sleep(_DRAIN_S)
         self.score.findings += judge(self._evidence(shop, first_paper))
         if shop.scans.qsize():
@@ -127,7 +135,7 @@ class Trial:
         self._figures |= {"receipts": len(shop.sold), "papers": len(tape.papers) - first_paper}
         self._figures["bytes_printed"] = tape.bytes_in
         if self._wanted.get("controls") and not self.score.findings:
-            self.score.note = "a careless hub"
+            self._note("a careless hub")
             seen = await self._careless_prints_twice(shop, first_paper)
             self._control(seen, "a hub that prints again what was cut off prints it twice")
 
@@ -143,7 +151,7 @@ class Trial:
 
     async def _set_up(self, shop: Shop, rounds_: Rounds) -> None:
         """By the commands that a technician has."""
-        self.score.note = "setting up"
+        self._note("setting up")
         view = await shop.until_phase(PRINTER, "ready")
         if view.address != shop.plugs.printer.address:
             self.score.findings.append(f"the fresh box took its printer as {view.address}")
@@ -190,11 +198,8 @@ class Trial:
             if limit is None and not queue and time.monotonic() >= until_s:
                 break
             name = queue.pop() if queue else shop.rng.choice(list(playable))
-            self.score.note = name
-            began_s = time.monotonic()
+            self._note(name)
             await playable[name]()
-            took_s = time.monotonic() - began_s
-            print(f"{name}: {took_s:.1f} s", file=sys.stderr, flush=True)
             self.score.seen[name] += 1
             self.score.trials += 1
 

@@ -37,8 +37,8 @@ class Trap:
 class Printer:
     """Played by a thread of its own, from :meth:`start` to :meth:`stop`.
 
-    ``sprung``: called in the loop when a trap has sprung, with what was printed of the job (the
-    beginning of the paper); the printer is unplugged then.
+    ``springing``: called in its thread when a trap springs, before it is unplugged; ``sprung``: in
+    the loop, when it is unplugged.
     """
 
     def __init__(self, number: int, looks: Looks, controller: str) -> None:
@@ -50,7 +50,8 @@ class Printer:
         )  # fmt: skip
         self.tape = Tape()
         self.tape.confirming = self._confirming
-        self.sprung: Callable[[Trap], None] = lambda trap: None
+        self.springing: Callable[[], None] = lambda: None
+        self.sprung: Callable[[], None] = lambda: None
         self._node = Path(f"/dev/g_printer{number}")
         self._trap: Trap | None = None
         self._fired = False
@@ -135,13 +136,14 @@ class Printer:
         trap, self._trap = self._trap, None
         assert trap is not None
         assert self._loop is not None
+        self.springing()
         if trap.stall:
             time.sleep(_STALL_S)
         self.gadget.unplug()
         if trap.power:
             self.tape.switched_off()
         self._fired = False
-        self._loop.call_soon_threadsafe(self.sprung, trap)
+        self._loop.call_soon_threadsafe(self.sprung)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -14,7 +14,7 @@ import tty
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -150,21 +150,29 @@ class Rounds:
     async def _sprung(self, trap: Trap, *, kill: bool = False) -> str:
         """Sell until the trap has sprung: the sale whose job it was."""
         gone = asyncio.Event()
-
-        def sprung(_: Trap) -> None:
-            if kill:
-                with suppress(ProcessLookupError):
-                    os.kill(self.shop.rig.hub.pid, signal.SIGKILL)
-            gone.set()
-
-        self._printer.sprung = sprung
-        self._printer.set_trap(trap)
-        sale_id = await self.shop.sell()
+        self._printer.sprung = gone.set
+        self._printer.springing = self._kill_hub if kill else _nothing
         try:
-            await self.shop.until(gone.is_set, lambda: f"{trap} didn't spring")
+            while True:
+                self._printer.set_trap(trap)
+                sale_id = await self.shop.sell()
+                await self._sprung_or_printed(sale_id, gone)
+                if gone.is_set():
+                    return sale_id
+                # A short receipt: not so many parts.
+                trap = replace(trap, nth=max(2, trap.nth - 1))
         finally:
             self._printer.set_trap(None)
-        return sale_id
+
+    async def _sprung_or_printed(self, sale_id: str, gone: asyncio.Event) -> None:
+        await self.shop.until(
+            lambda: gone.is_set() or not self.shop.job_of(sale_id).open,
+            lambda: f"no cable was pulled out, and {self.shop.job_of(sale_id)} goes on",
+        )
+
+    def _kill_hub(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.shop.rig.hub.pid, signal.SIGKILL)
 
     async def _settle(self, sale_id: str) -> None:
         """What was cut off is in doubt, not printed again by itself, and a person says something
@@ -315,6 +323,10 @@ def heard_without_grab(code: str) -> bool:
         return False
     finally:
         os.close(listener)
+
+
+def _nothing() -> None:
+    """The cable is enough."""
 
 
 def _half_typed(code: str) -> None:

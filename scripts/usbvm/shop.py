@@ -211,7 +211,9 @@ def _hand_over(base: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(base: Path, plugs: Plugs, seed: str) -> AsyncIterator[Shop]:
+async def opened(
+    base: Path, plugs: Plugs, seed: str, note: Callable[[str], None]
+) -> AsyncIterator[Shop]:
     """A box that was just unpacked, a printer that is plugged in, and then a till.
 
     Errors: ChildDied, Trouble, TimeoutError, :class:`StandsStill`.
@@ -230,14 +232,18 @@ async def opened(base: Path, plugs: Plugs, seed: str) -> AsyncIterator[Shop]:
         for one in (plugs.printer, plugs.other):
             one.start()
             stack.callback(one.stop)
+        note("starting the OMS")
         await rig.start_oms(WAIT_S)
+        note("starting the hub")
         rig.write_config()
         # Its client isn't there before a till is paired.
         shop = Shop(rig, plugs, None, "", asyncio.Queue(), Random(seed))  # type: ignore[arg-type]
         await shop.start_hub()
+        note("plugging in the first printer")
         plugs.printer.gadget.plug()
         tape = plugs.printer.tape
         await shop.until(lambda: bool(tape.papers), lambda: "no ticket of a fresh box")
+        note("opening the shop")
         (store,) = await pair_tills(rig, 1, None)
         await wait_catalogue(rig)
         meta = DeviceMeta(kind="till", model="till in a machine", firmware="1")

@@ -103,6 +103,21 @@ def test_a_kind_that_was_never_started_is_missing() -> None:
     assert found["missing"] == ["killing: did not run"]
 
 
+@pytest.mark.parametrize(("optional", "state"), [(True, State.SKIPPED), (False, State.FAILED)])
+async def test_only_an_optional_kind_may_be_impossible_and_the_campaign_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optional: bool, state: State
+) -> None:
+    impossible = LAST | {"trials": 0, "faults": {}, "must_fire": [], "note": "skipped: no QEMU"}
+    (tmp_path / "some_kind.py").write_text(f"print({json.dumps(impossible)!r})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    trial = Trial(Kind("some", "a kind", "some_kind", optional=optional), seconds=1)
+    await trial.run(tmp_path / "log", lambda: None)
+    assert trial.state is state
+    found = summary([trial], minutes=1, took_s=60)
+    assert found["ok"] is optional
+    assert found["skipped"] == ({"some": "skipped: no QEMU"} if optional else {})
+
+
 def test_what_a_kind_needs_at_the_least_is_taken_from_the_others() -> None:
     kinds = [
         Kind("big", "", "", share=0.7),

@@ -139,7 +139,7 @@ def test_a_finding_in_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[s
     what = "expected [/done] or [red]x[/]"
     trial.told = LAST | {"note": what, "findings": [{"what": what, "replay": "python -m x"}]}
 
-    campaign._show([trial], [f"some: {what}"], of_these=True)
+    campaign._show([trial], {"missing": [f"some: {what}"], "skipped": {}}, of_these=True)
 
     assert capsys.readouterr().out.count("[/done]") >= 2
 

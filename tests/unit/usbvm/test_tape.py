@@ -21,7 +21,7 @@ def test_a_job_becomes_a_paper_and_is_confirmed() -> None:
     tape = Tape()
     told = tape.feed(commands.HEAD + CONFIRM + b"one\n" + commands.cut(full=True) + CONFIRM)
     assert (tape.papers, answers(told)) == (["one\n"], [InOrder(0), InOrder(0)])
-    assert (tape.begun, tape.torn, tape.garbage) == (1, "", b"")
+    assert (tape.begun, tape.torn, len(tape.garbage)) == (1, "", 0)
 
 
 def test_what_is_not_cut_off_stays_and_is_found_above_the_next() -> None:
@@ -44,7 +44,7 @@ def test_commands_may_come_in_any_pieces() -> None:
             size = rng.randint(1, 9)
             tape.feed(job[at : at + size])
             at += size
-        assert (tape.papers, tape.garbage) == (["a\nb\n"], b"")
+        assert (tape.papers, len(tape.garbage)) == (["a\nb\n"], 0)
 
 
 def test_status_is_told_at_once_and_printing_waits_for_paper() -> None:
@@ -73,7 +73,7 @@ def test_a_request_that_is_torn_is_still_one() -> None:
     assert tape.feed(b"\x10") == b""
     assert tape.feed(b"\x04") == b""
     assert answers(tape.feed(b"\x02")) == [RealTime(0x12)]
-    assert tape.garbage == b""
+    assert not tape.garbage
 
 
 def test_it_says_who_it_is() -> None:
