@@ -10,6 +10,7 @@ from hub.contract.oms_envelope import MAX_INTEGER, CloudEvent
 from hub.contract.oms_events import (
     PREFIX,
     Fact,
+    HubReturnKey,
     OutboxParked,
     ReturnCompleted,
     SaleCompleted,
@@ -17,6 +18,7 @@ from hub.contract.oms_events import (
 )
 
 from .commands import set_order_state
+from .returnkeys import share_key
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -48,6 +50,8 @@ def apply_fact(
                     number,
                 ),
             )
+        case HubReturnKey():
+            share_key(db, store, fact.public_key)
         case _ if event.type.startswith(_FULFILMENT):
             order_id = event.data.get("order_id")
             if isinstance(order_id, str):

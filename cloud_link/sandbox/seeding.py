@@ -12,6 +12,7 @@ from hub.contract.oms_datasets import DATASETS, DatasetName
 
 from . import demo
 from .datasets import check_row, load_rows
+from .returnkeys import give_known_keys
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -32,6 +33,7 @@ def fill_store(
 
     Raises ValueError naming the file and line of a row that is wrong.
     """
+    is_new = _is_empty(db, store, "policies")
     for dataset in DATASETS:
         if not _is_empty(db, store, dataset):
             continue
@@ -40,6 +42,8 @@ def fill_store(
             load_rows(db, store, dataset, _rows_of(path, dataset))
         elif with_demo:
             load_rows(db, store, dataset, _demo_rows(dataset, skus, randomness))
+    if is_new:
+        give_known_keys(db, store)
 
 
 def fill_scratch(db: Connection, store: str) -> None:

@@ -196,7 +196,7 @@ class Hub:
         self.pins = PinDesk()
         self._later("the PIN desk", lambda: asyncio.to_thread(self.pins.close))
         self.gate = Gate(
-            shop=shop_of(self.settings, lambda till: self.attached.has_drawer(till)),  # noqa: PLW0108
+            shop=shop_of(self.settings, lambda till: self.attached.has_drawer(till), self.box),  # noqa: PLW0108
             writer=self.writer,
             rows=self.rows,
             slow=self.slow,

@@ -88,7 +88,8 @@ class RemoteSettings:
         before, was = self._values, self._values.get("log.level")
         settings = remote.overlaid(self._settings, values)
         shop = shop_of(settings, self._gate.shop.has_drawer)
-        self._gate.shop = replace(shop, own_settings=self._own)
+        key = self._gate.shop.return_key
+        self._gate.shop = replace(shop, own_settings=self._own, return_key=key)
         if self._loaded is not None:
             shown = self._loaded.remote
             shown.clear()

@@ -7,13 +7,17 @@ from zoneinfo import ZoneInfo
 
 import hub
 from hub.config import Settings
+from hub.documents.returncode import PURPOSE, key_text, public_key
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
+from hub.security.secrets_box import SecretsBox
 from hub.service.shop import Shop, no_drawer
 
 
-def shop_of(settings: Settings, has_drawer: Callable[[str], bool] = no_drawer) -> Shop:
-    """The facts that handlers need."""
+def shop_of(
+    settings: Settings, has_drawer: Callable[[str], bool] = no_drawer, box: SecretsBox | None = None
+) -> Shop:
+    """The facts that handlers need.  Without ``box`` no return codes are signed."""
     cash = settings.cash
     return Shop(
         store=settings.store.id,
@@ -34,5 +38,11 @@ def shop_of(settings: Settings, has_drawer: Callable[[str], bool] = no_drawer) -
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
         has_drawer=has_drawer,
+        return_key="" if box is None else _return_key(box),
         file_peripherals=frozenset(one.id for one in settings.peripherals),
     )
+
+
+def _return_key(box: SecretsBox) -> str:
+    """The public key of the return codes that this box signs, as text."""
+    return key_text(public_key(box.derive(PURPOSE)))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import click
 
 from hub.cli.common import config_option, fail, json_option, load_settings, print_json
@@ -63,7 +60,7 @@ def check(code: str, keys: tuple[str, ...], as_json: bool) -> None:
 
 def _own_key() -> str:
     from hub.clock import SystemRandomness
-    from hub.documents.returncode import PURPOSE, public_key
+    from hub.documents.returncode import PURPOSE, key_text, public_key
     from hub.security.errors import SecurityError
     from hub.security.secrets_box import SecretsBox
 
@@ -76,14 +73,13 @@ def _own_key() -> str:
         fail(str(error))
     except OSError as error:
         fail(f"{path} can't be read: {error}", next_step="run it as root or as the hub's user")
-    return base64.urlsafe_b64encode(public_key(box.derive(PURPOSE))).decode("ascii")
+    return key_text(public_key(box.derive(PURPOSE)))
 
 
 def _bytes_of(text: str) -> bytes:
-    try:
-        raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        raw = b""
-    if len(raw) != 32:
+    from hub.documents.returncode import key_of
+
+    raw = key_of(text)
+    if raw is None:
         fail(f"{text!r} is no public key", next_step="copy what `receipts key` prints in that shop")
     return raw

@@ -27,6 +27,8 @@ DATASETS: tuple[DatasetName, ...] = (
     "policies",
 )
 MAX_CHANGES = 1000
+RETURN_KEYS_POLICY = "return_keys."
+"""With a shop's id behind it: the policy of that shop's keys."""
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 """Most bytes of one chunk after decompression."""
 
@@ -131,7 +133,11 @@ class RoleRow(Outgoing):
 
 
 class PolicyRow(Outgoing):
-    """A setting of the shop; key: key."""
+    """A setting of the shop; key: key.
+
+    ``return_keys.{store}``: the public keys (base64url with padding) that receipts of a shop were
+    ever signed under, the newest first; a hub tries up to 16.
+    """
 
     key: Annotated[str, Field(max_length=64)]
     value: JsonValue

@@ -24,6 +24,9 @@ WhyNot = Literal[
     "not-sold",
     "no-price",
     "unavailable",
+    "receipt",
+    "not-genuine",
+    "unknown-shop",
 ]
 
 SYMBOLOGIES: Final = MappingProxyType(
@@ -77,12 +80,31 @@ class ScanElements(Outgoing):
     sscc: str | None = None
 
 
+class ScannedReceipt(Outgoing):
+    """A sale, as the signed code of its receipt states it: it was made so, not that nothing was
+    brought back since.  ``ours``: this shop made it.  A gift receipt's code tells no total."""
+
+    store: str
+    ours: bool
+    receipt_no: str
+    sale_id: UniqueId
+    business_day: str = Field(description="ISO 8601")
+    total_minor: int | None = None
+    currency: str | None = None
+    state: str | None = Field(
+        default=None,
+        description="`completed` or `voided`, of a sale that is in this hub: `sale/get` has it.",
+    )
+
+
 class ScanResolved(Outgoing):
     """A code and what it is here.
 
     Without ``why_not`` the product may be sold.  ``expired``, ``recalled`` (the lot is called
     back), ``not-sold`` (out of the range) and ``no-price`` still name their product; ``unknown``,
     ``malformed`` and ``card-data`` have none; ``unavailable``: the hub failed, look it up yourself.
+    ``receipt``: the code of a receipt, and ``receipt`` says which; ``not-genuine``: one that its
+    shop never signed; ``unknown-shop``: one of a shop whose key isn't known here.
     ``code`` is empty when it must not be repeated (card data) or never was a text.
     """
 
@@ -94,6 +116,7 @@ class ScanResolved(Outgoing):
     gtin: str | None = Field(default=None, description="14 digits")
     elements: ScanElements | None = None
     product: ProductView | None = None
+    receipt: ScannedReceipt | None = None
     why_not: WhyNot | None = None
     detail: str = Field(default="", description="For people: what is wrong and what to do.")
 
@@ -139,6 +162,7 @@ __all__ = [
     "ScanElements",
     "ScanEvent",
     "ScanResolved",
+    "ScannedReceipt",
     "WhyNot",
     "symbology_of",
 ]

@@ -15,6 +15,7 @@ Layout of the bytes, version 1: 1 version, 1 + n store, 1 + n receipt number, 16
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -96,6 +97,20 @@ def public_key(key: bytes) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
+
+
+def key_text(public: bytes) -> str:
+    """A public key as text: base64url with padding (RFC 4648)."""
+    return base64.urlsafe_b64encode(public).decode("ascii")
+
+
+def key_of(text: str) -> bytes | None:
+    """A public key out of such a text; None: it is none."""
+    try:
+        raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    return raw if len(raw) == KEY_BYTES else None
 
 
 def sign(code: ReturnCode, key: bytes) -> str:

@@ -87,7 +87,10 @@ def scan_message(gate: Gate, scanner: str, scanned: ReadCode) -> ScanTold:
     scan_json = head + resolved[1:]
     if '"why_not":' not in resolved:
         return ScanTold(scan_id, scan_json)
-    return _with_event(Scan.model_validate_json(scan_json), len(scanned.data), scan_json)
+    scan = Scan.model_validate_json(scan_json)
+    if scan.why_not == "receipt":  # it came to something
+        return ScanTold(scan_id, scan_json)
+    return _with_event(scan, len(scanned.data), scan_json)
 
 
 def misread_message(gate: Gate, scanner: str, misread: NoCode) -> ScanTold:

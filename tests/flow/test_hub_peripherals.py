@@ -11,11 +11,15 @@ import pytest
 import pytest_asyncio
 
 from devices.kit import HubClient, IdentityStore, Refused
+from hub.clock import SystemRandomness
+from hub.contract.documents import SaleFacts, facts_of
 from hub.contract.lending import LentPrinter, PieceTaken
 from hub.contract.peripherals import Shown, ShowText
 from hub.contract.sale import SaleDone
 from hub.contract.scales import Weigh, WeightView
 from hub.contract.scans import Scan
+from hub.documents.returncode import PURPOSE, Signer
+from hub.security.secrets_box import SecretsBox
 from tests.support.hubbox import GOODS, Box, open_box, sale_of
 
 pytestmark = [
@@ -198,6 +202,26 @@ async def test_a_job_is_printed_again_seen_and_cancelled_from_the_shell(
     assert "won't be printed" in await box.cli("print", "cancel", short)
     assert "Nothing waits" in await box.cli("print", "list")
     await box.cli("peripherals", "remove", "printer-away", "--yes")
+
+
+async def test_a_receipt_s_code_is_known_here_and_its_key_at_the_cloud(
+    box: Box, till: HubClient
+) -> None:
+    done = await sell(till)
+    sold = "SELECT document FROM print_jobs WHERE kind = 'sale' AND subject = ?"
+    facts = facts_of(box.rows(sold, done.sale_id)[0][0])
+    assert isinstance(facts, SaleFacts)
+    key_file = box.rig.hub_database.parent / "tls" / "box.key"
+    secrets = SecretsBox.open(key_file, SystemRandomness())
+    store = till.session.topics.store
+    code = Signer(store, secrets.derive(PURPOSE)).code_of(facts)
+    found = await till.scanned(code, "]Q1")
+    assert found.why_not == "receipt"
+    assert found.receipt is not None
+    assert (found.receipt.sale_id, found.receipt.state) == (done.sale_id, "completed")
+    known = "SELECT value FROM policies WHERE key = ?"
+    ((keys,),) = await box.until(lambda: box.rows(known, f"return_keys.{store}"))
+    assert json.loads(keys) == [(await box.cli("receipts", "key")).strip()]
 
 
 async def test_shelf_labels_come_out_from_the_shell(box: Box, till: HubClient) -> None:

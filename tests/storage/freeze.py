@@ -2,7 +2,8 @@
 
 ``python -m tests.storage.freeze`` writes ``frozen/v<N>.db.gz`` for the present schema, by selling
 through the real gate.  Run it once, when a schema is released, and never again for that number:
-shops have such databases, and the tests here open them with whatever code comes later.
+shops have such databases, and the tests here open them with whatever code comes later.  While a
+schema isn't released, ``--again`` writes it anew, with ``--schema N`` as of that number.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hub.storage.database import migrations
+from hub.storage import database
 from tests.support.shop import Shop
 
 FOLDER = Path(__file__).parent / "frozen"
@@ -49,7 +50,11 @@ def trade(shop: Shop) -> None:
 
 def main() -> int:
     """Write the present schema's file, unless it exists."""
-    target = FOLDER / f"v{len(migrations())}.db.gz"
+    steps = database.migrations()
+    if "--schema" in sys.argv:
+        steps = steps[: int(sys.argv[sys.argv.index("--schema") + 1])]
+        database.migrations = lambda: steps  # type: ignore[assignment]
+    target = FOLDER / f"v{len(steps)}.db.gz"
     if target.exists() and "--again" not in sys.argv:
         print(f"{target.name} exists; a released one is never changed (--again before a release)")
         return 1

@@ -176,6 +176,14 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
         },
     ),
     events.DEVICE_REVOKED: ("orders", {"device_id": samples.DEVICE, "reason": "stolen"}),
+    events.HUB_RETURN_KEY: (
+        "orders",
+        {
+            "public_key": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+            "algorithm": "ed25519",
+            "since_ms": samples.NOW_MS,
+        },
+    ),
     events.DRIFT_DETECTED: (
         "telemetry",
         {"dataset": "stock", "differing_skus": 1, "sample": ["A-100"]},

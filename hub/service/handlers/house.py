@@ -10,6 +10,7 @@ from hub.contract.oms_events import AUDIT_HEAD
 from hub.contract.problems import Code, refuse
 from hub.domain.dayparts import business_day
 from hub.domain.stock import claim
+from hub.service import receiptcodes
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets, printing
 from hub.service.internal import Housekeep, KeepTime, TakeFact
@@ -58,6 +59,8 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
 
     While the wall clock isn't trusted, nothing is forgotten and no day begins.
     """
+    if hubrow.source_and_fence(unit.tx)[1] != "superseded":
+        receiptcodes.keep_own_key(unit)
     done = _expire_holds(unit) + printing.expire_printing(unit, printing.ExpirePrinting())
     if hubrow.get(unit.tx).clock_suspect:
         return done  # a clock that jumped ahead would have everything forgotten

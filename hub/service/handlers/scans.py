@@ -11,7 +11,7 @@ from hub.domain.cards import find_card_data
 from hub.domain.checkdigits import gs1_valid
 from hub.domain.dayparts import local_time
 from hub.domain.errors import DomainError
-from hub.service import pricing
+from hub.service import pricing, receiptcodes
 from hub.service.answers import quoted
 from hub.service.gate import Reader, ReadUnit
 from hub.service.handlers import catalog
@@ -31,11 +31,20 @@ def resolve(unit: ReadUnit, query: ResolveScan) -> ScanResolved | str:
         known = catalog.of_bare_number(unit, query.code)
         if known is not None and known.row.active and known.row.price_minor is not None:
             return _sellable_json(query, known)
+    if receiptcodes.is_one(query.code):
+        return _of_receipt(unit, query)
     try:
         found = _find(unit, query)
     except (Refusal, DomainError) as error:
         return _refused(unit, query, error)
     return _judged(unit, query, found)
+
+
+def _of_receipt(unit: ReadUnit, query: ResolveScan) -> ScanResolved:
+    said = receiptcodes.resolve(unit, query.code)
+    shown = said.code if said.why_not == "receipt" else _repeatable(said.code, "unknown")
+    symbology = symbology_of(query.aim)
+    return said.model_copy(update={"code": shown, "aim": query.aim, "symbology": symbology})
 
 
 def _sellable_json(query: ResolveScan, known: KnownArticle) -> str:

@@ -834,6 +834,7 @@ export const texts = {
   "event.audit.head": "Seal of the audit log",
   "event.device.state": "State of a device",
   "event.device.revoked": "Device revoked",
+  "event.hub.return_key": "Key of return codes",
   "event.outbox.parked": "Message set aside",
   "event.command.ended": "What became of a command",
   "event.drill.ended": "What became of a drill",
