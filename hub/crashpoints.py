@@ -54,7 +54,21 @@ PRINT_CRASH_POINTS: Final = (
     "spooler.before-end",
 )
 """What a hub with a printer passes with every print job."""
-CRASH_POINTS: Final = (*HUB_CRASH_POINTS, *COPY_CRASH_POINTS, *PRINT_CRASH_POINTS)
+CARD_CRASH_POINTS: Final = (
+    "teller.before-begin",
+    "teller.begun",
+    "teller.answered",
+    "teller.leased",
+    "teller.work-answered",
+    "teller.before-end",
+)
+"""What a hub passes that drives a card terminal."""
+CRASH_POINTS: Final = (
+    *HUB_CRASH_POINTS,
+    *COPY_CRASH_POINTS,
+    *PRINT_CRASH_POINTS,
+    *CARD_CRASH_POINTS,
+)
 
 _hook: Callable[[str], None] | None = None
 

@@ -176,5 +176,5 @@ def addresses_of(driver: type[Peripheral]) -> tuple[str, ...]:
         case Category.PRINTER | Category.DISPLAY:
             schemes = ("tcp", "usb", "serial")
         case Category.TERMINAL:
-            schemes = ("tcp",)
+            return ("tcp://192.0.2.9:8443",)
     return tuple(EXAMPLES[one] for one in schemes)

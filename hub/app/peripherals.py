@@ -1,5 +1,5 @@
 """What hangs on this box, wired into the hub: kept while it runs, asked through the gate, printed
-on by the spooler, told to the broker."""
+on by the spooler, paid at by the teller, told to the broker."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from devices.peripherals.hotplug import Hotplug, Moved
 from devices.peripherals.lending import Declined, NotAsked, Unanswered
 from devices.peripherals.model import Entry, World
 from devices.peripherals.spooler import Pace, Spooler
+from devices.peripherals.teller import Teller
 from devices.peripherals.telling import Telling
 from devices.peripherals.transports.address import Places
 from hub.app.composing import Composer
@@ -76,13 +77,14 @@ class Peripherals:
         composer = Composer(settings, self.desk, return_key)
         self.template = composer.template
         self.spooler = Spooler(gate, self.counter, composer.compose, world, pace)
+        self.teller = Teller(gate, self.counter, world)
         self.telling = Telling(
             self.desk,
             gate,
             self._air,
             self._tills,
-            printer_ready=self.spooler.printer_ready,
-            printers_changed=self.spooler.wake,
+            printer_ready=self._ready,
+            printers_changed=self._able,
         )
         self.desk.ears = self.telling.ears
         self._hotplug: Hotplug | None = None
@@ -102,19 +104,20 @@ class Peripherals:
         self.telling.start()
         self._gate.live.desk = self.counter
         self.spooler.start()
+        self.teller.start()
         self._task = asyncio.create_task(self._follow(), name="peripherals-changed")
         self._fresh = FreshBox(self._settings, self._gate, url)
         self._fresh.start()
 
     async def stop(self) -> None:
-        """Let what is being printed end, then let go of everything."""
+        """Let what is being printed and paid end, then let go of everything."""
         await end_task(self._task)
         if self._fresh is not None:
             await self._fresh.stop()
         self._gate.live.desk = None
         if self._hotplug is not None:
             await self._hotplug.stop()
-        await self.spooler.stop()
+        await asyncio.gather(self.spooler.stop(), self.teller.stop())
         await self.telling.stop()
         await self.desk.stop()
 
@@ -122,11 +125,24 @@ class Peripherals:
         """Whether a drawer of the hub's belongs to this till; from any thread."""
         return self.counter.has_drawer(device_id)
 
+    def terminal_of(self, device_id: str) -> str | None:
+        """The card terminal that serves this till, if the hub drives one; from any thread."""
+        return self.counter.terminal_of(device_id)
+
     def notify(self, told: Sequence[object]) -> None:
         """Take what committed requests left to be told."""
         self.spooler.notify(told)
+        self.teller.notify(told)
         if any(isinstance(one, PeripheralsChanged) for one in told):
             self._again.set()
+
+    def _ready(self, peripheral_id: str) -> None:
+        self.spooler.printer_ready(peripheral_id)
+        self.teller.wake()
+
+    def _able(self) -> None:
+        self.spooler.wake()
+        self.teller.wake()
 
     async def _follow(self) -> None:
         while True:

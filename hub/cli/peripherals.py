@@ -9,7 +9,7 @@ import click
 from hub.cli.common import config_option, fail, json_option, print_json, print_table
 
 _HELP = """\
-Printers, cash drawers, scanners, scales and displays that hang on this box.
+Printers, cash drawers, scanners, scales, displays and card terminals that hang on this box.
 
 They are set up in the settings' file ([[peripherals]]), on the page, or here; what the file says
 comes first. All but `drivers` ask the running hub.
@@ -116,8 +116,8 @@ def drivers(*, as_json: bool) -> None:
 def test(peripheral: str, *, seconds: int, as_json: bool) -> None:
     """Try PERIPHERAL (its id).
 
-    A printer prints a test page, a drawer opens, a display shows its name, a scale weighs, and of a
-    scanner the next code is awaited.
+    A printer prints a test page, a drawer opens, a display shows its name, a scale weighs, a card
+    terminal says how it is, and of a scanner the next code is awaited.
     """
     outcome = _tried(_one(peripheral), seconds)
     if as_json:

@@ -34,6 +34,7 @@ _AWAY: Final[dict[str, Condition]] = {
     "scanner": "scanner-offline",
     "scale": "scale-offline",
     "display": "display-offline",
+    "terminal": "terminal-offline",
 }
 """What it means when something of the hub's own isn't there; a drawer hangs on a printer."""
 

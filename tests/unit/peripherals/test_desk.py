@@ -27,6 +27,7 @@ from hub.contract.problems import Refusal
 from hub.documents.layout import Layout, Text
 from hub.service.handlers.printing import Begun
 
+KINDS = {"printer", "drawer", "scanner", "scale", "display", "terminal"}
 PAGE = Layout("page", (Text("hello"),))
 
 
@@ -256,10 +257,10 @@ def test_every_driver_describes_itself() -> None:
     assert len(keys) == len(set(keys)) >= 10
     for one in views:
         assert one.title
-        assert one.kind in {"printer", "drawer", "scanner", "scale", "display"}
+        assert one.kind in KINDS
         assert all(text for text in one.options.values())
     kinds = {one.kind for one in views if one.key.startswith("simulated-")}
-    assert kinds == {"printer", "drawer", "scanner", "scale", "display"}
+    assert kinds == KINDS
 
 
 async def test_what_a_driver_is_made_of_is_loaded_beside_the_loop(

@@ -14,7 +14,8 @@ import { manageButtons } from "./manage.js";
 import { askPairing } from "./pairing.js";
 
 const MANY = 8;
-const KNOWN_KINDS = ["till", "kiosk", "scanner", "printer", "display", "service", "drawer", "scale"];
+const KNOWN_KINDS = ["till", "kiosk", "scanner", "printer", "display", "service", "drawer", "scale",
+  "terminal"];
 export const kindIcon = (kind) => (KNOWN_KINDS.includes(kind) ? kind : "box");
 
 const said = (device, nowMs) => [

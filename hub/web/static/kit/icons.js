@@ -31,6 +31,7 @@ const PATHS = {
   scanner: "M4 6v12M8 6v12M11 6v12M15 6v12M17.5 6v12M20 6v12",
   printer: "M7 8V3h10v5M5 8h14v8h-3M8 16H5V8M8 13h8v8H8z",
   display: "M3 5h18v11H3zM9 20h6",
+  terminal: "M7 3h10v18H7zM9.5 6h5v4h-5zM10 13.5h.01M12 13.5h.01M14 13.5h.01M10 16.5h.01M12 16.5h.01M14 16.5h.01",
   drawer: "M3 9h18v10H3zM3 14h18M10 16.5h4M6 9V5h12v4",
   scale: "M5 20h14l-2-9H7zM6 7h12M12 7v4M10.5 15.5h3",
   peripherals: "M9 3v5M15 3v5M6 8h12v4a6 6 0 0 1-12 0zM12 18v3",

@@ -12,7 +12,7 @@ import { freeId } from "./find.js";
 import { optionFields, optionValues } from "./options.js";
 import { knownDrivers, nameOf, placeOf, tills } from "./words.js";
 
-const KINDS = ["printer", "drawer", "scanner", "scale", "display"];
+const KINDS = ["printer", "drawer", "scanner", "scale", "display", "terminal"];
 const HANGS = ["drawer", "display"];
 
 function driverChoice(drivers, chosen, act) {

@@ -107,12 +107,17 @@ function readCodes(one) {
   });
 }
 
+const diagnose = (one) => live(one, {
+  title: nameOf(one), lead: t("try.terminal.lead"), timeoutS: 15, told: put,
+});
+
 const TRIES = {
   printer: ["try.page", testPage, "printing"],
   drawer: ["try.drawer", openDrawer, "peripherals"],
   scale: ["try.scale", weigh, "peripherals"],
   display: ["try.display", showText, "peripherals"],
   scanner: ["try.scanner", readCodes, "peripherals"],
+  terminal: ["try.terminal", diagnose, "peripherals"],
 };
 
 // The button that tries a peripheral of this kind: {text, right, act(one)}, or null.

@@ -8,7 +8,9 @@ import { isolated } from "../kit/words.js";
 import { state } from "../state.js";
 
 const PHASE_TONE = { ready: "good", claiming: "notice", lost: "bad", refused: "bad" };
-const ICONS = { printer: "printer", drawer: "drawer", scanner: "scanner", scale: "scale", display: "display" };
+const ICONS = {
+  printer: "printer", drawer: "drawer", scanner: "scanner", scale: "scale", display: "display", terminal: "terminal",
+};
 
 export const phaseTone = (one) => PHASE_TONE[one.phase] || "warn";
 export const kindIcon = (kind) => ICONS[kind] || "box";

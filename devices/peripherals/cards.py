@@ -1,0 +1,160 @@
+"""What the teller needs of the terminals and of the gate, and how their words are put into the
+book's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from devices.peripherals.model import CardAnswer, CardOutcome, Charge
+from hub.domain.payments.tokens import SealedToken
+from hub.domain.payments.work import WorkKind
+from hub.service.caller import Caller
+from hub.service.internal import InternalCommand
+from hub.service.payments.commands import Leased, TerminalOutcome, TerminalSaid
+from hub.service.ports import Budget
+from hub.service.shop import Shop, Vault
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+REASON_MAX: Final = 200
+OUTCOMES: Final[dict[CardOutcome, TerminalOutcome]] = {
+    CardOutcome.APPROVED: "approved",
+    CardOutcome.APPROVED_OFFLINE: "approved-offline",
+    CardOutcome.REFUSED: "refused",
+    CardOutcome.NOT_DONE: "not-done",
+    CardOutcome.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times in seconds.
+
+    ``look_s``: the book is looked at so often even if nobody tells; ``asked_s``: so often while
+    something is to be asked of a terminal.  ``absent_s``: so long a payment waits for a terminal
+    that isn't there; then it is abandoned, for a customer waits.  ``sale_s``: so long a payment may
+    stand at a terminal; it is broken off then, and has ``abort_s`` more to say so.  ``cancel_s``:
+    between attempts to break one off that was given up, ``cancel_tries`` in all.
+    """
+
+    look_s: float = 30.0
+    asked_s: float = 2.0
+    absent_s: float = 20.0
+    sale_s: float = 200.0
+    abort_s: float = 30.0
+    work_s: float = 200.0
+    cancel_s: float = 2.0
+    cancel_tries: int = 5
+    pause_first_s: float = 1.0
+    pause_most_s: float = 30.0
+    end_tries: int = 60
+    grace_s: float = 10.0
+
+
+class Terminals(Protocol):
+    """Who knows the terminals; :class:`devices.peripherals.model.PaymentTerminal` says what each
+    call means."""
+
+    def ready_terminals(self) -> Sequence[str]:
+        """Connected ones."""
+
+    async def take_card(self, terminal_id: str, charge: Charge) -> CardAnswer:
+        """A sale; ``not_done`` when it isn't ready any more."""
+
+    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
+        """What became of one."""
+
+    async def reverse_card(
+        self, terminal_id: str, charge: Charge, terminal_ref: str, key: str
+    ) -> CardAnswer:
+        """Take a whole one back."""
+
+    async def refund_card(
+        self, terminal_id: str, charge: Charge, terminal_ref: str, key: str
+    ) -> CardAnswer:
+        """Give an amount back."""
+
+    async def cancel_card(self, terminal_id: str, payment_id: str) -> bool:
+        """Break off what the customer is doing."""
+
+
+class TellerGate(Protocol):
+    """What the teller needs of :class:`hub.service.gate.Gate`."""
+
+    @property
+    def rows(self) -> Rows:
+        """Reads on the loop."""
+
+    @property
+    def budget(self) -> Budget:
+        """The hub's own time."""
+
+    @property
+    def shop(self) -> Shop:
+        """Its facts."""
+
+    async def internal(self, caller: Caller, command: InternalCommand) -> Any:
+        """A command of the hub's own machinery."""
+
+
+@dataclass(slots=True)
+class UnderWay:
+    """``busy``: terminal → the payment that it has in hand; ``later_s``: payment → not begun before
+    then, for its terminal has another one in the book; ``absent_since_s``: payment → since
+    when its terminal is known to be away; ``cancels``: payment → attempts to break it off."""
+
+    busy: dict[str, str] = field(default_factory=dict)
+    later_s: dict[str, float] = field(default_factory=dict)
+    selling: set[str] = field(default_factory=set)
+    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
+    absent_since_s: dict[str, float] = field(default_factory=dict)
+    cancels: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+
+async def done(terminals: Terminals, work: Leased) -> CardAnswer:
+    """Do what was leased."""
+    charge = Charge(work.payment_id, "", work.amount_minor, work.currency)
+    at, ref, key = work.terminal_id, work.terminal_ref, work.key
+    match work.kind:
+        case WorkKind.ASK | WorkKind.LOOK_UP:
+            return await terminals.card_status(at, work.payment_id)
+        case WorkKind.REVERSE:
+            return await terminals.reverse_card(at, charge, ref, key)
+        case WorkKind.REFUND:
+            return await terminals.refund_card(at, charge, ref, key)
+        case WorkKind.CHARGE | WorkKind.CAPTURE:
+            return CardAnswer(CardOutcome.UNKNOWN, f"a terminal can't do {work.kind}")
+
+
+def said(vault: Vault | None, payment_id: str, answer: CardAnswer) -> TerminalSaid:
+    """An answer as the book keeps it: the card by its keyed hash, the token sealed.
+
+    A token that can't be kept makes it ``unknown``: nobody would ever present that payment, so
+    people have to look at it.
+    """
+    sealed: SealedToken | None = None
+    outcome, reason = OUTCOMES[answer.outcome], answer.reason[:REASON_MAX]
+    if answer.token is not None and answer.outcome is CardOutcome.APPROVED_OFFLINE:
+        try:
+            sealed = None if vault is None else vault.seal(payment_id, answer.token)
+        except ValueError:
+            log.error("payment %s: its token can't be kept: it has no proper length", payment_id)
+        if sealed is None:
+            outcome, reason = "unknown", "the terminal gave a token that this hub can't keep"
+    return TerminalSaid(
+        outcome=outcome,
+        reason=reason,
+        last4=answer.last4,
+        scheme=answer.scheme,
+        approval_code=answer.approval_code,
+        psp_ref=answer.psp_ref,
+        terminal_ref=answer.terminal_ref,
+        card_ref=vault.card_ref(answer.card) if vault is not None and answer.card else "",
+        captured=answer.captured,
+        token=sealed,
+    )

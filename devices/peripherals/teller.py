@@ -1,0 +1,410 @@
+"""Brings card payments from the book to the terminals that the hub drives: each is asked for once,
+or what became of it is asked after.
+
+A payment is begun on disk before its first byte goes to the terminal and ended on disk with what
+the terminal said; one thing at a time per terminal, different terminals at once.  What a terminal
+is asked afterwards (status, reversal, refund) is leased from the book.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from devices.peripherals.cards import Pace, TellerGate, Terminals, UnderWay, done, said
+from devices.peripherals.model import CardAnswer, CardOutcome, Charge, World
+from hub.contract.problems import Refusal
+from hub.crashpoints import crashpoint
+from hub.domain.payments.states import PaymentState
+from hub.domain.payments.work import Hand
+from hub.domain.schedule import restart_s
+from hub.service.caller import Caller, CallerKind
+from hub.service.notices import PaymentChanged
+from hub.service.payments.commands import (
+    AtTerminal,
+    BeginAtTerminal,
+    EndAtTerminal,
+    EndWork,
+    ExpirePayments,
+    Leased,
+    LeaseWork,
+    RecoverPayments,
+    TerminalSaid,
+)
+from hub.service.shop import Vault
+from hub.storage import paymentrows
+from hub.storage.errors import NotStored, QueueFull, StorageError
+from hub.storage.paymentrows import PaymentRow
+
+log = logging.getLogger(__name__)
+
+TELLER: Final = Caller(CallerKind.HUB, "teller")
+LATER = (QueueFull, NotStored)
+"""Nothing was written, and a repeat may do it."""
+INTENTS_MAX: Final = 100
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Teller:
+    """``notify`` takes the hub's notices, :meth:`wake` what terminals do.
+
+    All methods are called on the event loop.
+    """
+
+    def __init__(
+        self,
+        gate: TellerGate,
+        terminals: Terminals,
+        world: World,
+        pace: Pace | None = None,
+    ) -> None:
+        self._gate = gate
+        self._terminals = terminals
+        self._clock = world.clock
+        self._uniform = world.randomness.uniform
+        self._pace = pace or Pace()
+        self._work = UnderWay()
+        self._wake = asyncio.Event()
+        self._main: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._refusals = 0  # of the database, in a row
+        self._hold_until_s = 0.0
+        self._lease_at_s = 0.0
+        self._expire_at_s = 0.0
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: first what the hub's death cut off is doubted, then terminals are asked."""
+        self._main = asyncio.create_task(self._run(), name="teller")
+
+    async def stop(self) -> None:
+        """Begin nothing more, give customers a moment, and write down how it ended; what still
+        goes on then counts as unknown."""
+        self._stopping = True
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.gather(self._main, return_exceptions=True)
+        for _ in range(2):  # cut off the asking, then the writing of the end
+            if self._work.tasks:
+                await asyncio.wait(self._work.tasks, timeout=self._pace.grace_s)
+            for task in list(self._work.tasks):
+                task.cancel()
+        await asyncio.gather(*self._work.tasks, return_exceptions=True)
+
+    def notify(self, told: Iterable[object]) -> None:
+        """Take what committed requests left to be told."""
+        if any(isinstance(notice, PaymentChanged) for notice in told):
+            self._lease_at_s = 0.0
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the book: something about the terminals has changed."""
+        self._lease_at_s = 0.0
+        self._wake.set()
+
+    def under_way(self) -> dict[str, str]:
+        """Terminal → the payment that it has in hand."""
+        return dict(self._work.busy)
+
+    async def _run(self) -> None:
+        await self._recover()
+        while True:
+            self._wake.clear()
+            wait_s = await self._turn()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _recover(self) -> None:
+        tries = 0
+        while True:
+            try:
+                doubted = await self._gate.internal(TELLER, RecoverPayments())
+            except StorageError as error:
+                log.warning("payments can't be looked through yet: %s", error)
+            except Exception:  # nothing is asked of a terminal before this is done
+                log.exception("looking through the payments failed; it is tried again")
+            else:
+                break
+            await asyncio.sleep(self._pause_s(tries))
+            tries += 1
+        if doubted:
+            log.warning("%d payments were under way when the hub stopped", doubted)
+
+    async def _turn(self) -> float:
+        """Start what can be started; seconds until the next look."""
+        left_s = self._hold_until_s - self._clock.monotonic_s()
+        if left_s > 0:
+            await asyncio.sleep(left_s)
+        try:
+            wait_s = min(self._look(), self._break_off())
+            return min(wait_s, await self._lease(), await self._expire())
+        except StorageError as error:
+            log.warning("the payment book can't be looked at now: %s", error)
+            return self._pace.pause_first_s
+        except Exception:  # of whoever knows the terminals: the shop sells on
+            log.exception("looking at the payment book failed; it is tried again")
+            return self._pace.pause_most_s
+
+    async def _expire(self) -> float:
+        """Have done what time asks for; seconds until the next time."""
+        now_s = self._now_s()
+        if now_s >= self._expire_at_s:
+            await self._gate.internal(TELLER, ExpirePayments())
+            self._expire_at_s = now_s + self._pace.look_s
+        return self._expire_at_s - now_s
+
+    # -- sales --------------------------------------------------------------------------------
+
+    def _look(self) -> float:
+        """Start the intents whose terminal is free."""
+        rows = paymentrows.in_state(self._gate.rows, PaymentState.INTENT, INTENTS_MAX)
+        mine = [row for row in rows if row.driven_by == "hub"]
+        ready, now_s, wait_s = set(self._terminals.ready_terminals()), self._now_s(), 1e9
+        absent, later = self._work.absent_since_s, self._work.later_s
+        for known in (absent, later):
+            for gone in known.keys() - {row.payment_id for row in mine}:
+                del known[gone]
+        for row in mine:
+            if row.terminal_id in self._work.busy:
+                continue
+            if now_s < later.get(row.payment_id, 0.0):
+                wait_s = min(wait_s, later[row.payment_id] - now_s)
+                continue
+            if row.terminal_id in ready:
+                self._begin(row.terminal_id, row.payment_id, partial(self._sell, row))
+                continue
+            left_s = absent.setdefault(row.payment_id, now_s) + self._pace.absent_s - now_s
+            if left_s <= 0:
+                self._begin(row.terminal_id, row.payment_id, partial(self._give_up, row))
+            else:
+                wait_s = min(wait_s, left_s)
+        return min(wait_s, self._pace.look_s)
+
+    async def _sell(self, row: PaymentRow) -> None:
+        crashpoint("teller.before-begin")
+        if self._is_stopping():
+            return
+        begun = await self._begun(row)
+        if begun is None:
+            return
+        crashpoint("teller.begun")
+        if self._is_stopping():
+            answer = CardAnswer(CardOutcome.NOT_DONE, "the hub stops")
+        else:
+            self._work.selling.add(row.payment_id)
+            try:
+                answer = await self._asked(row.terminal_id, begun)
+            finally:
+                self._work.selling.discard(row.payment_id)
+        crashpoint("teller.answered")
+        await self._end(begun, said(self._vault, row.payment_id, answer))
+
+    async def _give_up(self, row: PaymentRow) -> None:
+        """Its terminal isn't there: it is begun and ended without a byte."""
+        begun = await self._begun(row)
+        if begun is not None:
+            why = f"{row.terminal_id} isn't there: is it switched on?"
+            await self._end(begun, TerminalSaid("not-done", why))
+
+    async def _begun(self, row: PaymentRow) -> AtTerminal | None:
+        command = BeginAtTerminal(row.payment_id)
+        found: AtTerminal | None = await self._gate.internal(TELLER, command)
+        if found is None:
+            self._work.later_s[row.payment_id] = self._now_s() + self._pace.asked_s
+        return found
+
+    async def _asked(self, terminal_id: str, begun: AtTerminal) -> CardAnswer:
+        """From here on money may move: only the terminal's word says that none did."""
+        charge = Charge(
+            begun.payment_id,
+            begun.sale_id,
+            begun.amount_minor,
+            begun.currency,
+            begun.offline_allowed,
+        )
+        pace, payment_id = self._pace, begun.payment_id
+        asking = asyncio.create_task(
+            self._terminals.take_card(terminal_id, charge), name=f"card-{terminal_id}"
+        )
+        try:
+            ended, _ = await asyncio.wait([asking], timeout=pace.sale_s)
+            if not ended:
+                await self._cancel(terminal_id, payment_id)
+                ended, _ = await asyncio.wait([asking], timeout=pace.abort_s)
+            if not ended:
+                return CardAnswer(CardOutcome.UNKNOWN, "the terminal gave no answer")
+            return asking.result()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            return CardAnswer(CardOutcome.UNKNOWN, "the hub was stopped while the customer paid")
+        except Exception as error:
+            log.exception("payment %s: the driver of %s failed", payment_id, terminal_id)
+            return CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
+        finally:
+            asking.cancel()
+
+    async def _end(self, begun: AtTerminal, said: TerminalSaid) -> None:
+        """Write down what it said, whatever it takes within bounds.
+
+        What can't be written stays at the terminal, and is in doubt from the next start on.
+        """
+        command = EndAtTerminal(begun.payment_id, begun.attempt, said)
+        if not await self._written(command, begun.payment_id):
+            log.error(
+                "payment %s: what its terminal said was never written; it is asked about again"
+                " when the hub starts",
+                begun.payment_id,
+            )
+
+    async def _written(self, command: EndAtTerminal | EndWork, payment_id: str) -> bool:
+        for tries in range(self._pace.end_tries):
+            crashpoint("teller.before-end")
+            try:
+                await self._gate.internal(TELLER, command)
+            except LATER as error:
+                log.warning("payment %s: its end can't be written yet: %s", payment_id, error)
+                await asyncio.sleep(min(5.0, self._pause_s(tries)))
+            else:
+                return True
+        return False
+
+    # -- given up while the customer pays -----------------------------------------------------
+
+    def _break_off(self) -> float:
+        """Ask terminals to end what the shop doesn't want any more; seconds until the next try."""
+        wait_s, now_s, cancels = 1e9, self._now_s(), self._work.cancels
+        for gone in cancels.keys() - self._work.selling:
+            del cancels[gone]
+        for terminal_id, payment_id in self._work.busy.items():
+            if payment_id not in self._work.selling:
+                continue
+            row = paymentrows.get(self._gate.rows, payment_id)
+            if row is None or not row.void_asked:
+                continue
+            tries, due_s = cancels.get(payment_id, (0, now_s))
+            if tries >= self._pace.cancel_tries:
+                continue
+            if now_s >= due_s:
+                due_s = now_s + self._pace.cancel_s
+                cancels[payment_id] = (tries + 1, due_s)
+                self._spawn(partial(self._cancel, terminal_id, payment_id), f"cancel-{terminal_id}")
+            wait_s = min(wait_s, due_s - now_s)
+        return wait_s
+
+    async def _cancel(self, terminal_id: str, payment_id: str) -> None:
+        try:
+            if not await self._terminals.cancel_card(terminal_id, payment_id):
+                log.warning("%s can't be told to break %s off", terminal_id, payment_id)
+        except Exception:
+            log.exception("%s can't be told to break %s off", terminal_id, payment_id)
+
+    # -- asked afterwards ---------------------------------------------------------------------
+
+    async def _lease(self) -> float:
+        """Take work for terminals that are there and free; seconds until the next look."""
+        free = [one for one in self._terminals.ready_terminals() if one not in self._work.busy]
+        now_s = self._now_s()
+        if not free or self._is_stopping():
+            return self._pace.look_s
+        if now_s < self._lease_at_s:
+            return self._lease_at_s - now_s
+        command = LeaseWork(Hand.TERMINAL, limit=len(free), terminals=tuple(free))
+        leased: tuple[Leased, ...] = await self._gate.internal(TELLER, command)
+        mine: dict[str, list[Leased]] = {}
+        for work in leased:
+            mine.setdefault(work.terminal_id, []).append(work)
+        for terminal_id, works in mine.items():
+            if terminal_id not in self._work.busy:  # else it comes again when its lease is over
+                name = works[0].payment_id
+                self._begin(terminal_id, name, partial(self._do_all, terminal_id, works))
+        soon = bool(leased) or self._is_waiting(free)
+        self._lease_at_s = now_s + (self._pace.asked_s if soon else self._pace.look_s)
+        return self._lease_at_s - now_s
+
+    def _is_waiting(self, free: Sequence[str]) -> bool:
+        """Whether somebody waits for what one of these terminals has to say."""
+        doubtful = paymentrows.in_state(self._gate.rows, PaymentState.UNKNOWN, INTENTS_MAX)
+        return any(row.driven_by == "hub" and row.terminal_id in free for row in doubtful)
+
+    async def _do_all(self, terminal_id: str, works: Sequence[Leased]) -> None:
+        for work in works:
+            if self._is_stopping():
+                return
+            self._work.busy[terminal_id] = work.payment_id
+            await self._do(work)
+
+    async def _do(self, work: Leased) -> None:
+        crashpoint("teller.leased")
+        try:
+            async with asyncio.timeout(self._pace.work_s):
+                answer = await done(self._terminals, work)
+        except TimeoutError:
+            answer = CardAnswer(CardOutcome.UNKNOWN, "the terminal gave no answer")
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            answer = CardAnswer(CardOutcome.UNKNOWN, "the hub was stopped meanwhile")
+        except Exception as error:
+            log.exception("payment %s: %s failed", work.payment_id, work.kind)
+            answer = CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
+        crashpoint("teller.work-answered")
+        command = EndWork(work, said(self._vault, work.payment_id, answer))
+        if not await self._written(command, work.payment_id):
+            log.error("payment %s: what came of %s wasn't written", work.payment_id, work.kind)
+
+    # -- common -------------------------------------------------------------------------------
+
+    @property
+    def _vault(self) -> Vault | None:
+        return self._gate.shop.payments.vault
+
+    def _begin(self, terminal_id: str, payment_id: str, what: Job) -> None:
+        self._work.busy[terminal_id] = payment_id
+        self._spawn(partial(self._one, terminal_id, payment_id, what), f"terminal-{terminal_id}")
+
+    def _spawn(self, what: Job, name: str) -> None:
+        task = asyncio.create_task(what(), name=name)
+        self._work.tasks[task] = None
+        task.add_done_callback(lambda over: self._work.tasks.pop(over, None))
+
+    async def _one(self, terminal_id: str, payment_id: str, what: Job) -> None:
+        try:
+            await what()
+        except (StorageError, Refusal) as error:
+            self._hold(payment_id, error)
+        except Exception as error:
+            log.exception("payment %s went wrong", payment_id)
+            self._hold(payment_id, error)
+        else:
+            self._refusals = 0
+        finally:
+            self._work.busy.pop(terminal_id, None)
+            self.wake()
+
+    def _hold(self, payment_id: str, error: Exception) -> None:
+        """The database takes nothing now: nothing is begun for a while."""
+        pause_s = self._pause_s(self._refusals)
+        self._refusals += 1
+        self._hold_until_s = self._now_s() + pause_s
+        log.warning("terminals wait %.1f s because of %s: %s", pause_s, payment_id, error)
+
+    def _pause_s(self, failures: int) -> float:
+        pace = self._pace
+        return restart_s(failures, pace.pause_first_s, pace.pause_most_s, self._uniform)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_s()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+
+__all__ = ["Pace", "Teller", "TellerGate", "Terminals"]
