@@ -16,6 +16,8 @@ from hub.service.handlers import baskets, printing
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
+from hub.service.payments import timing
+from hub.service.payments.commands import ExpirePayments
 from hub.service.timekeeping import JUMP_MS
 from hub.service.unit import Unit
 from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
@@ -62,6 +64,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         receiptcodes.keep_own_key(unit)
     done = _expire_holds(unit) + printing.expire_printing(unit, printing.ExpirePrinting())
+    done += timing.expire(unit, ExpirePayments())
     if hubrow.get(unit.tx).clock_suspect:
         return done  # a clock that jumped ahead would have everything forgotten
     kept_ms = unit.now_ms - requests.KEEP_DAYS * DAY_MS

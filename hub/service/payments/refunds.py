@@ -1,0 +1,285 @@
+"""Giving money of card payments back: whole or in parts, each part once.
+
+A refund has a name of its own, which is its idempotency key, and states of its own: ``wanted``,
+``sending``, ``unknown``, ``done``, ``refused``.  One in doubt is looked up before it is sent again,
+always: who has forgotten the key may not have forgotten the refund.  What is given back and what is
+going to be never add up to more than the payment.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hub.contract.problems import Code, refuse
+from hub.domain.payments.declines import DeclineCode
+from hub.domain.payments.states import PaymentEvent, PaymentState, can
+from hub.domain.payments.work import Hand, WorkKind
+from hub.service.payments import book
+from hub.service.payments.commands import Leased, ProcessorSaid, TerminalSaid
+from hub.service.unit import Unit, derived_id
+from hub.storage import paymentrows, refundrows
+from hub.storage.paymentrows import PaymentRow
+from hub.storage.refundrows import RefundRow
+
+S, E = PaymentState, PaymentEvent
+
+TRIES_MAX: Final = 10
+"""So often a refund is sent that is refused for now; then it is refused for good."""
+WAIT_MS: Final = 10_000
+WAIT_MAX_MS: Final = 15 * 60_000
+_SOON: Final = frozenset({DeclineCode.ISSUER_UNAVAILABLE, DeclineCode.TRY_AGAIN})
+_THERE: Final = (S.CAPTURED, S.SETTLED)
+
+
+def has_processor(unit: Unit) -> bool:
+    """Whether the hub has a connection to a processor; a training hub never has."""
+    return unit.shop.payments.processor and not unit.shop.training
+
+
+def hand_of(unit: Unit, row: PaymentRow) -> Hand | None:
+    """Who can give this payment's money back; None: only the till at its own terminal."""
+    if has_processor(unit):
+        return Hand.PROCESSOR
+    return Hand.TERMINAL if row.driven_by == "hub" else None
+
+
+def left_minor(unit: Unit, row: PaymentRow) -> int:
+    """What of a payment isn't given back, nor going to be."""
+    return row.amount_minor - max(row.refunded_minor, refundrows.taken_minor(unit.tx, row.id))
+
+
+def want(unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject: str) -> RefundRow:
+    """Have a part of a payment (or all of it) given back as soon as the money is there; a repeat
+    finds the refund that was wanted.  ``subject``: the return or void that it belongs to.
+
+    Errors: ``conflict`` when less than that is left.
+    """
+    known = refundrows.get(unit.tx, refund_id)
+    if known is not None:
+        return known
+    left = left_minor(unit, row)
+    if not 0 < amount_minor <= left:
+        raise refuse(
+            Code.CONFLICT,
+            f"Of this card payment {left} can still be given back: use another way for the rest.",
+            payment_id=row.payment_id,
+            left_minor=left,
+        )
+    refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
+    book.changed(unit, row)
+    return refund
+
+
+def want_rest(unit: Unit, row: PaymentRow) -> None:
+    """Have all that is left given back.  Once: what was refused stays a person's matter."""
+    refund_id = derived_id("payment-void", row.payment_id)
+    left = left_minor(unit, row)
+    if left > 0 and refundrows.get(unit.tx, refund_id) is None:
+        want(unit, row, refund_id, left, row.sale_id)
+
+
+# Leases -------------------------------------------------------------------------------------------
+
+
+def lease(
+    unit: Unit, hand: Hand, limit: int, lease_ms: int, terminals: tuple[str, ...] = ()
+) -> list[Leased]:
+    """Take refunds that are due for this hand, oldest first."""
+    states = _THERE if hand is Hand.PROCESSOR else (S.AUTHORISED, *_THERE)
+    taken: list[Leased] = []
+    for refund in refundrows.due(unit.tx, unit.tx.budget_ms, tuple(map(str, states))):
+        if len(taken) >= limit:
+            break
+        row = paymentrows.numbered(unit.tx, refund.payment)
+        assert row is not None
+        if hand_of(unit, row) is not hand:
+            continue
+        if hand is Hand.TERMINAL and row.terminal_id not in terminals:
+            continue
+        if row.state == S.AUTHORISED and row.void_asked:
+            continue  # that one is let go whole
+        if refund.state == "wanted" and _is_too_much(unit, row, refund):
+            _refused(unit, row, refund, "more than what is left of the payment")
+            continue
+        taken.append(_lease_one(unit, row, refund, hand, lease_ms))
+    return taken
+
+
+def _is_too_much(unit: Unit, row: PaymentRow, refund: RefundRow) -> bool:
+    """Whoever wanted it: never more goes back than was taken."""
+    sent_minor = max(row.refunded_minor, refundrows.sent_minor(unit.tx, row.id))
+    return refund.amount_minor > row.amount_minor - sent_minor
+
+
+def _lease_one(unit: Unit, row: PaymentRow, refund: RefundRow, hand: Hand, lease_ms: int) -> Leased:
+    first_sent_at_ms = refund.sent_at_ms
+    facts: dict[str, Any] = {
+        "fence": refund.fence + 1,
+        "lease_budget_ms": unit.tx.budget_ms + lease_ms,
+    }
+    if refund.state == "unknown":
+        kind = WorkKind.LOOK_UP if hand is Hand.PROCESSOR else WorkKind.ASK
+    else:
+        kind = WorkKind.REFUND
+        facts |= {"state": "sending", "tries": refund.tries + 1}
+        facts["sent_at_ms"] = unit.now_ms if first_sent_at_ms is None else first_sent_at_ms
+    refund = refundrows.change(unit.tx, refund, **facts)
+    return Leased(
+        kind=kind,
+        payment_id=row.payment_id,
+        fence=refund.fence,
+        key=refund.refund_id,
+        amount_minor=refund.amount_minor,
+        currency=row.currency,
+        terminal_id=row.terminal_id,
+        psp_ref=row.psp_ref,
+        terminal_ref=row.terminal_ref,
+        first_sent_at_ms=first_sent_at_ms,
+        refund_id=refund.refund_id,
+    )
+
+
+def end(unit: Unit, work: Leased, said: ProcessorSaid | TerminalSaid) -> bool:
+    """Take in what came of a leased refund; False when the fence isn't the current one."""
+    refund = refundrows.get(unit.tx, work.refund_id)
+    if refund is None or refund.fence != work.fence or refund.state not in ("sending", "unknown"):
+        return False
+    row = paymentrows.numbered(unit.tx, refund.payment)
+    assert row is not None
+    sent = work.kind is WorkKind.REFUND
+    match _verdict(refund, row, said, sent=sent):
+        case "done":
+            _done(unit, row, refund, said)
+        case "refused":
+            _refused(unit, row, refund, said.reason)
+        case "again":
+            _again(unit, refund, said, at_once=not sent)
+        case "not-sent" if refund.tries <= 1:
+            _again(unit, refund, said, tries=0, sent_at_ms=None)
+        case "not-sent":
+            _again(unit, refund, said, tries=refund.tries - 1)
+        case _:
+            _change(unit, refund, said, "unknown", _pause_ms(refund, said))
+    return True
+
+
+def _verdict(
+    refund: RefundRow, row: PaymentRow, said: ProcessorSaid | TerminalSaid, *, sent: bool
+) -> str:
+    """``sent``: it is the answer to the refund itself, not to the question what became of it."""
+    match said.outcome:
+        case "refunded":
+            return "done"
+        case "approved" | "approved-offline" if isinstance(said, TerminalSaid):
+            return "done"
+        case "reversed" if refund.amount_minor == row.amount_minor:
+            return "done"
+        case "refused":
+            return "refused"
+        case "declined" if isinstance(said, ProcessorSaid):
+            soon = said.code in _SOON and refund.tries < TRIES_MAX
+            return "again" if soon else "refused"
+        case "not-found" | "not-done":
+            return "again"
+        case "not-sent":
+            return "not-sent" if sent else "unknown"
+        case _:
+            return "unknown"
+
+
+def _done(
+    unit: Unit, row: PaymentRow, refund: RefundRow, said: ProcessorSaid | TerminalSaid
+) -> None:
+    _change(unit, refund, said, "done", 0, psp_ref=said.psp_ref or refund.psp_ref)
+    by = "processor" if isinstance(said, ProcessorSaid) else "terminal"
+    if row.state == S.AUTHORISED:  # what was given back was there
+        row = book.move(unit, row, E.CAPTURED, by)
+    given = min(row.refunded_minor + refund.amount_minor, row.amount_minor)
+    if given == row.amount_minor and can(PaymentState(row.state), E.REFUNDED):
+        book.move(unit, row, E.REFUNDED, by, said.reason, refunded_minor=given)
+    elif given > row.refunded_minor:
+        book.given_back(unit, row, by, given, refund.refund_id)
+
+
+def _refused(unit: Unit, row: PaymentRow, refund: RefundRow, reason: str) -> None:
+    refundrows.change(
+        unit.tx,
+        refund,
+        state="refused",
+        fence=refund.fence + 1,
+        lease_budget_ms=0,
+        reason=reason[: book.DETAIL_MAX],
+    )
+    about = {"refund_id": refund.refund_id, "amount_minor": refund.amount_minor, "why": reason}
+    unit.note("payment.refund_refused", row.payment_id, about)
+    book.changed(unit, row)
+
+
+def _again(
+    unit: Unit,
+    refund: RefundRow,
+    said: ProcessorSaid | TerminalSaid,
+    *,
+    at_once: bool = False,
+    **facts: Any,
+) -> None:
+    pause_ms = 0 if at_once else _pause_ms(refund, said)
+    _change(unit, refund, said, "wanted", pause_ms, **facts)
+
+
+def _change(
+    unit: Unit,
+    refund: RefundRow,
+    said: ProcessorSaid | TerminalSaid,
+    state: str,
+    pause_ms: int,
+    **facts: Any,
+) -> None:
+    refundrows.change(
+        unit.tx,
+        refund,
+        state=state,
+        fence=refund.fence + 1,
+        lease_budget_ms=0,
+        due_budget_ms=unit.tx.budget_ms + pause_ms,
+        reason=said.reason[: book.DETAIL_MAX],
+        **facts,
+    )
+
+
+def _pause_ms(refund: RefundRow, said: ProcessorSaid | TerminalSaid) -> int:
+    """Each answer moves the fence on, so that the pauses grow with it."""
+    asked = said.not_before_ms if isinstance(said, ProcessorSaid) else 0
+    return max(min(WAIT_MS << min(refund.fence, 12), WAIT_MAX_MS), asked)
+
+
+# Time, and what comes by itself -------------------------------------------------------------------
+
+
+def look_at_once(unit: Unit, row: PaymentRow) -> bool:
+    """Somebody says that money went back: what of it is in doubt is looked up now."""
+    doubtful = [one for one in refundrows.of_payment(unit.tx, row.id) if one.state == "unknown"]
+    for one in doubtful:
+        refundrows.change(unit.tx, one, due_budget_ms=unit.tx.budget_ms)
+    if doubtful:
+        book.changed(unit, row)
+    return bool(doubtful)
+
+
+def end_leases(unit: Unit, before_budget_ms: int) -> int:
+    """Whoever sent these had time enough until then: they are in doubt; how many (≤ 200)."""
+    found = refundrows.overdue(unit.tx, before_budget_ms)
+    for one in found:
+        facts = {"fence": one.fence + 1, "lease_budget_ms": 0, "due_budget_ms": unit.tx.budget_ms}
+        refundrows.change(unit.tx, one, state="unknown", **facts)
+    return len(found)
+
+
+def close_pointless(unit: Unit) -> int:
+    """Nothing is given back of what was never taken; how many (≤ 200)."""
+    found = refundrows.pointless(unit.tx)
+    for one in found:
+        row = paymentrows.numbered(unit.tx, one.payment)
+        assert row is not None
+        _refused(unit, row, one, f"the payment is {row.state}: there is nothing to give back")
+    return len(found)

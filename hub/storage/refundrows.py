@@ -1,0 +1,151 @@
+"""Money of card payments that is to be given back: what is wanted, under way and done."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from hub.storage.rows import Rows, Tx
+
+REFUNDS_MAX: Final = 200
+
+_OPEN = "state NOT IN ('done', 'refused')"
+"""As in the index: SQLite uses it only for the very same words."""
+
+
+class RefundRow(NamedTuple):
+    """One refund; ``payment`` is the payment's number, instants are UTC milliseconds, budgets the
+    hub's own."""
+
+    id: int
+    refund_id: str
+    payment: int
+    subject: str
+    amount_minor: int
+    state: str
+    fence: int
+    tries: int
+    due_budget_ms: int
+    lease_budget_ms: int
+    sent_at_ms: int | None
+    psp_ref: str
+    reason: str
+    made_at_ms: int
+    changed_at_ms: int
+
+
+_REFUND = f"SELECT {', '.join(RefundRow._fields)} FROM payment_refunds"
+_SETTABLE = frozenset(RefundRow._fields) - {"id", "refund_id", "payment", "amount_minor"}
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def get(rows: Rows, refund_id: str) -> RefundRow | None:
+    """A refund by its id."""
+    row = rows.one(f"{_REFUND} WHERE refund_id = ?", refund_id)
+    return RefundRow(*row) if row else None
+
+
+def of_payment(rows: Rows, payment: int) -> list[RefundRow]:
+    """The refunds of a payment, oldest first."""
+    sql = f"{_REFUND} WHERE payment = ? ORDER BY id LIMIT ?"
+    return [RefundRow(*row) for row in rows.all(sql, payment, REFUNDS_MAX)]
+
+
+def taken_minor(rows: Rows, payment: int) -> int:
+    """What of a payment is given back or going to be."""
+    row = rows.one(
+        "SELECT coalesce(sum(amount_minor), 0) FROM payment_refunds WHERE payment = ?"
+        " AND state <> 'refused'",
+        payment,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def sent_minor(rows: Rows, payment: int) -> int:
+    """What of a payment is given back, or may be."""
+    row = rows.one(
+        "SELECT coalesce(sum(amount_minor), 0) FROM payment_refunds WHERE payment = ?"
+        " AND state IN ('sending', 'unknown', 'done')",
+        payment,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def open_ones(rows: Rows, limit: int = REFUNDS_MAX) -> list[RefundRow]:
+    """Refunds without an end, oldest first."""
+    return [
+        RefundRow(*row) for row in rows.all(f"{_REFUND} WHERE {_OPEN} ORDER BY id LIMIT ?", limit)
+    ]
+
+
+def due(rows: Rows, budget_ms: int, payment_states: tuple[str, ...]) -> list[RefundRow]:
+    """Up to 200 refunds that something can be done about now, oldest first: those of payments in
+    one of these states."""
+    marks = ", ".join("?" * len(payment_states))
+    names = ", ".join(f"r.{name}" for name in RefundRow._fields)
+    sql = (
+        f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
+        f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.due_budget_ms <= ?"
+        f" AND r.lease_budget_ms <= ? AND p.state IN ({marks}) ORDER BY r.id LIMIT ?"
+    )
+    found = rows.all(sql, budget_ms, budget_ms, *payment_states, REFUNDS_MAX)
+    return [RefundRow(*row) for row in found]
+
+
+def overdue(rows: Rows, budget_ms: int) -> list[RefundRow]:
+    """Up to 200 refunds under way whose lease is over."""
+    sql = f"{_REFUND} WHERE {_OPEN} AND state = 'sending' AND lease_budget_ms <= ? LIMIT ?"
+    return [RefundRow(*row) for row in rows.all(sql, budget_ms, REFUNDS_MAX)]
+
+
+def pointless(rows: Rows) -> list[RefundRow]:
+    """Up to 200 refunds that wait although their payment ended without money being taken."""
+    names = ", ".join(f"r.{name}" for name in RefundRow._fields)
+    sql = (
+        f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
+        f" WHERE r.{_OPEN} AND r.state = 'wanted' AND p.state IN ('refused', 'abandoned',"
+        " 'voided', 'reversed', 'refunded', 'recovered', 'written_off') LIMIT ?"
+    )
+    return [RefundRow(*row) for row in rows.all(sql, REFUNDS_MAX)]
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def add(tx: Tx, refund_id: str, payment: int, subject: str, amount_minor: int) -> RefundRow:
+    """Want a refund; the row as written."""
+    tx.run(
+        "INSERT INTO payment_refunds (refund_id, payment, subject, amount_minor, state,"
+        " due_budget_ms, made_at_ms, changed_at_ms) VALUES (?, ?, ?, ?, 'wanted', ?, ?, ?)",
+        refund_id,
+        payment,
+        subject,
+        amount_minor,
+        tx.budget_ms,
+        tx.now_ms,
+        tx.now_ms,
+    )
+    row = get(tx, refund_id)
+    assert row is not None
+    return row
+
+
+def change(tx: Tx, row: RefundRow, **values: Any) -> RefundRow:
+    """Write some columns of a refund; the row as it is now."""
+    assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"
+    values["changed_at_ms"] = tx.now_ms
+    names = ", ".join(f"{name} = ?" for name in values)
+    tx.run(f"UPDATE payment_refunds SET {names} WHERE id = ?", *values.values(), row.id)
+    return row._replace(**values)
+
+
+def doubt_copied(tx: Tx) -> int:
+    """This database is a copy: what waits in it may have been sent since, by another box; how
+    many.  They are looked up before anything else."""
+    return tx.run(
+        "UPDATE payment_refunds SET state = 'unknown', lease_budget_ms = 0, fence = fence + 1,"
+        f" due_budget_ms = 0, sent_at_ms = coalesce(sent_at_ms, made_at_ms) WHERE {_OPEN}"
+    )
