@@ -27,13 +27,14 @@ from devices.kit.errors import BadAnswer, KitError, TooMuch, Unanswered
 from devices.kit.hubtime import HubClock
 from devices.kit.identity import IdentityStore
 from devices.kit.journal import Journal, JournalBounds
+from devices.kit.keeping import Keeping
 from devices.kit.lending import Kick, Lending, Look, Print, PrintMemory
 from devices.kit.link import Message
 from devices.kit.pairing import renew
 from devices.kit.scans import Scans, resolve
 from devices.kit.session import Connect, Session
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
-from hub.contract import lending
+from hub.contract import keeping, lending
 from hub.contract.base import Command, Outgoing
 from hub.contract.conditions import CONDITIONS, Condition
 from hub.contract.envelope import Broadcast, DeviceMeta, HubMode, HubState
@@ -45,6 +46,7 @@ R = TypeVar("R", bound=Outgoing)
 
 JOURNAL_FILE = "journal"
 PRINTS_FILE = "lent-prints"
+PAYMENTS_FILE = "kept-payments"
 _RENEWAL_CHECK_S = 3600.0
 _LISTENERS_MAX = 64
 
@@ -275,6 +277,14 @@ class HubClient:
         self._commands.handle(lending.PRINT, lent.on_print)
         self._commands.handle(lending.LOOK, lent.on_look)
         self._commands.handle(lending.KICK, lent.on_kick)
+
+    def keep_payments(self) -> None:
+        """Keep copies of stored payments for the hub; a lost box then loses none of them.  The meta
+        of the device should name ``hub.contract.keeping.CAPABILITY``."""
+        kept = Keeping(self._store.folder / PAYMENTS_FILE)
+        self._commands.handle(keeping.KEEP, kept.on_keep)
+        self._commands.handle(keeping.DROP, kept.on_drop)
+        self._commands.handle(keeping.RETURN, kept.on_return)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ import base64
 import binascii
 import json
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from devices.kit import linefile
 from hub.contract.lending import DrawerKick, LentPrinter, PieceTaken, PrintPiece
 from hub.contract.problems import Code, refuse
 
@@ -49,7 +49,7 @@ class PrintMemory:
 
     async def load(self) -> None:
         """Read what an earlier run has left.  Errors: OSError."""
-        for line in await asyncio.to_thread(_read, self._path):
+        for line in await asyncio.to_thread(linefile.read, self._path):
             try:
                 job_id, said = json.loads(line)
             except (ValueError, TypeError):
@@ -85,9 +85,9 @@ class PrintMemory:
             if self._lines > 4 * REMEMBERED:
                 lines = [*self._known.items(), (job_id, said)]
                 self._lines = len(lines)
-                await asyncio.to_thread(_replace, self._path, lines)
+                await asyncio.to_thread(linefile.replace, self._path, lines)
             else:
-                await asyncio.to_thread(_append, self._path, (job_id, said))
+                await asyncio.to_thread(linefile.append, self._path, (job_id, said))
 
     def _keep(self, job_id: str, said: str) -> None:
         self._known[job_id] = said
@@ -206,39 +206,3 @@ class Lending:
             except OSError as error:  # after a restart it is unknown, which is safe
                 _log.error("how a document ended can't be written down: %s", error)
             return taken
-
-
-def _read(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-
-
-def _append(path: Path, line: tuple[str, str]) -> None:
-    is_new = not path.exists()
-    # A line of its own even after one that was torn off: the empty line between is passed over.
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"\n{json.dumps(line)}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if is_new:
-        _sync_folder(path.parent)
-
-
-def _replace(path: Path, lines: list[tuple[str, str]]) -> None:
-    new = path.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write("".join(f"{json.dumps(line)}\n" for line in lines))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

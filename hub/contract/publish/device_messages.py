@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.contract import envelope, lending
+from hub.contract import envelope, keeping, lending
 from hub.contract.catalog import LevelView
 from hub.contract.peripherals import PeripheralEvent
 from hub.contract.problems import Code, Problem
@@ -236,6 +236,8 @@ def schemas(rows: tuple[Operation, ...]) -> dict[str, Schema]:
     models += [Problem, envelope.HubState, envelope.DeviceState, envelope.DeviceMeta]
     models += [envelope.Fact, envelope.Broadcast, envelope.DeviceCommand, LevelView]
     models += [Scan, ScanEvent, PeripheralEvent]
+    models += [keeping.PaymentCopy, keeping.CopyKept, keeping.DropCopies, keeping.AskCopies]
+    models += [keeping.Copies]
     models += [lending.LentPrinter, lending.PrintPiece, lending.PieceTaken, lending.DrawerKick]
     found = component_schemas(models)
     found["Code"] = {"type": "string", "description": found["Code"]["description"]}

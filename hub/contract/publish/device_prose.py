@@ -175,7 +175,12 @@ A device may lend its printer (`lends-printer` among the capabilities of its met
 `cmd/printer-look` with a `LentPrinter`, `cmd/print` (a `PrintPiece`) and `cmd/drawer-kick` (a
 `DrawerKick`) with a `PieceTaken`. It prints a `job_id` once, when it has all its pieces: it writes
 down on disk that it begins, answers a repeat as it did the first time, and says `unknown` of what
-it had begun when it was switched off."""
+it had begun when it was switched off.
+
+A device may keep copies of stored card payments (`keeps-payments` among the capabilities of its
+meta; the hub's setting `payments.mirror` names it): it answers `cmd/payment-keep` (a `PaymentCopy`)
+and `cmd/payment-drop` (`DropCopies`) with a `CopyKept` when that is on its disk, and
+`cmd/payment-return` (`AskCopies`) with `Copies`. The text of a copy is for a hub only."""
 
 
 _PERIPHERALS = """\

@@ -96,5 +96,21 @@ ENVELOPES: dict[str, Example] = {
         "data": "G0BIZWxsbwo=",
     },
     "PieceTaken": {"outcome": "printed", "confirmed": True},
+    "PaymentCopy": {
+        "payment_id": "0199f3a2-7711-7e33-9d44-5f6a7b8c9d05",
+        "copy_text": "PMRHAYLZNVSW",
+    },
+    "CopyKept": {"kept": 1},
+    "DropCopies": {"payment_ids": ["0199f3a2-7711-7e33-9d44-5f6a7b8c9d05"]},
+    "AskCopies": {"after": ""},
+    "Copies": {
+        "copies": [
+            {
+                "payment_id": "0199f3a2-7711-7e33-9d44-5f6a7b8c9d05",
+                "copy_text": "PMRHAYLZNVSW",
+            }
+        ],
+        "more": False,
+    },
 }
 """What is told without having been asked for, and what a lent printer is asked."""

@@ -1,0 +1,158 @@
+"""The second keeper of stored payments: a paired device that has a copy of each on its disk.
+
+A payment that is to be kept twice may be tendered only when the keeper has it.  What the keeper has
+of a lost hub's payments this one asks for once after each start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Protocol
+
+from hub.clock import Randomness
+from hub.contract import keeping
+from hub.contract.keeping import Copies
+from hub.domain.schedule import restart_s
+from hub.service.caller import Caller, CallerKind
+from hub.service.handlers.mirroring import (
+    MarkMirrored,
+    TakeCopies,
+    copy_of,
+    is_needed,
+    to_mirror,
+)
+from hub.service.internal import InternalCommand
+from hub.service.notices import PaymentChanged
+from hub.storage.errors import StorageError
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+MIRROR: Final = Caller(CallerKind.HUB, "mirror")
+AT_ONCE: Final = 4
+TIMEOUT_S: Final = 10.0
+LOOK_S: Final = 60.0
+PAUSE_FIRST_S: Final = 1.0
+PAUSE_MOST_S: Final = 30.0
+DROPS_MAX: Final = 5000
+"""So many copies that may go are remembered; beyond, the keeper keeps some until the next start."""
+PAGES_MAX: Final = keeping.COPIES_MAX // keeping.COPIES_PER_ANSWER + 1
+
+Ask = Callable[[str, str, dict[str, Any], float], Awaitable[dict[str, Any]]]
+"""Device, operation, data, seconds → its answer.  Any error: it isn't done, or nobody knows."""
+
+
+class MirrorGate(Protocol):
+    """What the mirror needs of :class:`hub.service.gate.Gate`."""
+
+    @property
+    def rows(self) -> Rows:
+        """Reads on the loop."""
+
+    async def internal(self, caller: Caller, command: InternalCommand) -> Any:
+        """A command of the hub's own machinery."""
+
+
+class Mirror:
+    """``keeper``: the device's id; empty: there is none, and this does nothing."""
+
+    def __init__(self, keeper: str, gate: MirrorGate, ask: Ask, randomness: Randomness) -> None:
+        self._keeper = keeper
+        self._gate = gate
+        self._ask = ask
+        self._randomness = randomness
+        self._wake = asyncio.Event()
+        self._drops: dict[str, None] = {}
+        self._asked_back = False
+        self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, where there is a keeper."""
+        if self._keeper:
+            self._task = asyncio.create_task(self._run(), name="payment-mirror")
+
+    async def stop(self) -> None:
+        """End; what isn't kept twice yet is sent at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def notify(self, told: Iterable[object]) -> None:
+        """Take what committed requests left to be told."""
+        if not self._keeper:
+            return
+        for notice in told:
+            if isinstance(notice, PaymentChanged):
+                if len(self._drops) < DROPS_MAX:
+                    self._drops[notice.payment_id] = None
+                self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            wait_s = LOOK_S
+            try:
+                more = await self._turn()
+                self._failures = 0
+                if more:
+                    continue
+            except StorageError as error:
+                log.warning("copies of payments wait: %s", error)
+                wait_s = self._pause_s()
+            except Exception as error:  # of whoever reaches the device: it is asked again
+                log.warning("%s keeps no copies of payments now: %s", self._keeper, error)
+                wait_s = self._pause_s()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+                if self._failures:
+                    await asyncio.sleep(PAUSE_FIRST_S)
+            except TimeoutError:
+                continue
+
+    def _pause_s(self) -> float:
+        self._failures += 1
+        return restart_s(self._failures, PAUSE_FIRST_S, PAUSE_MOST_S, self._randomness.uniform)
+
+    async def _turn(self) -> bool:
+        """Whether more waits."""
+        if not self._asked_back:
+            await self._ask_back()
+            self._asked_back = True
+        found = to_mirror(self._gate.rows, AT_ONCE)
+        await asyncio.gather(*(self._keep(row, token) for row, token in found))
+        dropped = await self._drop()
+        return bool(found) or dropped
+
+    async def _keep(self, row: Any, token: Any) -> None:
+        data = {"payment_id": row.payment_id, "copy_text": copy_of(row, token)}
+        await self._ask(self._keeper, keeping.KEEP, data, TIMEOUT_S)
+        await self._gate.internal(MIRROR, MarkMirrored(row.payment_id, token.key_id))
+
+    async def _drop(self) -> bool:
+        over = [one for one in self._drops if not is_needed(self._gate.rows, one)]
+        needed = [one for one in self._drops if one not in over]
+        for one in needed:
+            del self._drops[one]
+        some = over[: keeping.DROP_MAX]
+        if some:
+            await self._ask(self._keeper, keeping.DROP, {"payment_ids": some}, TIMEOUT_S)
+            for one in some:
+                self._drops.pop(one, None)
+        return len(over) > len(some)
+
+    async def _ask_back(self) -> None:
+        after = ""
+        for _ in range(PAGES_MAX):
+            answer = await self._ask(self._keeper, keeping.RETURN, {"after": after}, TIMEOUT_S)
+            page = Copies.model_validate(answer)
+            copies = tuple((one.payment_id, one.copy_text) for one in page.copies)
+            if copies:
+                over = await self._gate.internal(MIRROR, TakeCopies(copies))
+                self._drops.update(dict.fromkeys(over))
+                after = copies[-1][0]
+            if not page.more or not copies:
+                return

@@ -1,0 +1,191 @@
+"""Copies of stored payments that a second keeper has: noted when it has one, taken in when the hub
+that wrote them is lost.
+
+A copy is text without digits, so that no chance makes it look like a card's number on its way.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hub.contract.base import Command
+from hub.domain.payments.states import FINAL, STORED_AWAY, PaymentEvent, PaymentState
+from hub.domain.payments.tokens import SealedToken
+from hub.service.gate import Handler, Reader
+from hub.service.internal import InternalCommand
+from hub.service.payments import book
+from hub.service.unit import Unit
+from hub.storage import paymentrows, salerows, secretrows
+from hub.storage.paymentrows import NewPayment, PaymentRow
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+BY: Final = "mirror"
+BACK: Final = "from the second keeper's copy: it may have been forwarded by the lost hub"
+_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567="
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefz"
+_TO_LETTERS: Final = str.maketrans(_BASE32, _LETTERS)
+_FROM_LETTERS: Final = str.maketrans(_LETTERS, _BASE32)
+_FACTS: Final = (
+    "payment_id",
+    "sale_id",
+    "basket_id",
+    "device_id",
+    "staff_id",
+    "terminal_id",
+    "driven_by",
+    "amount_minor",
+    "currency",
+    "offline_seq",
+    "psp_ref",
+    "terminal_ref",
+    "approval_code",
+    "last4",
+    "scheme",
+    "token_ref",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkMirrored(InternalCommand):
+    """The second keeper has this payment on disk, sealed under the key ``key_id``.  The value is
+    False when it isn't the token that is kept here (any more)."""
+
+    payment_id: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCopies(InternalCommand):
+    """Take payments in that this hub doesn't know: text by id.  The value: the ids of those that
+    are over, so that their copies may go; ones that can't be read are left where they are."""
+
+    copies: tuple[tuple[str, str], ...]
+
+
+def copy_of(row: PaymentRow, token: SealedToken) -> str:
+    """What the second keeper gets."""
+    facts = {name: getattr(row, name) for name in _FACTS} | {
+        "key_id": token.key_id,
+        "wrapped": base64.b64encode(token.wrapped).decode(),
+        "sealed": base64.b64encode(token.sealed).decode(),
+    }
+    plain = json.dumps(facts, separators=(",", ":")).encode()
+    return base64.b32encode(plain).decode().translate(_TO_LETTERS)
+
+
+def to_mirror(rows: Rows, limit: int) -> list[tuple[PaymentRow, SealedToken]]:
+    """Stored payments that the second keeper doesn't have yet, oldest first."""
+    found = []
+    for row in paymentrows.in_state(rows, PaymentState.STORED):
+        if row.mirrored:
+            continue
+        token = secretrows.get(rows, row.id)
+        if token is not None:
+            found.append((row, token))
+            if len(found) == limit:
+                break
+    return found
+
+
+def is_needed(rows: Rows, payment_id: str) -> bool:
+    """Whether the second keeper has to keep its copy."""
+    row = paymentrows.get(rows, payment_id)
+    return row is not None and row.state in STORED_AWAY
+
+
+def mark_mirrored(unit: Unit, command: MarkMirrored) -> bool:
+    """See :class:`MarkMirrored`."""
+    row = paymentrows.get(unit.tx, command.payment_id)
+    if row is None or row.mirrored:
+        return row is not None
+    token = secretrows.get(unit.tx, row.id)
+    if token is None or token.key_id != command.key_id:
+        return False
+    book.changed(unit, paymentrows.change(unit.tx, row, mirrored=1))
+    return True
+
+
+def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
+    """See :class:`TakeCopies`.
+
+    Whether the lost hub had presented it nobody here knows: it is looked up before anything else.
+    """
+    over = []
+    for payment_id, text in command.copies:
+        known = paymentrows.get(unit.tx, payment_id)
+        if known is not None:
+            if PaymentState(known.state) in FINAL or known.state == PaymentState.CAPTURED:
+                over.append(payment_id)
+            continue
+        try:
+            facts, token = _read(payment_id, text)
+        except (ValueError, KeyError, TypeError) as error:
+            log.error("the copy of payment %s can't be read: %s", payment_id, error)
+            continue
+        _take(unit, facts, token)
+    return tuple(over)
+
+
+def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
+    facts = json.loads(base64.b32decode(text.translate(_FROM_LETTERS)))
+    if facts["payment_id"] != payment_id or not isinstance(facts["amount_minor"], int):
+        raise ValueError("it is another payment's")
+    token = SealedToken(
+        str(facts["key_id"]), base64.b64decode(facts["wrapped"]), base64.b64decode(facts["sealed"])
+    )
+    return facts, token
+
+
+def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
+    sale_id = salerows.sale_of_payment(unit.tx, facts["payment_id"])
+    row = book.begin(
+        unit,
+        NewPayment(
+            payment_id=facts["payment_id"],
+            hash=b"",
+            sale_id=sale_id or facts["sale_id"],
+            basket_id=facts["basket_id"],
+            device_id=facts["device_id"],
+            staff_id=facts["staff_id"],
+            terminal_id=facts["terminal_id"],
+            driven_by=facts["driven_by"],
+            custody="hub",
+            amount_minor=facts["amount_minor"],
+            currency=facts["currency"],
+            offline_allowed=True,
+        ),
+        BY,
+    )
+    row = book.move(unit, row, PaymentEvent.SENT, BY)
+    rest = {name: facts[name] for name in _FACTS[10:] if facts[name]}
+    row = book.move(
+        unit,
+        row,
+        PaymentEvent.APPROVED_OFFLINE,
+        BY,
+        BACK,
+        token=token,
+        custody="hub",
+        in_sale=int(sale_id is not None),
+        mirrored=1,
+        **rest,
+    )
+    row = book.move(unit, row, PaymentEvent.LEASED, BY, BACK)
+    book.move(unit, row, PaymentEvent.IN_DOUBT, BY, BACK, due_budget_ms=unit.tx.budget_ms)
+    unit.note("payment.taken_back", row.payment_id, {"amount_minor": row.amount_minor})
+
+
+WRITES: dict[type[Command], Handler] = {}
+READS: dict[type[Command], Reader] = {}
+SLOW_READS: dict[type[Command], Reader] = {}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {
+    MarkMirrored: mark_mirrored,
+    TakeCopies: take_copies,
+}
