@@ -85,7 +85,11 @@ class ListPrintJobs(Query):
 
 
 class GetPrintJob(Query):
-    """One job with its facts."""
+    """One job with its facts.
+
+    Only the till that it belongs to, the one whose sale or return it is about, and whoever is
+    signed in with ``hub.view`` or ``hub.manage`` may read it.
+    """
 
     service: ClassVar[str] = "print"
     operation: ClassVar[str] = "get"

@@ -50,7 +50,7 @@ def grants_of(permissions: Mapping[str, Any]) -> tuple[Grant, ...]:
 
 
 @lru_cache(maxsize=64)
-def _grants_in(permissions: str) -> tuple[Grant, ...]:
+def grants_in(permissions: str) -> tuple[Grant, ...]:
     """The same of JSON; a shop has few roles."""
     return grants_of(json.loads(permissions))
 
@@ -63,7 +63,7 @@ def grants(unit: Unit) -> tuple[Grant, ...]:
     if unit.caller.is_admin:
         return (Grant(Permission.HUB_ADMIN), Grant(Permission.DEVICE_PAIR))
     if unit.staff is not None:
-        return _grants_in(unit.staff.permissions)
+        return grants_in(unit.staff.permissions)
     if staffrows.device_kind(unit.tx, unit.caller.id) == "kiosk":
         return KIOSK_GRANTS
     raise refuse(

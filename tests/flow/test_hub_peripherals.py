@@ -15,6 +15,7 @@ from hub.clock import SystemRandomness
 from hub.contract.documents import SaleFacts, facts_of
 from hub.contract.lending import LentPrinter, PieceTaken
 from hub.contract.peripherals import Shown, ShowText
+from hub.contract.printing import GetPrintJob, PrintJobDetails
 from hub.contract.sale import SaleDone
 from hub.contract.scales import Weigh, WeightView
 from hub.contract.scans import Scan
@@ -332,3 +333,15 @@ async def test_what_was_set_up_is_there_again_after_a_start(box: Box, till: HubC
     await box.until(lambda: is_ready(box, "display-2"))
     done = await sell(till)
     await box.until(lambda: (done.receipt_no, "printer-counter") in jobs(box, "printed"))
+
+
+async def test_a_till_reads_its_own_documents_and_no_other_s(box: Box, till: HubClient) -> None:
+    done = await sell(till)
+    sold = "SELECT job_id FROM print_jobs WHERE kind = 'sale' AND subject = ?"
+    asked = GetPrintJob(job_id=box.rows(sold, done.sale_id)[0][0])
+    assert (await till.request(asked, PrintJobDetails)).document["sale_id"] == done.sale_id
+    other = await box.pair(name="another till")
+    async with box.client(other) as stranger:
+        with pytest.raises(Refused) as refused:
+            await stranger.request(asked, PrintJobDetails)
+    assert refused.value.problem.code == "forbidden"

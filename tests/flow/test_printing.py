@@ -67,11 +67,11 @@ def job_of(shop: Shop, subject: str, kind: str = "sale") -> str:
 
 
 def facts(shop: Shop, job_id: str) -> Any:
-    return facts_of(shop.ok("till-1", "print/get", {"job_id": job_id})["document"])
+    return facts_of(by_page(shop, "print/get", {"job_id": job_id})["result"]["document"])
 
 
 def state(shop: Shop, job_id: str) -> str:
-    return str(shop.ok("till-1", "print/get", {"job_id": job_id})["state"])
+    return str(by_page(shop, "print/get", {"job_id": job_id})["result"]["state"])
 
 
 def doubt(shop: Shop, job_id: str) -> None:
@@ -283,7 +283,8 @@ def test_housekeeping_expires_what_waits_and_forgets_what_ended_a_week_ago(shop:
     assert (state(shop, waits), state(shop, doubtful)) == ("expired", "ambiguous")
     shop.clock.advance(8 * DAY_MS / 1000)
     shop.housekeep()
-    assert shop.no("till-1", "print/get", {"job_id": printed})["code"] == "not-found"
+    gone = by_page(shop, "print/get", {"job_id": printed})["problem"]
+    assert gone["code"] == "not-found"
     assert state(shop, doubtful) == "expired"
 
 
@@ -411,6 +412,38 @@ def test_the_page_prints_where_the_till_prints_and_tries_a_printer(shop: Shop) -
         "not-found"
     )
     assert shop.audited("print.reprinted")[0]["copy"] == 1
+
+
+def test_a_document_is_read_where_it_belongs_and_by_whoever_looks_after_the_shop(
+    shop: Shop,
+) -> None:
+    sale_id = sell(shop)
+    job = {"job_id": job_of(shop, sale_id)}
+    assert shop.ok("till-1", "print/get", job)["document"]
+    shop.sign_in("till-3", "ben")
+    for stranger in ("till-3", "kiosk-1"):
+        problem = shop.no(stranger, "print/get", job)
+        assert problem["code"] == "forbidden"
+        assert "hub.view" in problem["detail"]
+    assert shop.ok("till-2", "print/get", job)["document"]  # mia may manage the hub
+    assert by_page(shop, "print/get", job)["ok"]
+    shop.ok("till-2", "staff/sign-out")
+    assert shop.no("till-2", "print/get", job)["code"] == "forbidden"
+
+
+def test_what_a_till_sold_it_reads_wherever_it_was_printed_again(shop: Shop) -> None:
+    sale_id = sell(shop)
+    copy = {"job_id": shop.ok("till-2", "print/reprint", {"sale_id": sale_id})["job_id"]}
+    assert shop.ok("till-1", "print/get", copy)["document"]
+    shop.sign_in("till-3", "ben")
+    assert shop.no("till-3", "print/get", copy)["code"] == "forbidden"
+
+
+def test_whoever_may_only_look_at_the_hub_reads_documents(shop: Shop) -> None:
+    job = {"job_id": job_of(shop, sell(shop))}
+    shop.staff({"cashier": CASHIER | {"hub.view": None}, "manager": OFFICE})
+    shop.sign_in("till-3", "ben")
+    assert shop.ok("till-3", "print/get", job)["document"]
 
 
 def test_a_copy_made_later_says_what_the_original_said(shop: Shop) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 from devices.peripherals.choosing import Pace
 from devices.peripherals.model import Ended, Outcome, World
 from devices.peripherals.spooler import Spooler
+from hub.contract.printing import GetPrintJob
 from hub.crashpoints import on_crashpoint
 from hub.documents.layout import Layout
-from hub.service.caller import Caller
+from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.printing import Begun
 from hub.service.internal import InternalCommand
 from hub.service.ports import Budget
@@ -238,8 +239,12 @@ class PrintShop:
         return job_id
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """The job as devices see it."""
-        return self.shop.ok("till-1", "print/get", {"job_id": job_id})
+        """The job as it is shown at the shell."""
+        shell = Caller(CallerKind.CLI, "shell")
+        found: dict[str, Any] = now(
+            self.shop.gate.run(shell, GetPrintJob(job_id=job_id))
+        ).model_dump()
+        return found
 
     def state(self, job_id: str) -> str:
         """The job's state."""

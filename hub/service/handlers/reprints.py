@@ -21,13 +21,14 @@ from hub.contract.printing import (
     SettlePrintJob,
 )
 from hub.contract.problems import Code, refuse
-from hub.domain.staff import Permission
+from hub.domain.staff import Permission, page_role
 from hub.service import paperwork, permits, receipts
+from hub.service.caller import CallerKind
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers.printing import changed
 from hub.service.paperwork import Made
 from hub.service.unit import Unit
-from hub.storage import printrows, salerows
+from hub.storage import printrows, salerows, staffrows
 from hub.storage.printrows import DRAWER_KICK, PrintJobRow
 from hub.storage.salerows import SaleRow
 
@@ -68,12 +69,39 @@ def list_jobs(unit: ReadUnit, query: ListPrintJobs) -> PrintJobs:
 
 
 def get_job(unit: ReadUnit, query: GetPrintJob) -> PrintJobDetails:
-    """See :class:`GetPrintJob`."""
+    """See :class:`GetPrintJob`.  Errors: ``not-found``, ``forbidden``."""
     row = printrows.get(unit.rows, query.job_id)
     document = printrows.document(unit.rows, query.job_id)
     if row is None or document is None:
         raise refuse(Code.NOT_FOUND, "There is no such print job (any more).")
+    if not _may_read(unit, row):
+        raise refuse(
+            Code.FORBIDDEN,
+            "This document belongs to another device: sign in as someone who has"
+            f" {Permission.HUB_VIEW} or {Permission.HUB_MANAGE}, or look at the hub's page.",
+            permission=Permission.HUB_VIEW,
+        )
     return PrintJobDetails(**view(row).model_dump(), document=json.loads(document))
+
+
+def _may_read(unit: ReadUnit, row: PrintJobRow) -> bool:
+    """Names and prices of what a customer bought are for the till that made or prints the document,
+    and for whoever looks after the shop."""
+    if unit.caller.kind is not CallerKind.DEVICE:
+        return True
+    if unit.caller.id in (row.device_id, _made_on(unit, row)):
+        return True
+    person = staffrows.signed_in(unit.rows, unit.caller.id, unit.budget_ms)
+    return person is not None and page_role(permits.grants_in(person.permissions)) is not None
+
+
+def _made_on(unit: ReadUnit, row: PrintJobRow) -> str | None:
+    """The till that sold, or took back, what the document is about."""
+    if row.kind == "return":
+        back = salerows.get_return(unit.rows, row.subject)
+        return salerows.return_head(unit.rows, back.id)[0] if back is not None else None
+    sale = salerows.get(unit.rows, row.subject) if row.subject else None
+    return sale.device_id if sale is not None else None
 
 
 def view(row: PrintJobRow) -> PrintJobView:
