@@ -82,6 +82,8 @@ _OPERATIONS = (
     Operation(payments.ReportPayment, payments.PaymentView),
     Operation(payments.GivePaymentUp, payments.PaymentView, _BOTH),
     Operation(payments.GetPayment, payments.PaymentView, _BOTH),
+    Operation(payments.DecidePayment, payments.PaymentView, _BOTH),
+    Operation(payments.CloseReceivable, payments.PaymentView, _BOTH),
     Operation(payments.ListPayments, payments.Payments, _BOTH),
     Operation(payments.GetExposure, payments.ExposureView, _BOTH),
     Operation(settlement.ImportSettlement, settlement.SettlementImported, Door.ADMIN),

@@ -80,6 +80,8 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     printing.PrintTestPage: Right.PRINTING,
     printing.OpenDrawer: Right.PERIPHERALS,
     payments.GivePaymentUp: Right.PAYMENTS,
+    payments.DecidePayment: Right.PAYMENTS,
+    payments.CloseReceivable: Right.PAYMENTS,
     settlement.ImportSettlement: Right.PAYMENTS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,
