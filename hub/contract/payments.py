@@ -51,7 +51,7 @@ class StartPayment(Command):
     approval_id: UniqueId | None = None
 
 
-Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown"]
+Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown", "reversed"]
 
 
 class CardFacts(Incoming):
@@ -68,7 +68,8 @@ class ReportPayment(Command):
     """What a till's own terminal said.  ``approved`` is by the processor; ``approved-offline`` by
     the terminal alone: with ``token`` the hub keeps and forwards it (an opaque token or P2PE blob,
     never a card number), without one the terminal does.  ``unknown`` may be told and corrected
-    later; what is known isn't changed by a repeat."""
+    later; what is known isn't changed by a repeat.  ``reversed``: the till has given back, by its
+    terminal, what was given up or whose sale was voided."""
 
     service: ClassVar[str] = "payment"
     operation: ClassVar[str] = "report"

@@ -26,7 +26,8 @@ from hub.domain.stock import Disposition
 
 class Tender(Incoming):
     """A part of the payment.  A card tender was approved by its terminal already: ``payment_id`` is
-    unique in the shop for ever; a card number never comes here, its last four digits may."""
+    unique in the shop for ever; a card number never comes here, its last four digits may.  One that
+    was begun by ``payment/start`` has to be this sale's, of this amount, and tenderable."""
 
     kind: Literal["cash", "card"]
     amount_minor: AmountMinor
@@ -137,11 +138,12 @@ class SaleVoided(Outgoing):
 
 
 class RefundView(Outgoing):
-    """Money to give back."""
+    """Money to give back.  ``by``: who does it; what the hub gives back the till must not."""
 
     kind: str
     amount_minor: int
     payment_id: str | None = None
+    by: Literal["hub", "till"] = "till"
 
 
 class GetSale(Query):

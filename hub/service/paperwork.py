@@ -27,7 +27,7 @@ from hub.domain.quantity import line_gross_minor
 from hub.domain.tax import TaxMode
 from hub.service import pricing
 from hub.service.shop import Shop
-from hub.storage import catalogrows, devicerows, salerows, staffrows
+from hub.storage import catalogrows, devicerows, paymentrows, salerows, staffrows
 from hub.storage.rows import Rows
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
 from hub.storage.staffrows import SignedInRow
@@ -106,6 +106,7 @@ def sale_facts(
                 amount_minor=one.amount_minor,
                 last4=one.last4,
                 approval_code=one.approval_code,
+                offline=_was_offline(unit, one),
             )
             for one in tenders
         ),
@@ -260,6 +261,12 @@ def _saved_minor(line: SaleLineRow) -> int:
         return line.discount_minor
     listed_minor = line_gross_minor(line.list_price_minor, line.qty, line.scale)
     return max(0, listed_minor - line.gross_minor) + line.discount_minor
+
+
+def _was_offline(unit: Source, tender: TenderRow) -> bool:
+    """Whether a terminal approved it without the processor; the customer is told so."""
+    row = paymentrows.get(unit.tx, tender.payment_id) if tender.payment_id else None
+    return row is not None and row.offline_seq is not None
 
 
 def _taxes_of(sale: SaleRow) -> tuple[bool, dict[str, int]]:

@@ -272,6 +272,35 @@ def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: s
     return int(added[0])
 
 
+def put_step(tx: Tx, row: PaymentRow, n: int, after: str, by: str, detail: str) -> None:
+    """Note a step of another time under its own number, unless that one is taken."""
+    tx.run(
+        "INSERT OR IGNORE INTO payment_steps (payment, n, at_ms, event, before, after, by, detail)"
+        " VALUES (?, ?, ?, 'told', ?, ?, ?, ?)",
+        row.id,
+        n,
+        tx.now_ms,
+        row.state,
+        after,
+        by,
+        detail,
+    )
+
+
+def raise_offline_seq(tx: Tx, terminal_id: str, offline_seq: int) -> bool:
+    """Count on from ``offline_seq`` at least; False when a payment here has that number."""
+    tx.run(
+        "INSERT INTO terminal_sequences (terminal_id, offline_seq) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET offline_seq = max(offline_seq, excluded.offline_seq)",
+        terminal_id,
+        offline_seq,
+    )
+    there = tx.one(
+        "SELECT 1 FROM payments WHERE terminal_id = ? AND offline_seq = ?", terminal_id, offline_seq
+    )
+    return there is None
+
+
 def next_offline_seq(tx: Tx, terminal_id: str) -> int:
     """The next number of a terminal's payments that were approved offline: 1, 2, 3…"""
     row = tx.one(

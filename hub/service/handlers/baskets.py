@@ -42,6 +42,7 @@ from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.items import Item, price
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged
+from hub.service.payments import claims
 from hub.service.unit import Unit
 from hub.storage import basketrows, stockrows
 from hub.storage.basketrows import BasketLineRow, BasketRow
@@ -204,6 +205,7 @@ def begin(unit: Unit, command: BasketCommand, event: BasketEvent) -> BasketRow:
     basket = _basket(unit.tx, command.basket_id)
     head = BasketHead(basket.owner, basket.version, BasketState(basket.state))
     after = advance(head, event, unit.caller.id, command.version)
+    claims.fence(unit, basket.basket_id, event)
     return replace(basket, owner=after.owner, version=after.version, state=after.state.value)
 
 

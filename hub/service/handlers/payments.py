@@ -196,8 +196,39 @@ def report(unit: Unit, command: ReportPayment) -> PaymentView:
         raise refuse(
             Code.FORBIDDEN, f"This payment's terminal is asked by {whose}, which tells of it."
         )
+    if command.outcome == "reversed":
+        row = _reversed(unit, row, command.reason)
+    else:
+        row = answers.take(unit, row, _said(unit, row, command), unit.caller.key)
+    unit.cover_all()
+    return _view(unit, row)
+
+
+def _reversed(unit: Unit, row: PaymentRow, reason: str) -> PaymentRow:
+    """The till has given the money back by its terminal."""
+    if not row.void_asked:
+        raise refuse(
+            Code.CONFLICT,
+            "Nobody asked for this payment to go back: give it up or void its sale first.",
+            state=row.state,
+        )
+    by = unit.caller.key
+    match PaymentState(row.state):
+        case PaymentState.AUTHORISED:
+            return book.move(unit, row, PaymentEvent.REVERSED, by, reason)
+        case PaymentState.CAPTURED | PaymentState.SETTLED:
+            back = row.amount_minor
+            return book.move(unit, row, PaymentEvent.REFUNDED, by, reason, refunded_minor=back)
+        case PaymentState.VOID_PENDING:
+            return book.move(unit, row, PaymentEvent.VOID_ASKED, by, reason)
+        case _:
+            return row
+
+
+def _said(unit: Unit, row: PaymentRow, command: ReportPayment) -> TerminalSaid:
+    assert command.outcome != "reversed"
     card = command.card
-    said = TerminalSaid(
+    return TerminalSaid(
         outcome=command.outcome,
         reason=command.reason,
         last4=card.last4,
@@ -209,9 +240,6 @@ def report(unit: Unit, command: ReportPayment) -> PaymentView:
         captured=command.captured,
         token=_sealed(unit, row, command),
     )
-    row = answers.take(unit, row, said, unit.caller.key)
-    unit.cover_all()
-    return _view(unit, row)
 
 
 def _sealed(unit: Unit, row: PaymentRow, command: ReportPayment) -> SealedToken | None:

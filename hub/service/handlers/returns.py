@@ -23,6 +23,7 @@ from hub.service.incoming import same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
+from hub.service.payments import claims
 from hub.service.unit import Unit
 from hub.storage import salerows
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
@@ -61,7 +62,7 @@ def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
     )
     if command.total_minor is not None:
         check_price(command.total_minor, total, "refund")
-    refunds = _refund(unit, sale, total)
+    refunds = _refund(unit, sale, total, command.return_id)
     done = _write(unit, command, sale, backs, (total, tax), refunds, body_hash)
     unit.note(
         "return.completed",
@@ -113,7 +114,7 @@ def _backs(unit: Unit, sale: SaleRow, asked: tuple[ReturnLine, ...]) -> list[_Ba
     return found
 
 
-def _refund(unit: Unit, sale: SaleRow, total_minor: int) -> tuple[RefundView, ...]:
+def _refund(unit: Unit, sale: SaleRow, total_minor: int, return_id: str) -> tuple[RefundView, ...]:
     """Give the money back to the original tenders: cards first, up to what each paid."""
     left, refunds = total_minor, []
     tenders = salerows.tenders(unit.tx, sale.id)
@@ -123,7 +124,12 @@ def _refund(unit: Unit, sale: SaleRow, total_minor: int) -> tuple[RefundView, ..
             continue
         salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + amount)
         refunds.append(
-            RefundView(kind=tender.kind, amount_minor=amount, payment_id=tender.payment_id)
+            RefundView(
+                kind=tender.kind,
+                amount_minor=amount,
+                payment_id=tender.payment_id,
+                by=claims.refund(unit, tender.payment_id, amount, return_id),
+            )
         )
         left -= amount
     if left:
@@ -161,7 +167,7 @@ def _write(
     """Write the return, take the goods in, tell the cloud."""
     total_minor, tax_minor = sums
     day = business_day(unit.now_ms, unit.shop.zone, unit.shop.day_cutover_hour).isoformat()
-    plain = [one.model_dump(exclude_none=True) for one in refunds]
+    plain = [one.model_dump(exclude_defaults=True) for one in refunds]
     row = ReturnRow(
         id=0,
         return_id=command.return_id,
@@ -185,7 +191,8 @@ def _write(
     )
     ledger = Ledger.of(unit, "return", number)
     _take_goods(unit, sale, ledger, backs)
-    data = _event(command, backs, plain, total_minor, ledger.finish())
+    told = [{name: one[name] for name in one if name != "by"} for one in plain]
+    data = _event(command, backs, told, total_minor, ledger.finish())
     outbox_id = unit.emit("sales", RETURN_COMPLETED, sale.sale_id, data, command.return_id)
     salerows.set_return_outbox_id(unit.tx, number, outbox_id)
     salerows.add_to_day(unit.tx, day, returned_minor=total_minor)

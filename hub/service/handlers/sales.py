@@ -19,8 +19,7 @@ from hub.contract.sale import (
     VoidSale,
 )
 from hub.contract.staff import ApprovalSubject
-from hub.domain import basket as rules
-from hub.domain.basket import BasketEvent, Settlement, TenderKind, check_price, settle
+from hub.domain.basket import BasketEvent, check_price
 from hub.domain.dayparts import business_day, local_time
 from hub.domain.staff import Permission
 from hub.domain.stock import (
@@ -41,6 +40,7 @@ from hub.service.incoming import same_request
 from hub.service.items import Item, Priced, price
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, SaleMade
+from hub.service.payments import claims
 from hub.service.unit import Unit
 from hub.storage import basketrows, salerows, stockrows
 from hub.storage.salerows import SaleLineRow, SaleRow, TenderRow
@@ -56,7 +56,8 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     items, basket = _items(unit, command)
     priced = price(items)
     check_price(command.total_minor, priced.total_minor, "total")
-    settlement = _settle(unit, command, priced.total_minor)
+    settlement, cards = claims.settled(unit, command, priced.total_minor)
+    leftover = claims.check_others(unit, command, cards)
     ledger = Ledger.of(unit, "sale")
     short = _check_goods(unit, command, ledger, items, basket)
     day, _ = _days(unit.now_ms // 60_000, unit.shop.zone, unit.shop.day_cutover_hour)
@@ -83,13 +84,15 @@ def commit_sale(unit: Unit, command: CommitSale) -> SaleDone:
     number = salerows.add(unit.tx, sale)
     lines = _line_rows(priced)
     salerows.add_lines(unit.tx, number, lines)
-    tenders = _tender_rows(command.tenders)
+    paid = claims.filled(command.tenders, cards)
+    tenders = _tender_rows(paid)
     salerows.add_tenders(unit.tx, number, tenders)
     ledger.ref_id = number
     _take_goods(unit, command.sale_id, ledger, items, short)
-    data = _event(sale, lines, command.tenders, ledger.finish())
+    data = _event(sale, lines, paid, ledger.finish())
     if unit.emit("sales", SALE_COMPLETED, sale.sale_id, data) != outbox_id:
         salerows.set_outbox_id(unit.tx, number, unit.seq)  # claims that fell short came before it
+    claims.pay(unit, cards, leftover)
     salerows.add_to_day(unit.tx, day, sales=1, total_minor=sale.total_minor)
     unit.tell(SaleMade())
     if any(one.kind == "cash" for one in tenders):
@@ -233,25 +236,6 @@ def _line_rows(priced: Priced) -> list[SaleLineRow]:
 
 
 # Tenders -----------------------------------------------------------------------------------------
-
-
-def _settle(unit: Unit, command: CommitSale, total_minor: int) -> Settlement:
-    seen: set[str] = set()
-    for tender in command.tenders:
-        if tender.payment_id is None:
-            continue
-        if tender.payment_id in seen:
-            raise refuse(Code.VALIDATION, "Two tenders have one payment_id: send each once.")
-        seen.add(tender.payment_id)
-        other = salerows.sale_of_payment(unit.tx, tender.payment_id)
-        if other is not None:
-            raise refuse(
-                Code.CONFLICT,
-                "This payment belongs to another sale: take a new payment for this one.",
-                sale_id=other,
-            )
-    tenders = [rules.Tender(TenderKind(one.kind), one.amount_minor) for one in command.tenders]
-    return settle(total_minor, tenders, unit.shop.cash_rounding)
 
 
 def _tender_rows(tenders: tuple[Tender, ...]) -> list[TenderRow]:

@@ -16,6 +16,7 @@ from typing import Any
 from hub.contract.oms_events import (
     OUTBOX_PARKED,
     Fact,
+    PaymentMoved,
     ReturnCompleted,
     SaleCompleted,
     SaleVoided,
@@ -24,6 +25,7 @@ from hub.contract.oms_events import (
     movements_of,
 )
 from hub.domain.dayparts import business_day
+from hub.service.payments import book, claims
 from hub.service.retelling import move_as_told, recovered_id
 from hub.service.unit import Unit, canonical
 from hub.storage import catalogrows, relinkrows, salerows, stockrows
@@ -66,6 +68,8 @@ def is_known(unit: Unit, event: Emitted, fact: Fact) -> bool | None:
             return sale is not None and sale.state == "voided"
         case ReturnCompleted() if fact.sale_id is not None:
             return salerows.get_return(unit.tx, fact.return_id) is not None
+        case PaymentMoved():
+            return book.is_told(unit, fact)
         case _ if (document_id := _document_id(event, fact)) is not None:
             return _is_document_known(unit, event, fact, document_id)
         case _:
@@ -115,6 +119,8 @@ def take(unit: Unit, fact: Fact, origin: Origin) -> str:
             _void(unit, fact, origin)
         case ReturnCompleted():
             _return(unit, fact, origin)
+        case PaymentMoved():
+            book.retake(unit, fact)
         case _:
             _document(unit, fact, origin)
     return "applied"
@@ -148,7 +154,9 @@ def _sale(unit: Unit, fact: SaleCompleted, origin: Origin) -> None:
         ),
     )
     salerows.add_lines(tx, number, [_line(unit, line) for line in fact.lines])
-    salerows.add_tenders(tx, number, _tenders(unit, fact, origin.request.get("tenders", ())))
+    tenders = _tenders(unit, fact, origin.request.get("tenders", ()))
+    salerows.add_tenders(tx, number, tenders)
+    claims.joined(unit, fact.sale_id, [one.payment_id for one in tenders])
     move_as_told(unit, "sale", number, fact.movements)
     before_ms = salerows.day(tx, fact.business_day).last_at_ms
     salerows.add_to_day(tx, fact.business_day, sales=1, total_minor=fact.total_minor)
@@ -214,6 +222,7 @@ def _void(unit: Unit, fact: SaleVoided, origin: Origin) -> None:
         change -= given
         refunded = tender.refunded_minor + tender.amount_minor - given
         salerows.set_refunded(unit.tx, sale.id, tender.n, refunded)
+        claims.undo(unit, tender.payment_id, fact.reason)
     if any(line.returned_qty for line in salerows.lines(unit.tx, sale.id)):
         _note_twice(unit, sale, "void", sale.sale_id)
 
@@ -282,6 +291,9 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
             if (tender.kind, tender.payment_id) == (paid_back.kind, paid_back.payment_id):
                 refunded = tender.refunded_minor + paid_back.amount_minor
                 salerows.set_refunded(unit.tx, sale.id, tender.n, refunded)
+                back_minor = paid_back.amount_minor
+                if back_minor:
+                    claims.refund(unit, tender.payment_id, back_minor, fact.return_id, told=True)
                 break
     if sale.state == "voided" or any(
         qty > sold[number].qty for number, (qty, _minor) in returned.items()

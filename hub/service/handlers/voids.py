@@ -13,6 +13,7 @@ from hub.service import permits, receipts
 from hub.service.incoming import same_request
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
+from hub.service.payments import claims
 from hub.service.unit import Unit
 from hub.storage import salerows, stockrows
 from hub.storage.salerows import SaleRow
@@ -65,6 +66,8 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
         {"reason": command.reason, "total_minor": sale.total_minor, "approved_by": approver},
     )
     unit.tell(SaleMade())
+    for one in refunds:
+        claims.undo(unit, one.payment_id, command.reason)
     if any(one.kind == "cash" for one in refunds):
         receipts.queue_kick(unit, "void", sale.sale_id)
     printed = command.print_receipt and receipts.queue_void(
@@ -81,7 +84,12 @@ def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
     unit.cover_all()
     assert sale.voided_at_ms is not None
     refunds = tuple(
-        RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
+        RefundView(
+            kind=one.kind,
+            amount_minor=one.refunded_minor,
+            payment_id=one.payment_id,
+            by=claims.who_gives_back(unit, one.payment_id),
+        )
         for one in salerows.tenders(unit.tx, sale.id)
         if one.refunded_minor
     )
@@ -105,6 +113,11 @@ def _give_back_all(unit: Unit, sale: SaleRow) -> tuple[RefundView, ...]:
             continue
         salerows.set_refunded(unit.tx, sale.id, tender.n, amount)
         refunds.append(
-            RefundView(kind=tender.kind, amount_minor=amount, payment_id=tender.payment_id)
+            RefundView(
+                kind=tender.kind,
+                amount_minor=amount,
+                payment_id=tender.payment_id,
+                by=claims.who_gives_back(unit, tender.payment_id),
+            )
         )
     return tuple(refunds)

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hub.contract.oms_events import PAYMENT_FACTS
+from hub.contract.oms_events import PAYMENT_FACTS, PaymentMoved
 from hub.contract.problems import Code, Refusal
-from hub.domain.payments.states import STORED_AWAY, PaymentEvent, PaymentState, advance, can
+from hub.domain.payments.states import (
+    STORED_AWAY,
+    TRANSITIONS,
+    PaymentEvent,
+    PaymentState,
+    advance,
+    can,
+)
 from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
 from hub.service.unit import Unit
-from hub.storage import paymentrows, secretrows
+from hub.storage import paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 
 S, E = PaymentState, PaymentEvent
@@ -75,6 +82,8 @@ def move(
         facts["stored_budget_ms"] = unit.tx.budget_ms
     if after is S.AT_TERMINAL:
         facts.setdefault("due_budget_ms", unit.tx.budget_ms + REPORT_MS)
+    if after is S.UNKNOWN:
+        facts.setdefault("doubt_budget_ms", unit.tx.budget_ms)
     step = paymentrows.add_step(unit.tx, row, event, after, by, detail)
     before, row = row, paymentrows.change(unit.tx, row, **(facts | {"state": str(after)}))
     if token is not None:
@@ -110,14 +119,27 @@ def withdraw(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
 
 
 def void_if_stored(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
-    """What is stored and to be voided: over, when nobody else has it; else it is settled with
-    whoever does."""
+    """What is to be voided and has brought no money: over, when nobody else has it; else it is
+    settled with whoever does."""
     if not row.void_asked:
         return row
     if row.state == S.STORED and row.custody == "hub" and not row.forwards:
         return move(unit, row, E.VOID_ASKED, by, row.reason)
     if can(PaymentState(row.state), E.VOID_DEFERRED):
         return move(unit, row, E.VOID_DEFERRED, by, row.reason, due_budget_ms=unit.tx.budget_ms)
+    if row.state in (S.DECLINED, S.RECOVERY):
+        return move(unit, row, E.VOID_ASKED, by, row.reason)  # nobody owes it any more
+    return row
+
+
+def given_back(
+    unit: Unit, row: PaymentRow, by: str, refunded_minor: int, detail: str
+) -> PaymentRow:
+    """A part of a payment was given back: ``refunded_minor`` altogether, less than all of it."""
+    step = paymentrows.add_step(unit.tx, row, E.REFUNDED, row.state, by, detail[:DETAIL_MAX])
+    row = paymentrows.change(unit.tx, row, refunded_minor=refunded_minor)
+    _tell_cloud(unit, row, "refunded", step, detail)
+    changed(unit, row)
     return row
 
 
@@ -126,6 +148,75 @@ def changed(unit: Unit, row: PaymentRow) -> None:
     unit.tell(
         PaymentChanged(row.payment_id, row.sale_id, row.device_id, row.terminal_id, row.state)
     )
+
+
+def retake(unit: Unit, fact: PaymentMoved) -> None:
+    """Write a payment again as it was told, in a hub that was restored from an older copy.
+
+    What may have gone on since is in doubt and looked up.  Errors: ``ValueError`` for a state that
+    this version doesn't know.
+    """
+    state = PaymentState(fact.state)
+    if state is S.STORED and fact.custody == "hub":
+        state = S.FORWARD_UNKNOWN
+    row = paymentrows.get(unit.tx, fact.payment_id) or _told_again(unit, fact)
+    paymentrows.put_step(unit.tx, row, fact.step, str(state), "recovery", fact.reason[:DETAIL_MAX])
+    facts: dict[str, Any] = {
+        name: value
+        for name in ("psp_ref", "terminal_ref", "approval_code", "last4", "scheme", "decline_code")
+        if (value := getattr(fact, name))
+    }
+    if fact.offline_seq is not None and row.offline_seq is None:
+        taken = paymentrows.raise_offline_seq(unit.tx, row.terminal_id, fact.offline_seq)
+        facts["offline_seq"] = fact.offline_seq if taken else None
+        facts["stored_at_ms"] = fact.occurred_at_ms
+        facts["stored_budget_ms"] = unit.tx.budget_ms
+    if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:
+        facts["in_sale"] = 1
+    row = paymentrows.change(
+        unit.tx,
+        row,
+        state=str(state),
+        custody=fact.custody,
+        refunded_minor=max(row.refunded_minor, fact.refunded_minor),
+        due_budget_ms=unit.tx.budget_ms,
+        doubt_budget_ms=unit.tx.budget_ms,
+        **facts,
+    )
+    if state not in STORED_AWAY:
+        secretrows.shred(unit.tx, row.id)
+    changed(unit, row)
+
+
+def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
+    new = NewPayment(
+        payment_id=fact.payment_id,
+        hash=b"",
+        sale_id=fact.sale_id,
+        basket_id="",
+        device_id=fact.device_id,
+        staff_id=None,
+        terminal_id=fact.terminal_id,
+        driven_by=fact.driven_by,
+        custody=fact.custody,
+        amount_minor=fact.amount_minor,
+        currency=fact.currency,
+        offline_allowed=fact.offline_seq is not None,
+    )
+    return paymentrows.add(unit.tx, new)
+
+
+def is_told(unit: Unit, fact: PaymentMoved) -> bool:
+    """Whether a fact about a payment is in the book, or what the book has goes beyond it."""
+    row = paymentrows.get(unit.tx, fact.payment_id)
+    if row is None:
+        return False
+    if row.state == fact.state:
+        return row.refunded_minor >= fact.refunded_minor
+    state = PaymentState(row.state)
+    near = {after for (before, _), after in TRANSITIONS.items() if before is state}
+    far = {after for (before, _), after in TRANSITIONS.items() if before in near}
+    return fact.state not in near | far
 
 
 def _sooner(row: PaymentRow, budget_ms: int) -> int:
