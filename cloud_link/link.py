@@ -124,6 +124,7 @@ class CloudLink:
         if self._held or self._settings.url is None:
             return
         self._held = why
+        self._on_change()  # whoever goes out by another way is cut, too
         try:
             await self._end()
         finally:
@@ -136,6 +137,8 @@ class CloudLink:
         if held and not self._closed and self._task is None and self._parts is not None:
             self._set("connecting", "")
             self._begin(self._made())
+        elif held:
+            self._on_change()
 
     async def adopt(self, settings: Cloud) -> None:
         """Other limits and pauses, from the next session on, which begins at once."""
@@ -181,6 +184,23 @@ class CloudLink:
     def up(self) -> bool:
         """True while there is a session and the last call was answered."""
         return self._state == "up"
+
+    @property
+    def held(self) -> bool:
+        """True while it is cut on purpose."""
+        return bool(self._held)
+
+    @property
+    def superseded(self) -> bool:
+        """True while another box has this hub's place."""
+        return self._state == "superseded"
+
+    @property
+    def client(self) -> OmsClient | None:
+        """The client of the present session; None while there is none."""
+        parts = self._parts
+        ready = parts is not None and self._task is not None and not self._held
+        return parts.client if ready and parts and parts.client.session is not None else None
 
     @property
     def parts(self) -> _Parts | None:

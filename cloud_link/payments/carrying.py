@@ -36,6 +36,8 @@ async def carry_out(processor: Processor, work: Leased, token: bytes | None) -> 
     match work.kind:
         case WorkKind.CHARGE:
             return await _charged(processor, work, effect)
+        case WorkKind.LOOK_UP if work.refund_id:
+            return await processor.look_up_refund(effect)
         case WorkKind.LOOK_UP:
             return await processor.look_up(effect)
         case WorkKind.CAPTURE:

@@ -21,7 +21,7 @@ from hub.contract.problems import Refusal
 from hub.domain import cards
 from hub.domain.errors import DomainError
 from hub.service.gate import Handler
-from hub.service.handlers import parking, remote
+from hub.service.handlers import outcomes, parking, remote
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged
 from hub.service.unit import Unit
@@ -328,6 +328,7 @@ _COMMANDS: dict[str, Callable[[Unit, CloudCommand], tuple[str, str] | None]] = {
     **dict.fromkeys(remote.MANAGED, remote.carry_out),
     "count.requested": _count_requested,
     "epoch.closed": _epoch_closed,
+    "payment.outcome": outcomes.told,
 }
 
 

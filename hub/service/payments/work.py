@@ -109,9 +109,10 @@ def _lease_one(unit: Unit, row: PaymentRow, work: Work, command: LeaseWork) -> L
 
 
 def key_of(row: PaymentRow, kind: WorkKind) -> str:
-    """The idempotency key of an effect.  What was declined for certain is presented under a new
-    one: the old one would only give the old answer."""
-    if kind is not WorkKind.CHARGE:
+    """The idempotency key of an effect; of a look-up that of the charge it asks after.  What was
+    declined for certain is presented under a new one: the old one would only give the old answer.
+    """
+    if kind not in (WorkKind.CHARGE, WorkKind.LOOK_UP):
         return f"{row.payment_id}-{kind}"
     return f"{row.payment_id}-{row.declines + 1}" if row.declines else row.payment_id
 

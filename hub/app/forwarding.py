@@ -1,0 +1,64 @@
+"""The connection to the processor that the settings name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloud_link.link import CloudLink
+from cloud_link.payments.forwarder import Forwarder, Tempo
+from cloud_link.payments.oms import OmsProcessor
+from cloud_link.payments.processor import Processor
+from cloud_link.payments.stripe import StripeProcessor
+from cloud_link.transport import AiohttpTransport, TlsFiles
+from hub.config import Settings
+from hub.domain.payments.tokens import SealedToken
+from hub.security.vault import PaymentVault
+from hub.service.gate import Gate
+
+CONNECT_S: Final = 10.0
+
+
+class NoVault(RuntimeError):
+    """The vault's file can't be opened: what is sealed waits."""
+
+
+def make_forwarder(
+    settings: Settings, gate: Gate, vault: PaymentVault | None, link: CloudLink, tempo: Tempo
+) -> Forwarder | None:
+    """None: the terminals forward by themselves, or this hub is for training.
+
+    A drill cuts it off with the link to the cloud, whichever way it goes.
+    """
+    processor = None if settings.store.training else _processor(settings, link)
+    if processor is None:
+        return None
+
+    def unseal(payment_id: str, token: SealedToken) -> bytes:
+        if vault is None:
+            raise NoVault("the vault's file can't be opened: the log of the start says why")
+        return vault.unseal(payment_id, token)
+
+    through_oms = settings.payments.processor == "oms"
+    return Forwarder(
+        gate,
+        processor,
+        unseal,
+        tempo,
+        ready=lambda: link.client is not None if through_oms else not link.superseded,
+        held=lambda: link.held,
+    )
+
+
+def _processor(settings: Settings, link: CloudLink) -> Processor | None:
+    payments = settings.payments
+    match payments.processor:
+        case "none":
+            return None
+        case "oms":
+            return OmsProcessor(lambda: link.client, settings.cloud.request_timeout_s)
+        case "stripe":
+            assert payments.stripe_key is not None
+            transport = AiohttpTransport(TlsFiles(), CONNECT_S)
+            return StripeProcessor(
+                transport, payments.stripe_key.get_secret_value(), payments.stripe_url
+            )
