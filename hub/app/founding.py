@@ -21,7 +21,7 @@ from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.crashpoints import crashpoint
 from hub.security.files import SECRET_MODE, sync_directory, write_atomic
-from hub.storage import hubrow, printrows, websessions
+from hub.storage import hubrow, printrows, sqlite, websessions
 from hub.storage.database import open_database, refusing
 from hub.storage.hubrow import HubRow
 from hub.storage.rows import Tx
@@ -74,6 +74,16 @@ class Opened:
     conn: Connection
     hub: HubRow
     database: Path
+
+
+def warn_of_sqlite() -> None:
+    """Say so in the log when this SQLite may damage books that two programs write at once."""
+    if sqlite.has_wal_reset_bug():
+        log.warning(
+            "SQLite %s can corrupt a database that two programs write at once: install the "
+            "pysqlite3 wheel, and don't run a replicator beside this hub",
+            sqlite.version(),
+        )
 
 
 def open_state(settings: Settings, clock: Clock, randomness: Randomness) -> Opened:

@@ -16,11 +16,12 @@ from hub.app.caretaker import MB, Caretaker, Certificates
 from hub.app.chronicle import Chronicle, watched_parts
 from hub.app.doors import Behind, Locks, make_socket, make_web
 from hub.app.exporting import Exports
-from hub.app.founding import StateLock, open_state
+from hub.app.founding import StateLock, open_state, warn_of_sqlite
 from hub.app.measuring import LOOK_S, limits_of, make_prober
 from hub.app.messaging import Messaging
 from hub.app.names import advertisement, certificate_names
 from hub.app.parts import Parts, Running
+from hub.app.paying import CardPayments
 from hub.app.periodic import Periodic
 from hub.app.peripherals import Peripherals
 from hub.app.replica_child import Replicator
@@ -43,8 +44,9 @@ from hub.service.handlers import collect
 from hub.service.handlers.signin import PinDesk
 from hub.service.notices import DatasetSwapped
 from hub.service.records import Recorder
+from hub.service.shop import Shop
 from hub.service.timekeeping import BudgetClock, ClockGuard
-from hub.storage import devicerows, sqlite
+from hub.storage import devicerows
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.searchindex import SearchIndex
 from hub.storage.writer import WriterCore
@@ -104,7 +106,8 @@ class Hub:
             )
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
-            parts = self.messaging, self.cloud, self.afar, self.attached
+            self.paying.connect(self.gate, self.messaging.command)
+            parts = self.messaging, self.cloud, self.afar, self.attached, self.paying
             self._listeners += [part.notify for part in parts]
             self._gather()
             await self._open_doors()
@@ -116,6 +119,8 @@ class Hub:
             self._later("what is managed from afar", self.afar.stop)
             await self.cloud.start()
             self._later("the link to the cloud", self.cloud.stop)
+            self._later("card payments", self.paying.stop)
+            await self.paying.start()
             await self._start_discovery()
             await self._start_care()
             settle_memory()
@@ -145,12 +150,7 @@ class Hub:
     def _open_storage(self) -> None:
         lock = StateLock(self.settings.paths.state)
         self._later("the state directory's lock", lock.release)
-        if sqlite.has_wal_reset_bug():
-            log.warning(
-                "SQLite %s can corrupt a database that two programs write at once: install the "
-                "pysqlite3 wheel, and don't run a replicator beside this hub",
-                sqlite.version(),
-            )
+        warn_of_sqlite()
         least = self.settings.storage.reserve_mb * MB
         self.reserve = Reserve(self.settings.paths.state, least)
         if shutil.disk_usage(self.settings.paths.state).free < least and self.reserve.release():
@@ -158,6 +158,7 @@ class Hub:
         self.opened = open_state(self.settings, self._clock, self._randomness)
         key = self.settings.paths.state / "tls" / "box.key"
         self.box = SecretsBox.open(key, self._randomness)
+        self.paying = CardPayments(self.settings, self.box, self._randomness)
 
     def _start_replica(self) -> None:
         opened = self.opened
@@ -196,7 +197,7 @@ class Hub:
         self.pins = PinDesk()
         self._later("the PIN desk", lambda: asyncio.to_thread(self.pins.close))
         self.gate = Gate(
-            shop=shop_of(self.settings, lambda till: self.attached.has_drawer(till), self.box),  # noqa: PLW0108
+            shop=self._shop(),
             writer=self.writer,
             rows=self.rows,
             slow=self.slow,
@@ -210,6 +211,12 @@ class Hub:
                 self.settings.broker.max_packet_bytes,
             ),
         )
+
+    def _shop(self) -> Shop:
+        """What hangs on the hub is asked later, and may be others then."""
+        terms = self.paying.rules(lambda till: self.attached.terminal_of(till))  # noqa: PLW0108
+        has_drawer = lambda till: self.attached.has_drawer(till)  # noqa: E731, PLW0108
+        return shop_of(self.settings, has_drawer, self.box, terms)
 
     async def _open_identity(self) -> None:
         tls = self.settings.paths.state / "tls"
@@ -297,7 +304,7 @@ class Hub:
     def _actions(self) -> list[Action]:
         """All that people can have the hub do to mend itself, in the order that pages show."""
         made = make_actions(self.running, self.prober, self.caretaker)
-        return [*made, *self.afar.drill.actions()]
+        return [*made, *self.afar.drill.actions(), *self.paying.actions()]
 
     async def _open_doors(self) -> None:
         seen = self.messaging.router.traffic.seen

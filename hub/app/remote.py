@@ -87,9 +87,9 @@ class RemoteSettings:
             return
         before, was = self._values, self._values.get("log.level")
         settings = remote.overlaid(self._settings, values)
-        shop = shop_of(settings, self._gate.shop.has_drawer)
-        key = self._gate.shop.return_key
-        self._gate.shop = replace(shop, own_settings=self._own, return_key=key)
+        now = self._gate.shop
+        shop = shop_of(settings, now.has_drawer, payments=now.payments)
+        self._gate.shop = replace(shop, own_settings=self._own, return_key=now.return_key)
         if self._loaded is not None:
             shown = self._loaded.remote
             shown.clear()

@@ -6,18 +6,23 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import hub
+from hub.app.vaulting import payment_rules
 from hub.config import Settings
 from hub.documents.returncode import PURPOSE, key_text, public_key
 from hub.domain.basket import CashRounding
 from hub.domain.money import Rounding
 from hub.security.secrets_box import SecretsBox
-from hub.service.shop import Shop, no_drawer
+from hub.service.shop import PaymentRules, Shop, no_drawer
 
 
 def shop_of(
-    settings: Settings, has_drawer: Callable[[str], bool] = no_drawer, box: SecretsBox | None = None
+    settings: Settings,
+    has_drawer: Callable[[str], bool] = no_drawer,
+    box: SecretsBox | None = None,
+    payments: PaymentRules | None = None,
 ) -> Shop:
-    """The facts that handlers need.  Without ``box`` no return codes are signed."""
+    """The facts that handlers need.  Without ``box`` no return codes are signed, without
+    ``payments`` no tokens kept."""
     cash = settings.cash
     return Shop(
         store=settings.store.id,
@@ -38,6 +43,7 @@ def shop_of(
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
         has_drawer=has_drawer,
+        payments=payments or payment_rules(settings),
         return_key="" if box is None else _return_key(box),
         file_peripherals=frozenset(one.id for one in settings.peripherals),
     )

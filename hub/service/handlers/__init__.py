@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 from hub.contract.peripherals import ConfigurePeripheral
 from hub.contract.registry import BY_COMMAND
@@ -13,79 +13,43 @@ from hub.service.gate import Handlers
 from hub.service.handlers.peripherals import check_drivable
 from hub.service.handlers.signin import PinDesk
 
-
-def _modules() -> tuple[ModuleType, ...]:
-    from hub.service.handlers import (
-        baskets,
-        catalog,
-        cloud,
-        datasets,
-        devices,
-        drawers,
-        drill,
-        forwarding,
-        history,
-        house,
-        labels,
-        loglevel,
-        mending,
-        paying,
-        paymentkeys,
-        payments,
-        peripherals,
-        presence,
-        printing,
-        receivables,
-        recovery,
-        remote,
-        reprints,
-        returns,
-        salequeries,
-        sales,
-        scales,
-        scans,
-        settlement,
-        staff,
-        stock,
-        told,
-        webaccess,
-    )
-
-    return (
-        baskets,
-        catalog,
-        cloud,
-        datasets,
-        devices,
-        drawers,
-        drill,
-        forwarding,
-        history,
-        house,
-        labels,
-        loglevel,
-        mending,
-        paying,
-        paymentkeys,
-        payments,
-        peripherals,
-        presence,
-        printing,
-        receivables,
-        recovery,
-        remote,
-        reprints,
-        returns,
-        salequeries,
-        sales,
-        scales,
-        scans,
-        settlement,
-        staff,
-        stock,
-        told,
-        webaccess,
-    )
+MODULES: Final = (
+    "baskets",
+    "catalog",
+    "cloud",
+    "datasets",
+    "devices",
+    "drawers",
+    "drill",
+    "forwarding",
+    "history",
+    "house",
+    "labels",
+    "loglevel",
+    "mending",
+    "mirroring",
+    "paying",
+    "paymentkeys",
+    "payments",
+    "peripherals",
+    "presence",
+    "printing",
+    "receivables",
+    "recovery",
+    "remote",
+    "reprints",
+    "returns",
+    "salequeries",
+    "sales",
+    "scales",
+    "scans",
+    "settlement",
+    "staff",
+    "stock",
+    "told",
+    "webaccess",
+)
+"""One a subject; imported when the tables are put together."""
 
 
 def collect(desk: PinDesk) -> Handlers:
@@ -97,7 +61,8 @@ def collect(desk: PinDesk) -> Handlers:
         "INTERNAL": {},
         "LIVE": {},
     }
-    for module in _modules():
+    for subject in MODULES:
+        module = import_module(f"{__name__}.{subject}")
         for name, table in tables.items():
             found = getattr(module, name, {})
             assert not table.keys() & found.keys(), f"{module.__name__} handles {name} twice"

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from hub.contract.base import Command
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
+from hub.service.payments import book
 from hub.service.unit import Unit
-from hub.storage import secretrows
+from hub.storage import paymentrows, secretrows
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def rewrap_tokens(unit: Unit, _command: RewrapTokens) -> Rewrapped:
     for payment, payment_id, token in found:
         try:
             secretrows.put(unit.tx, payment, vault.rewrap(payment_id, token))
+            _mirror_again(unit, payment)
             done += 1
         except Exception:  # its key is gone, or it was changed: a person decides about it
             log.exception("the token of payment %s can't be put under another key", payment_id)
@@ -54,6 +56,13 @@ def rewrap_tokens(unit: Unit, _command: RewrapTokens) -> Rewrapped:
         unit.note("payments.rewrapped", vault.current, {"tokens": done, "broken": broken})
     more = len(found) == REWRAP_MAX and done > 0
     return Rewrapped(secretrows.keys_in_use(unit.tx), int(more), broken)
+
+
+def _mirror_again(unit: Unit, payment: int) -> None:
+    """A copy elsewhere is under the old key: it has to be made anew."""
+    row = paymentrows.numbered(unit.tx, payment)
+    if row is not None and unit.shop.payments.mirror:
+        book.changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
 
 
 WRITES: dict[type[Command], Handler] = {}

@@ -13,6 +13,7 @@ from hub.app.remote import RemoteSettings
 from hub.config import Cloud, Loaded, Origin, Settings
 from hub.storage import remoterows
 from hub.storage.remoterows import SettingRow
+from tests.support.paying import PayingShop
 from tests.support.shop import Shop
 
 OWN = Settings.model_validate(
@@ -77,6 +78,19 @@ async def test_the_shop_s_drawers_stay_known_whatever_the_cloud_sets(tmp_path: P
     assert shop.gate.shop.pairing_tries == 3
     assert shop.gate.shop.has_drawer("till-1")
     assert not shop.gate.shop.has_drawer("till-2")
+    shop.close()
+
+
+async def test_the_shop_s_terminals_and_vault_stay_known_whatever_the_cloud_sets(
+    tmp_path: Path,
+) -> None:
+    shop = PayingShop(tmp_path)
+    before = shop.gate.shop.payments
+    settings = RemoteSettings(shop.gate, FakeLink(), OWN, None)
+    put(shop, "pairing.tries", 3)
+    await settings._apply()
+    assert shop.gate.shop.pairing_tries == 3
+    assert shop.gate.shop.payments is before
     shop.close()
 
 
