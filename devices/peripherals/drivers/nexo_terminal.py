@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +31,7 @@ from devices.peripherals.model import (
 )
 from devices.peripherals.nexo import answers, requests
 from devices.peripherals.nexo.line import Line, NoAnswer, NotSent, NotUnderstood, Place
-from devices.peripherals.nexo.requests import Party, TooMuch, service_id
+from devices.peripherals.nexo.requests import Party, TooMuch, service_id, stamp
 from devices.peripherals.scanning.reading import number, text
 
 LOOK_S: Final = 20
@@ -241,12 +240,6 @@ class NexoTerminal(PaymentTerminal):
 
     def _now(self) -> str:
         return stamp(self.world.clock.wall_ms())
-
-
-def stamp(at_ms: int) -> str:
-    """ISO 8601 with milliseconds, in UTC."""
-    seconds, millis = divmod(at_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
 DRIVER = NexoTerminal

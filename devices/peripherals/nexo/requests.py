@@ -8,6 +8,7 @@ message without having written anything down.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
@@ -42,6 +43,12 @@ def service_id(name: str) -> str:
         number, left = divmod(number, len(_LETTERS))
         chars.append(_LETTERS[left])
     return "".join(chars)
+
+
+def stamp(at_ms: int) -> str:
+    """ISO 8601 with milliseconds, in UTC."""
+    seconds, millis = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
 def header(party: Party, category: str, service: str) -> dict[str, Any]:
