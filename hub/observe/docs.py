@@ -1,5 +1,5 @@
-"""Writes ``docs/metrics.md`` and ``docs/logging.md`` from their tables:
-``python -m hub.observe.docs --write``."""
+"""Writes the pages about metrics, log lines and the states of payments (``docs/``) from their
+tables: ``python -m hub.observe.docs --write``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from hub.domain.payments import diagram
 from hub.events import KINDS, Kind
 from hub.observe.table import METRICS, Metric
 
 PAGE: Final = Path("docs/metrics.md")
 LOG_PAGE: Final = Path("docs/logging.md")
+STATES_PAGE: Final = Path("docs/payments-states.md")
 _HEAD: Final = """\
 # Metrics
 
@@ -163,7 +165,7 @@ def _kind_row(one: Kind) -> str:
 
 def pages() -> dict[Path, str]:
     """What is generated, by its place."""
-    return {PAGE: page(), LOG_PAGE: log_page()}
+    return {PAGE: page(), LOG_PAGE: log_page(), STATES_PAGE: diagram.page()}
 
 
 def main(arguments: list[str]) -> int:
