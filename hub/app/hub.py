@@ -106,7 +106,7 @@ class Hub:
             )
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
-            self.paying.connect(self.gate, self.messaging.command)
+            self.paying.connect(self.gate, self.messaging.command, self.cloud)
             parts = self.messaging, self.cloud, self.afar, self.attached, self.paying
             self._listeners += [part.notify for part in parts]
             self._gather()
@@ -158,7 +158,7 @@ class Hub:
         self.opened = open_state(self.settings, self._clock, self._randomness)
         key = self.settings.paths.state / "tls" / "box.key"
         self.box = SecretsBox.open(key, self._randomness)
-        self.paying = CardPayments(self.settings, self.box, self._randomness)
+        self.paying = CardPayments(self.settings, self.box, self._clock, self._randomness)
 
     def _start_replica(self) -> None:
         opened = self.opened
@@ -391,6 +391,7 @@ class Hub:
     def _on_cloud_change(self) -> None:
         self.messaging.announcer.wake()
         self.web.wake()
+        self.paying.look()
         if self.chronicle is not None:
             self.chronicle.look()
 

@@ -1,12 +1,16 @@
-"""Card payments of a running hub: the vault of their tokens, and their second keeper."""
+"""Card payments of a running hub: the vault of their tokens, their second keeper, and the way to
+the processor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from cloud_link.link import CloudLink
+from cloud_link.payments.forwarder import Tempo
+from hub.app.forwarding import make_forwarder
 from hub.app.mirroring import Ask, Mirror
 from hub.app.vaulting import KeyDesk, open_vault, payment_rules
-from hub.clock import Randomness
+from hub.clock import Clock, Randomness
 from hub.config import Settings
 from hub.health.mending import Action
 from hub.security.secrets_box import SecretsBox
@@ -17,8 +21,11 @@ from hub.service.shop import PaymentRules
 class CardPayments:
     """Made before the gate, which takes its rules; :meth:`connect` comes after it."""
 
-    def __init__(self, settings: Settings, box: SecretsBox, randomness: Randomness) -> None:
+    def __init__(
+        self, settings: Settings, box: SecretsBox, clock: Clock, randomness: Randomness
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._randomness = randomness
         self.vault = open_vault(settings, box, randomness)
 
@@ -26,23 +33,36 @@ class CardPayments:
         """What handlers need to know."""
         return payment_rules(self._settings, self.vault, terminal_of)
 
-    def connect(self, gate: Gate, ask: Ask) -> None:
-        """Give it the gate, and the way to devices."""
+    def connect(self, gate: Gate, ask: Ask, link: CloudLink) -> None:
+        """Give it the gate, and the ways to devices and to the cloud."""
         keeper = self._settings.payments.mirror
         self._mirror = Mirror(keeper, gate, ask, self._randomness)
         self._desk = KeyDesk(self.vault, gate)
+        tempo = Tempo(self._clock, self._randomness)
+        self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo)
 
     async def start(self) -> None:
         """Begin; what hangs on the hub and the link to the cloud are there."""
         self._mirror.start()
+        if self.forwarder is not None:
+            await self.forwarder.start()
 
     async def stop(self) -> None:
         """End."""
+        if self.forwarder is not None:
+            await self.forwarder.stop()
         await self._mirror.stop()
+
+    def look(self) -> None:
+        """The link to the cloud has changed."""
+        if self.forwarder is not None:
+            self.forwarder.look()
 
     def notify(self, told: Iterable[object]) -> None:
         """Take what committed requests left to be told."""
         self._mirror.notify(told)
+        if self.forwarder is not None:
+            self.forwarder.notify(told)
 
     def actions(self) -> list[Action]:
         """What people can have done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from hashlib import sha256
@@ -89,14 +90,14 @@ class KeyDesk:
         """Errors: ``conflict`` when too many old keys are still needed."""
         vault = self._need()
         try:
-            current = vault.rotate()
+            current = await asyncio.to_thread(vault.rotate)
         except VaultLocked as error:
             raise refuse(Code.CONFLICT, str(error)) from None
         for _ in range(ROUNDS_MAX):
             after: Rewrapped = await self._gate.internal(caller, RewrapTokens())
             if not after.left:
                 break
-        gone = vault.forget(after.needed)
+        gone = await asyncio.to_thread(vault.forget, after.needed)
         text = f"New payments are under the key {current}; {len(gone)} old keys are destroyed."
         if after.broken:
             text += f" {after.broken} tokens can't be opened by any key: see the payments page."

@@ -80,6 +80,7 @@ def move(
         facts["offline_seq"] = paymentrows.next_offline_seq(unit.tx, row.terminal_id)
         facts["stored_at_ms"] = unit.tx.now_ms
         facts["stored_budget_ms"] = unit.tx.budget_ms
+        facts.setdefault("mirrored", int(token is None or not unit.shop.payments.mirror))
     if after is S.AT_TERMINAL:
         facts.setdefault("due_budget_ms", unit.tx.budget_ms + REPORT_MS)
     if after is S.UNKNOWN:

@@ -116,18 +116,31 @@ def claimed(unit: Unit, command: CommitSale, tender: Tender) -> PaymentRow | Non
     if row.void_asked:
         raise _not_this(row, "This payment was given up")
     if row.state in FENCING:
-        raise Refusal(
-            problem(
-                Code.OUTCOME_UNKNOWN,
-                "How this card payment ends isn't known yet: wait for its outcome and repeat this"
-                " with the same key, or give it up and take another tender.",
-                retry_after_ms=ASK_AGAIN_MS,
-                context={"payment_id": row.payment_id, "state": row.state},
-            )
+        raise _later(
+            row,
+            "How this card payment ends isn't known yet: wait for its outcome and repeat this"
+            " with the same key, or give it up and take another tender.",
         )
     if row.state not in TENDERABLE:
         raise _not_this(row, f"This payment is {row.state}")
+    if row.state == S.STORED and not row.mirrored:
+        raise _later(
+            row,
+            "This card payment isn't kept twice yet: the device that keeps the copies"
+            " has to be switched on. Repeat this with the same key.",
+        )
     return row
+
+
+def _later(row: PaymentRow, detail: str) -> Refusal:
+    return Refusal(
+        problem(
+            Code.OUTCOME_UNKNOWN,
+            detail,
+            retry_after_ms=ASK_AGAIN_MS,
+            context={"payment_id": row.payment_id, "state": row.state},
+        )
+    )
 
 
 def _not_this(row: PaymentRow, what: str, **facts: str | int) -> Refusal:

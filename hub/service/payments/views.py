@@ -26,8 +26,9 @@ _EXPIRES: Final = frozenset({S.STORED, S.RETRY_WAIT})
 
 
 def tenderable(row: PaymentRow) -> bool:
-    """Whether a sale may be paid with it now."""
-    return row.state in TENDERABLE and not row.void_asked and not row.in_sale
+    """Whether a sale may be paid with it now: what is to be kept twice, when it is."""
+    kept = row.state != S.STORED or bool(row.mirrored)
+    return row.state in TENDERABLE and kept and not row.void_asked and not row.in_sale
 
 
 def waits_for(row: PaymentRow, *, processor: bool) -> Waits:

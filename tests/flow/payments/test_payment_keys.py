@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from hub.app.vaulting import KeyDesk
 from hub.clock import SystemRandomness
 from hub.security.errors import SealBroken
 from hub.security.vault import PaymentVault
+from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.paymentkeys import REWRAP_MAX, Rewrapped, RewrapTokens
 from hub.storage import secretrows
 from tests.support.paying import PayingShop, rules
@@ -98,3 +100,20 @@ def test_neither_the_file_nor_its_log_holds_a_token_in_plain(shop: PayingShop) -
     for path in shop.path.parent.iterdir():
         if path.is_file():
             assert b"tok_canary_7f3a91" not in path.read_bytes(), path.name
+
+
+async def test_the_key_is_changed_from_the_page_without_stopping_the_loop(
+    shop: PayingShop, vault: PaymentVault
+) -> None:
+    payment = shop.stored(token="tok_page")
+    (action,) = KeyDesk(vault, shop.gate).actions()
+    assert action.why_not() == ""
+    old = vault.current
+    done = await action.run(Caller(CallerKind.WEB, "page"))
+    assert "1 old keys are destroyed" in done.text
+    assert vault.key_ids == (vault.current,) != (old,)
+    kept = secretrows.get(shop.rows, shop.row(payment).id)
+    assert kept is not None
+    assert vault.unseal(payment["payment_id"], kept) == b"tok_page"
+    (locked,) = KeyDesk(None, shop.gate).actions()
+    assert "can't be opened" in locked.why_not()
