@@ -10,7 +10,7 @@ from hub.contract import envelope, keeping, lending
 from hub.contract.catalog import LevelView
 from hub.contract.peripherals import PeripheralEvent
 from hub.contract.problems import Code, Problem
-from hub.contract.publish import peripheral_samples, samples
+from hub.contract.publish import payment_samples, peripheral_samples, samples
 from hub.contract.publish.schemas import Schema, component_schemas, ref, summary_of
 from hub.contract.registry import OPERATIONS, Door, Operation
 from hub.contract.scans import Scan, ScanEvent
@@ -49,6 +49,20 @@ NOTICES: dict[str, tuple[str, Schema, Document]] = {
             "kind": "sale",
             "state": "ambiguous",
             "reason": "the hub stopped while it was being printed",
+        },
+    ),
+    "payments": (
+        "A card payment is in another state, or something is to be done: `payment/get` tells.",
+        {
+            name: {"type": "string"}
+            for name in ("payment_id", "sale_id", "device_id", "terminal_id", "state")
+        },
+        {
+            "payment_id": payment_samples.PAYMENT,
+            "sale_id": samples.SALE,
+            "device_id": samples.DEVICE,
+            "terminal_id": "terminal-1",
+            "state": "authorised",
         },
     ),
     **{

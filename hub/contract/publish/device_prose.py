@@ -143,6 +143,24 @@ _SELLING = """\
   A line with both asks for both: one permission in `permission`, the other in `also`.
 - `insufficient-stock`: a customer who holds the goods wins. Send `stock_override` with a reason.
 
+### Card payments
+
+- `payment/start` with a fresh `payment_id`, the `sale_id` that the sale is going to have, the
+  basket if there is one, and the amount. With `terminal` `own` the device asks its own terminal,
+  under that id, and tells with `payment/report` what it said; else the hub asks one of its own, and
+  `bcast/payments` and `payment/get` tell what becomes of it. `offline_allowed` false: it may only
+  be approved by the processor, for the reasons in `offline_refused`.
+- While the outcome isn't known the basket can't be changed (`conflict` with the `payment_id`), and
+  `sale/commit` with it is `outcome-unknown`. Wait, or take another tender: `payment/give-up` first,
+  and if the card turns out approved, it goes back by itself.
+- When the payment is `tenderable`, `sale/commit` takes it as a card tender: the same `sale_id`, the
+  same amount. Several cards pay one sale one after the other. What was begun for the sale and isn't
+  among its tenders goes back.
+- Voids and returns: what has `by` `hub` in `refund` the hub gives back itself. For the rest ask
+  your terminal, and `payment/report` it as `reversed` where the hub knows the payment.
+- A terminal that the hub knows nothing of works as ever: a card tender with a `payment_id` of its
+  own, which the hub neither forwards nor gives back.
+
 ### Card data
 
 Never send a card number, track data, EMV tags 57 or 5A, or a PIN block, in no field and no fact:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.contract import oms_events as events
 from hub.contract.oms_envelope import rfc3339, sequence_text
-from hub.contract.publish import samples
+from hub.contract.publish import payment_samples, samples
 
 Example = dict[str, Any]
 
@@ -161,6 +161,18 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
             "count": 2,
         },
     ),
+    **{
+        kind: (
+            "payments",
+            {
+                **payment_samples.EVENT,
+                "state": fact,
+                "step": 3 if fact == "stored" else 5,
+                **({"decline_code": "insufficient-funds"} if fact == "declined" else {}),
+            },
+        )
+        for fact, kind in events.PAYMENT_FACTS.items()
+    },
     events.AUDIT_HEAD: (
         "telemetry",
         {"seq": 812, "head_hash": _HASH, "business_day": "2026-11-22"},
@@ -232,7 +244,13 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
 def event_of(kind: str, seq: int = 42) -> Example:
     """An example of a whole event of one type."""
     stream, data = EVENT_DATA[kind]
-    aggregate = data.get("sale_id") or data.get("return_id") or data.get("count_id") or "A-100"
+    aggregate = (
+        data.get("payment_id")
+        or data.get("sale_id")
+        or data.get("return_id")
+        or data.get("count_id")
+        or "A-100"
+    )
     return {
         "specversion": "1.0",
         "id": f"{samples.SALE[:-4]}{seq:04x}",

@@ -39,7 +39,11 @@ UNDRIVEN = "service"
 
 
 def start(unit: Unit, command: StartPayment) -> PaymentView:
-    """See :class:`StartPayment`.  A payment id that is known answers with that payment."""
+    """See :class:`StartPayment`.  A payment id that is known answers with that payment.
+
+    The answer has no number: a device needn't keep the request.  Offered again to a hub that was
+    restored it would have the terminal asked again.
+    """
     known = paymentrows.get(unit.tx, command.payment_id)
     if known is not None:
         return _repeat(unit, known, command)
@@ -71,7 +75,6 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
     )
     if driven_by == "till":
         row = book.move(unit, row, PaymentEvent.SENT, unit.caller.key)
-    unit.cover_all()
     return _view(unit, row)
 
 
@@ -84,7 +87,6 @@ def _repeat(unit: Unit, row: PaymentRow, command: StartPayment) -> PaymentView:
             sale_id=row.sale_id,
             state=row.state,
         )
-    unit.cover_all()
     return _view(unit, row)
 
 
