@@ -16,8 +16,8 @@ class Pace:
     ``fallback_after_s``: so long a job waits for its printer before another one prints it.
     ``stopped_max_s``: so long a job that has begun waits for paper or a closed cover.
     ``look_s``: the queue is looked at so often even if nobody tells.  ``pause_*_s``: between
-    attempts at a printer that takes nothing.  ``end_tries``: how often an end is written at most.
-    ``grace_s``: so long the hub's stop waits for what is being printed.
+    attempts at a printer that takes nothing.  ``grace_s``: so long the hub's stop waits for what is
+    being printed.
     """
 
     fallback_after_s: float = 20.0
@@ -27,7 +27,6 @@ class Pace:
     look_s: float = 30.0
     pause_first_s: float = 1.0
     pause_most_s: float = 30.0
-    end_tries: int = 60
     grace_s: float = 10.0
 
 

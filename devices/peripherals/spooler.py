@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final, Protocol
 
 from devices.peripherals.choosing import Chooser, Pace, Wait
@@ -29,7 +30,7 @@ from hub.service.internal import InternalCommand
 from hub.service.notices import PrintQueued
 from hub.service.ports import Budget
 from hub.storage import printrows
-from hub.storage.errors import NotStored, QueueFull, StorageError
+from hub.storage.errors import NotStored, QueueFull, StorageError, WriterStopped
 from hub.storage.printrows import DRAWER_KICK, PrintJobRow
 from hub.storage.rows import Rows
 
@@ -41,6 +42,9 @@ RESTED_FROM_S: Final = 0.002
 REST: Final = 9.0
 """Nothing is looked at for so many times as long as the last look took."""
 REST_MAX_S: Final = 0.5
+END_PAUSE_MAX_S: Final = 5.0
+END_TOLD_EVERY: Final = 60
+"""Of the tries to write an end: a disk may be full for a night."""
 LATER = (QueueFull, NotStored)
 """Nothing was written, and a repeat may do it."""
 
@@ -343,10 +347,10 @@ class Spooler:
             return Ended(Outcome.UNKNOWN, f"printing failed: {error or type(error).__name__}")
 
     async def _end(self, job: Begun, ended: Ended, pause_s: float) -> None:
-        """Write down how it ended, whatever it takes within bounds.
+        """Write down how it ended, as long as the hub runs: its printer begins nothing before.
 
-        What can't be written stays ``printing``, and is in doubt from the next start or the next
-        job of its printer on.
+        The database says of an attempt that has ended already that it has: a repeat is harmless.
+        What the hub's stop cuts off stays ``printing``, and is in doubt from the next start on.
         """
         command = EndPrint(
             job.job_id,
@@ -356,16 +360,18 @@ class Spooler:
             ended.confirmed,
             int(pause_s * 1000),
         )
-        for tries in range(self._pace.end_tries):
+        for tries in count():
             crashpoint("spooler.before-end")
             try:
                 await self._gate.internal(SPOOLER, command)
-            except LATER as error:
-                log.warning("print job %s: its end can't be written yet: %s", job.job_id, error)
-                await asyncio.sleep(min(5.0, self._chooser.pause_s(tries)))
+            except WriterStopped:
+                raise
+            except StorageError as error:
+                if tries % END_TOLD_EVERY == 0:
+                    log.warning("print job %s: its end can't be written yet: %s", job.job_id, error)
+                await asyncio.sleep(min(END_PAUSE_MAX_S, self._chooser.pause_s(tries)))
             else:
                 return
-        log.error("print job %s: its end was never written; a person will be asked", job.job_id)
 
 
 __all__ = ["Compose", "Pace", "Printers", "SpoolGate", "Spooler"]

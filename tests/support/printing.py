@@ -108,6 +108,7 @@ class FakeGate:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self.refuses: deque[StorageError | None] = deque()
+        self.broken: StorageError | None = None
         self.listen: Callable[[Sequence[object]], None] = lambda _told: None
 
     @property
@@ -121,7 +122,7 @@ class FakeGate:
 
     async def internal(self, caller: Caller, command: InternalCommand) -> Any:
         await asyncio.sleep(0.001)
-        error = self.refuses.popleft() if self.refuses else None
+        error = self.refuses.popleft() if self.refuses else self.broken
         if error is not None:
             raise error
         value = now(self._shop.gate.internal(caller, command))

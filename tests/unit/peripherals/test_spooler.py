@@ -11,7 +11,14 @@ import pytest
 
 from devices.peripherals.choosing import Pace
 from hub.crashpoints import PRINT_CRASH_POINTS
-from hub.storage.errors import NotStored, OutcomeUnknown, QueueFull, StorageError, StorageFull
+from hub.storage.errors import (
+    NotStored,
+    OutcomeUnknown,
+    QueueFull,
+    StorageError,
+    StorageFull,
+    WriterStopped,
+)
 from tests.support.printing import (
     BREAKS_OFF,
     CONFIRMS,
@@ -235,11 +242,43 @@ def test_an_end_is_written_when_the_database_takes_it_again(bench: PrintShop) ->
     assert (bench.state(job), bench.printers.sheets[job]) == ("printed", 1)
 
 
-def test_an_end_that_can_t_be_written_is_a_doubt_for_the_next_job_of_the_printer(
+@pytest.mark.parametrize("error", [StorageFull("full"), OutcomeUnknown("the disk failed")])
+def test_an_end_that_can_t_be_written_for_long_is_written_in_the_end(
+    bench: PrintShop, error: StorageError
+) -> None:
+    bench.printers.usual_act = Act(before_s=5.0)
+    job, next_one = bench.sell(), bench.sell()
+    bench.run(1)
+    assert bench.state(job) == "printing"
+    bench.gate.broken = error
+    bench.run(3_000)
+    assert (bench.state(job), bench.printers.sheets[job]) == ("printing", 1)
+    assert bench.spooler.under_way() == {"counter": job}  # nothing else is begun there
+    assert bench.printers.sheets[next_one] == 0
+    bench.gate.broken = None
+    bench.run(20)
+    assert (bench.state(job), bench.state(next_one)) == ("printed", "printed")
+    assert bench.printers.sheets == {job: 1, next_one: 1}
+
+
+def test_an_end_that_a_stop_cuts_off_is_a_doubt_after_the_next_start(bench: PrintShop) -> None:
+    bench.printers.usual_act = Act(before_s=5.0)
+    job = bench.sell()
+    bench.run(1)
+    bench.gate.broken = StorageFull("full")
+    bench.run(60)
+    bench.stop()
+    assert (bench.state(job), bench.spooler.under_way()) == ("printing", {})
+    bench._boot()
+    bench.run(5)
+    assert (bench.state(job), bench.printers.sheets[job]) == ("ambiguous", 1)
+
+
+def test_an_end_that_no_writer_takes_any_more_is_a_doubt_for_the_next_job(
     bench: PrintShop,
 ) -> None:
     bench.run(1)
-    bench.gate.refuses.extend([None, OutcomeUnknown("the disk failed")])
+    bench.gate.refuses.extend([None, WriterStopped("it has ended")])
     job = bench.sell()
     bench.run(60)
     assert (bench.state(job), bench.printers.sheets[job]) == ("printing", 1)
