@@ -17,6 +17,7 @@ from pydantic import Field
 from hub.contract.base import Incoming, Outgoing, UniqueId
 from hub.contract.basket import BasketLine
 from hub.contract.pages.base import BusinessDay, PageQuery
+from hub.contract.pages.payments import PaymentOnPage
 from hub.contract.sale import SaleLineView
 
 
@@ -128,6 +129,9 @@ class SaleWhole(Outgoing):
     void_reason: str | None = None
     lines: tuple[SaleLineView, ...]
     tenders: tuple[TenderSeen, ...]
+    payments: tuple[PaymentOnPage, ...] = Field(
+        default=(), description="Card payments begun for it through the hub, oldest first."
+    )
     returns: tuple[ReturnSeen, ...] = Field(default=(), description="At most 200, oldest first.")
     outbox_id: int = Field(description="Its event; 0: none.")
     told: Literal["waiting", "acked", "parked", "unknown"]

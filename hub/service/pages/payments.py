@@ -26,6 +26,7 @@ from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
 from hub.service.pages.paymentmeter import Moment
 from hub.service.shop import Shop
+from hub.storage import wordrows
 from hub.storage.pages import LAST
 from hub.storage.pages import payments as rows_of
 from hub.storage.pages.payments import PaymentHead
@@ -128,6 +129,13 @@ def listed(unit: ReadUnit, query: AllPaymentsQuery) -> AllPaymentsPage:
     )
 
 
+def of_sale(unit: ReadUnit, sale_id: str) -> tuple[PaymentOnPage, ...]:
+    """The payments begun for a sale, oldest first."""
+    heads = rows_of.of_sale(unit.rows, sale_id)
+    at = _now(unit) if heads else None
+    return tuple(_view(head, at) for head in heads) if at else ()
+
+
 def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
     """A payment with what happened to it.  Errors: ``not-found``."""
     head = rows_of.one(unit.rows, query.payment_id)
@@ -147,7 +155,7 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
                 evidence=word.evidence,
                 yours=me is not None and word.staff_id == me,
             )
-            for word in rows_of.words(unit.rows, head.row.id)
+            for word in wordrows.of_payment(unit.rows, head.row.id)
         ),
         refunds=tuple(
             RefundSeen(
@@ -181,5 +189,5 @@ def _view(
         psp_ref=head.row.psp_ref,
         stored_at_ms=head.row.stored_at_ms,
         trouble=why,
-        acts=paymentwords.acts(head.row),
+        acts=paymentwords.acts(head.row, why),
     )

@@ -16,7 +16,7 @@ NO_SALE_MS: Final = HOUR_MS // 2
 NO_ANSWER_MS: Final = DAY_MS
 TWICE_MS: Final = 7 * DAY_MS
 """So long a payment that may have been charged twice is shown."""
-DECIDABLE: Final = frozenset({PaymentState.MANUAL, PaymentState.LOST, PaymentState.FORWARDED})
+_DECIDED: Final = frozenset({"manual", "lost", "no-answer"})
 _GONE: Final = FINAL | {PaymentState.EXPIRED, PaymentState.RECOVERY, PaymentState.DECLINED}
 
 DECLINES: Final = {
@@ -77,11 +77,11 @@ def trouble(row: PaymentRow, now_ms: int, *, processor: bool) -> PaymentTrouble 
     return _give_back(row, now_ms, processor=processor)
 
 
-def acts(row: PaymentRow) -> tuple[Act, ...]:
-    """What a person may ask for as it stands."""
+def acts(row: PaymentRow, why: PaymentTrouble | None) -> tuple[Act, ...]:
+    """What a person may ask for as it stands, with ``why`` it needs one."""
     state = PaymentState(row.state)
     found: list[Act] = []
-    if state in DECIDABLE:
+    if why is not None and why.kind in _DECIDED:
         found.append("decide")
     if state is PaymentState.RECOVERY:
         found += ["paid", "write-off"]

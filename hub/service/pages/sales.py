@@ -26,7 +26,7 @@ from hub.contract.problems import Code, refuse
 from hub.service.gate import ReadUnit
 from hub.service.handlers import baskets as basket_handlers
 from hub.service.handlers import salequeries
-from hub.service.pages import bad_cursor, dotted, numbers
+from hub.service.pages import bad_cursor, dotted, numbers, payments
 from hub.storage import basketrows, outbox, salerows
 from hub.storage.pages import LAST, cloud, sales
 from hub.storage.pages.sales import BasketHead, ReturnHead, SaleHead
@@ -137,6 +137,7 @@ def one(unit: ReadUnit, query: SaleQuery) -> SaleWhole:
             )
             for one in salerows.tenders(unit.rows, sale.id)
         ),
+        payments=payments.of_sale(unit, sale.sale_id),
         returns=tuple(
             _return(unit, row) for row in sales.returns_of(unit.rows, sale.id, RETURNS_MAX)
         ),

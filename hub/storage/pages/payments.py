@@ -42,6 +42,12 @@ def one(rows: Rows, payment_id: str) -> PaymentHead | None:
     return _head(row) if row else None
 
 
+def of_sale(rows: Rows, sale_id: str) -> list[PaymentHead]:
+    """The payments begun for a sale, oldest first."""
+    sql = f"{_HEAD} WHERE p.sale_id = ? ORDER BY p.id LIMIT 100"
+    return [_head(row) for row in rows.all(sql, sale_id)]
+
+
 def in_states(rows: Rows, states: tuple[str, ...], limit: int) -> list[PaymentHead]:
     """Open payments in these states, oldest first."""
     marks = ", ".join("?" * len(states))
@@ -167,25 +173,6 @@ def newest(rows: Rows) -> int:
     """The number of the payment begun last; 0: none."""
     row = rows.one("SELECT coalesce(max(id), 0) FROM payments")
     return int(row[0]) if row else 0
-
-
-class WordRow(NamedTuple):
-    """What somebody said of a payment."""
-
-    staff_id: str
-    outcome: str
-    evidence: str
-    at_ms: int
-
-
-def words(rows: Rows, number: int) -> list[WordRow]:
-    """What people said of a payment, oldest first."""
-    found = rows.all(
-        "SELECT staff_id, outcome, evidence, at_ms FROM payment_words WHERE payment = ?"
-        " ORDER BY at_ms, staff_id LIMIT 20",
-        number,
-    )
-    return [WordRow(*row) for row in found]
 
 
 class RefundRow(NamedTuple):

@@ -3,7 +3,7 @@
 import { el, keyed, put, redraw, show } from "../kit/dom.js";
 import { card, pill } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
-import { ago, bytes, count, decimal, isolated, moment, money, span } from "../kit/words.js";
+import { ago, bytes, count, decimal, isolated, lasting, moment, money, span } from "../kit/words.js";
 
 export const CLOUD_TONE = {
   up: "good", connecting: "warn", down: "warn", refused: "bad", superseded: "bad", unconfigured: "idle",
@@ -146,6 +146,36 @@ export function printing(link) {
           [t("counts.printing"), jobs.printing ? count(jobs.printing) : ""],
           [t("printing.failed"), jobs.failed ? count(jobs.failed) : ""],
           [t("nav.peripherals"), peripherals.length ? t("peripherals.ready", { ready, n: peripherals.length }) : ""],
+        ],
+      });
+    },
+  };
+}
+
+const METER_TONE = { clear: "good", near: "warn", full: "bad" };
+
+const anyOf = (counts) => Object.values(counts).some(Boolean);
+
+// Only where cards are paid with through the hub.
+export function payments(link) {
+  const made = card(t("nav.payments"), { name: "payments-tile", link });
+  return {
+    node: made.node,
+    draw({ payments: now }) {
+      show(made.node, Boolean(now) && (now.exposed > 0 || anyOf(now.states) || anyOf(now.needs)));
+      if (!now || !now.currency) return;
+      const people = Object.values(now.needs).reduce((sum, one) => sum + one, 0);
+      const barred = (now.bars || []).length > 0;
+      const quiet = now.meter === "clear" && !barred;
+      made.draw({
+        tone: people ? "warn" : barred ? "bad" : METER_TONE[now.meter] || "warn",
+        state: people ? t("payments.people") : quiet && !now.exposed ? t("payments.fine") : t(barred ? "exposure.online" : `exposure.${now.meter}`),
+        lead: people ? t("payments.ask", { n: people }) : "",
+        facts: [
+          [t("exposure.title"), t("exposure.of", { used: money(now.exposure_minor, now.currency), cap: money(now.cap_minor, now.currency) })],
+          [t("exposure.expiry"), now.next_expiry_in_ms !== undefined ? lasting(now.next_expiry_in_ms) : ""],
+          [t("payment.waits.processor"), now.waiting ? count(now.waiting) : ""],
+          [t("payments.owed"), now.receivable_minor ? money(now.receivable_minor, now.currency) : ""],
         ],
       });
     },

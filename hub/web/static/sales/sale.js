@@ -9,6 +9,7 @@ import { backLink, button, factList, pill } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { businessDay, isolated, moment, money } from "../kit/words.js";
 import { may } from "../me.js";
+import { amountOf, cardOf, paymentLink, stateOf, toneOf } from "../payments/words.js";
 import { lineTable } from "./lines.js";
 
 const TOLD_TONE = { acked: "good", waiting: "idle", parked: "warn", unknown: "idle" };
@@ -48,6 +49,12 @@ const back = (found, one) => el("li", {},
       [line.sku, word("disposition", line.disposition), line.reason].filter(Boolean).join(" · ")).join("; "))),
   el("span", { class: "nowrap" }, money(-one.total_minor, found.sale.currency)));
 
+// Those begun for it that the hub knows, also such as came to nothing.
+const paid = (payments) => el("section", { class: "card" }, el("h2", {}, t("sale.payments")),
+  el("ul", { class: "mini-list sale-payments" }, payments.map((one) => el("li", {},
+    el("span", {}, paymentLink(one, amountOf(one)), cardOf(one) && el("br"), cardOf(one) && el("span", { class: "quiet" }, cardOf(one))),
+    pill(stateOf(one), toneOf(one)).node))));
+
 async function reprint({ sale }) {
   const yes = await ask({
     title: t("receipt.print.title", { no: isolated(sale.receipt_no) }), text: t("job.reprint.text"), yes: t("receipt.print"),
@@ -78,7 +85,7 @@ export function openSale(root, saleId) {
     if (found.sale.state === "voided") head.append(pill(t("sales.state.voided"), "warn").node);
     const made = sums(found);
     made.append(paperButtons(found));
-    return el("div", { class: "board" }, made, about(found), told(found),
+    return el("div", { class: "board" }, made, about(found), found.payments.length ? paid(found.payments) : "", told(found),
       el("section", { class: "card span-all" }, el("h2", {}, t("sale.lines")),
         lineTable(found.lines, found.sale.currency, t("sale.lines"))),
       found.returns.length ? el("section", { class: "card span-all" }, el("h2", {}, t("sale.returns")),

@@ -1,0 +1,78 @@
+// What a person decides about a payment: give it up, say how it ended, paid, written off.  Each is
+// asked again before it is done, and written down by the hub with who did it.
+
+import * as api from "../api.js";
+import { ask, form, say } from "../kit/dialog.js";
+import { el } from "../kit/dom.js";
+import { button } from "../kit/parts.js";
+import { t } from "../kit/t.js";
+import { ifMay } from "../me.js";
+import { amountOf } from "./words.js";
+
+// What two people have to say is done once the state is another; until then it is noted.
+const told = (before, now, key) => (now.state === before.state && !now.void_asked ? t("payment.second") : t(key));
+
+async function giveUp(payment, done) {
+  const yes = await ask({
+    title: t("giveup.title", { amount: amountOf(payment) }), text: [t("giveup.text"), t("giveup.text.more")],
+    yes: t("giveup.yes"), no: t("giveup.no"), tone: "danger",
+  });
+  if (!yes) return;
+  try {
+    await api.change("payment", "give-up", { payment_id: payment.payment_id, reason: t("giveup.reason") });
+    say(t("giveup.done"));
+  } catch (refused) {
+    if (refused.status !== 401) say(refused.message, "bad");
+  }
+  done();
+}
+
+const OUTCOMES = ["approved", "declined", "never-done"];
+
+const decide = (payment, done) => form({
+  title: t("decide.title", { amount: amountOf(payment) }),
+  text: t("decide.text"),
+  fields: [
+    { name: "outcome", label: t("decide.outcome"), options: [["", t("decide.choose")], ...OUTCOMES.map((one) => [one, t(`decide.${one}`)])], required: true },
+    { name: "evidence", label: t("decide.evidence"), hint: t("decide.evidence.hint"), required: true, maxlength: 200 },
+  ],
+  yes: t("decide.yes"),
+  act: async ({ outcome, evidence }, close) => {
+    const now = await api.change("payment", "decide", { payment_id: payment.payment_id, outcome, evidence });
+    close();
+    say(told(payment, now, "decide.done"));
+    done();
+  },
+});
+
+const closing = (payment, how, done) => form({
+  title: t(`close.${how}.title`, { amount: amountOf(payment) }),
+  text: t(`close.${how}.text`),
+  fields: [{ name: "reason", label: t(`close.${how}.reason`), hint: t(`close.${how}.hint`), required: true, maxlength: 200 }],
+  yes: t(`close.${how}.yes`),
+  tone: how === "written-off" ? "danger" : "primary",
+  act: async ({ reason }, close) => {
+    const now = await api.change("payment", "close-receivable", { payment_id: payment.payment_id, how, reason });
+    close();
+    say(told(payment, now, `close.${how}.done`));
+    done();
+  },
+});
+
+const ACT = {
+  "give-up": giveUp,
+  decide,
+  paid: (payment, done) => closing(payment, "paid", done),
+  "write-off": (payment, done) => closing(payment, "written-off", done),
+};
+const STYLE = { decide: "primary", paid: "primary", "give-up": "plain", "write-off": "plain" };
+
+// The buttons of what may be done now, by this person; or who may do it.
+export function actions(payment, done) {
+  const acts = payment.acts || [];
+  if (!acts.length) return "";
+  return el("div", { class: "payment-acts" }, ifMay("payments", () => el("div", { class: "buttons" }, acts.map((one) =>
+    button(t(`act.${one}`), `${STYLE[one]} small`, () => ACT[one](payment, done), {
+      "data-act": one, "aria-label": `${t(`act.${one}`)}: ${amountOf(payment)}`,
+    })))));
+}
