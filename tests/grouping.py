@@ -2,7 +2,8 @@
 are begun.
 
 A module that says ``xdist_group`` shares something dear between its tests, or has them follow each
-other: it goes to one worker whole.  (xdist 3.8 writes the group into a test's id in a way that
+other: it goes to one worker whole, and so does one with a fixture of its own scope, which would be
+made anew for each test otherwise.  (xdist 3.8 writes the group into a test's id in a way that
 pytest 9.2 doesn't read, and then spreads such tests without a word.)
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
-MARK = "xdist_group("
+MARKS = ("xdist_group(", 'scope="module"')
 WAITING_MIN = 2
 LONG = frozenset({"e2e", "simulation"})
 LONG_PART = 0.6
@@ -26,7 +27,7 @@ with one at its end."""
 
 
 class TogetherByFile(LoadGroupScheduling):  # type: ignore[misc]
-    """Whole modules that are marked; single tests of all others."""
+    """Whole modules that share something; single tests of all others."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -59,8 +60,9 @@ class TogetherByFile(LoadGroupScheduling):  # type: ignore[misc]
 
 @cache
 def is_kept_together(file: Path) -> bool:
-    """Whether the module is marked."""
-    return MARK in file.read_text(encoding="utf-8")
+    """Whether the module is marked, or has a fixture for all its tests."""
+    text = file.read_text(encoding="utf-8")
+    return any(mark in text for mark in MARKS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -51,6 +51,11 @@ def test_a_module_that_says_so_stays_in_one_process(tmp_path: Path) -> None:
     assert len(workers(tmp_path, "pytestmark = pytest.mark.xdist_group('one')")) == 1
 
 
+def test_a_module_with_a_fixture_of_its_own_stays_in_one_process(tmp_path: Path) -> None:
+    mark = '@pytest.fixture(scope="module", autouse=True)\ndef shared():\n    yield'
+    assert len(workers(tmp_path, mark)) == 1
+
+
 def test_other_tests_are_spread(tmp_path: Path) -> None:
     assert len(workers(tmp_path, "")) > 1
 
