@@ -68,6 +68,8 @@ class Teller:
         self._pace = pace or Pace()
         self._work = UnderWay()
         self._wake = asyncio.Event()
+        self.recovered = False
+        """What was under way before the start is in doubt by now: from then on others may lease."""
         self._main: asyncio.Task[None] | None = None
         self._stopping = False
         self._refusals = 0  # of the database, in a row
@@ -131,6 +133,7 @@ class Teller:
             except Exception:  # nothing is asked of a terminal before this is done
                 log.exception("looking through the payments failed; it is tried again")
             else:
+                self.recovered = True
                 break
             await asyncio.sleep(self._pause_s(tries))
             tries += 1

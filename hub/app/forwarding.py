@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from cloud_link.link import CloudLink
@@ -23,7 +24,12 @@ class NoVault(RuntimeError):
 
 
 def make_forwarder(
-    settings: Settings, gate: Gate, vault: PaymentVault | None, link: CloudLink, tempo: Tempo
+    settings: Settings,
+    gate: Gate,
+    vault: PaymentVault | None,
+    link: CloudLink,
+    tempo: Tempo,
+    recovered: Callable[[], bool],
 ) -> Forwarder | None:
     """None: the terminals forward by themselves, or this hub is for training.
 
@@ -39,12 +45,17 @@ def make_forwarder(
         return vault.unseal(payment_id, token)
 
     through_oms = settings.payments.processor == "oms"
+
+    def ready() -> bool:
+        way = link.client is not None if through_oms else not link.superseded
+        return way and recovered()
+
     return Forwarder(
         gate,
         processor,
         unseal,
         tempo,
-        ready=lambda: link.client is not None if through_oms else not link.superseded,
+        ready=ready,
         held=lambda: link.held,
     )
 

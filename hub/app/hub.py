@@ -106,7 +106,10 @@ class Hub:
             )
             opening = asyncio.create_task(self.messaging.start(), name="messaging-start")
             self._later("messaging", lambda: self._stop_messaging(opening))
-            self.paying.connect(self.gate, self.messaging.command, self.cloud)
+            teller = self.attached.teller
+            self.paying.connect(
+                self.gate, self.messaging.command, self.cloud, lambda: teller.recovered
+            )
             parts = self.messaging, self.cloud, self.afar, self.attached, self.paying
             self._listeners += [part.notify for part in parts]
             self._gather()

@@ -33,13 +33,14 @@ class CardPayments:
         """What handlers need to know."""
         return payment_rules(self._settings, self.vault, terminal_of)
 
-    def connect(self, gate: Gate, ask: Ask, link: CloudLink) -> None:
-        """Give it the gate, and the ways to devices and to the cloud."""
+    def connect(self, gate: Gate, ask: Ask, link: CloudLink, recovered: Callable[[], bool]) -> None:
+        """Give it the gate, and the ways to devices and to the cloud.  ``recovered``: whether what
+        was under way before the start is settled; nothing is forwarded earlier."""
         keeper = self._settings.payments.mirror
         self._mirror = Mirror(keeper, gate, ask, self._randomness)
         self._desk = KeyDesk(self.vault, gate)
         tempo = Tempo(self._clock, self._randomness)
-        self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo)
+        self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo, recovered)
 
     async def start(self) -> None:
         """Begin; what hangs on the hub and the link to the cloud are there."""
