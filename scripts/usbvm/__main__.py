@@ -123,7 +123,8 @@ def _verdict(
 
 def must_fire(whole: bool) -> list[str]:
     """The counters that can't stay at zero; ``whole``: each round was to be played."""
-    return ["found", *ROUNDS, "in-doubt", "replugged", "kept-to-itself"] if whole else ["found"]
+    more = ("in-doubt", "replugged", "node-moved", "kept-to-itself", "found-by-new-hub")
+    return ["found", *ROUNDS, *more] if whole else ["found"]
 
 
 def _line(last: dict[str, Any]) -> dict[str, Any]:

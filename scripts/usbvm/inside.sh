@@ -1,7 +1,7 @@
 # What the virtual machine does once its disks are there: start udev, play the trial, go out.
 # Its words for the host go to the second serial line, all else to the console.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
-export PYTHONPATH=/srv/store-hub:/opt/site PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=/srv/store-hub:/opt/site
 mkdir -p /dev/pts /dev/shm
 mount -t devpts none /dev/pts
 mount -t tmpfs none /dev/shm

@@ -33,6 +33,8 @@ _QUIET_S: Final = 2.0
 _SCAN_S: Final = 60.0
 _MIDDLE: Final = (2, 3, 4)
 """The GS r after which a job is in its middle: the first one is its head's."""
+_LONG: Final = 60
+"""Lines of a sale whose receipt has more parts than the hub has under way at once."""
 
 Ask = Callable[[dict[str, object]], None]
 
@@ -57,6 +59,7 @@ class Rounds:
         self._ask = ask
         self._rng = shop.rng
         self._printer = shop.plugs.printer
+        self._plugged = 0
 
     @property
     def all(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -143,7 +146,7 @@ class Rounds:
         await plugging
         await shop.until_phase(PRINTER, "ready")
         self.score.seen["found-by-new-hub"] += 1
-        await self._put_back()
+        self.shop.plugs.other.gadget.unplug()
         await self.sale()
         await self._settle(sale_id)
 
@@ -155,7 +158,7 @@ class Rounds:
         try:
             while True:
                 self._printer.set_trap(trap)
-                sale_id = await self.shop.sell()
+                sale_id = await self.shop.sell(_LONG)
                 await self._sprung_or_printed(sale_id, gone)
                 if gone.is_set():
                     return sale_id
@@ -166,7 +169,7 @@ class Rounds:
 
     async def _sprung_or_printed(self, sale_id: str, gone: asyncio.Event) -> None:
         await self.shop.until(
-            lambda: gone.is_set() or not self.shop.job_of(sale_id).open,
+            lambda: gone.is_set() or self.shop.job_of(sale_id).state == "printed",
             lambda: f"no cable was pulled out, and {self.shop.job_of(sale_id)} goes on",
         )
 
@@ -197,27 +200,22 @@ class Rounds:
 
     async def _back(self) -> None:
         """Plug it in again: it is ready by the same name, whatever the kernel calls it now."""
-        before = self._node
         await asyncio.to_thread(self._plug)
         view = await self.shop.until_phase(PRINTER, "ready")
         if view.address != self._printer.address:
             self._wrong(f"the printer came back as {view.address}")
         self.score.seen["replugged"] += 1
-        if self.shop.node() != before:
+        if self.shop.node() != "lp0":
             self.score.seen["node-moved"] += 1
-        await self._put_back()
-
-    _node = "lp0"
+        self.shop.plugs.other.gadget.unplug()
 
     def _plug(self) -> None:
-        """Half of the time another printer has taken its node meanwhile."""
-        if self._rng.random() < 0.5:
+        """Every other time another printer has taken its node meanwhile."""
+        self._plugged += 1
+        if self._plugged % 2:
             self.shop.plugs.other.gadget.plug()
             _until_there(Path("/dev/usb/lp0"))
         self._printer.gadget.plug()
-
-    async def _put_back(self) -> None:
-        self.shop.plugs.other.gadget.unplug()
 
     async def _on_paper(self, number: str, *, copy: bool) -> None:
         def whole() -> bool:

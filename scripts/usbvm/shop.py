@@ -92,9 +92,9 @@ class Shop:
 
     # -- selling and printing -------------------------------------------------------------------
 
-    async def sell(self) -> str:
-        """One sale that wants its receipt; its id."""
-        picked = self.rng.choices(GOODS, k=self.rng.randint(1, 12))
+    async def sell(self, least: int = 1) -> str:
+        """One sale of ``least`` lines or some more that wants its receipt; its id."""
+        picked = self.rng.choices(GOODS, k=self.rng.randint(least, least + 11))
         total = sum(one.price_minor for one in picked)
         command = CommitSale(
             sale_id=self.hub.ids.uuid7(),
