@@ -104,7 +104,8 @@ def in_doubt(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str = PROCESS
     if row.state != S.FORWARDING:
         return later(unit, row, said)
     facts = done(unit, row) | _ref(said) | {"lookups": row.lookups + 1}
-    facts["due_budget_ms"] = _due(unit, row, said)
+    if by == PROCESSOR:
+        facts["due_budget_ms"] = _due(unit, row, said)
     return book.move(unit, row, E.IN_DOUBT, by, said.reason, **facts)
 
 

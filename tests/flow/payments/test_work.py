@@ -1,0 +1,524 @@
+"""What is done about stored payments: once at a time, under one key, and never on a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.domain.payments.declines import DeclineCode
+from hub.domain.payments.work import Hand, WorkKind
+from hub.storage import hubrow
+from tests.support.paying import rules
+from tests.support.payingwork import HOUR_MS, MINUTE_MS, TOKEN, WorkingShop
+
+CHARGE, LOOK_UP, CAPTURE = WorkKind.CHARGE, WorkKind.LOOK_UP, WorkKind.CAPTURE
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[WorkingShop]:
+    made = WorkingShop(tmp_path)
+    yield made
+    made.check_laws()
+    made.close()
+
+
+# Presenting --------------------------------------------------------------------------------------
+
+
+def test_a_stored_payment_is_presented_once_its_sale_is_written(shop: WorkingShop) -> None:
+    payment = shop.stored(token=TOKEN)
+    assert shop.work() == ()
+    shop.sold(payment)
+    work = shop.next()
+    assert (work.kind, work.key, work.amount_minor) == (CHARGE, payment["payment_id"], 499)
+    assert (work.fence, work.first_sent_at_ms) == (1, None)
+    assert work.token is not None
+    assert TOKEN not in repr(work)
+    assert shop.row(payment).state == "forwarding"
+    assert shop.work() == ()
+    assert shop.say(work, "approved", psp_ref="psp-1", approval_code="OK1")
+    assert not shop.has_token(payment)
+    shop.do(CAPTURE, "captured")
+    assert shop.told(payment) == ["stored", "authorised", "captured"]
+    assert shop.row(payment).psp_ref == "psp-1"
+
+
+def test_a_shop_without_a_processor_presents_nothing(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=False))
+    shop.kept()
+    assert shop.work() == ()
+    shop.close()
+    (tmp_path / "training").mkdir()
+    shop = WorkingShop(tmp_path / "training", training=True)
+    shop.kept()
+    assert shop.work() == ()
+    shop.close()
+
+
+def test_what_was_stored_first_is_presented_first_and_refunds_come_last(shop: WorkingShop) -> None:
+    back = shop.captured(998)
+    line = {"line_no": 1, "qty": 1, "disposition": "quarantine", "reason": "dented"}
+    taken_back = {"return_id": shop.id(), "sale_id": back["sale_id"], "lines": [line]}
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "return/commit", taken_back)
+    first = shop.stored(token=TOKEN)
+    shop.wait(MINUTE_MS)
+    second = shop.stored(token=TOKEN[::-1])
+    shop.sold(second)
+    shop.sold(first)
+    assert [one.payment_id for one in shop.work(limit=1)] == [first["payment_id"]]
+    found = shop.work()
+    assert [one.kind for one in found] == [CHARGE, WorkKind.REFUND]
+    assert [one.payment_id for one in found] == [second["payment_id"], back["payment_id"]]
+
+
+def test_what_never_left_this_box_is_presented_again_as_if_for_the_first_time(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.kept()
+    work = shop.do(CHARGE, "not-sent", reason="no link")
+    row = shop.row(payment)
+    assert (row.state, row.forwards, row.sent_at_ms) == ("stored", 0, None)
+    assert shop.work() == ()
+    shop.wait(MINUTE_MS)
+    again = shop.next()
+    assert (again.kind, again.key, again.fence > work.fence) == (CHARGE, work.key, True)
+
+
+def test_a_charge_in_doubt_is_looked_up_and_never_just_repeated(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    work = shop.do(CHARGE, "unknown")
+    assert shop.row(payment).state == "forward_unknown"
+    assert shop.has_token(payment)
+    shop.wait(MINUTE_MS)
+    asked = shop.do(LOOK_UP, "unknown")
+    assert asked.first_sent_at_ms is not None
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "not-found")
+    again = shop.next()
+    assert (again.kind, again.key) == (CHARGE, work.key)
+    assert shop.row(payment).forwards == 2
+
+
+def test_a_look_up_that_finds_it_ends_the_doubt(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "unknown")
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "captured", psp_ref="psp-1")
+    assert shop.row(payment).state == "captured"
+    assert shop.told(payment) == ["stored", "unknown", "authorised", "captured"]
+
+
+def test_past_the_key_s_time_a_charge_that_is_not_found_is_a_person_s_matter(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "unknown")
+    shop.wait(20 * HOUR_MS)
+    shop.do(LOOK_UP, "not-found")
+    assert shop.row(payment).state == "manual"
+    assert not shop.has_token(payment)
+    assert shop.work() == ()
+    assert shop.exposure_minor() == 499
+
+
+def test_what_the_processor_has_taken_over_is_asked_after(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "acked", psp_ref="psp-1")
+    assert (shop.row(payment).state, shop.work()) == ("forwarded", ())
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "acked")
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "approved")
+    assert shop.row(payment).state == "authorised"
+
+
+# Leases ------------------------------------------------------------------------------------------
+
+
+def test_a_lease_that_is_over_leaves_a_doubt(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    late = shop.next()
+    shop.wait(121_000)
+    asked = shop.next()
+    assert asked.kind is LOOK_UP
+    assert not shop.say(late, "declined")
+    assert not shop.say(late, "not-sent")
+    assert shop.row(payment).state == "forwarding"
+    assert shop.say(asked, "unknown")
+    assert shop.row(payment).state == "forward_unknown"
+
+
+def test_of_a_lease_that_is_over_an_approval_is_learned_all_the_same(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    late = shop.next()
+    shop.wait(121_000)
+    shop.expire()
+    assert not shop.say(late, "approved", psp_ref="psp-1")
+    assert shop.row(payment).state == "authorised"
+    assert not shop.say(late, "approved", psp_ref="psp-1")
+    assert shop.told(payment) == ["stored", "unknown", "authorised"]
+
+
+def test_the_same_answer_twice_counts_once(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    work = shop.next()
+    assert shop.say(work, "declined", code=DeclineCode.INSUFFICIENT_FUNDS)
+    assert not shop.say(work, "declined", code=DeclineCode.INSUFFICIENT_FUNDS)
+    assert shop.row(payment).declines == 1
+
+
+# Declines ----------------------------------------------------------------------------------------
+
+
+def test_a_soft_decline_is_presented_again_later_under_a_new_key(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.INSUFFICIENT_FUNDS)
+    row = shop.row(payment)
+    assert (row.state, row.decline_code) == ("retry_wait", "insufficient-funds")
+    assert shop.has_token(payment)
+    assert shop.work() == ()
+    shop.wait(HOUR_MS)
+    again = shop.next()
+    assert again.kind is CHARGE
+    assert again.key != payment["payment_id"]
+    assert shop.say(again, "captured", psp_ref="psp-2")
+    assert shop.row(payment).state == "captured"
+
+
+def test_a_hard_decline_is_a_receivable_and_the_sale_stands(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.STOLEN_OR_LOST)
+    assert shop.row(payment).state == "recovery"
+    assert not shop.has_token(payment)
+    assert shop.ok("till-1", "sale/get", {"sale_id": payment["sale_id"]})
+    assert shop.work() == ()
+
+
+def test_soft_declines_end_after_few_tries_and_never_go_beyond_the_deadline(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.declined(DeclineCode.INSUFFICIENT_FUNDS)
+    tries = 1
+    while shop.row(payment).state == "retry_wait":
+        shop.wait(HOUR_MS)
+        for work in shop.work():
+            tries += 1
+            shop.say(work, "declined", code=DeclineCode.INSUFFICIENT_FUNDS)
+    assert (shop.row(payment).state, tries) == ("recovery", 4)
+    shop.sign_in("till-1")
+    late = shop.kept()
+    shop.wait(23 * HOUR_MS)
+    shop.do(CHARGE, "declined", code=DeclineCode.INSUFFICIENT_FUNDS)
+    assert shop.row(late).state == "recovery"
+
+
+def test_a_decline_that_is_known_already_says_nothing_of_the_next_try(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    shop.wait(HOUR_MS)
+    again = shop.do(CHARGE, "unknown")
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "declined", psp_ref="psp-1")
+    assert shop.row(payment).declines == 1
+    assert shop.next().key == again.key
+
+
+def test_a_decline_told_late_starts_nothing_anew(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    shop.wait(HOUR_MS)
+    work = shop.next()
+    assert not shop.learn(payment, "declined", psp_ref="psp-1")
+    assert shop.row(payment).state == "forwarding"
+    assert shop.say(work, "approved", psp_ref="psp-2")
+    assert not shop.learn(payment, "declined", psp_ref="psp-1")
+    assert shop.row(payment).state == "authorised"
+
+
+def test_an_approval_of_what_waits_for_another_try_ends_the_tries(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    assert shop.learn(payment, "captured", psp_ref="psp-1")
+    assert shop.row(payment).state == "captured"
+    shop.wait(HOUR_MS)
+    assert shop.work() == ()
+
+
+def test_an_authorisation_that_can_not_be_captured_is_a_receivable(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "approved", psp_ref="psp-1")
+    shop.do(CAPTURE, "declined", code=DeclineCode.TRY_AGAIN)
+    assert shop.row(payment).state == "authorised"
+    shop.wait(HOUR_MS)
+    shop.do(CAPTURE, "declined", code=DeclineCode.CLOSED_ACCOUNT)
+    assert shop.row(payment).state == "recovery"
+
+
+def test_an_authorisation_that_somebody_else_let_go_is_a_receivable(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "approved", psp_ref="psp-1")
+    assert shop.learn(payment, "reversed")
+    assert shop.row(payment).state == "recovery"
+
+
+# Voids -------------------------------------------------------------------------------------------
+
+
+def test_what_is_voided_on_its_way_is_looked_up_and_never_charged(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    work = shop.next()
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    assert shop.row(payment).state == "forwarding"
+    assert shop.say(work, "unknown")
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "unknown")
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "not-found")
+    assert shop.row(payment).state == "voided"
+    assert shop.exposure_minor() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "back", "state"),
+    [
+        ("approved", WorkKind.REVERSE, "reversed", "reversed"),
+        ("captured", WorkKind.REFUND, "refunded", "refunded"),
+    ],
+)
+def test_what_is_voided_and_turns_out_taken_goes_back(
+    shop: WorkingShop, answer: str, kind: WorkKind, back: str, state: str
+) -> None:
+    payment = shop.kept()
+    work = shop.next()
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    assert shop.say(work, answer, psp_ref="psp-1")
+    given = shop.do(kind, back)
+    assert given.amount_minor == 499
+    assert shop.row(payment).state == state
+    assert shop.work() == ()
+
+
+def test_what_is_voided_and_declined_is_owed_by_nobody(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    work = shop.next()
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    assert shop.say(work, "declined", code=DeclineCode.INSUFFICIENT_FUNDS)
+    assert shop.row(payment).state == "voided"
+
+
+def test_an_authorisation_too_late_to_let_go_is_given_back(shop: WorkingShop) -> None:
+    payment = shop.approved()
+    shop.give_up(payment)
+    shop.do(WorkKind.REVERSE, "captured")
+    shop.do(WorkKind.REFUND, "refunded")
+    assert shop.row(payment).state == "refunded"
+
+
+def test_money_that_comes_after_it_was_given_up_goes_back_by_itself(shop: WorkingShop) -> None:
+    payment = shop.stored(token=TOKEN)
+    shop.give_up(payment)
+    assert shop.row(payment).state == "voided"
+    assert shop.learn(payment, "approved", psp_ref="psp-1")
+    assert shop.noted("payment.late_approval") == 1
+    shop.do(WorkKind.REVERSE, "reversed")
+    assert shop.row(payment).state == "reversed"
+    assert not shop.learn(payment, "approved", psp_ref="psp-1")
+    assert shop.noted("payment.two_refs") == 0
+    assert not shop.learn(payment, "approved", psp_ref="psp-2")
+    assert shop.noted("payment.two_refs") == 1
+
+
+# Deadlines ---------------------------------------------------------------------------------------
+
+
+def test_a_payment_nobody_could_present_in_a_day_is_a_receivable(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.wait(24 * HOUR_MS - 1)
+    assert shop.expire() == 0
+    shop.wait(1)
+    assert shop.work() == ()
+    assert shop.row(payment).state == "recovery"
+    assert shop.told(payment) == ["stored", "expired"]
+    assert not shop.has_token(payment)
+
+
+def test_housekeeping_looks_at_the_deadlines(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    unsold = shop.stored(token=TOKEN[::-1])
+    shop.wait(24 * HOUR_MS)
+    shop.housekeep()
+    assert shop.row(payment).state == "recovery"
+    assert shop.row(unsold).state == "voided"
+
+
+def test_while_the_clock_is_not_trusted_the_hub_s_own_time_counts(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.tx(lambda tx: hubrow.keep_time(tx, trusted_wall_ms=None, suspect="jump"))
+    shop.run("UPDATE payments SET stored_at_ms = stored_at_ms - ?", 30 * HOUR_MS)
+    shop.expire()
+    assert shop.row(payment).state == "stored"
+    shop.run("UPDATE hub SET clock_suspect = ''")
+    shop.expire()
+    assert shop.row(payment).state == "recovery"
+
+
+def test_money_for_a_sale_that_is_never_written_goes_back_after_a_day(shop: WorkingShop) -> None:
+    payment = shop.approved()
+    taken = shop.own()
+    shop.report(taken, "approved", captured=True)
+    shop.wait(24 * HOUR_MS - 1)
+    shop.expire()
+    assert shop.work() == ()
+    shop.wait(1)
+    shop.expire()
+    found = {one.payment_id: one.kind for one in shop.work()}
+    assert found == {
+        payment["payment_id"]: WorkKind.REVERSE,
+        taken["payment_id"]: WorkKind.REFUND,
+    }
+
+
+def test_what_a_terminal_keeps_and_never_told_is_for_people_after_a_day(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.stored()
+    shop.sold(payment)
+    shop.wait(24 * HOUR_MS)
+    shop.expire()
+    assert shop.row(payment).state == "lost"
+    assert shop.exposure_minor() == 499
+    assert shop.learn(payment, "declined")
+    assert shop.row(payment).state == "recovery"
+
+
+def test_what_was_never_brought_to_its_terminal_is_let_go(shop: WorkingShop) -> None:
+    payment = shop.start()
+    shop.wait(10 * MINUTE_MS)
+    shop.expire()
+    assert shop.row(payment).state == "abandoned"
+
+
+def test_a_till_that_never_tells_leaves_a_doubt_that_people_end(shop: WorkingShop) -> None:
+    payment = shop.own()
+    shop.wait(10 * MINUTE_MS)
+    shop.expire()
+    assert shop.row(payment).state == "unknown"
+    shop.wait(15 * MINUTE_MS)
+    shop.expire()
+    assert shop.row(payment).state == "manual"
+    assert shop.report(payment, "approved")["state"] == "authorised"
+
+
+# At terminals ------------------------------------------------------------------------------------
+
+
+def test_a_terminal_in_doubt_is_asked_until_it_tells(shop: WorkingShop) -> None:
+    payment = shop.at_hub("unknown")
+    assert shop.work(Hand.TERMINAL, terminals=("terminal-2",)) == ()
+    work = shop.next(Hand.TERMINAL)
+    assert (work.kind, work.terminal_id) == (WorkKind.ASK, "terminal-1")
+    assert shop.tell(work, "unknown")
+    assert shop.work(Hand.TERMINAL) == ()
+    shop.wait(MINUTE_MS)
+    assert shop.tell(shop.next(Hand.TERMINAL), "approved", psp_ref="psp-1", captured=True)
+    assert shop.row(payment).state == "captured"
+
+
+def test_that_a_terminal_knows_nothing_counts_when_it_says_so_twice_in_a_row(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.at_hub("unknown")
+    for outcome in ("not-done", "unknown", "not-done"):
+        shop.wait(MINUTE_MS)
+        assert shop.tell(shop.next(Hand.TERMINAL), outcome)
+        assert shop.row(payment).state == "unknown"
+    shop.wait(MINUTE_MS)
+    assert shop.tell(shop.next(Hand.TERMINAL), "not-done")
+    assert shop.row(payment).state == "abandoned"
+
+
+def test_what_a_terminal_keeps_is_asked_after_and_taken_back_there(shop: WorkingShop) -> None:
+    payment = shop.at_hub("approved-offline")
+    shop.sold(payment)
+    work = shop.next(Hand.TERMINAL)
+    assert work.kind is WorkKind.ASK
+    assert shop.tell(work, "approved-offline")
+    assert shop.row(payment).state == "stored"
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    assert shop.row(payment).state == "void_pending"
+    shop.wait(HOUR_MS)
+    work = shop.next(Hand.TERMINAL)
+    assert work.kind is WorkKind.REVERSE
+    assert shop.tell(work, "unknown")
+    shop.wait(HOUR_MS)
+    assert shop.tell(shop.next(Hand.TERMINAL), "approved")
+    assert shop.row(payment).state == "voided"
+
+
+def test_what_a_terminal_kept_and_was_declined_is_a_receivable(shop: WorkingShop) -> None:
+    payment = shop.at_hub("approved-offline")
+    shop.sold(payment)
+    assert shop.tell(shop.next(Hand.TERMINAL), "refused", reason="declined by the issuer")
+    assert shop.row(payment).state == "recovery"
+
+
+def test_without_a_processor_a_terminal_lets_go_and_gives_back(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=False))
+    let_go = shop.at_hub("approved")
+    shop.give_up(let_go)
+    work = shop.next(Hand.TERMINAL)
+    assert work.kind is WorkKind.REVERSE
+    assert shop.tell(work, "approved")
+    assert shop.row(let_go).state == "reversed"
+    taken = shop.at_hub("approved", captured=True)
+    shop.give_up(taken)
+    work = shop.next(Hand.TERMINAL)
+    assert work.kind is WorkKind.REFUND
+    assert shop.tell(work, "unknown")
+    shop.wait(HOUR_MS)
+    work = shop.next(Hand.TERMINAL)
+    assert work.kind is WorkKind.ASK
+    assert shop.tell(work, "approved")
+    assert shop.row(taken).state == "refunded"
+    shop.check_laws()
+    shop.close()
+
+
+# Starts and copies -------------------------------------------------------------------------------
+
+
+def test_at_a_start_what_was_on_its_way_is_in_doubt_and_what_was_not_sent_is_let_go(
+    shop: WorkingShop,
+) -> None:
+    on_its_way = shop.kept()
+    work = shop.next()
+    intent = shop.start(device="till-2")
+    asked = shop.start()
+    shop.begin(asked)
+    own = shop.own(device="till-2")
+    assert shop.recover() == 2
+    states = [shop.row(one).state for one in (on_its_way, intent, asked, own)]
+    assert states == ["forward_unknown", "abandoned", "unknown", "at_terminal"]
+    assert not shop.say(work, "not-sent")
+    assert shop.next().kind is LOOK_UP
+    assert shop.next(Hand.TERMINAL).kind is WorkKind.ASK
+    assert shop.recover() == 1
+
+
+def test_in_books_put_back_from_a_copy_everything_that_waits_is_looked_up_first(
+    shop: WorkingShop,
+) -> None:
+    back = shop.captured()
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": back["sale_id"], "reason": "mistake"})
+    shop.work()
+    kept = shop.kept()
+    intent = shop.start(device="till-2")
+    source = shop.value("SELECT max(id) FROM sources")
+    shop.tx(lambda tx: hubrow.set_fork(tx, source, "restored", ""))
+    shop.recover()
+    assert [shop.row(one).state for one in (kept, intent)] == ["forward_unknown", "unknown"]
+    assert [one.state for one in shop.refunds(back)] == ["unknown"]
+    assert {one.kind for one in shop.work()} == {LOOK_UP}
