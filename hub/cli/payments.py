@@ -1,0 +1,304 @@
+"""``store-hub payments``: card payments, what is at risk, and what people decide about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli.common import (
+    config_option,
+    fail,
+    json_option,
+    load_settings,
+    print_json,
+    print_table,
+)
+from hub.cli.reading import open_rows
+
+if TYPE_CHECKING:
+    from hub.contract.pages.payments import ExposureOnPage, PaymentOnPage, PaymentWhole
+    from hub.service.gate import ReadUnit
+    from hub.storage.readers import LoopReader
+
+SHOWN = 50
+NEEDLE_MIN = 6
+_STAFF = click.option(
+    "--staff", "staff_no", default="", help="Your staff number; asked for without it."
+)
+
+
+@click.group(short_help="Card payments: what is at risk, what needs a person.")
+def command() -> None:
+    """Look at card payments, and say how those ended that nobody can look up. Reading works while
+    the hub is stopped, too.
+
+    A payment is named by its id, or by any end of it of at least 6 characters that no other open or
+    recent payment has. What is decided about money is said in a person's own name: the hub asks for
+    staff number and PIN, and where it takes two people, both say it, here or on the page.
+    """
+
+
+@command.command("list")
+@click.option("--all", "everything", is_flag=True, help="The latest ones as well, newest first.")
+@click.option("--limit", default=SHOWN, show_default=True, type=click.IntRange(1, 200))
+@json_option
+@config_option
+def listed(everything: bool, limit: int, as_json: bool) -> None:
+    """List payments that need a person, with what to do, and those under way."""
+    from hub.contract.pages.payments import AllPaymentsQuery, PaymentsQuery
+    from hub.service.pages import payments
+
+    with open_rows() as rows:
+        unit = _unit(rows)
+        page = payments.overview(unit, PaymentsQuery())
+        found = (
+            payments.listed(unit, AllPaymentsQuery(limit=limit)).payments
+            if everything
+            else (page.people + page.open)[:limit]
+        )
+    if as_json:
+        print_json([one.model_dump(exclude_none=True) for one in found])
+        return
+    print_table(
+        ("payment", "amount", "card", "till", "terminal", "state", "begun", "next"),
+        [_row(one, unit) for one in found],
+        empty="No card was ever paid with."
+        if everything
+        else "No card payment waits for anything.",
+    )
+    for one in page.people:
+        assert one.trouble is not None
+        click.echo(f"\n! {one.payment_id[-12:]}: {one.trouble.wrong} {one.trouble.means}")
+        click.echo(f"  Next step: {one.trouble.next_step}")
+
+
+@command.command("show")
+@click.argument("payment")
+@json_option
+@config_option
+def show(payment: str, as_json: bool) -> None:
+    """Show one payment with every step that it took."""
+    from hub.contract.pages.payments import PaymentQuery
+    from hub.service.pages import payments
+
+    with open_rows() as rows:
+        unit = _unit(rows)
+        found = payments.one(unit, PaymentQuery(payment_id=_whole_id(rows, payment)))
+    if as_json:
+        print_json(found.model_dump(exclude_none=True))
+    else:
+        _print_payment(found, unit)
+
+
+@command.command("exposure")
+@json_option
+@config_option
+def exposure(as_json: bool) -> None:
+    """Show what the shop risks on cards just now, how much more it may, and why no more."""
+    from hub.service.pages import paymentmeter
+
+    with open_rows() as rows:
+        unit = _unit(rows)
+        at = paymentmeter.moment(rows, unit.shop, unit.now_ms, unit.budget_ms)
+        found = paymentmeter.exposure(at)
+    if as_json:
+        print_json(found.model_dump(exclude_none=True))
+    else:
+        _print_exposure(found)
+
+
+@command.command("decide")
+@click.argument("payment")
+@click.argument("outcome", type=click.Choice(("approved", "declined", "never-done")))
+@click.option(
+    "--evidence",
+    required=True,
+    help="Where you saw it: a line of the processor's portal, of the terminal's journal.",
+)
+@_STAFF
+@json_option
+@config_option
+def decide(payment: str, outcome: str, evidence: str, staff_no: str, as_json: bool) -> None:
+    """Say how a payment ended whose outcome nobody can look up.
+
+    \b
+    approved    the money is there, or comes
+    declined    there is no money; if goods went out, the shop is owed it
+    never-done  nobody knows of it: it was never made
+
+    Two people have to say the same, each with what they saw. The hub has to run.
+    """
+    from hub.cli.staffdoor import ask_as_staff
+
+    wanted = {"payment_id": _named(payment), "outcome": outcome, "evidence": evidence}
+    _told(ask_as_staff("payment", "decide", wanted, staff_no), as_json)
+
+
+@command.command("close")
+@click.argument("payment")
+@click.argument("how", type=click.Choice(("paid", "written-off")))
+@click.option("--reason", required=True, help="How it was paid, or why it is given up.")
+@_STAFF
+@json_option
+@config_option
+def close(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> None:
+    """End what the shop is owed: it was PAID in another way, or is WRITTEN-OFF.
+
+    Writing off takes two people: each says it once. The hub has to run.
+    """
+    from hub.cli.staffdoor import ask_as_staff
+
+    wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
+    _told(ask_as_staff("payment", "close-receivable", wanted, staff_no), as_json)
+
+
+# Reading and printing ----------------------------------------------------------------------------
+
+
+def _unit(rows: LoopReader) -> ReadUnit:
+    from dataclasses import replace
+
+    from hub.app.shopfacts import shop_of
+    from hub.app.vaulting import payment_rules
+    from hub.clock import SystemClock
+    from hub.service.books import Books
+    from hub.service.caller import HUB
+    from hub.service.gate import ReadUnit
+    from hub.storage import hubrow
+
+    settings = load_settings().settings
+    shop = replace(shop_of(settings), payments=payment_rules(settings))
+    budget_ms = hubrow.get(rows).budget_ms
+    return ReadUnit(rows, HUB, shop, Books(shop.currency), SystemClock().wall_ms(), budget_ms)
+
+
+def _named(text: str) -> str:
+    with open_rows() as rows:
+        return _whole_id(rows, text)
+
+
+def _whole_id(rows: LoopReader, text: str) -> str:
+    """The whole id of a payment that is named by the end of its id."""
+    from hub.storage import paymentrows
+
+    if paymentrows.get(rows, text) is not None:
+        return text
+    known = dict.fromkeys(
+        row.payment_id
+        for row in (*paymentrows.open_ones(rows, 1000), *paymentrows.latest(rows, limit=1000))
+    )
+    found = [one for one in known if len(text) >= NEEDLE_MIN and one.endswith(text)]
+    if len(found) != 1:
+        fail(
+            f"{len(found)} payments end in {text!r}" if found else f"there is no payment {text!r}",
+            next_step="`store-hub payments list --all` names them",
+        )
+    return found[0]
+
+
+def _row(one: PaymentOnPage, unit: ReadUnit) -> tuple[object, ...]:
+    waits = f"waits for {one.waits_for}" if one.waits_for else ""
+    return (
+        one.payment_id[-12:],
+        _money(one.amount_minor, one.currency),
+        " ".join(filter(None, (one.scheme, one.last4))),
+        one.device_id,
+        one.terminal_id,
+        one.state + (", goes back" if one.void_asked else ""),
+        _instant(one.begun_at_ms, unit),
+        f"expires in {_span(one.expires_in_ms)}" if one.expires_in_ms is not None else waits,
+    )
+
+
+def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
+    one = found.payment
+    click.echo(f"{_money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
+    facts = {
+        "card": " ".join(filter(None, (one.scheme, one.last4))),
+        "till": one.device_id,
+        "terminal": one.terminal_id,
+        "kept by": one.custody if one.approved_offline else "",
+        "receipt": one.receipt_no or "none: no sale was made with it",
+        "approval code": one.approval_code,
+        "processor's reference": one.psp_ref,
+        "declined": one.decline_code,
+        "given back": _money(one.refunded_minor, one.currency) if one.refunded_minor else "",
+        "waits for": one.waits_for,
+        "expires in": _span(one.expires_in_ms) if one.expires_in_ms is not None else "",
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"  {name}: {value}")
+    if one.trouble is not None:
+        click.echo(f"\n! {one.trouble.wrong} {one.trouble.means}")
+        click.echo(f"  Next step: {one.trouble.next_step}")
+    click.echo("\nWhat happened")
+    for step in one.steps:
+        detail = f": {step.detail}" if step.detail else ""
+        click.echo(
+            f"  {_instant(step.at_ms, unit)}  {step.before or 'new'} -> {step.after}"
+            f"  ({step.event}, by {step.by}{detail})"
+        )
+    for word in found.words:
+        click.echo(
+            f"  {_instant(word.at_ms, unit)}  somebody says: {word.outcome} ({word.evidence})"
+        )
+
+
+def _print_exposure(found: ExposureOnPage) -> None:
+    click.echo(
+        f"{_money(found.store_minor, found.currency)} of"
+        f" {_money(found.store_cap_minor, found.currency)} at risk, {found.store_count} payments:"
+        f" {found.meter}"
+    )
+    if found.store_count:
+        click.echo(
+            f"The oldest waits for {_span(found.oldest_age_ms)}; at {_span(found.stop_age_ms)} no"
+            " more are accepted offline."
+        )
+    if found.next_expiry_in_ms is not None:
+        click.echo(f"The next one expires in {_span(found.next_expiry_in_ms)}.")
+    for bar in found.bars:
+        click.echo(f"! No card is accepted offline: {bar}")
+    print_table(
+        ("terminal", "payments", "of", "amount", "of"),
+        [
+            (
+                one.name or one.terminal_id,
+                one.count,
+                found.terminal_cap_count,
+                _money(one.minor, found.currency),
+                _money(found.terminal_cap_minor, found.currency),
+            )
+            for one in found.terminals
+        ],
+        empty="No terminal holds anything that is at risk.",
+    )
+
+
+def _told(now: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(now)
+    elif now["state"] in {"manual", "lost", "forwarded", "recovery"}:
+        click.echo("Noted. Somebody else has to say the same; then it is done.")
+    else:
+        click.echo(f"Done: the payment is {now['state']}.")
+
+
+def _money(amount_minor: int, currency: str) -> str:
+    from hub.domain.money import format_minor
+
+    return format_minor(amount_minor, currency)
+
+
+def _span(ms: int) -> str:
+    from hub.health.words import ago
+
+    return ago(ms)
+
+
+def _instant(at_ms: int, unit: ReadUnit) -> str:
+    from hub.domain.dayparts import local_time
+
+    return local_time(at_ms, unit.shop.zone).strftime("%Y-%m-%d %H:%M:%S")
