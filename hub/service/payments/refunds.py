@@ -2,8 +2,9 @@
 
 A refund has a name of its own, which is its idempotency key, and states of its own: ``wanted``,
 ``sending``, ``unknown``, ``done``, ``refused``.  One in doubt is looked up before it is sent again,
-always: who has forgotten the key may not have forgotten the refund.  What is given back and what is
-going to be never add up to more than the payment.
+always: who has forgotten the key may not have forgotten the refund.  (At a terminal its driver does
+that: a status query asks after payments only.)  What is given back and what is going to be never
+add up to more than the payment.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ def _lease_one(unit: Unit, row: PaymentRow, refund: RefundRow, hand: Hand, lease
         "fence": refund.fence + 1,
         "lease_budget_ms": unit.tx.budget_ms + lease_ms,
     }
-    if refund.state == "unknown":
-        kind = WorkKind.LOOK_UP if hand is Hand.PROCESSOR else WorkKind.ASK
+    if refund.state == "unknown" and hand is Hand.PROCESSOR:
+        kind = WorkKind.LOOK_UP
     else:
         kind = WorkKind.REFUND
         facts |= {"state": "sending", "tries": refund.tries + 1}
