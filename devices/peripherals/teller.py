@@ -151,6 +151,9 @@ class Teller:
         except StorageError as error:
             log.warning("the payment book can't be looked at now: %s", error)
             return self._pace.pause_first_s
+        except Refusal as error:  # another box has the shop: its teller asks
+            log.info("nothing is asked of terminals now: %s", error)
+            return self._pace.look_s
         except Exception:  # of whoever knows the terminals: the shop sells on
             log.exception("looking at the payment book failed; it is tried again")
             return self._pace.pause_most_s
