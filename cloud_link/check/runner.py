@@ -11,7 +11,7 @@ import aiohttp
 
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
 
-from . import data_checks, event_checks, session_checks
+from . import data_checks, event_checks, payment_checks, session_checks
 from .bench import Bench, Failed
 from .caller import Caller, client_session
 
@@ -45,6 +45,12 @@ CHECKS: tuple[Check, ...] = (
     data_checks.digests_compare_as_of_the_heads,
     data_checks.digest_detail_names_the_difference,
     data_checks.a_bundle_nobody_asked_for_is_refused,
+    payment_checks.a_payment_is_charged_once,
+    payment_checks.a_key_belongs_to_one_effect,
+    payment_checks.payments_that_are_not_known_are_not_found,
+    payment_checks.a_capture_and_refunds_keep_within_the_payment,
+    payment_checks.what_is_let_go_stays_so,
+    payment_checks.a_declined_payment_may_be_charged_under_another_key,
 )
 
 
