@@ -28,12 +28,12 @@ class Copies:
         shop.core.conn.execute("VACUUM INTO ?", (str(path / "hub.db"),))
         return path
 
-    def put_back(self, copy: Path, after: Shop) -> Shop:
-        """A hub over a copy, at the time of ``after``."""
+    def put_back(self, copy: Path, after: Shop, **rules: Any) -> Shop:
+        """A hub over a copy, at the time of ``after``; ``rules``: what is set otherwise."""
         path = self._folder / f"box-{len(self.made)}"
         path.mkdir()
         (path / "hub.db").write_bytes((copy / "hub.db").read_bytes())
-        shop = Shop(path, seed=100 + len(self.made), furnish=False)
+        shop = Shop(path, seed=100 + len(self.made), furnish=False, **rules)
         shop.clock.advance((after.clock.wall_ms() - shop.clock.wall_ms()) / 1000)
         fork = f"f{len(self.made)}"
         shop.tx(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hub.domain.payments.tokens import SealedToken
+from hub.service.books import Books
+from hub.service.caller import Caller, CallerKind
 from hub.service.payments.commands import BeginAtTerminal, EndAtTerminal, TerminalSaid
 from hub.service.shop import PaymentRules
+from hub.service.unit import Unit
 from hub.storage import paymentrows
 from hub.storage.paymentrows import PaymentRow
 from tests.support.shop import CASHIER, MANAGER, Shop
@@ -137,6 +141,11 @@ class PayingShop(Shop):
         answer = TerminalSaid(outcome, **said)
         state: str = self.internal(EndAtTerminal(payment["payment_id"], attempt, answer))
         return state
+
+    def unit(self, work: Callable[[Unit], Any]) -> Any:
+        """Something done by the hub itself, in the writer's transaction."""
+        books, hub = Books(self.rules.currency), Caller(CallerKind.HUB, "hub")
+        return self.tx(lambda tx: work(Unit(tx, hub, self.rules, books, self.ids)))
 
     # Looking ---------------------------------------------------------------------------------
 

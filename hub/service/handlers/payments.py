@@ -278,14 +278,10 @@ def give_up(unit: Unit, command: GivePaymentUp) -> PaymentView:
             "A sale was paid with this payment: void the sale or take a return.",
             sale_id=row.sale_id,
         )
-    if not row.void_asked:
-        before = row.state
-        row = book.withdraw(unit, row, unit.caller.key, command.reason)
-        unit.note(
-            "payment.given_up",
-            row.payment_id,
-            {"sale_id": row.sale_id, "reason": command.reason, "was": before, "is": row.state},
-        )
+    before, row = row, book.withdraw(unit, row, unit.caller.key, command.reason)
+    if row != before:
+        about = {"sale_id": row.sale_id, "reason": command.reason, "was": before.state}
+        unit.note("payment.given_up", row.payment_id, {**about, "is": row.state})
     unit.cover_all()
     return _view(unit, row)
 

@@ -1,0 +1,134 @@
+"""Card payments in hubs that were put back from older copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.copies import Copies, Till, from_cloud
+from tests.support.paying import CARD, PayingShop, rules
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[Copies]:
+    made = Copies(tmp_path)
+    yield made
+    for shop in made.made:
+        shop.check_laws()
+        shop.close()
+
+
+def row_of(shop: Shop, payment: Any) -> tuple[Any, ...] | None:
+    return shop.one(
+        "SELECT state, in_sale, void_asked, amount_minor, sale_id, offline_seq, psp_ref, last4"
+        " FROM payments WHERE payment_id = ?",
+        payment["payment_id"],
+    )
+
+
+def test_a_sale_is_told_again_whose_payment_nobody_knows(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.approved()
+    till = Till(paying)
+    till.ask("sale/commit", paying.selling(payment))
+    restored = copies.put_back(copy, paying)
+    assert till.offer(restored).ok
+    tenders = restored.ok("till-1", "sale/get", {"sale_id": payment["sale_id"]})["tenders"]
+    assert tenders[0]["payment_id"] == payment["payment_id"]
+    assert row_of(restored, payment) is None
+    restored.internal(from_cloud(paying))
+    found = row_of(restored, payment)
+    assert found is not None
+    assert found[:2] == ("authorised", 1), "the cloud knows it, and the sale has it"
+
+
+def test_the_cloud_tells_a_restored_hub_of_its_payments(paying: PayingShop, copies: Copies) -> None:
+    copy = copies.take(paying)
+    sold, refused = paying.approved(), paying.own()
+    paying.report(refused, "refused")
+    stored = paying.stored(token="tok_1")
+    voided = paying.stored(token="tok_2")
+    paying.give_up(voided)
+    doubtful = paying.own()
+    paying.report(doubtful, "unknown")
+    paying.sold(sold)
+    restored = copies.put_back(copy, paying)
+    told = restored.internal(from_cloud(paying))
+    assert told.failed == 0
+    assert row_of(restored, sold) == row_of(paying, sold)
+    assert row_of(restored, refused) is None, "nothing was taken: nobody was told"
+    found = row_of(restored, stored)
+    assert found is not None
+    assert found[0] == "forward_unknown", "it may have been presented since: it is looked up first"
+    assert found[5] == 1
+    after = row_of(restored, voided)
+    assert after is not None
+    assert after[0] == "voided"
+    assert (row_of(restored, doubtful) or ("",))[0] == "unknown"
+    assert restored.value("SELECT offline_seq FROM terminal_sequences") == 2
+    with restored.unchanged():
+        again = restored.internal(from_cloud(paying))
+        assert again.applied == 0
+
+
+def test_what_the_copy_has_goes_on_where_the_cloud_knows_more(
+    paying: PayingShop, copies: Copies
+) -> None:
+    payment = paying.own()
+    copy = copies.take(paying)
+    paying.report(payment, "approved", card=CARD, captured=True)
+    restored = copies.put_back(copy, paying)
+    restored.internal(from_cloud(paying))
+    found = row_of(restored, payment)
+    assert found is not None
+    assert (found[0], found[6], found[7]) == ("captured", "psp-1", "4242")
+    assert restored.value("SELECT count(*) FROM payment_steps") == 4
+    numbers = [n for (n,) in restored.all("SELECT n FROM payment_steps ORDER BY n")]
+    assert numbers == [1, 2, 3, 4]
+
+
+def test_two_payments_under_one_number_since_the_restore_keep_what_they_have(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    first = paying.stored()
+    restored = copies.put_back(copy, paying)
+    assert isinstance(restored, Shop)
+    body = {"payment_id": restored.id(), "sale_id": restored.id(), "amount_minor": 99}
+    restored.ok("till-1", "payment/start", body | {"terminal": "own"})
+    report = {"payment_id": body["payment_id"], "outcome": "approved-offline"}
+    assert restored.ok("till-1", "payment/report", report)["offline_seq"] == 1
+    restored.internal(from_cloud(paying))
+    found = row_of(restored, first)
+    assert found is not None
+    assert (found[0], found[5]) == ("stored", None)
+
+
+def test_voids_and_returns_that_are_told_again_give_back_once(
+    paying: PayingShop, copies: Copies
+) -> None:
+    voided, returned = paying.approved(), paying.approved(998)
+    copy = copies.take(paying)
+    till, second = Till(paying), Till(paying, "till-2")
+    till.ask("sale/commit", paying.selling(voided))
+    till.ask("sale/commit", paying.selling(returned, qty=2))
+    second.ask("sale/void", {"sale_id": voided["sale_id"], "reason": "no"})
+    line = {"line_no": 1, "qty": 1, "disposition": "resellable", "reason": "unopened"}
+    back = {"return_id": paying.id(), "sale_id": returned["sale_id"], "lines": [line]}
+    second.ask("return/commit", back)
+    restored = copies.put_back(copy, paying, payments=rules())
+    for nth in range(2):
+        assert till.offer(restored, nth).ok
+    for nth in range(2):
+        assert second.offer(restored, nth).ok
+    found = row_of(restored, voided)
+    assert found is not None
+    assert found[:3] == ("authorised", 1, 1)
+    ids = "SELECT refund_id, amount_minor FROM payment_refunds"
+    assert restored.all(ids) == paying.all(ids) != [], "under the same key at the processor"
