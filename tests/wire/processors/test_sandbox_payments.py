@@ -1,4 +1,4 @@
-"""The sandbox as a processor: faults on request, late outcomes, a memory that survives a restore."""
+"""The sandbox as a processor: faults on request, late outcomes, a memory that restores leave."""
 
 from __future__ import annotations
 
