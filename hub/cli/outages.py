@@ -151,6 +151,13 @@ def _print_report(report: OutageReport, zone: tzinfo, now_ms: int) -> None:
         f"  {many(waiting.highest_depth, 'event')} waited at most; the cloud has {waiting.told},"
         f" waits for {waiting.still_waiting}, refused {waiting.parked}"
     )
+    if (cards := report.payments) is not None:
+        click.echo(
+            f"  {many(cards.stored, 'card payment')} accepted offline for"
+            f" {format_minor(cards.stored_minor, cards.currency)}: {cards.forwarded} approved"
+            f" since, {cards.waiting} waiting, {cards.declined} declined or too late,"
+            f" {cards.given_back} given back"
+        )
     if report.caught_up_at_ms is not None:
         click.echo(f"  The cloud had everything at {_instant(report.caught_up_at_ms, zone)}")
     elif head.ended_at_ms is not None:

@@ -22,6 +22,7 @@ from hub.contract.pages.history import (
     SalesHistoryQuery,
     SpeedHistoryQuery,
 )
+from hub.contract.pages.payments import AllPaymentsQuery, PaymentQuery, PaymentsQuery
 from hub.contract.pages.printing import EndedQuery, JobQuery, PrintingQuery
 from hub.contract.pages.sales import (
     BasketQuery,
@@ -36,7 +37,17 @@ from hub.documents.templates import Template
 from hub.service.books import Books
 from hub.service.caller import HUB
 from hub.service.gate import ReadUnit
-from hub.service.pages import cloud, devices, history, outages, printing, sales, stock, support
+from hub.service.pages import (
+    cloud,
+    devices,
+    history,
+    outages,
+    payments,
+    printing,
+    sales,
+    stock,
+    support,
+)
 from hub.service.shop import Shop
 from hub.storage import commandrows, historyrows, hubrow, searchindex
 from hub.storage.database import open_database
@@ -51,6 +62,7 @@ GROWING = (
     *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "movements", "outbox"),
     *("prices", "products", "requests", "return_lines", "returns", "sale_lines", "sales"),
     *("skus", "stock", "tenders", "commands", "day_totals", "parked", "print_jobs"),
+    *("payments", "payment_steps"),
 )
 ALONG_A_KEY = re.compile(
     r"ORDER BY (?:\w\.)?(?:seq|id|number|outbox_id)(?: DESC)? LIMIT"
@@ -59,8 +71,13 @@ ALONG_A_KEY = re.compile(
     re.I,
 )
 """Reading along the primary key up to a limit is a scan in name only; what is parked is few."""
-SMALL = re.compile(r"FROM (?:devices|certificates)")
-"""A shop's devices, and the certificates of one."""
+SMALL = re.compile(
+    r"FROM (?:devices|certificates|payment_words)"
+    r"|FROM payments(?: p)?\s+WHERE state NOT IN .* (?:ORDER|GROUP) BY",
+    re.S,
+)
+"""A shop's devices, the certificates of one, what people said of a payment; and payments that still
+need something, which the caps keep few."""
 SHOP = Shop(
     store="367",
     name="Corner Shop",
@@ -96,6 +113,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _told(tx, source[0])
         _cut_off(tx)
         _printed(tx)
+        _paid(tx)
         conn.execute("COMMIT")
     searchindex.build(path.with_name(searchindex.FILE_NAME), path)
     return path
@@ -240,6 +258,34 @@ def _printed(tx: Tx) -> None:
 _OPEN_STATES = ("queued", "ambiguous")
 
 
+def _paid(tx: Tx) -> None:
+    """Of the last four hundred payments each is in one of the states without an end, or stored."""
+    states = ("captured", "settled", "voided", "refused")
+    waits = ("stored", "manual", "recovery", "forwarding", "retry_wait", "authorised")
+    tx.many(
+        "INSERT INTO payments (id, payment_id, hash, sale_id, basket_id, device_id, terminal_id,"
+        " driven_by, state, custody, amount_minor, currency, offline_allowed, offline_seq, in_sale,"
+        " begun_at_ms, begun_budget_ms, stored_at_ms, stored_budget_ms, changed_at_ms)"
+        " VALUES (?1, ?2, x'00', ?2, '', 'till-01', ?3, 'hub', ?4, 'hub', 499, 'EUR', 1, ?5, 1,"
+        " ?6, 0, ?6, 0, ?6)",
+        [
+            (
+                n,
+                uuid(n),
+                f"terminal-{n % 7}",
+                states[n % 4] if n <= MANY - 400 else waits[n % 6],
+                n if n % 4 == 0 or n > MANY - 400 else None,
+                1_700_000_000_000 + n,
+            )
+            for n in range(1, MANY + 1)
+        ],
+    )
+    tx.run(
+        "INSERT INTO payment_steps SELECT id, 1, begun_at_ms, 'sent', 'intent', 'at_terminal', 'x',"
+        " '' FROM payments"
+    )
+
+
 def _cut_off(tx: Tx) -> None:
     whole = Marks(MANY, FEW - 1, MANY, MANY - 1, MANY)
     for number in range(3):
@@ -294,6 +340,16 @@ ASKED: tuple[tuple[Callable[[ReadUnit, Any], Any], Incoming], ...] = (
     (outages.listed, OutagesQuery(limit=2)),
     (outages.one, OutageQuery(outage_id=uuid(1))),
     (outages.one, OutageQuery(outage_id=uuid(3))),
+    (payments.overview, PaymentsQuery()),
+    (payments.listed, AllPaymentsQuery(limit=200)),
+    (payments.listed, AllPaymentsQuery(which="offline", limit=200)),
+    (payments.listed, AllPaymentsQuery(which="failed", limit=200)),
+    (payments.listed, AllPaymentsQuery(which="back", limit=200)),
+    (payments.one, PaymentQuery(payment_id=uuid(500))),
+    (
+        lambda unit, _: payments.status(unit.rows, unit.shop, unit.now_ms, unit.budget_ms),
+        PaymentsQuery(),
+    ),
     (printing.overview, PrintingQuery()),
     (printing.ended, EndedQuery(limit=200)),
     (printing.ended, EndedQuery(which="failed", limit=200)),
@@ -322,7 +378,7 @@ def test_no_page_reads_a_growing_table_from_end_to_end(reader: LoopReader) -> No
             continue
         for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
             found = re.match(r"SCAN (\w+)", row[3])
-            is_few = row[3].endswith("baskets_live") or ALONG_A_KEY.search(sql)
+            is_few = row[3].endswith(("baskets_live", "payments_open")) or ALONG_A_KEY.search(sql)
             if found and _table(sql, found[1]) in GROWING and not is_few:
                 scans[sql] = row[3]
             if "TEMP B-TREE FOR ORDER BY" in row[3] and not SMALL.search(sql):
@@ -373,6 +429,16 @@ def test_what_was_printed_is_listed_once_whatever_ended_at_the_same_instant(
     assert (page.counts.queued, page.counts.ambiguous) == (160, 160)
     assert len(page.open) == len(page.ambiguous) == 100
     assert page.last_ended == MANY - 400
+
+
+def test_all_payments_are_found_once_also_where_few_fit(reader: LoopReader) -> None:
+    found = pages(payments.listed, reader, AllPaymentsQuery(which="back", limit=200), "payments")
+    assert len(found) == (MANY - 400) // 4
+    ids = [one.id for one in found]
+    assert ids == sorted(set(ids), reverse=True)
+    page = payments.overview(unit_of(reader), PaymentsQuery())
+    assert len(page.people) == 100
+    assert not {one.id for one in page.people} & {one.id for one in page.open}
 
 
 def test_a_product_s_ledger_ends_where_it_began(reader: LoopReader) -> None:

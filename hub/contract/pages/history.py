@@ -160,6 +160,23 @@ class OutageWaiting(Outgoing):
     parked: int
 
 
+class OutagePayments(Outgoing):
+    """The card payments that were accepted offline in it, as they stand now: brought to the
+    processor and approved, declined or too late (the shop is or was owed them), still waiting, and
+    given back."""
+
+    currency: str
+    stored: int
+    stored_minor: int
+    forwarded: int
+    forwarded_minor: int
+    declined: int
+    declined_minor: int
+    waiting: int
+    waiting_minor: int
+    given_back: int
+
+
 class DeviceLost(Outgoing):
     """A device whose connection was lost in it."""
 
@@ -179,7 +196,9 @@ class OutageEvent(Outgoing):
 class OutageNeed(Outgoing):
     """What a person has to look at now; ``link`` is a page of the technician's site."""
 
-    key: Literal["parked", "below-zero", "counts", "drift", "given-back", "clock", "fence"]
+    key: Literal[
+        "parked", "below-zero", "counts", "drift", "given-back", "payments", "clock", "fence"
+    ]
     title: str
     text: str
     next_step: str
@@ -194,6 +213,9 @@ class OutageReport(Outgoing):
     outage: OutageOnPage
     sales: OutageSales
     waiting: OutageWaiting
+    payments: OutagePayments | None = Field(
+        default=None, description="None: no card was accepted offline."
+    )
     caught_up_at_ms: int | None = Field(
         default=None, description="When the cloud had everything from it."
     )

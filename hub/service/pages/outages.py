@@ -26,7 +26,7 @@ from hub.contract.pages.history import (
 )
 from hub.contract.problems import Code, refuse
 from hub.service.gate import ReadUnit
-from hub.service.pages import dotted, numbers
+from hub.service.pages import dotted, numbers, outageneeds
 from hub.service.pages.history import place_of
 from hub.storage import driftrows, historyrows, hubrow
 from hub.storage.audit import AuditRow
@@ -97,6 +97,7 @@ class Facts:
     tasks: Sequence[TaskRow]
     drift: Sequence[driftrows.DriftRow]
     given_back: Sequence[AuditRow]
+    payments: Sequence[int]
     clock_doubt: str
     fence: str
 
@@ -157,6 +158,7 @@ def one(unit: ReadUnit, query: OutageQuery) -> OutageReport:
             still_waiting=waits,
             parked=parked,
         ),
+        payments=outageneeds.carded(unit, span.from_ms, span.to_ms),
         caught_up_at_ms=row.caught_up_at_ms,
         devices_lost=_devices_lost(unit, span),
         happened=_happened(unit, span),
@@ -176,6 +178,7 @@ def _facts(unit: ReadUnit, oldest: Marks) -> Facts:
         tasks=stock_pages.count_tasks(rows, 0, TASKS_MAX),
         drift=driftrows.drift(rows),
         given_back=history.entries(rows, oldest, now, GIVEN_BACK),
+        payments=outageneeds.asked(unit),
         clock_doubt=hub.clock_suspect,
         fence=hub.fence,
     )
@@ -263,8 +266,9 @@ def _needs(facts: Facts, row: OutageRow, span: Span) -> tuple[OutageNeed, ...]:
         _counts(facts, span, set(sold_out)),
         _drift(facts, span),
         _given_back(facts, span),
-        _clock(facts.clock_doubt if newest else ""),
-        _fence(facts.fence if newest else ""),
+        outageneeds.payments(facts.payments, span.from_ms, _until_ms(span, FOUND_WITHIN_MS)),
+        outageneeds.clock(facts.clock_doubt if newest else ""),
+        outageneeds.fence(facts.fence if newest else ""),
     )
     return tuple(need for need in found if need is not None)
 
@@ -351,37 +355,6 @@ def _given_back(facts: Facts, span: Span) -> OutageNeed | None:
         " them: store-hub audit list.",
         link=f"#/sales/{quote(sales[0], safe='')}" if len(found) == len(sales) == 1 else "#/sales",
         count=len(found),
-    )
-
-
-def _clock(doubt: str) -> OutageNeed | None:
-    if not doubt:
-        return None
-    return OutageNeed(
-        key="clock",
-        title="The clock is in doubt",
-        text=f"The box's clock may be wrong ({doubt}).",
-        next_step="Compare it with another clock, and confirm it on the overview if it is right.",
-        link="#/overview",
-        count=1,
-    )
-
-
-def _fence(fence: str) -> OutageNeed | None:
-    if not fence:
-        return None
-    what = (
-        "Another box has taken this hub's place."
-        if fence == "superseded"
-        else "This hub was put back from a copy, and the cloud hasn't taken it in yet."
-    )
-    return OutageNeed(
-        key="fence",
-        title="This box is not the shop's hub" if fence == "superseded" else "Put back",
-        text=what,
-        next_step="Call central IT.",
-        link="#/overview",
-        count=1,
     )
 
 

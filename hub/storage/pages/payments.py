@@ -10,6 +10,7 @@ from hub.storage.rows import Rows
 TERMINALS_MAX: Final = 100
 WINDOW: Final = 20_000
 """So many payments are looked through for one page of some of them."""
+REPORTED_MAX: Final = 50_000
 _FIELDS: Final = ", ".join(f"p.{name}" for name in PaymentRow._fields)
 _HEAD: Final = f"""
 SELECT {_FIELDS},
@@ -137,6 +138,19 @@ def open_sums(rows: Rows) -> dict[str, OpenSum]:
     found = rows.all(
         "SELECT state, count(*), sum(amount_minor), min(changed_at_ms) FROM payments"
         f" WHERE {OPEN} AND (state <> 'authorised' OR in_sale = 0) GROUP BY state LIMIT 30"
+    )
+    return {row[0]: OpenSum(*row[1:]) for row in found}
+
+
+def stored_between(rows: Rows, from_ms: int, to_ms: int) -> dict[str, OpenSum]:
+    """Of those accepted offline then, as they stand now, by state; among the newest 50,000."""
+    found = rows.all(
+        "SELECT state, count(*), sum(amount_minor), min(changed_at_ms) FROM payments"
+        " WHERE id > (SELECT coalesce(max(id), 0) FROM payments) - ?"
+        " AND stored_at_ms >= ? AND stored_at_ms <= ? GROUP BY state LIMIT 30",
+        REPORTED_MAX,
+        from_ms,
+        to_ms,
     )
     return {row[0]: OpenSum(*row[1:]) for row in found}
 

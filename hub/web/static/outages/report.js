@@ -52,7 +52,7 @@ const need = (one) => el("li", { class: "problem", "data-level": "warning", "dat
   one.link && el("div", { class: "problem-foot" }, el("a", { class: "problem-link", href: one.link },
     t("problem.see", { page: word("nav", one.link.split("/")[1]) }))));
 
-const figures = ({ outage, sales, waiting, caught_up_at_ms: caughtUpMs }) => el("section", { class: "card" },
+const figures = ({ outage, sales, waiting, payments, caught_up_at_ms: caughtUpMs }) => el("section", { class: "card" },
   el("h2", {}, t("report.figures")),
   factList([
     [t("report.began"), moment(outage.began_at_ms)],
@@ -74,7 +74,22 @@ const figures = ({ outage, sales, waiting, caught_up_at_ms: caughtUpMs }) => el(
     [t("report.told"), count(waiting.told)],
     [t("report.still"), count(waiting.still_waiting)],
     [t("outbox.parked"), count(waiting.parked)],
-  ]));
+  ]),
+  ...(payments ? carded(payments) : []));
+
+const sumOf = (n, minor, currency) => (n ? t("report.cards.sum", { n, amount: money(minor, currency) }) : count(0));
+
+// Cards accepted offline: what has come of them until now.
+const carded = (now) => [
+  el("h3", { class: "facts-title" }, t("report.cards")),
+  factList([
+    [t("report.cards.stored"), sumOf(now.stored, now.stored_minor, now.currency)],
+    [t("report.cards.forwarded"), sumOf(now.forwarded, now.forwarded_minor, now.currency)],
+    [t("report.cards.waiting"), sumOf(now.waiting, now.waiting_minor, now.currency)],
+    [t("report.cards.declined"), sumOf(now.declined, now.declined_minor, now.currency)],
+    [t("report.cards.back"), now.given_back ? count(now.given_back) : ""],
+  ]),
+];
 
 const devices = ({ outage, devices_lost: lost }) => el("section", { class: "card" },
   el("h2", {}, t("report.devices")),
