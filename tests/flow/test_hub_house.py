@@ -186,14 +186,14 @@ async def test_everything_can_be_read_while_the_hub_runs_and_while_it_does_not(
     box: Box, tills: list[IdentityStore]
 ) -> None:
     await box.told_all()
-    running = [await box.cli_json(*command) for command in READS]
+    running = await box.cli_each(*READS)
     (sale, *_) = await box.cli_json("sales", "list")
     shown = await box.cli_json("sales", "show", sale["sale_id"])
     assert shown["total_minor"] == sale["total_minor"]
     assert len(await box.cli_json("devices", "list")) == len(tills)
     assert "certificate" in await box.cli("devices", "list")
     await box.stop_hub()
-    stopped = [await box.cli_json(*command) for command in READS]
+    stopped = await box.cli_each(*READS)
     for command, before, after in zip(READS, running, stopped, strict=True):
         if command[0] not in {"cloud", "outbox", "audit"}:
             assert before == after, command

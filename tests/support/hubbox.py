@@ -38,6 +38,15 @@ SKUS = 40
 DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
 UNTIL_S = 80.0
 HUB = "import sys; from hub.cli import main; sys.exit(main())"
+MANY = """
+import contextlib, io, json, sys
+from hub.cli import root
+
+for arguments in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        root.main(arguments, prog_name="store-hub", standalone_mode=False)
+    print(json.dumps(json.loads(told.getvalue())))
+"""
 CASHIER, SECOND, SUPERVISOR, MANAGER = ((row[0], row[3]) for row in demo.DEMO_STAFF)
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -242,11 +251,25 @@ class Box:
         self, *arguments: str, code: int = 0, environment: Mapping[str, str] | None = None
     ) -> str:
         """Standard output of ``store-hub ARGUMENTS`` (and its errors, when ``code`` isn't 0)."""
+        config = str(self.rig.config_file)
+        return await self._run(HUB, "--config", config, *arguments, code=code, more=environment)
+
+    async def cli_each(self, *commands: Sequence[str]) -> list[Any]:
+        """What each of them answers to ``--json``, one after the other in one process."""
+        config = str(self.rig.config_file)
+        whole = [["--config", config, *words, "--json"] for words in commands]
+        return [
+            json.loads(line) for line in (await self._run(MANY, json.dumps(whole))).splitlines()
+        ]
+
+    async def _run(
+        self, program: str, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None
+    ) -> str:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", HUB, "--config", str(self.rig.config_file), *arguments),
+            *(sys.executable, "-c", program, *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(more or {})},
         )
         async with asyncio.timeout(120):
             out, err = await process.communicate()
