@@ -123,7 +123,14 @@ def _verdict(
 
 def must_fire(whole: bool) -> list[str]:
     """The counters that can't stay at zero; ``whole``: each round was to be played."""
-    more = ("in-doubt", "replugged", "node-moved", "kept-to-itself", "found-by-new-hub")
+    more = (
+        "in-doubt",
+        "replugged",
+        "node-moved",
+        "kept-to-itself",
+        "found-by-new-hub",
+        "said-again",
+    )
     return ["found", *ROUNDS, *more] if whole else ["found"]
 
 

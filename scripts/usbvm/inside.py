@@ -209,13 +209,16 @@ class Trial:
             self.score.trials += 1
 
     async def _careless_prints_twice(self, shop: Shop, first_paper: int) -> bool:
+        await shop.rig.hub.kill()
         await shop.rig.stop_hub()
         await shop.start_hub(careless=True)
         await shop.until_phase(PRINTER, "ready")
+        self._note("a careless hub, unplugged")
         rounds_ = Rounds(shop, Score(), lambda what: None)
         sale_id = await rounds_._sprung(Trap(cut=True))
         await shop.until_phase(PRINTER, "lost")
         shop.plugs.printer.gadget.plug()
+        self._note("a careless hub, plugged in again")
         await shop.until_job(sale_id, "printed", "ambiguous")
         evidence = self._evidence(shop, first_paper)
         return any("on paper 2 times (2 whole)" in finding for finding in judge(evidence))

@@ -1,3 +1,4 @@
+#!/bin/sh
 # What the virtual machine does once its disks are there: start udev, play the trial, go out.
 # Its words for the host go to the second serial line, all else to the console.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
@@ -15,6 +16,6 @@ mount -t configfs none /sys/kernel/config
 udevadm trigger --action=add
 udevadm settle --timeout=120
 stty -F /dev/ttyS1 raw -echo
-if [ -f explore.sh ]; then sh explore.sh; else python3 -m scripts.usbvm.inside >/dev/ttyS1; fi
+python3 -m scripts.usbvm.inside >/dev/ttyS1
 sync
 busybox poweroff -f

@@ -29,6 +29,8 @@ FTDI: Final = "scanner-ftdi"
 _KEYS: Final = Path("/dev/hidg0")
 _LINE: Final = Path("/dev/ttyGS0")
 _EVENTS: Final = Path("/dev/input/by-id/usb-Datalogic_QuickScan_H2214-event-kbd")
+_ANSWERS: Final = ("", "again", "printed", "forget")
+"""What a person says, in turn."""
 _QUIET_S: Final = 2.0
 _SCAN_S: Final = 60.0
 _MIDDLE: Final = (2, 3, 4)
@@ -186,7 +188,7 @@ class Rounds:
             self._wrong(f"a job that was cut off is {job.state}, not in doubt: {job.reason}")
             return
         self.score.seen["in-doubt"] += 1
-        answer = self._rng.choice(("again", "printed", "forget", ""))
+        answer = _ANSWERS[self.score.seen["in-doubt"] % len(_ANSWERS)]
         if not answer:
             return
         await shop.say(job, answer)
