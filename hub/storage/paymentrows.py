@@ -143,6 +143,15 @@ def in_state(rows: Rows, state: str, limit: int = LISTED_MAX) -> list[PaymentRow
     return _many(rows.all(sql, state, limit))
 
 
+def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[PaymentRow]:
+    """Authorised payments that a sale was paid with, begun before then."""
+    sql = (
+        f"{_PAYMENT} WHERE {_OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0"
+        " AND begun_budget_ms <= ? LIMIT ?"
+    )
+    return _many(rows.all(sql, begun_before_budget_ms, LISTED_MAX))
+
+
 def open_ones(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
     """Payments that still need something, oldest first."""
     return _many(rows.all(f"{_PAYMENT} WHERE {_OPEN} ORDER BY id LIMIT ?", limit))

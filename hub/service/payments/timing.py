@@ -22,6 +22,7 @@ COPIED: Final = "the hub was put back from a copy: it may have been sent before"
 NOT_TOLD: Final = "its terminal has not told by its deadline what became of it"
 NOT_PRESENTED: Final = "the processor was not reached by its deadline"
 OVERDUE: Final = "no answer in time"
+BY_ACQUIRER: Final = "a day after its sale: its terminal's acquirer has captured it"
 _ALL_MAX: Final = 100_000
 
 
@@ -45,7 +46,7 @@ def expire(unit: Unit, _command: ExpirePayments) -> int:
         give_up_stored(unit, row)
         done += 1
     done += _let_unsold_go(unit)
-    return done
+    return done + _take_as_captured(unit)
 
 
 def end_leases(unit: Unit) -> int:
@@ -97,6 +98,18 @@ def _let_unsold_go(unit: Unit) -> int:
         gone = book.withdraw(unit, row, HUB, NEVER_SOLD)
         if gone.state == S.CAPTURED and refunds.hand_of(unit, gone) is not None:
             refunds.want_rest(unit, gone)
+    return len(found)
+
+
+def _take_as_captured(unit: Unit) -> int:
+    """Without a processor nobody here captures what was sold: the terminals' acquirer does, by the
+    end of the day."""
+    if refunds.has_processor(unit):
+        return 0
+    before_ms = unit.tx.budget_ms - unit.shop.payments.caps.deadline_ms
+    found = paymentrows.authorised_and_sold(unit.tx, before_ms)
+    for row in found:
+        book.move(unit, row, E.CAPTURED, HUB, BY_ACQUIRER)
     return len(found)
 
 
