@@ -13,6 +13,7 @@ from functools import lru_cache
 from hub.contract.oms_events import EVENT_DATA
 from hub.service import auditlog, ledger
 from hub.storage.rows import Rows
+from tests.support.cardlaws import CARDS
 
 Law = Callable[[Rows], Iterator[str]]
 ONCE = (
@@ -321,6 +322,7 @@ QUICK: tuple[Law, ...] = (
     copies_say_so,
     only_a_word_prints_again,
     print_jobs_add_up,
+    *CARDS,
 )
 WHOLE: tuple[Law, ...] = (
     levels_are_the_sum_of_the_ledger,

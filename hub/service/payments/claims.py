@@ -208,9 +208,10 @@ def pay(unit: Unit, found: Claimed, others: Iterable[PaymentRow]) -> None:
 
 
 def gives_back(unit: Unit, row: PaymentRow | None) -> Giver:
-    """Who gives a payment's money back.  What only the till's own terminal can undo the till does;
-    where no money has come yet nobody but the hub may do anything."""
-    if row is None:
+    """Who gives a payment's money back.  What only the till's own terminal can undo the till does,
+    and what was paid otherwise in the end; where no money has come yet nobody but the hub may do
+    anything."""
+    if row is None or row.state == S.RECOVERED:
         return "till"
     kept_there = row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING)
     if row.state in _WITH_MONEY or kept_there:

@@ -108,6 +108,15 @@ def test_nobody_owes_for_goods_that_came_back(paying: PayingShop) -> None:
     assert (after["state"], after["void_asked"]) == ("voided", True)
 
 
+def test_what_was_paid_otherwise_in_the_end_the_till_pays_out(paying: PayingShop) -> None:
+    payment = paying.stored(token="tok_1")
+    paying.sold(payment)
+    recovered = (PaymentEvent.LEASED, PaymentEvent.DECLINED, PaymentEvent.GIVE_UP)
+    moved(paying, payment, *recovered, PaymentEvent.PAID_OTHERWISE)
+    assert bring_back(paying, payment)["refund"][0]["by"] == "till"
+    assert refunds_of(paying, payment) == []
+
+
 def test_a_void_waits_for_what_may_be_under_way(paying: PayingShop) -> None:
     payment = paying.stored(token="tok_1")
     paying.sold(payment)
