@@ -27,7 +27,7 @@ EXAMPLES = """examples:
   ./scripts/campaign --only simulation,power-cut --minutes 5
 
 Two lanes run at once: what needs processor time only, and what needs real processes, sockets and
-disks. What a kind needs at the least it gets: all of them take 17 minutes. A kind that this
+disks. What a kind needs at the least it gets: all of them take 18 minutes. A kind that this
 machine can't play is skipped, and the campaign says so and why. Exit code 0: nothing was broken,
 every planted bug was caught, every fault that has to happen did, and at least 500 seeds were
 reached. A finding names the command that shows it again.

@@ -74,7 +74,7 @@ TOUCHING = (
         "USB printers and scanners plugged and unplugged in a virtual machine",
         "scripts.usbvm",
         share=0.10,
-        least_s=360.0,
+        least_s=420.0,
         optional=True,
         nice=FIRST,
     ),

@@ -128,6 +128,8 @@ class Trial:
         rounds_ = Rounds(shop, self.score, lambda what: say({"ask": what}))
         await self._set_up(shop, rounds_)
         first_paper = len(tape.papers)
+        if self._too_slow():
+            return
         await self._all_rounds(shop, rounds_)
         self._note("counting")
         await asyncio.sleep(_DRAIN_S)
@@ -140,6 +142,15 @@ class Trial:
             self._note("a careless hub")
             seen = await self._careless_prints_twice(shop, first_paper)
             self._control(seen, "a hub that prints again what was cut off prints it twice")
+
+    def _too_slow(self) -> bool:
+        """Where opening the shop took most of the time, there isn't enough for the rest."""
+        took_s, patience_s = time.monotonic() - self._began_s, self._wanted.get("patience_s")
+        self._figures["set_up_s"] = round(took_s, 1)
+        if patience_s is None or took_s <= patience_s:
+            return False
+        self._note(f"skipped: too slow here, the shop was open after {took_s:.0f} s")
+        return True
 
     def _evidence(self, shop: Shop, first_paper: int) -> Evidence:
         tape = shop.plugs.printer.tape

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,8 @@ def prepared() -> Path:
     """
     if shutil.which(QEMU) is None:
         raise NotPrepared(f"there is no {QEMU}: run python -m scripts.usbvm --setup as root")
-    if _told(KEPT / "whole") != recipe():
+    whole = all((KEPT / name).exists() for name in ("vmlinuz", "initrd", "root.img"))
+    if not whole or _told(KEPT / "whole") != recipe():
         raise NotPrepared(
             "the virtual machine isn't made yet: run python -m scripts.usbvm --setup as root"
         )
@@ -125,6 +127,8 @@ def prepare() -> Path:
 def _programs() -> None:
     if os.geteuid() != 0:
         raise NotPrepared("making the virtual machine takes debootstrap and chroot: run it as root")
+    if platform.machine() != "x86_64":
+        raise NotPrepared("the virtual machine is made on x86-64 only")
     missing = [package for program, package in NEEDED.items() if shutil.which(program) is None]
     if not missing:
         return
