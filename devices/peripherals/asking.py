@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from devices.peripherals.catalogue import KINDS, Catalogue
@@ -35,11 +37,14 @@ from hub.contract.peripherals import (
 )
 from hub.contract.problems import Code, Refusal, refuse
 from hub.documents.layout import Layout
+from hub.domain.cards import find_card_data
 from hub.service.handlers.printing import Begun
 
 KICK: Final = "drawer-kick"
 LABEL: Final = "shelf-label"
 FOUND_MAX: Final = 100
+SHOWN_MAX: Final = 80
+"""Characters of a code that a scanner is tried with."""
 DRIVER_OF: Final = {
     Category.PRINTER: "escpos-printer",
     Category.SCANNER: "serial-scanner",
@@ -90,8 +95,13 @@ class Counter:
         post = self._desk.post(printer_id)
         if post is None or not post.ready or not isinstance(post.driver, POSPrinter):
             return Ended(Outcome.NOT_BEGUN, _why_not(printer_id, post))
+        driver = post.driver
         async with post.turn:
-            return await post.driver.print(layout)
+            ended = await driver.print(layout)
+        if ended.outcome is Outcome.PRINTED or post.driver is driver:
+            return ended
+        anew = f"{printer_id} was set up anew while it printed"
+        return replace(ended, reason=_removed(printer_id) if post.removed else anew)
 
     async def kick(self, printer_id: str, job: Begun) -> Ended:
         """See :class:`devices.peripherals.spooler.Printers`."""
@@ -262,8 +272,7 @@ class Counter:
         finally:
             if scan in post.scans:
                 post.scans.remove(scan)
-        length = len(scanned.data)
-        return f"{post.entry.id} read a code of {length} characters ({scanned.aim or 'no AIM'})."
+        return f"{post.entry.id} read {_shown(scanned.data)} ({scanned.aim or 'no AIM'})."
 
     def _asked(self, device_id: str, wanted: str | None, category: Category) -> Post:
         """The one that a till asks.  Errors: ``not-found``, ``forbidden``, ``unavailable``."""
@@ -326,6 +335,15 @@ async def _diagnosed(post: Post, terminal: PaymentTerminal) -> str:
     return f"{told}."
 
 
+def _shown(data: bytes) -> str:
+    """A code as whoever tries a scanner compares it; never a card's number."""
+    text = data.decode("utf-8", "backslashreplace")
+    if find_card_data(text) is not None:
+        return f"a code of {len(data)} characters that may be a card's number: it isn't shown"
+    shown = text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+    return f"a code of {len(data)} characters, {json.dumps(shown, ensure_ascii=False)}"
+
+
 def _need_ready(post: Post) -> None:
     if not post.ready:
         raise _unavailable(
@@ -339,8 +357,12 @@ def _away(terminal_id: str) -> CardAnswer:
 
 def _why_not(peripheral_id: str, post: Post | None) -> str:
     if post is None:
-        return f"{peripheral_id} isn't set up any more"
+        return _removed(peripheral_id)
     return post.reason or f"{peripheral_id} isn't ready"
+
+
+def _removed(peripheral_id: str) -> str:
+    return f"{peripheral_id} was removed from the settings: choose another printer"
 
 
 def _unavailable(why: str) -> Refusal:

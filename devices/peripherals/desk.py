@@ -47,6 +47,7 @@ class Post:
     source: str
     since_ms: int
     shadows: bool = False
+    removed: bool = False
     driver: Peripheral | None = None
     keeper: Keeper | None = None
     problem: str = ""
@@ -146,6 +147,8 @@ class Desk:
         }:
             changed |= more
         changed |= {name for name, post in self._posts.items() if post.problem}
+        for name in changed - new.keys():
+            self._posts[name].removed = True
         await asyncio.gather(*(self._end(self._posts[name]) for name in changed))
         before, posts = self._posts, dict[str, Post]()
         for name, (entry, source, shadows) in new.items():

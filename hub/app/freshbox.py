@@ -50,9 +50,9 @@ class FreshBox:
         await end_task(self._task)
 
     async def _run(self) -> None:
-        while is_fresh(self._gate.rows):
+        while True:
             try:
-                if await self._adopt():
+                if not is_fresh(self._gate.rows) or await self._adopt():
                     return
             except (OSError, StorageError) as error:
                 log.info("the first printer can't be set up yet: %s", error)

@@ -96,8 +96,10 @@ def _not_drivable(loaded: Loaded) -> tuple[Problem, ...]:
 @json_option
 def show(*, as_json: bool) -> None:
     """Show every setting in force and where it came from; secrets are masked."""
+    from hub.config.fields import toml_text
+
     loaded = load_settings()
-    rows = loaded.rows()
+    rows, attached = loaded.rows(), loaded.peripheral_rows()
     if as_json:
         from pydantic_core import to_jsonable_python
 
@@ -109,11 +111,21 @@ def show(*, as_json: bool) -> None:
                 }
                 for setting, _, origin in rows
             }
+            | {
+                f"peripherals.{name}.{field}": {"value": value, "from": str(loaded.file)}
+                for name, field, value in to_jsonable_python(attached)
+            }
         )
     else:
         print_table(
             ("setting", "value", "from"),
-            [(setting.key, shown, origin) for setting, shown, origin in rows],
+            [
+                *((setting.key, shown, str(origin)) for setting, shown, origin in rows),
+                *(
+                    (f"peripherals.{name}.{field}", toml_text(value), str(loaded.file))
+                    for name, field, value in attached
+                ),
+            ],
         )
 
 

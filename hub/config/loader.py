@@ -65,6 +65,16 @@ class Loaded:
             return self.remote[setting.key][0]
         return getattr(getattr(self.settings, setting.section), setting.name)
 
+    def peripheral_rows(self) -> list[tuple[str, str, Any]]:
+        """What is set about each of ``[[peripherals]]``: its id, a field (``options.`` and a name
+        for the driver's own) and the value.  Drivers take secrets from files only."""
+        found: list[tuple[str, str, Any]] = []
+        for one in self.settings.peripherals:
+            set_ones = one.model_dump(exclude={"id", "options"}, exclude_defaults=True)
+            found += [(one.id, name, value) for name, value in set_ones.items()]
+            found += [(one.id, f"options.{name}", value) for name, value in one.options.items()]
+        return found
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret in clear, for the log's mask only; also a password inside a URL."""
         values = [self.value(setting) for setting in all_settings().values()]

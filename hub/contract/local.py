@@ -266,10 +266,19 @@ class DrillOutcome(Outgoing):
     settled: bool = False
 
 
+class JobNamed(Outgoing):
+    """What people call a print job; ``printer_id``: where it is or was, empty before that."""
+
+    kind: str
+    title: str = ""
+    printer_id: str = ""
+
+
 class PrintingStatus(Outgoing):
     """What is to be printed.  ``ambiguous``: nobody knows whether it is on paper; a person has to
     say.  ``oldest_at_ms``: of those that wait, ``doubted_at_ms``: of the ambiguous ones.
-    ``failed``: within the last hour."""
+    ``failed``: within the last hour.  ``…_job``: the oldest that waits or is in doubt, and the last
+    that failed."""
 
     waiting: int = 0
     printing: int = 0
@@ -277,6 +286,9 @@ class PrintingStatus(Outgoing):
     failed: int = 0
     oldest_at_ms: int | None = None
     doubted_at_ms: int | None = None
+    waiting_job: JobNamed | None = None
+    doubted_job: JobNamed | None = None
+    failed_job: JobNamed | None = None
 
 
 class PaymentsStatus(Outgoing):

@@ -71,12 +71,11 @@ def _code(text: str, width: int) -> list[str]:
 
 
 def _rows(rows: tuple[Row, ...], width: int) -> list[str]:
-    scale = max((row.style.scale for row in rows), default=1)
-    shares = widths(rows, [letters_wide] * len(rows), width // scale, 1)
+    shares = widths(rows, [letters_wide] * len(rows), width, 1)
     lines: list[str] = []
     for row in rows:
         if shares is None:
-            lines += _stacked(row, width // scale)
+            lines += _stacked(row, width)
         else:
             lines += _side_by_side(row, shares)
     return lines

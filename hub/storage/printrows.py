@@ -137,6 +137,12 @@ def count_open(rows: Rows, *, kicks: bool = False) -> int:
     return int(row[0]) if row else 0
 
 
+def waiting_for(rows: Rows, printer_id: str, limit: int = EXPIRE_MAX) -> list[PrintJobRow]:
+    """Queued jobs that are for a certain printer only."""
+    sql = f"{_JOB} WHERE {_OPEN} AND state = 'queued' AND wanted = ? ORDER BY id LIMIT ?"
+    return [PrintJobRow(*row) for row in rows.all(sql, printer_id, limit)]
+
+
 def count_waiting(rows: Rows, kind: str) -> int:
     """How many jobs of a kind wait for their turn."""
     row = rows.one(

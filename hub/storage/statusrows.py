@@ -16,6 +16,15 @@ AUDIT_LOOKED_AT_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class JobName:
+    """What people call a print job; ``printer_id`` is empty before it is at one."""
+
+    kind: str
+    title: str
+    printer_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PrintingRow:
     """Print jobs: how many there are of which, and the oldest (UTC ms) of two kinds."""
 
@@ -25,6 +34,9 @@ class PrintingRow:
     failed: int = 0
     oldest_at_ms: int | None = None
     doubted_at_ms: int | None = None
+    waiting_job: JobName | None = None
+    doubted_job: JobName | None = None
+    failed_job: JobName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +108,37 @@ def _printing(rows: Rows, failed_since_ms: int) -> PrintingRow:
         failed_since_ms,
     )
     return PrintingRow(
-        waiting[0], states.get("printing", (0, None))[0], doubted[0], failed, waiting[1], doubted[1]
+        waiting[0],
+        states.get("printing", (0, None))[0],
+        doubted[0],
+        failed,
+        waiting[1],
+        doubted[1],
+        _oldest_job(rows, "queued") if waiting[0] else None,
+        _oldest_job(rows, "ambiguous") if doubted[0] else None,
+        _failed_job(rows, failed_since_ms) if failed else None,
     )
+
+
+_JOB = "SELECT kind, title, coalesce(nullif(printer_id, ''), wanted) FROM print_jobs"
+
+
+def _oldest_job(rows: Rows, state: str) -> JobName | None:
+    found = rows.one(
+        f"{_JOB} WHERE state IN ('queued', 'printing', 'ambiguous') AND state = ?"
+        " ORDER BY id LIMIT 1",
+        state,
+    )
+    return JobName(*found) if found else None
+
+
+def _failed_job(rows: Rows, since_ms: int) -> JobName | None:
+    found = rows.one(
+        f"{_JOB} WHERE ended_at_ms IS NOT NULL AND ended_at_ms >= ? AND state = 'failed'"
+        " ORDER BY ended_at_ms DESC LIMIT 1",
+        since_ms,
+    )
+    return JobName(*found) if found else None
 
 
 def _superseded_at_ms(rows: Rows) -> int | None:

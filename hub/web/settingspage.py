@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from hub.config import Loaded
 from hub.config.fields import Setting, toml_text
+from hub.config.peripherals import Peripheral
 from hub.contract.pages.house import SettingsPage, SettingView
 
 _USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]*@")
@@ -16,9 +17,15 @@ def page(loaded: Loaded) -> SettingsPage:
     """All settings; a secret's value is never among them."""
     return SettingsPage(
         file=str(loaded.file),
-        settings=tuple(
-            _view(loaded, setting, str(origin), is_default=origin.kind == "default")
-            for setting, _, origin in loaded.rows()
+        settings=(
+            *(
+                _view(loaded, setting, str(origin), is_default=origin.kind == "default")
+                for setting, _, origin in loaded.rows()
+            ),
+            *(
+                _attached(loaded, name, field, value)
+                for name, field, value in loaded.peripheral_rows()
+            ),
         ),
     )
 
@@ -38,6 +45,25 @@ def _view(loaded: Loaded, setting: Setting, origin: str, *, is_default: bool) ->
         origin=_shown(origin),
         what=setting.description,
         expected=setting.expected(),
+    )
+
+
+def _attached(loaded: Loaded, peripheral_id: str, field: str, value: Any) -> SettingView:
+    """What the file sets about a peripheral."""
+    section = f"peripherals.{peripheral_id}"
+    info = Peripheral.model_fields.get(field) or Peripheral.model_fields["options"]
+    return SettingView(
+        key=f"{section}.{field}",
+        section=section,
+        name=field,
+        value=_shown(toml_text(value)),
+        is_set=True,
+        is_secret=False,
+        is_default=False,
+        default="",
+        origin=str(loaded.file),
+        what=info.description or "",
+        expected="",
     )
 
 

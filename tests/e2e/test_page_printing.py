@@ -261,6 +261,8 @@ async def test_a_shelf_label_is_printed_from_the_product_s_page(
     faults = [*await barriers(page), *await sticking_out(page)]
     await page.click("dialog [type=submit]")
     await page.wait_for_selector(".toast:has-text('On its way to the printer')")
+    place = await page.locator(".toast").bounding_box()
+    assert place["y"] + place["height"] < 740 / 2, "buttons below would be covered"
 
     async def came_out() -> bool:
         return len(shop.printer("printer-office").printed) == before + 2

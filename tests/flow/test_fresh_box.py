@@ -13,7 +13,10 @@ from devices.peripherals.transports.usblp import Roots
 from hub.app import freshbox
 from hub.app.freshbox import FreshBox, signal_percent, wired
 from hub.config import Settings
+from hub.service.handlers import peripherals
 from hub.storage import hubrow
+from hub.storage.errors import ReadFailed
+from hub.storage.rows import Rows
 from tests.support.shop import HUB_ID, STORE, Shop
 
 SETTINGS = Settings.model_validate(
@@ -49,6 +52,30 @@ async def looking(shop: Shop, root: Path) -> FreshBox:
     )
     box.start()
     return box
+
+
+async def test_a_database_that_can_t_be_read_for_a_moment_doesn_t_end_the_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshbox, "LOOK_S", 0.01)
+    asked = 0
+
+    def is_fresh(rows: Rows) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise ReadFailed("the disk failed at a read")
+        return peripherals.is_fresh(rows)
+
+    monkeypatch.setattr(freshbox, "is_fresh", is_fresh)
+    shop = unpacked(tmp_path)
+    box = await looking(shop, tmp_path)
+    plugged(tmp_path, "EPSON", "TM-T20III")
+    async with asyncio.timeout(30):
+        while not shop.value("SELECT count(*) FROM print_jobs"):
+            await asyncio.sleep(0.01)
+    await box.stop()
+    shop.close()
 
 
 async def test_the_first_printer_is_set_up_and_prints_where_the_page_is(

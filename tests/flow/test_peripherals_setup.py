@@ -177,3 +177,22 @@ def test_the_page_neither_revokes_nor_renames_what_hangs_on_the_hub(tmp_path: Pa
         assert json.loads(answer)["problem"]["code"] == "conflict"
     assert shop.value("SELECT count(*) FROM devices WHERE device_id = 'printer-1'") == 1
     shop.close()
+
+
+def test_what_waits_for_a_printer_that_was_removed_says_so(tmp_path: Path) -> None:
+    shop = made(tmp_path)
+    keep(shop, "printer-1", "printer-2")
+    jobs = {}
+    for name in ("printer-1", "printer-2"):
+        body = json.dumps({"printer_id": name}).encode()
+        text = now(shop.gate.answer(Request(SHELL, "print", "test", body, shop.id())))
+        jobs[name] = json.loads(text)["result"]["job_id"]
+    keep(shop, "printer-2")
+    state = "SELECT state, reason FROM print_jobs WHERE job_id = ?"
+    assert shop.one(state, jobs["printer-1"]) == (
+        "failed",
+        "printer-1 was removed from the settings: print it again on another printer",
+    )
+    assert shop.one(state, jobs["printer-2"]) == ("queued", "")
+    shop.check_laws()
+    shop.close()

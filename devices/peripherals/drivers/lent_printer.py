@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -78,6 +79,8 @@ class LentPrinter(POSPrinter):
             raise Misconfigured(f"look_s is a number from 1 to 600, not {look_s!r}")
         self._look_s = look_s
         self._there = False
+        self._torn = False
+        """Whether half a document may stand on the paper: it is cut off before the next one."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -100,6 +103,13 @@ class LentPrinter(POSPrinter):
             self._there = False
 
     async def print(self, layout: Layout) -> Ended:
+        torn = self._torn = self._torn or layout.after_torn
+        ended = await self._print(replace(layout, after_torn=torn))
+        if ended.outcome is not Outcome.NOT_BEGUN and ended.outcome is not Outcome.REFUSED:
+            self._torn = ended.outcome is Outcome.UNKNOWN
+        return ended
+
+    async def _print(self, layout: Layout) -> Ended:
         try:
             data = await asyncio.to_thread(self._encoded, layout)
         except ValueError as error:  # of the encoder: it can't be printed as it is
@@ -169,12 +179,14 @@ class LentPrinter(POSPrinter):
         return seen
 
     def _encoded(self, layout: Layout) -> bytes:
+        from devices.peripherals.escpos import commands
         from devices.peripherals.escpos.encoder import NARROW, WIDE, encode
         from devices.peripherals.escpos.pages import load
 
         profile = str(self.options.get("profile", "generic"))
         pages = load(profile, str(self.options.get("code_pages", "")))
-        return encode(layout, NARROW if self._width_mm == 58 else WIDE, pages).data
+        data = encode(layout, NARROW if self._width_mm == 58 else WIDE, pages).data
+        return commands.HEAD + commands.cut(full=True) + data if layout.after_torn else data
 
     def _job_id(self) -> str:
         raw = self.world.randomness.token_bytes(16).hex()

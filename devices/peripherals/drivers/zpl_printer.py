@@ -74,6 +74,8 @@ class ZplPrinter(POSPrinter):
         self._turn = asyncio.Lock()
         self._lost = asyncio.Event()
         self._why = ""
+        self._torn = False
+        """Whether half a format may wait in the printer, which the next one would be mixed with."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -182,20 +184,25 @@ class ZplPrinter(POSPrinter):
                 return Ended(Outcome.REFUSED, str(error))
             if label.missing:
                 log.warning("No font has these: %s", "".join(sorted(label.missing))[:80])
+            self._torn = self._torn or layout.after_torn
             return await self._send(label.zpl)
 
     async def _send(self, zpl: bytes) -> Ended:
         begun = False
         try:
+            if self._torn:
+                await self._write(_CANCEL_ALL)
+                self._torn = False
             if self._answers:
                 status = await self._ask_often()
                 if status.stopped:
                     return Ended(Outcome.NOT_BEGUN, status.why)
                 if status.waiting:
                     return Ended(Outcome.NOT_BEGUN, "the label printer is busy with another's job")
-            begun = True
+            begun = self._torn = True
             for at in range(0, len(zpl), _CHUNK_BYTES):
                 await self._write(zpl[at : at + _CHUNK_BYTES])
+            self._torn = False  # the printer has all of it
             if not self._answers:
                 return Ended(Outcome.PRINTED)
             return await self._until_printed()

@@ -29,6 +29,7 @@ from hub.domain.staff import Permission
 from hub.service import permits, receipts
 from hub.service.caller import Caller
 from hub.service.gate import Gate, Handler, Reader
+from hub.service.handlers import printing
 from hub.service.internal import InternalCommand
 from hub.service.live import LiveHandler, LiveUnit
 from hub.service.notices import DeviceChanged, PeripheralsChanged
@@ -153,6 +154,7 @@ def keep(unit: Unit, command: KeepPeripherals) -> KeptAt:
     dropped = sorted(had.keys() - {one.peripheral_id for one in command.kept})
     for gone in dropped:
         peripheralrows.drop(unit.tx, gone)
+        printing.fail_wanted(unit, gone)
         unit.tell(DeviceChanged(gone))
     return KeptAt(tuple(taken), tuple(dropped))
 

@@ -27,6 +27,7 @@ PAUSE_MAX_MS: Final = 300_000
 TOO_LATE: Final = "it wasn't printed in time: it can be printed again as a copy"
 KICK_TOO_LATE: Final = "the drawer wasn't opened in time: open it again if it is still needed"
 DIED: Final = "the hub stopped while it was being printed"
+REMOVED: Final = "{} was removed from the settings: print it again on another printer"
 NO_END: Final = "how its printing ended could not be written down"
 NO_ANSWER: Final = "nobody said within a week whether it was printed"
 
@@ -141,6 +142,13 @@ def fail_print(unit: Unit, command: FailPrint) -> bool:
         return False
     _end(unit, row, "failed", command.reason[:REASON_MAX])
     return True
+
+
+def fail_wanted(unit: Unit, printer_id: str) -> None:
+    """A printer was removed: what waits for it alone has failed, at most 200 jobs; the rest expires
+    in its time."""
+    for row in printrows.waiting_for(unit.tx, printer_id):
+        _end(unit, row, "failed", REMOVED.format(printer_id))
 
 
 def recover_printing(unit: Unit, command: RecoverPrinting) -> int:

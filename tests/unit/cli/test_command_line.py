@@ -131,7 +131,8 @@ def test_config_check_names_peripherals_that_no_driver_takes(file: Path) -> None
 
 
 def test_config_show_tells_values_and_origins_and_masks_secrets(file: Path) -> None:
-    file.write_text(STORE + '[cloud]\ntoken = "hunter2-hunter2"\n')
+    printer = '[[peripherals]]\nid = "printer-1"\ndriver = "escpos-printer"\n'
+    file.write_text(STORE + '[cloud]\ntoken = "hunter2-hunter2"\n' + printer)
     options = ("--config", str(file), "--set", "log.level=debug", "config", "show")
     shown = store_hub(*options, STORE_HUB__WEB__PORT="9443").stdout
     assert "hunter2" not in shown
@@ -140,9 +141,12 @@ def test_config_show_tells_values_and_origins_and_masks_secrets(file: Path) -> N
     assert rows["web.port"] == ["9443", "env STORE_HUB__WEB__PORT"]
     assert rows["cloud.token"] == ["********", f"{file}:6"]
     assert rows["storage.queue_limit"] == ["1000", "default"]
+    assert rows["peripherals.printer-1.driver"] == ['"escpos-printer"', str(file)]
     body = json.loads(store_hub(*options, "--json").stdout)
     assert body["cloud.token"] == {"value": "**********", "from": f"{file}:6"}
     assert body["store.id"] == {"value": "367", "from": f"{file}:2"}
+    key = "peripherals.printer-1.driver"
+    assert body[key] == {"value": "escpos-printer", "from": str(file)}
 
 
 def test_config_may_be_named_after_the_command_or_by_a_variable(file: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hub.config import ConfigError, Loaded, Problem, load
 from hub.config.example import example_toml
+from hub.web import settingspage
 
 STORE = '[store]\nid = "367"\ntimezone = "Europe/Berlin"\ncurrency = "EUR"\n'
 PRINTER = '[[peripherals]]\nid = "printer-1"\ndriver = "escpos-printer"\n'
@@ -92,3 +93,20 @@ def test_the_example_shows_one_that_is_valid_once_its_comments_are_removed(tmp_p
     first, second = loaded(tmp_path, office + "\n".join(kept)).settings.peripherals
     assert (first.id, second.id) == ("printer-office", "printer-counter")
     assert second.options == {"width_mm": 80}
+
+
+def test_what_is_set_about_them_is_shown_with_the_other_settings(tmp_path: Path) -> None:
+    more = 'serves = ["till-01"]\n[peripherals.options]\nwidth_mm = 58\n'
+    found = loaded(tmp_path, PRINTER + more)
+    assert found.peripheral_rows() == [
+        ("printer-1", "driver", "escpos-printer"),
+        ("printer-1", "serves", ("till-01",)),
+        ("printer-1", "options.width_mm", 58),
+    ]
+    shown = {one.key: one for one in settingspage.page(found).settings}
+    served = shown["peripherals.printer-1.serves"]
+    assert (served.section, served.value) == ("peripherals.printer-1", '["till-01"]')
+    assert served.origin == str(tmp_path / "config.toml")
+    assert served.what.startswith("Ids of the tills")
+    assert shown["peripherals.printer-1.options.width_mm"].value == "58"
+    assert "peripherals.printer-1.via" not in shown

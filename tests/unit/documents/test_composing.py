@@ -28,7 +28,7 @@ from hub.contract.documents import (
     facts_of,
 )
 from hub.documents.compose import compose
-from hub.documents.layout import Cell, Row, Table, Text
+from hub.documents.layout import LARGE, Align, Cell, Layout, Row, Table, Text
 from hub.documents.plain import letters_wide, plain
 from hub.documents.templates import Paper, Shows, Template
 from hub.documents.words import LANGUAGES, words_for
@@ -282,3 +282,9 @@ def test_every_document_has_a_title_in_every_language() -> None:
             layout = compose(one, template, Paper(58))
             assert layout.title.strip()
             assert layout.rtl == (language == "ar")
+
+
+def test_large_rows_use_all_of_the_columns_in_letters() -> None:
+    cells = (Cell("Total", weight=1), Cell("9.98", Align.END))
+    large, usual = plain(Layout("t", (Row(cells, LARGE), Row(cells))), 32).splitlines()
+    assert large == usual == "Total".ljust(28) + "9.98"

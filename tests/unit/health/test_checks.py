@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from hub.contract.health import Level
-from hub.contract.local import DiscoveryStatus, PaymentsStatus, PrintingStatus, RecentError
+from hub.contract.local import (
+    DiscoveryStatus,
+    JobNamed,
+    PaymentsStatus,
+    PrintingStatus,
+    RecentError,
+)
 from hub.health.allchecks import all_checks
 from hub.health.check import Finding, grade
 from hub.health.facts import GIB, MIB, Backup, Certificates, ClockSource, Facts, Measured
@@ -228,6 +234,26 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "printing",
         "warning",
         "Nobody knows whether 1 document was printed",
+    ),
+    (
+        facts(
+            printing=PrintingStatus(
+                ambiguous=1,
+                doubted_at_ms=NOW_MS - MINUTE_MS,
+                doubted_job=JobNamed(kind="sale", title="001-000042", printer_id="printer-1"),
+            )
+        ),
+        "printing",
+        "warning",
+        "1 document was printed: receipt 001-000042 at printer-1.",
+    ),
+    (
+        facts(
+            printing=PrintingStatus(failed=2, failed_job=JobNamed(kind="shelf-label", title="Tea"))
+        ),
+        "printing",
+        "notice",
+        "within the last hour, the last: shelf label Tea.",
     ),
     (
         facts(printing=PrintingStatus(waiting=3, oldest_at_ms=NOW_MS - 5 * MINUTE_MS)),

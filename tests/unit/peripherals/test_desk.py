@@ -237,14 +237,39 @@ async def test_scales_and_displays_answer_their_tills_and_say_why_they_can_t() -
             await room.counter.show("till-9", None, ())
 
 
-async def test_a_scanner_that_is_tried_says_what_it_read_but_not_the_code() -> None:
+async def test_a_printer_that_is_removed_while_it_prints_says_to_choose_another() -> None:
+    async with opened() as room:
+        slow = Entry("p-1", "simulated-printer", "", options={"job_ms": 60_000})
+        for changed, words in (
+            ((), "p-1 was removed from the settings: choose another printer"),
+            ((printer("p-1", name="Counter"),), "p-1 was set up anew while it printed"),
+        ):
+            await room.keep(slow)
+            await room.ready("p-1")
+            printing = asyncio.create_task(room.counter.print("p-1", PAGE, job()))
+            await until(room.post("p-1").turn.locked)
+            await room.keep(*changed)
+            ended = await printing
+            assert ended.outcome is Outcome.UNKNOWN
+            assert ended.reason == words
+        gone = await room.counter.print("p-9", PAGE, job())
+        assert "p-9 was removed from the settings" in gone.reason
+
+
+async def test_a_scanner_that_is_tried_shows_the_code_unless_it_is_a_card_s() -> None:
     async with opened() as room:
         await room.keep(Entry("s-1", "simulated-scanner", ""))
         await room.ready("s-1")
         trying = asyncio.create_task(room.counter.try_out("s-1", 30.0))
         await until(lambda: bool(room.post("s-1").scans))
         room.driver("s-1", SimulatedScanner).scan(b"4711", "]C1")
-        assert await trying == "s-1 read a code of 4 characters (]C1)."
+        assert await trying == 's-1 read a code of 4 characters, "4711" (]C1).'
+        trying = asyncio.create_task(room.counter.try_out("s-1", 30.0))
+        await until(lambda: bool(room.post("s-1").scans))
+        room.driver("s-1", SimulatedScanner).scan(b"4111111111111111", "")
+        said = await trying
+        assert "may be a card's number" in said
+        assert "4111" not in said
         with pytest.raises(Refusal, match="read nothing"):
             await room.counter.try_out("s-1", 0.01)
         with pytest.raises(Refusal, match="no such peripheral"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,27 @@ def test_settings_that_can_t_be_meant_so_are_refused() -> None:
     for address in ("device:", "device:Till 1", "device:../x"):
         with pytest.raises(Misconfigured, match="device:till-01"):
             DeviceConnector.of(address, Till()._ask)
+
+
+def sent(till: Till) -> bytes:
+    """What the till got last."""
+    last = till.pieces[-1].job_id
+    return b"".join(base64.b64decode(one.data) for one in till.pieces if one.job_id == last)
+
+
+async def test_half_a_document_that_may_stand_on_the_paper_is_cut_off_once() -> None:
+    till = Till()
+    cut = b"\x1dVA"
+    await till.printer.print(replace(SHORT, after_torn=True))
+    assert sent(till).index(cut) < sent(till).index(b"hello")
+    await till.printer.print(SHORT)
+    assert cut not in sent(till)
+    till.fail_at = (0, Unanswered("silence"))
+    assert (await till.printer.print(SHORT)).outcome is Outcome.UNKNOWN
+    till.fail_at = (0, NotAsked("no broker"))
+    assert (await till.printer.print(SHORT)).outcome is Outcome.NOT_BEGUN
+    till.fail_at = None
+    await till.printer.print(SHORT)
+    assert sent(till).index(cut) < sent(till).index(b"hello")
+    await till.printer.print(SHORT)
+    assert cut not in sent(till)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -175,6 +176,37 @@ async def test_a_cable_pulled_out_leaves_it_unknown_only_when_something_was_sent
         printer.wire.cut()
         assert (await job).outcome is Outcome.UNKNOWN
         assert (await here.driver.print(LABEL)).outcome is Outcome.NOT_BEGUN
+
+
+async def test_half_a_label_of_a_former_life_is_cancelled_before_the_next_one() -> None:
+    printer = LabelDouble()
+    async with served(printer) as here:
+        ended = await here.driver.print(replace(LABEL, after_torn=True))
+        assert ended.outcome is Outcome.PRINTED
+        assert printer.cancelled == 1
+        assert len(printer.printed) == 1
+        await here.driver.print(LABEL)
+        assert printer.cancelled == 1
+
+
+async def test_half_a_label_that_a_broken_line_left_is_cancelled_before_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printer = LabelDouble()
+    async with served(printer) as here:
+        write = here.driver._write
+
+        async def breaks(data: bytes) -> None:
+            if data.startswith(b"^XA"):
+                raise Gone("the line broke")
+            await write(data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here.driver, "_write", breaks)
+            assert (await here.driver.print(LABEL)).outcome is Outcome.UNKNOWN
+        assert printer.cancelled == 0
+        assert (await here.driver.print(LABEL)).outcome is Outcome.PRINTED
+        assert printer.cancelled == 1
 
 
 async def test_one_that_never_answers_says_what_to_set() -> None:
