@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -14,7 +14,7 @@ from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import WorkKind
 from hub.service.caller import Caller
 from hub.service.internal import InternalCommand
-from hub.service.payments.commands import Leased, TerminalOutcome, TerminalSaid
+from hub.service.payments.commands import AtTerminal, Leased, TerminalOutcome, TerminalSaid
 from hub.service.ports import Budget
 from hub.service.shop import Shop, Vault
 from hub.storage.rows import Rows
@@ -52,7 +52,6 @@ class Pace:
     cancel_tries: int = 5
     pause_first_s: float = 1.0
     pause_most_s: float = 30.0
-    end_tries: int = 60
     grace_s: float = 10.0
 
 
@@ -114,6 +113,43 @@ class UnderWay:
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
     absent_since_s: dict[str, float] = field(default_factory=dict)
     cancels: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+
+async def sold(
+    terminals: Terminals, pace: Pace, begun: AtTerminal, is_stopping: Callable[[], bool]
+) -> CardAnswer:
+    """Take a payment.  From here on money may move: only the terminal's word says that none did."""
+    at, payment_id = begun.terminal_id, begun.payment_id
+    charge = Charge(
+        payment_id, begun.sale_id, begun.amount_minor, begun.currency, begun.offline_allowed
+    )
+    asking = asyncio.create_task(terminals.take_card(at, charge), name=f"card-{at}")
+    try:
+        ended, _ = await asyncio.wait([asking], timeout=pace.sale_s)
+        if not ended:
+            await break_off(terminals, at, payment_id)
+            ended, _ = await asyncio.wait([asking], timeout=pace.abort_s)
+        if not ended:
+            return CardAnswer(CardOutcome.UNKNOWN, "the terminal gave no answer")
+        return asking.result()
+    except asyncio.CancelledError:
+        if not is_stopping():
+            raise
+        return CardAnswer(CardOutcome.UNKNOWN, "the hub was stopped while the customer paid")
+    except Exception as error:
+        log.exception("payment %s: the driver of %s failed", payment_id, at)
+        return CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
+    finally:
+        asking.cancel()
+
+
+async def break_off(terminals: Terminals, terminal_id: str, payment_id: str) -> None:
+    """Ask the terminal to end what its customer is doing; what comes of it the sale says."""
+    try:
+        if not await terminals.cancel_card(terminal_id, payment_id):
+            log.warning("%s can't be told to break %s off", terminal_id, payment_id)
+    except Exception:
+        log.exception("%s can't be told to break %s off", terminal_id, payment_id)
 
 
 async def done(terminals: Terminals, work: Leased) -> CardAnswer:

@@ -58,10 +58,19 @@ class Nowhere:
 
 
 class Catalogue:
-    """``ask`` reaches a till that lends what hangs on it; None: there are none here."""
+    """``ask`` reaches a till that lends what hangs on it; None: there are none here.  ``training``:
+    no real card terminal is driven, so that nobody pays for an exercise."""
 
-    def __init__(self, world: World, *, places: Places | None = None, ask: Ask | None = None):
+    def __init__(
+        self,
+        world: World,
+        *,
+        places: Places | None = None,
+        ask: Ask | None = None,
+        training: bool = False,
+    ) -> None:
         self._world = world
+        self._training = training
         self._places = places
         self._ask = ask
         self._known: dict[str, type[Peripheral]] = {}
@@ -120,6 +129,9 @@ class Catalogue:
         """The peripheral that an entry describes; it opens nothing yet.  ``host`` finds the one
         that it hangs on.  Errors: :class:`PeripheralError` with what to change."""
         driver = self.driver(entry.driver)
+        real = not driver.key.startswith(SIMULATED)
+        if self._training and driver.category is Category.TERMINAL and real:
+            raise Misconfigured("a hub for training drives simulated card terminals only")
         made = driver(self._connector(driver, entry), self._world, tell, entry.options)
         if entry.via:
             below = host(entry.via)

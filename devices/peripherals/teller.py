@@ -12,10 +12,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
+from itertools import count
 from typing import Any, Final
 
-from devices.peripherals.cards import Pace, TellerGate, Terminals, UnderWay, done, said
-from devices.peripherals.model import CardAnswer, CardOutcome, Charge, World
+from devices.peripherals.cards import (
+    Pace,
+    TellerGate,
+    Terminals,
+    UnderWay,
+    break_off,
+    done,
+    said,
+    sold,
+)
+from devices.peripherals.model import CardAnswer, CardOutcome, World
 from hub.contract.problems import Refusal
 from hub.crashpoints import crashpoint
 from hub.domain.payments.states import PaymentState
@@ -36,15 +46,17 @@ from hub.service.payments.commands import (
 )
 from hub.service.shop import Vault
 from hub.storage import paymentrows
-from hub.storage.errors import NotStored, QueueFull, StorageError
+from hub.storage.errors import StorageError, WriterStopped
 from hub.storage.paymentrows import PaymentRow
 
 log = logging.getLogger(__name__)
 
 TELLER: Final = Caller(CallerKind.HUB, "teller")
-LATER = (QueueFull, NotStored)
-"""Nothing was written, and a repeat may do it."""
 INTENTS_MAX: Final = 100
+END_PAUSE_MAX_S: Final = 5.0
+TOLD_EVERY: Final = 20
+LEASE_MORE_S: Final = 60.0
+"""Work's lease outlives it by so much, for the writing of its end."""
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -206,18 +218,22 @@ class Teller:
         else:
             self._work.selling.add(row.payment_id)
             try:
-                answer = await self._asked(row.terminal_id, begun)
+                answer = await sold(self._terminals, self._pace, begun, self._is_stopping)
             finally:
                 self._work.selling.discard(row.payment_id)
         crashpoint("teller.answered")
-        await self._end(begun, said(self._vault, row.payment_id, answer))
+        told = said(self._vault, row.payment_id, answer)
+        await self._written(EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id)
 
     async def _give_up(self, row: PaymentRow) -> None:
         """Its terminal isn't there: it is begun and ended without a byte."""
         begun = await self._begun(row)
         if begun is not None:
             why = f"{row.terminal_id} isn't there: is it switched on?"
-            await self._end(begun, TerminalSaid("not-done", why))
+            told = TerminalSaid("not-done", why)
+            await self._written(
+                EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id
+            )
 
     async def _begun(self, row: PaymentRow) -> AtTerminal | None:
         command = BeginAtTerminal(row.payment_id)
@@ -226,61 +242,24 @@ class Teller:
             self._work.later_s[row.payment_id] = self._now_s() + self._pace.asked_s
         return found
 
-    async def _asked(self, terminal_id: str, begun: AtTerminal) -> CardAnswer:
-        """From here on money may move: only the terminal's word says that none did."""
-        charge = Charge(
-            begun.payment_id,
-            begun.sale_id,
-            begun.amount_minor,
-            begun.currency,
-            begun.offline_allowed,
-        )
-        pace, payment_id = self._pace, begun.payment_id
-        asking = asyncio.create_task(
-            self._terminals.take_card(terminal_id, charge), name=f"card-{terminal_id}"
-        )
-        try:
-            ended, _ = await asyncio.wait([asking], timeout=pace.sale_s)
-            if not ended:
-                await self._cancel(terminal_id, payment_id)
-                ended, _ = await asyncio.wait([asking], timeout=pace.abort_s)
-            if not ended:
-                return CardAnswer(CardOutcome.UNKNOWN, "the terminal gave no answer")
-            return asking.result()
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-            return CardAnswer(CardOutcome.UNKNOWN, "the hub was stopped while the customer paid")
-        except Exception as error:
-            log.exception("payment %s: the driver of %s failed", payment_id, terminal_id)
-            return CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
-        finally:
-            asking.cancel()
+    async def _written(self, command: EndAtTerminal | EndWork, payment_id: str) -> None:
+        """Write down what a terminal said, as long as the hub runs: it is asked nothing before.
 
-    async def _end(self, begun: AtTerminal, said: TerminalSaid) -> None:
-        """Write down what it said, whatever it takes within bounds.
-
-        What can't be written stays at the terminal, and is in doubt from the next start on.
+        What has ended already isn't changed by a repeat.  What the hub's stop cuts off is in doubt
+        from the next start on.
         """
-        command = EndAtTerminal(begun.payment_id, begun.attempt, said)
-        if not await self._written(command, begun.payment_id):
-            log.error(
-                "payment %s: what its terminal said was never written; it is asked about again"
-                " when the hub starts",
-                begun.payment_id,
-            )
-
-    async def _written(self, command: EndAtTerminal | EndWork, payment_id: str) -> bool:
-        for tries in range(self._pace.end_tries):
+        for tries in count():
             crashpoint("teller.before-end")
             try:
                 await self._gate.internal(TELLER, command)
-            except LATER as error:
-                log.warning("payment %s: its end can't be written yet: %s", payment_id, error)
-                await asyncio.sleep(min(5.0, self._pause_s(tries)))
+            except WriterStopped:
+                raise
+            except StorageError as error:
+                if tries % TOLD_EVERY == 0:
+                    log.warning("payment %s: its end can't be written yet: %s", payment_id, error)
+                await asyncio.sleep(min(END_PAUSE_MAX_S, self._pause_s(tries)))
             else:
-                return True
-        return False
+                return
 
     # -- given up while the customer pays -----------------------------------------------------
 
@@ -301,16 +280,10 @@ class Teller:
             if now_s >= due_s:
                 due_s = now_s + self._pace.cancel_s
                 cancels[payment_id] = (tries + 1, due_s)
-                self._spawn(partial(self._cancel, terminal_id, payment_id), f"cancel-{terminal_id}")
+                cancel = partial(break_off, self._terminals, terminal_id, payment_id)
+                self._spawn(cancel, f"cancel-{terminal_id}")
             wait_s = min(wait_s, due_s - now_s)
         return wait_s
-
-    async def _cancel(self, terminal_id: str, payment_id: str) -> None:
-        try:
-            if not await self._terminals.cancel_card(terminal_id, payment_id):
-                log.warning("%s can't be told to break %s off", terminal_id, payment_id)
-        except Exception:
-            log.exception("%s can't be told to break %s off", terminal_id, payment_id)
 
     # -- asked afterwards ---------------------------------------------------------------------
 
@@ -322,7 +295,8 @@ class Teller:
             return self._pace.look_s
         if now_s < self._lease_at_s:
             return self._lease_at_s - now_s
-        command = LeaseWork(Hand.TERMINAL, limit=len(free), terminals=tuple(free))
+        lease_ms = int((self._pace.work_s + LEASE_MORE_S) * 1000)
+        command = LeaseWork(Hand.TERMINAL, len(free), lease_ms, tuple(free))
         leased: tuple[Leased, ...] = await self._gate.internal(TELLER, command)
         mine: dict[str, list[Leased]] = {}
         for work in leased:
@@ -363,8 +337,7 @@ class Teller:
             answer = CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
         crashpoint("teller.work-answered")
         command = EndWork(work, said(self._vault, work.payment_id, answer))
-        if not await self._written(command, work.payment_id):
-            log.error("payment %s: what came of %s wasn't written", work.payment_id, work.kind)
+        await self._written(command, work.payment_id)
 
     # -- common -------------------------------------------------------------------------------
 

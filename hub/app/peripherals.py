@@ -65,7 +65,12 @@ class Peripherals:
         self._gate = gate
         self._air = _Air(messaging)
         world = World(gate.clock, randomness)
-        catalogue = Catalogue(world, places=Places(resolve=resolve_local), ask=self._air.ask)
+        catalogue = Catalogue(
+            world,
+            places=Places(resolve=resolve_local),
+            ask=self._air.ask,
+            training=settings.store.training,
+        )
         self.desk = Desk(catalogue, gate.clock.wall_ms)
         self.counter = Counter(self.desk, catalogue)
         printing = settings.printing
