@@ -13,6 +13,11 @@ TEXTS = STATIC / "texts" / "en.js"
 KEYS = set(re.findall(r'^  "([^"]+)":', SOURCES[TEXTS], re.MULTILINE))
 
 
+def test_no_text_is_there_twice() -> None:
+    keys = re.findall(r'^  "([^"]+)":', SOURCES[TEXTS], re.MULTILINE)
+    assert sorted(keys) == sorted(KEYS)
+
+
 def called() -> set[str]:
     """Keys that are written out where a text is asked for."""
     return {

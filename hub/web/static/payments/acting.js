@@ -14,13 +14,13 @@ const told = (before, now, key) => (now.state === before.state && !now.void_aske
 
 async function giveUp(payment, done) {
   const yes = await ask({
-    title: t("giveup.title", { amount: amountOf(payment) }), text: [t("giveup.text"), t("giveup.text.more")],
-    yes: t("giveup.yes"), no: t("giveup.no"), tone: "danger",
+    title: t("forgo.title", { amount: amountOf(payment) }), text: [t("forgo.text"), t("forgo.text.more")],
+    yes: t("forgo.yes"), no: t("forgo.no"), tone: "danger",
   });
   if (!yes) return;
   try {
-    await api.change("payment", "give-up", { payment_id: payment.payment_id, reason: t("giveup.reason") });
-    say(t("giveup.done"));
+    await api.change("payment", "give-up", { payment_id: payment.payment_id, reason: t("forgo.reason") });
+    say(t("forgo.done"));
   } catch (refused) {
     if (refused.status !== 401) say(refused.message, "bad");
   }
