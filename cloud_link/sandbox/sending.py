@@ -1,7 +1,10 @@
-"""``store-hub sandbox-oms send|commands|bundles|bundle``: what central IT does, by hand.
+"""``store-hub sandbox-oms send|commands|bundles|bundle|payments|faults``: what central IT does, by
+hand, and what the processor behind the OMS does.
 
 ``send TYPE [JSON]`` writes a command for a hub; ``commands`` lists the newest with what hubs told
 of them; ``bundles`` lists the support bundles that came, and ``bundle ID FILE`` fetches one.
+``payments`` lists card payments as they stand; ``faults JSON`` has the processor misbehave, for
+example ``{"late_ms": 20000}`` or ``{"decline_from_minor": 5000}``, until ``{}``.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-VERBS = ("send", "commands", "bundles", "bundle")
+VERBS = ("send", "commands", "bundles", "bundle", "payments", "faults")
 TIMEOUT_S = 30.0
 ANSWER_BYTES_MAX = 16 << 20
 _HERE = {("http", host) for host in ("127.0.0.1", "::1", "localhost")}
@@ -38,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--store", help="store id; the sandbox's first one without it")
         if verb == "send":
             one.add_argument("type", help="for example drill.requested")
+            one.add_argument("data", nargs="?", default="{}", help="a JSON object")
+        if verb == "faults":
             one.add_argument("data", nargs="?", default="{}", help="a JSON object")
         if verb == "bundle":
             one.add_argument("id", help="of the command that asked for it")
@@ -66,12 +71,15 @@ def _run(given: argparse.Namespace) -> None:
                 raise ValueError("the data of a command is a JSON object")  # noqa: TRY004 - said
             body = {"type": given.type, "data": data, **store}
             _show(json.loads(_ask(given, "POST", "commands", body)))
+        case "faults":
+            faults = json.loads(given.data)
+            _show(json.loads(_ask(given, "POST", "payments/faults", faults)))
         case "bundle":
             name = urllib.parse.quote(given.id, safe="")
             given.file.write_bytes(_ask(given, "GET", f"support/{name}{query}"))
             sys.stdout.write(f"{given.file}\n")
         case verb:
-            path = "support" if verb == "bundles" else "commands"
+            path = "support" if verb == "bundles" else verb
             for row in json.loads(_ask(given, "GET", path + query))[verb]:
                 _show(row)
 

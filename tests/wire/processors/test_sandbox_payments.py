@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from cloud_link.payments.carrying import carry_out
 from cloud_link.payments.conformance.bench import keyed
 from cloud_link.payments.conformance.checks import _again
 from cloud_link.payments.processor import Effect
+from cloud_link.sandbox.__main__ import main
 from hub.contract.oms_payments import PaymentOutcome
 from hub.domain.payments.declines import DeclineCode
 from tests.wire.processors.conftest import Oms, Wait
@@ -100,3 +105,19 @@ async def test_without_a_session_nothing_is_sent(oms: Oms) -> None:
     assert (await adapter.charge(effect)).outcome == "not-sent"
     assert (await adapter.look_up(effect)).outcome == "unknown"
     assert (await adapter.charge(replace(effect, token=None))).outcome == "not-sent"
+
+
+async def test_a_person_has_the_processor_misbehave_from_a_shell(
+    oms: Oms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--state", str(tmp_path / "oms"), "--url", oms.running.url]
+
+    async def said(verb: str, *more: str) -> str:
+        assert await asyncio.to_thread(main, [verb, *where, *more]) == 0
+        return capsys.readouterr().out
+
+    assert '"decline_from_minor": 100' in await said("faults", '{"decline_from_minor": 100}')
+    effect = oms.bench.effect()
+    assert (await oms.bench.processor.charge(effect)).outcome == "declined"
+    assert '"decline_from_minor": null' in await said("faults")
+    assert effect.payment_id in await said("payments")
