@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from devices.peripherals.model import CardAnswer, CardOutcome, Charge
+from hub.domain.cards import find_card_data, mask
 from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import WorkKind
 from hub.service.caller import Caller
@@ -168,18 +169,22 @@ async def done(terminals: Terminals, work: Leased) -> CardAnswer:
 
 
 def said(vault: Vault | None, payment_id: str, answer: CardAnswer) -> TerminalSaid:
-    """An answer as the book keeps it: the card by its keyed hash, the token sealed.
+    """An answer as the book keeps it: the card by its keyed hash, the token sealed, and no card's
+    number in its words.
 
-    A token that can't be kept makes it ``unknown``: nobody would ever present that payment, so
-    people have to look at it.
+    A token that can't be kept (there is no vault, it is too long, it is a card's number) makes it
+    ``unknown``: nobody would ever present that payment, so people have to look at it.
     """
     sealed: SealedToken | None = None
-    outcome, reason = OUTCOMES[answer.outcome], answer.reason[:REASON_MAX]
+    outcome, reason = OUTCOMES[answer.outcome], mask(answer.reason[:REASON_MAX])
     if answer.token is not None and answer.outcome is CardOutcome.APPROVED_OFFLINE:
-        try:
-            sealed = None if vault is None else vault.seal(payment_id, answer.token)
-        except ValueError:
-            log.error("payment %s: its token can't be kept: it has no proper length", payment_id)
+        if find_card_data(answer.token.decode("latin-1")) is not None:
+            log.error("payment %s: its terminal gave a card's number as a token", payment_id)
+        elif vault is not None:
+            try:
+                sealed = vault.seal(payment_id, answer.token)
+            except ValueError:
+                log.error("payment %s: its token has no proper length", payment_id)
         if sealed is None:
             outcome, reason = "unknown", "the terminal gave a token that this hub can't keep"
     return TerminalSaid(

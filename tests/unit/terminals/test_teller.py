@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from devices.peripherals.model import CardOutcome
 from hub.crashpoints import CARD_CRASH_POINTS
 from hub.storage import secretrows
 from hub.storage.errors import NotStored, QueueFull
@@ -194,9 +195,19 @@ def test_a_token_that_can_not_be_kept_is_for_people(tmp_path: Path) -> None:
     bench.terminals.acts.append(OFFLINE_TO_HUB)
     payment = bench.pay()
     bench.run(2)
+    assert bench.state(payment) == "unknown"
+    bench.close()
+
+
+def test_a_card_s_number_instead_of_a_token_is_never_kept(bench: CardShop) -> None:
+    number = b"4111111111111111"
+    act = Act(CardOutcome.APPROVED_OFFLINE, token=number)
+    bench.terminals.acts.append(act)
+    payment = bench.pay()
+    bench.run(2)
     row = bench.shop.row(payment)
     assert row.state == "unknown"
-    bench.close()
+    assert secretrows.get(bench.shop.rows, row.id) is None
 
 
 @pytest.mark.parametrize("error", [QueueFull("full"), NotStored("no")])

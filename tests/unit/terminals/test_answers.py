@@ -1,0 +1,186 @@
+"""What terminals say, as the hub understands it: whatever isn't certain is a doubt."""
+
+from __future__ import annotations
+
+import base64
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.peripherals.model import CardOutcome, Charge
+from devices.peripherals.nexo import answers, requests
+from devices.peripherals.nexo.answers import of_diagnosis, of_payment, of_reversal, of_status
+from devices.peripherals.nexo.requests import TooMuch, amount, minor, service_id
+
+CHARGE = Charge("p-1", "s-1", 1099, "EUR")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.decimals(places=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("Response", "Result", "ErrorCondition", "PaymentResult", "AmountsResp"),
+                    *("POIData", "AdditionalResponse", "PaymentInstrumentData", "CardData"),
+                    "PaymentToken",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def success(**result: Any) -> dict[str, Any]:
+    return {
+        "Response": {"Result": "Success"},
+        "POIData": {"POITransactionID": {"TransactionID": "BV0q.PSP1", "TimeStamp": "2026"}},
+        "PaymentResult": {
+            "OnlineFlag": True,
+            "AmountsResp": {"AuthorizedAmount": Decimal("10.99"), "Currency": "EUR"},
+            **result,
+        },
+    }
+
+
+def failure(error: str) -> dict[str, Any]:
+    return {"Response": {"Result": "Failure", "ErrorCondition": error}}
+
+
+def read(body: dict[str, Any], *, keep: bool = False) -> Any:
+    return of_payment(body, CHARGE, keep_token=keep)
+
+
+def test_an_approval_online_and_one_offline() -> None:
+    online = read(success())
+    assert (online.outcome, online.psp_ref) == (CardOutcome.APPROVED, "PSP1")
+    assert online.terminal_ref == "BV0q.PSP1|2026"
+    assert read(success(OnlineFlag=False)).outcome is CardOutcome.APPROVED_OFFLINE
+    told = success()
+    told["Response"]["AdditionalResponse"] = "offline=true&unconfirmedBatchCount=3"
+    assert read(told).outcome is CardOutcome.APPROVED_OFFLINE
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        ("Refusal", CardOutcome.REFUSED),
+        ("Cancel", CardOutcome.REFUSED),
+        ("Aborted", CardOutcome.REFUSED),
+        ("UnreachableHost", CardOutcome.REFUSED),
+        ("Busy", CardOutcome.NOT_DONE),
+        ("MessageFormat", CardOutcome.NOT_DONE),
+        ("InProgress", CardOutcome.UNKNOWN),
+        ("NotFound", CardOutcome.UNKNOWN),
+        ("SomethingNew", CardOutcome.UNKNOWN),
+        ("", CardOutcome.UNKNOWN),
+    ],
+)
+def test_what_a_failure_means(error: str, outcome: CardOutcome) -> None:
+    assert read(failure(error)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"AuthorizedAmount": 11, "Currency": "EUR"},
+        {"AuthorizedAmount": Decimal("10.99"), "Currency": "USD"},
+        {"AuthorizedAmount": Decimal("10.991"), "Currency": "EUR"},
+        {},
+    ],
+)
+def test_another_amount_than_the_one_asked_for_is_a_doubt(amounts: dict[str, Any]) -> None:
+    assert read(success(AmountsResp=amounts)).outcome is CardOutcome.UNKNOWN
+
+
+def card(**data: Any) -> dict[str, Any]:
+    return success(OnlineFlag=False, PaymentInstrumentData={"CardData": data})
+
+
+def test_of_a_card_only_its_last_four_digits_and_its_brand_are_kept() -> None:
+    shown = read(card(MaskedPan="541333 **** 9999", PaymentBrand="MC<script>"))
+    assert (shown.last4, shown.scheme) == ("9999", "mcscript")
+    whole = read(card(MaskedPan="5413330089029999", PaymentBrand=7))
+    assert whole.last4 == "9999"
+    assert "541333" not in repr(whole)
+
+
+def test_a_token_is_taken_only_offline_and_where_the_hub_keeps_it() -> None:
+    token = {"TokenValue": "opaque", "TokenRequestedType": "Transaction"}
+    assert read(card(PaymentToken=token)).token is None
+    assert read(card(PaymentToken=token), keep=True).token == b"opaque"
+    assert read(card(PaymentToken={"TokenValue": "x" * 5000}), keep=True).token is None
+    online = success(PaymentInstrumentData={"CardData": {"PaymentToken": token}})
+    assert read(online, keep=True).token is None
+    assert read(online).card == "opaque"
+
+
+def test_additional_data_comes_in_two_ways() -> None:
+    said = {"additionalData": {"alias": "A1", "other": 7}}
+    as_json = base64.b64encode(json.dumps(said).encode()).decode()
+    assert answers.extra_of({"AdditionalResponse": as_json}) == {"alias": "A1"}
+    assert answers.extra_of({"AdditionalResponse": "alias=A1&x="}) == {"alias": "A1", "x": ""}
+    for odd in ("%%%", "=", "e30=", "W10=", "x" * 99):
+        assert "alias" not in answers.extra_of({"AdditionalResponse": odd})
+
+
+def test_a_status_that_is_about_something_else_is_a_doubt() -> None:
+    body = {
+        "Response": {"Result": "Success"},
+        "RepeatedMessageResponse": {
+            "MessageHeader": {"ServiceID": "AAA"},
+            "RepeatedResponseMessageBody": {"PaymentResponse": success()},
+        },
+    }
+    assert of_status(body, "AAA", keep_token=False).outcome is CardOutcome.APPROVED
+    assert of_status(body, "BBB", keep_token=False).outcome is CardOutcome.UNKNOWN
+    assert of_status(failure("NotFound"), "A", keep_token=False).outcome is CardOutcome.NOT_DONE
+    for error in ("InProgress", "Busy", "UnavailableService"):
+        assert of_status(failure(error), "A", keep_token=False).outcome is CardOutcome.UNKNOWN
+
+
+def test_a_reversal_is_repeated_until_it_is_certain() -> None:
+    assert of_reversal({"Response": {"Result": "Success"}}).outcome is CardOutcome.APPROVED
+    assert of_reversal(failure("NotFound")).outcome is CardOutcome.NOT_DONE
+    assert of_reversal(failure("Refusal")).outcome is CardOutcome.REFUSED
+    for error in ("Busy", "InProgress", "UnreachableHost", "New"):
+        assert of_reversal(failure(error)).outcome is CardOutcome.UNKNOWN
+
+
+@given(st.dictionaries(st.sampled_from(["Response", "PaymentResult", "POIData"]), JSON))
+@settings(max_examples=200)
+def test_whatever_a_terminal_says_is_understood_or_a_doubt(body: dict[str, Any]) -> None:
+    for keep in (False, True):
+        assert isinstance(read(body, keep=keep).outcome, CardOutcome)
+    assert isinstance(of_reversal(body).outcome, CardOutcome)
+    assert isinstance(of_status(body, "A", keep_token=False).outcome, CardOutcome)
+    of_diagnosis(body)
+
+
+@given(st.integers(1, 10**12), st.sampled_from(["EUR", "JPY", "KWD"]))
+@settings(max_examples=200)
+def test_amounts_go_out_and_come_back_exactly(amount_minor: int, currency: str) -> None:
+    text = json.dumps(amount(amount_minor, currency))
+    back = json.loads(text, parse_float=Decimal)
+    assert minor(back, currency) == amount_minor
+
+
+def test_an_amount_that_no_number_carries_is_not_sent() -> None:
+    with pytest.raises(TooMuch):
+        amount(9_007_199_254_740_993_01, "EUR")
+
+
+def test_a_message_is_called_the_same_after_a_restart_and_fits() -> None:
+    names = [service_id(f"payment-{one}") for one in range(5000)]
+    assert len(set(names)) == len(names)
+    assert all(len(one) == 10 and one.isalnum() for one in names)
+    assert service_id("payment-1") == names[1]
+    asked = requests.payment(CHARGE, "now", keep_token=False)["PaymentRequest"]
+    conditions = asked["PaymentTransaction"]["TransactionConditions"]
+    assert conditions == {"ForceOnlineFlag": True}
