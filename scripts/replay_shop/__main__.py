@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tills=args.tills,
         seed=args.seed,
         kills=(args.kills or CHAOS_KILLS) if args.chaos else 0,
+        cards=args.cards,
     )
     try:
         outcome = _in_folder(wanted, args.keep, Voice())
@@ -88,12 +89,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tills", type=int, default=8, help="how many tills sell (8)")
     parser.add_argument("--chaos", action="store_true", help="with kill -9 and cut cables")
     parser.add_argument("--kills", type=int, help=f"kills of each sort ({CHAOS_KILLS})")
+    parser.add_argument(
+        "--cards",
+        type=_per_cent,
+        default=0,
+        metavar="60%",
+        help="so many baskets are paid by card through the hub, some offline; the judge compares"
+        " its book with what the processor did (0%%)",
+    )
     parser.add_argument("--seed", default="1", help="same seed, same ids and misfortunes (1)")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep databases and logs in this empty directory"
     )
     return parser
+
+
+def _per_cent(text: str) -> int:
+    """``60%`` or ``60``."""
+    try:
+        found = int(text.removesuffix("%"))
+    except ValueError:
+        found = -1
+    if not 0 <= found <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: 0% to 100%")
+    return found
 
 
 def _in_folder(wanted: Wanted, keep: Path | None, voice: Voice) -> Outcome:

@@ -24,7 +24,13 @@ TAX_RATE_PPM = 50_000
 MANAGER_ID = "manager"
 MANAGER_PIN = "482913"
 
-_CASHIER_MAY = ("sale.sell", "sale.discount", "price.override", "sale.void_line")
+_CASHIER_MAY = (
+    "sale.sell",
+    "sale.discount",
+    "price.override",
+    "sale.void_line",
+    "offline.accept",
+)
 _MANAGER_MAY = (
     *_CASHIER_MAY,
     "sale.void",

@@ -82,7 +82,7 @@ async def pair_tills(rig: ShopRig, count: int, wire: Wire | None) -> list[Identi
 
 @asynccontextmanager
 async def open_tills(
-    stores: Sequence[IdentityStore], seed: str, progress: Progress
+    stores: Sequence[IdentityStore], seed: str, progress: Progress, cards: int = 0
 ) -> AsyncIterator[list[ReplayTill]]:
     """The tills, switched on; their clients end with the block."""
     async with AsyncExitStack() as stack:
@@ -90,7 +90,7 @@ async def open_tills(
         for number, store in enumerate(stores):
             client = HubClient(store, DeviceMeta(kind="till", model="replay till", firmware="1"))
             hub = await stack.enter_async_context(client)
-            tills.append(ReplayTill(number, hub, seed, SystemClock(), progress))
+            tills.append(ReplayTill(number, hub, seed, SystemClock(), progress, cards))
         yield tills
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scripts.replay_shop.compare import Comparison
+from scripts.replay_shop.compare_cards import CardReport
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +45,7 @@ class Outcome:
     repeats: int = 0
     chaos: bool = False
     kills: Kills = field(default_factory=Kills)
+    cards: CardReport | None = None
 
     @property
     def baskets(self) -> int:
@@ -63,7 +65,8 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """0 only if everything was sold and every witness agrees."""
-        return 1 if self.refused else self.comparison.exit_code
+        wrong = self.refused or (self.cards is not None and not self.cards.exact)
+        return 1 if wrong else self.comparison.exit_code
 
     def to_json(self) -> dict[str, object]:
         """One object; ``kills`` is the number of processes killed."""
@@ -89,6 +92,7 @@ class Outcome:
             "drain_seconds": round(self.drain_seconds, 3),
             "sales_per_s": round(self.sales_per_s, 3),
             "exact": self.exit_code == 0,
+            "cards": self.cards.to_json() if self.cards else None,
             "comparison": self.comparison.to_json(),
         }
 
@@ -112,6 +116,8 @@ def print_report(outcome: Outcome, console: Console) -> None:
             f"Killed meanwhile: the hub {kills.hub}, the broker {kills.broker}, the cloud"
             f" {kills.oms} times; {kills.link_cuts} links cut; {outcome.repeats} requests repeated."
         )
+    if outcome.cards is not None:
+        _print_cards(outcome.cards, console)
     for mismatch in outcome.comparison.shown:
         console.print(str(mismatch), style="red", markup=False, highlight=False)
     hidden = outcome.comparison.mismatches - len(outcome.comparison.shown)
@@ -125,3 +131,21 @@ def print_report(outcome: Outcome, console: Console) -> None:
         console.print(
             f"NOT exact: {outcome.comparison.mismatches:,} differences.", style="bold red"
         )
+
+
+def _print_cards(cards: CardReport, console: Console) -> None:
+    """What became of the card payments."""
+    states = ", ".join(f"{count} {state}" for state, count in cards.states.items())
+    console.print(f"{cards.payments:,} card payments: {states}.")
+    sums = (
+        ("captured", cards.captured_minor),
+        ("open", cards.open_minor),
+        ("voided", cards.voided_minor),
+        ("receivable", cards.receivable_minor),
+        ("recovered", cards.recovered_minor),
+        ("written off", cards.written_off_minor),
+    )
+    parts = " + ".join(f"{minor / 100:,.2f} {name}" for name, minor in sums)
+    console.print(f"{parts} = {cards.taken_minor / 100:,.2f} taken.")
+    for fault in cards.faults[:50]:
+        console.print(fault, style="red", markup=False, highlight=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from devices.kit import IdentityStore
 from hub.clock import SystemRandomness
 from scripts.replay_shop.chaos import Chaos, Wires, script
-from scripts.replay_shop.closing import close_shop
+from scripts.replay_shop.closing import close_shop, drain_cards
 from scripts.replay_shop.compare import Comparison, compare
+from scripts.replay_shop.compare_cards import CardReport, compare_cards
 from scripts.replay_shop.datasets import cashiers
 from scripts.replay_shop.opening import oms_arguments, open_tills, pair_tills, wait_catalogue
 from scripts.replay_shop.plan import ReplayPlan, load_plan
@@ -20,19 +21,25 @@ from scripts.replay_shop.progress import Voice
 from scripts.replay_shop.report import Kills, Outcome
 from scripts.replay_shop.selling import Progress
 from scripts.rig import Ports, ShopRig, Wire
+from scripts.rig.shop import Sections
 
 _CHAOS_CLOUD = {"request_timeout_s": 5, "connect_timeout_s": 2, "retry_max_s": 2, "poll_wait_s": 5}
+
+_BANK_FAULTS: dict[str, object] = {"error_after_rate": 0.1}
+"""In every tenth case the processor does it, and answers that it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What was asked for; ``kills`` of each sort, 0 without chaos."""
+    """What was asked for; ``kills`` of each sort, 0 without chaos; ``cards``: per cent of the
+    baskets that are paid by card through the hub."""
 
     store: int
     days: int | None
     tills: int
     seed: str
     kills: int = 0
+    cards: int = 0
 
 
 async def replay(wanted: Wanted, base: Path, voice: Voice) -> Outcome:
@@ -52,7 +59,7 @@ async def replay(wanted: Wanted, base: Path, voice: Voice) -> Outcome:
             base,
             plan.store,
             ports,
-            settings={"cloud": _CHAOS_CLOUD} if wanted.kills else None,
+            settings=_settings(wanted),
             oms_arguments=await asyncio.to_thread(oms_arguments, plan, base),
             oms_port=wires.cloud.port if wires else None,
         )
@@ -60,6 +67,16 @@ async def replay(wanted: Wanted, base: Path, voice: Voice) -> Outcome:
         outcome = _Run(wanted, plan, rig, wires, voice)
         await outcome.sell()
         return await outcome.judge()
+
+
+def _settings(wanted: Wanted) -> Sections:
+    """The hub's, over the rig's own."""
+    sections: dict[str, Mapping[str, object]] = {}
+    if wanted.kills:
+        sections["cloud"] = _CHAOS_CLOUD
+    if wanted.cards:
+        sections["payments"] = {"processor": "oms"}
+    return sections
 
 
 async def _wires(stack: AsyncExitStack, ports: Ports) -> Wires:
@@ -86,6 +103,8 @@ class _Run:
     async def sell(self) -> None:
         """Open the shop, sell everything, switch the tills off."""
         rig, voice, plan = self._rig, self._voice, self._plan
+        if self._wanted.kills and self._wanted.cards:
+            rig.bank_faults = _BANK_FAULTS
         await rig.start_oms()
         await rig.start_hub()
         voice.step("the sandbox cloud, the hub and its broker run")
@@ -98,7 +117,7 @@ class _Run:
 
     async def _open(self, stores: Sequence[IdentityStore]) -> None:
         plan, progress = self._plan, self._progress
-        async with open_tills(stores, plan.seed, progress) as tills:
+        async with open_tills(stores, plan.seed, progress, self._wanted.cards) as tills:
             receipts = await tills[0].receive(dict(plan.stock))
             self._voice.step(f"{len(plan.stock):,} products received in {receipts} receipts")
             async with AsyncExitStack() as beside:
@@ -119,10 +138,13 @@ class _Run:
     async def judge(self) -> Outcome:
         """Let the cloud have everything, stop, compare."""
         began_s = asyncio.get_running_loop().time()
+        if self._wanted.cards:
+            await drain_cards(self._rig)
         await close_shop(self._rig)
         drained_s = asyncio.get_running_loop().time() - began_s
         self._voice.step("everything is at the cloud; the shop is closed")
         comparison = await asyncio.to_thread(self._compare)
+        cards = await asyncio.to_thread(self._compare_cards) if self._wanted.cards else None
         for refusal in self._progress.refused[:20]:
             self._voice.warn(
                 f"basket {refusal.basket_id} was refused: {refusal.code}: {refusal.detail}"
@@ -139,7 +161,12 @@ class _Run:
             repeats=self._repeats,
             chaos=self._wires is not None,
             kills=self._kills,
+            cards=cards,
         )
+
+    def _compare_cards(self) -> CardReport:
+        rig = self._rig
+        return compare_cards(rig.store, rig.hub_database, rig.oms_database)
 
     def _compare(self) -> Comparison:
         return compare(

@@ -16,6 +16,7 @@ from hub.contract.problems import Code
 from hub.contract.sale import CommitSale, SaleDone, SaleLine, Tender
 from hub.contract.staff import SignedIn, SignIn, SignOut
 from hub.contract.stock import ReceivedLine, ReceiveStock, StockBooked
+from scripts.replay_shop.cards import CardTill, pays_by_card, says
 from scripts.replay_shop.datasets import MANAGER_ID, MANAGER_PIN, Cashier
 from scripts.replay_shop.mapping import MappedBasket, MappedLine, Purpose, noise, replay_uuid7
 
@@ -108,16 +109,26 @@ class Progress:
 
 
 class ReplayTill:
-    """One till; ``number`` counts from 0.  Everything asked waits until the hub answers."""
+    """One till; ``number`` counts from 0.  Everything asked waits until the hub answers.
+
+    ``cards``: per cent of the baskets that are paid by a card which the hub knows of.
+    """
 
     def __init__(
-        self, number: int, hub: HubClient, seed: str, clock: Clock, progress: Progress
+        self,
+        number: int,
+        hub: HubClient,
+        seed: str,
+        clock: Clock,
+        progress: Progress,
+        cards: int = 0,
     ) -> None:
         self.number = number
         self.hub = hub
         self._seed = seed
         self._clock = clock
         self._progress = progress
+        self._cards = cards
         self._person: SignIn | None = None
 
     async def sign_in(self, staff_id: str, pin: str) -> None:
@@ -164,16 +175,34 @@ class ReplayTill:
                 basket_id=basket.basket_id,
                 version=basket.version,
                 total_minor=sale.total_minor,
-                tenders=steps.tenders(),
+                tenders=await self._tenders(sale, steps, basket.basket_id),
             )
         else:
             command = CommitSale(
                 sale_id=steps.id("sale"),
                 lines=tuple(_sale_line(line, n) for n, line in enumerate(sale.lines)),
                 total_minor=sale.total_minor,
-                tenders=steps.tenders(),
+                tenders=await self._tenders(sale, steps, None),
             )
         await self._ask(steps, command, SaleDone, durable=True)
+
+    async def _tenders(
+        self, sale: MappedBasket, steps: _Steps, basket_id: str | None
+    ) -> tuple[Tender, ...]:
+        if not pays_by_card(self._seed, sale, self._cards):
+            return steps.tenders()
+
+        async def ask(command: Command, expected: type[R]) -> R:
+            return await self._ask(steps, command, expected, durable=True)
+
+        tender = await CardTill(ask).pay(
+            steps.id("payment", 99),
+            steps.id("sale"),
+            basket_id,
+            sale.total_minor,
+            says(self._seed, sale),
+        )
+        return (tender,)
 
     async def _fill(self, sale: MappedBasket, steps: _Steps) -> BasketView:
         """Build the basket at the hub: lines, then prices, then discounts."""

@@ -140,6 +140,7 @@ class ShopRig:
         )
         self.admin = HubAdmin(self.run_dir / "admin.sock")
         self.oms_admin = OmsAdmin("", "", "")
+        self.bank_faults: dict[str, object] = {}
         self.hub_ready: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
@@ -175,6 +176,8 @@ class ShopRig:
         await self.oms.start()
         ready = await self.oms.ready(timeout_s)
         self.oms_admin = OmsAdmin(ready["url"], ready["ca"], ready["admin_token"])
+        if self.bank_faults:  # of its processor; a restart forgets them
+            await self.oms_admin.bank(**self.bank_faults)
         token = self.base / "token"
         if not token.exists() or token.read_text() != ready["token"]:
             token.touch(mode=0o600)

@@ -61,6 +61,10 @@ class OmsAdmin:
         """Set how it misbehaves (``cloud_link.sandbox.misbehave``); nothing: good behaviour."""
         await self._call("POST", "misbehave", how)
 
+    async def bank(self, **how: object) -> None:
+        """Set how its processor misbehaves (``PaymentFaults``); nothing: good behaviour."""
+        await self._call("POST", "payments/faults", how)
+
     async def stats(self) -> dict[str, Any]:
         """Counts of what it has."""
         return await self._call("GET", "stats", None)
