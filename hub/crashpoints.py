@@ -63,11 +63,18 @@ CARD_CRASH_POINTS: Final = (
     "teller.before-end",
 )
 """What a hub passes that drives a card terminal."""
+FORWARD_CRASH_POINTS: Final = (
+    "forwarder.leased",
+    "forwarder.answered",
+    "forwarder.told",
+)
+"""What a hub passes that presents payments to a processor."""
 CRASH_POINTS: Final = (
     *HUB_CRASH_POINTS,
     *COPY_CRASH_POINTS,
     *PRINT_CRASH_POINTS,
     *CARD_CRASH_POINTS,
+    *FORWARD_CRASH_POINTS,
 )
 
 _hook: Callable[[str], None] | None = None

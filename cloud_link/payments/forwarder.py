@@ -18,6 +18,7 @@ from cloud_link.pacing import Sleep, first_of
 from cloud_link.payments.carrying import carry_out
 from cloud_link.payments.processor import Processor
 from hub.clock import Clock, Randomness
+from hub.crashpoints import crashpoint
 from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import Hand, WorkKind
 from hub.domain.schedule import Breaker, BreakerState, backoff_s
@@ -260,7 +261,9 @@ class Forwarder:
             if token is None:
                 why = "its token can't be opened: the hub's log and status say why"
                 return ProcessorSaid("not-sent", why, not_before_ms=KEY_PATIENCE_MS)
+        crashpoint("forwarder.leased")
         said = await self._bounded(carry_out(self._processor, work, token))
+        crashpoint("forwarder.answered")
         self._count(said)
         return said
 
@@ -332,6 +335,7 @@ class Forwarder:
                         said.outcome,
                         work.payment_id,
                     )
+                crashpoint("forwarder.told")
                 return
             except Exception as error:
                 wait_s = backoff_s(attempt, self._tempo.randomness.uniform)

@@ -41,6 +41,9 @@ BEFORE_MS: Final = 10 * 60_000
 REQUEST_S: Final = 20.0
 CALL_S: Final = 60.0
 MAX_BYTES: Final = 4 * 1024 * 1024
+TWO_DECIMALS: Final = frozenset({"ISK", "UGX"})
+"""Currencies without a minor unit (ISO 4217) whose amounts Stripe wants in hundredths all the same
+(Stripe's list of zero-decimal currencies and its special cases)."""
 Form = list[tuple[str, str]]
 
 
@@ -113,7 +116,7 @@ class StripeProcessor:
         if not method or not method.isprintable():
             return ProcessorSaid("not-sent", "there is no token to charge")
         form = [
-            ("amount", str(effect.amount_minor)),
+            ("amount", str(amount_of(effect))),
             ("currency", effect.currency.lower()),
             ("payment_method", method),
             ("payment_method_types[]", "card"),
@@ -202,7 +205,7 @@ class StripeProcessor:
         ref = await self._ref_of(effect)
         if isinstance(ref, ProcessorSaid):
             return ref
-        form = [("amount_to_capture", str(effect.amount_minor))]
+        form = [("amount_to_capture", str(amount_of(effect)))]
         made = await self._post(f"payment_intents/{quote(ref, safe='')}/capture", form, effect.key)
         said = await self._told(made, ref)
         if said.outcome in ("reversed", "declined"):
@@ -250,7 +253,7 @@ class StripeProcessor:
             return barred
         form = [
             _whose(ref),
-            ("amount", str(effect.amount_minor)),
+            ("amount", str(amount_of(effect))),
             ("metadata[payment_id]", effect.payment_id),
             ("metadata[key]", effect.key),
         ]
@@ -272,7 +275,7 @@ class StripeProcessor:
             return _undone(found.said)
         taken = found.body.get("status") == "succeeded" and found.body.get("captured") is not False
         captured = int(found.body["amount"]) if taken else 0
-        if _given_back(refunds) + effect.amount_minor > captured:
+        if _given_back(refunds) + amount_of(effect) > captured:
             why = f"{_given_back(refunds)} of {captured} are given back already"
             return ProcessorSaid("declined", why)
         return None
@@ -343,6 +346,11 @@ class StripeProcessor:
         if reply.status < 400:
             return Answer(told, ProcessorSaid("unknown", "an answer of another kind"), reply.status)
         return Answer(told, failure_said(reply.status, told, _wait_ms(reply)), reply.status)
+
+
+def amount_of(effect: Effect) -> int:
+    """The amount as Stripe counts it."""
+    return effect.amount_minor * (100 if effect.currency in TWO_DECIMALS else 1)
 
 
 def _wait_ms(reply: HttpReply) -> int:

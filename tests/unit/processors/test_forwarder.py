@@ -9,6 +9,7 @@ import pytest
 
 from cloud_link.payments.forwarder import LOOK_S, PARALLEL, TELL_S
 from cloud_link.payments.processor import Effect
+from hub.crashpoints import on_crashpoint
 from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import WorkKind
 from hub.service.notices import PaymentChanged
@@ -319,3 +320,23 @@ def test_a_stop_in_the_middle_tells_a_doubt() -> None:
         assert forwarder.status().in_flight == 0
 
     run_virtual(play)
+
+
+def test_crash_points_stand_where_only_one_side_knows() -> None:
+    passed: list[str] = []
+
+    async def play() -> None:
+        gate, processor = FakeGate([leased(1)]), FakeProcessor()
+        forwarder = forwarder_of(gate, processor)
+        on_crashpoint(
+            lambda name: passed.append(f"{name} {len(processor.calls)} {len(gate.ended)}")
+        )
+        await forwarder.start()
+        await asyncio.sleep(5)
+        await forwarder.stop()
+
+    try:
+        run_virtual(play)
+    finally:
+        on_crashpoint(None)
+    assert passed == ["forwarder.leased 0 0", "forwarder.answered 1 0", "forwarder.told 1 1"]

@@ -199,3 +199,12 @@ async def test_a_capture_that_was_refused_asks_how_it_stands() -> None:
     status = "requires_capture"
     assert (await adapter.capture(known)).outcome == "unknown"
     assert (await adapter.reverse(known)).outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount"), [("EUR", "1250"), ("JPY", "1250"), ("KWD", "1250"), ("ISK", "125000")]
+)
+async def test_amounts_are_counted_as_stripe_counts_them(currency: str, amount: str) -> None:
+    adapter, wire = stripe(lambda *_: good(intent("requires_capture")))
+    await adapter.charge(replace(EFFECT, currency=currency))
+    assert wire.sent[0][2]["amount"] == [amount]
