@@ -41,6 +41,7 @@ class CardPayments:
         self._desk = KeyDesk(self.vault, gate)
         tempo = Tempo(self._clock, self._randomness)
         self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo, recovered)
+        gate.live.processor = self._way
 
     async def start(self) -> None:
         """Begin; what hangs on the hub and the link to the cloud are there."""
@@ -64,6 +65,13 @@ class CardPayments:
         self._mirror.notify(told)
         if self.forwarder is not None:
             self.forwarder.notify(told)
+
+    def _way(self) -> tuple[str, str]:
+        """How the way to the processor is, and what a person has to mend."""
+        if self.forwarder is None:
+            return "", ""
+        status = self.forwarder.status()
+        return status.state, status.problem
 
     def actions(self) -> list[Action]:
         """What people can have done."""

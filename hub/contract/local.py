@@ -298,7 +298,9 @@ class PaymentsStatus(Outgoing):
     ``states``: how many are in each state that isn't final, those authorised only until a sale has
     them.  ``waiting``: kept by the hub to be presented, the first of them since
     ``waiting_since_ms``.  ``sealed``: tokens that the hub keeps, readable only with its ``vault``.
-    ``since_ms``: since when the first one needs a person.
+    ``since_ms``: since when the first one needs a person.  ``way``: to the processor: ``running``,
+    ``waiting`` (no connection), ``held`` (cut on purpose), ``resting`` (it doesn't answer) or
+    ``stopped``; empty without one.  ``problem``: what a person has to mend about it.
     """
 
     meter: str = "clear"
@@ -320,6 +322,8 @@ class PaymentsStatus(Outgoing):
     sealed: int = 0
     vault: bool = True
     processor: bool = False
+    way: str = ""
+    problem: str = ""
 
 
 class HubStatus(Outgoing):

@@ -15,6 +15,7 @@ from hub.contract.local import (
     DiscoveryStatus,
     HubStatus,
     OutboxStatus,
+    PaymentsStatus,
     PrintingStatus,
     RecentError,
     SalesStatus,
@@ -143,7 +144,7 @@ class StatusSource:
             errors=tuple(self._parts.errors())[:ERRORS_MAX],
             peripherals=self._peripherals(),
             printing=PrintingStatus(**asdict(rows.printing)),
-            payments=payments_now,
+            payments=self._with_way(payments_now),
             drill=drills.running(rows.drill, now_ms, budget_ms),
             last_drill=drills.outcome(rows.drill),
         )
@@ -158,6 +159,10 @@ class StatusSource:
             )
         )
         return status.model_copy(update={"problems": problems_of(report), "health": report})
+
+    def _with_way(self, now: PaymentsStatus) -> PaymentsStatus:
+        way, problem = self._gate.live.processor()
+        return now.model_copy(update={"way": way, "problem": problem})
 
     def _peripherals(self) -> tuple[PeripheralView, ...]:
         desk = self._gate.live.desk

@@ -15,6 +15,11 @@ WAITS_MS: Final = 15 * MINUTE_MS
 SOON_MS: Final = 4 * HOUR_MS
 """Somebody has to do something now, or it expires."""
 
+_WAYS: Final[Mapping[str, str]] = {
+    "waiting": ": there is no connection",
+    "resting": ": it doesn't answer",
+    "held": ": the cloud is cut off on purpose",
+}
 _NEEDS: Final[Mapping[str, tuple[str, str]]] = {
     "twice": ("{n} may have been charged twice", "give one back"),
     "manual": ("nobody knows whether {n} {was} made", "decide"),
@@ -48,6 +53,18 @@ def _no_key(_facts: Facts, now: PaymentsStatus) -> Finding | None:
         f"{many(now.sealed, 'stored card payment')} can't be read: the key to them is missing.",
         "Selling goes on. These payments expire a day after they were made; then the shop is owed"
         " their money.",
+        "Put the key for payments back from the escrow, and start the hub again.",
+        detail=_detail(now),
+    )
+
+
+def _unreadable(_facts: Facts, now: PaymentsStatus) -> Finding | None:
+    if not now.problem:
+        return None
+    return Finding(
+        "critical",
+        f"A stored card payment can't be presented: {now.problem}.",
+        "Selling goes on. It expires a day after it was made; then the shop is owed the money.",
         "Put the key for payments back from the escrow, and start the hub again.",
         detail=_detail(now),
     )
@@ -111,7 +128,8 @@ def _waiting(facts: Facts, now: PaymentsStatus) -> Finding | None:
         return None
     return Finding(
         "warning" if now.oldest_age_ms >= now.warn_age_ms > 0 else "notice",
-        f"{many(now.waiting, 'card payment')} can't be brought to the processor.",
+        f"{many(now.waiting, 'card payment')} can't be brought to the processor"
+        f"{_WAYS.get(now.way, '')}.",
         "Selling goes on. The hub keeps them and tries again by itself.",
         _reach(facts),
         since_ms=since_ms,
@@ -138,7 +156,7 @@ def _near(facts: Facts, now: PaymentsStatus) -> Finding | None:
 
 
 _FINDERS: Final[tuple[Callable[[Facts, PaymentsStatus], Finding | None], ...]] = (
-    *(_no_key, _expiring, _people, _barred, _waiting, _near),
+    *(_no_key, _unreadable, _expiring, _people, _barred, _waiting, _near),
 )
 
 

@@ -36,6 +36,16 @@ def test_caps_of_nothing_are_a_choice_and_no_trouble() -> None:
 
 
 TROUBLES: tuple[tuple[dict[str, Any], str, str], ...] = (
+    (
+        {"problem": "a token sealed under key k3 can't be opened: no such key"},
+        "critical",
+        "can't be presented: a token sealed under key k3 can't be opened: no such key.",
+    ),
+    (
+        {"processor": True, "waiting": 1, "waiting_since_ms": NOW_MS - WAITS_MS, "way": "resting"},
+        "notice",
+        "1 card payment can't be brought to the processor: it doesn't answer.",
+    ),
     ({"sealed": 2, "vault": False}, "critical", "2 stored card payments can't be read"),
     ({**RISKY, "next_expiry_in_ms": SOON_MS - 1}, "critical", "expires in 3 hours"),
     ({**RISKY, "next_expiry_in_ms": 59 * MINUTE_MS}, "critical", "expires in 59 minutes"),
