@@ -11,11 +11,8 @@ from typing import Final
 from devices.peripherals.catalogue import KINDS, Catalogue
 from devices.peripherals.desk import Desk, Post
 from devices.peripherals.model import (
-    CardAnswer,
-    CardOutcome,
     CashDrawer,
     Category,
-    Charge,
     Ended,
     Entry,
     LineDisplay,
@@ -111,59 +108,6 @@ class Counter:
                     return Ended(Outcome.NOT_BEGUN, _why_not(post.entry.id, post))
                 return await post.driver.open()
         return Ended(Outcome.REFUSED, f"no drawer of {job.device_id} hangs on {printer_id}")
-
-    # -- the teller's -------------------------------------------------------------------------
-
-    def terminal_of(self, device_id: str) -> str | None:
-        """The terminal that takes this till's cards: its own before those of all tills, one that is
-        there before one that isn't; from any thread."""
-        found = self._desk.of_till(device_id, Category.TERMINAL)
-        first = next((one for one in found if one.ready), found[0] if found else None)
-        return first.entry.id if first is not None else None
-
-    def ready_terminals(self) -> Sequence[str]:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        return [one.entry.id for one in self._desk.all_of(Category.TERMINAL) if one.ready]
-
-    async def take_card(self, terminal_id: str, charge: Charge) -> CardAnswer:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        terminal = self._terminal(terminal_id)
-        if terminal is None:
-            return CardAnswer(CardOutcome.NOT_DONE, f"{terminal_id} isn't there")
-        return await terminal.sale(charge)
-
-    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        terminal = self._terminal(terminal_id)
-        return _away(terminal_id) if terminal is None else await terminal.status(payment_id)
-
-    async def reverse_card(
-        self, terminal_id: str, charge: Charge, terminal_ref: str, key: str
-    ) -> CardAnswer:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        terminal = self._terminal(terminal_id)
-        if terminal is None:
-            return _away(terminal_id)
-        return await terminal.reverse(charge, terminal_ref, key)
-
-    async def refund_card(
-        self, terminal_id: str, charge: Charge, terminal_ref: str, key: str
-    ) -> CardAnswer:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        terminal = self._terminal(terminal_id)
-        if terminal is None:
-            return _away(terminal_id)
-        return await terminal.refund(charge, terminal_ref, key)
-
-    async def cancel_card(self, terminal_id: str, payment_id: str) -> bool:
-        """See :class:`devices.peripherals.teller.Terminals`."""
-        terminal = self._terminal(terminal_id)
-        return terminal is not None and await terminal.cancel(payment_id)
-
-    def _terminal(self, terminal_id: str) -> PaymentTerminal | None:
-        post = self._desk.post(terminal_id)
-        ready = post is not None and post.ready
-        return post.driver if post and ready and isinstance(post.driver, PaymentTerminal) else None
 
     # -- asked at once ------------------------------------------------------------------------
 
@@ -349,10 +293,6 @@ def _need_ready(post: Post) -> None:
         raise _unavailable(
             f"{post.entry.id} isn't ready: {post.reason or 'it is being looked for'}"
         )
-
-
-def _away(terminal_id: str) -> CardAnswer:
-    return CardAnswer(CardOutcome.UNKNOWN, f"{terminal_id} isn't there to be asked")
 
 
 def _why_not(peripheral_id: str, post: Post | None) -> str:

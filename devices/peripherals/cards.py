@@ -9,20 +9,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from devices.peripherals.model import CardAnswer, CardOutcome, Charge
+from devices.peripherals.model import CardAnswer, CardOutcome, Charge, TerminalReport
 from hub.domain.cards import find_card_data, mask
 from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import WorkKind
 from hub.service.caller import Caller
 from hub.service.internal import InternalCommand
-from hub.service.payments.commands import AtTerminal, Leased, TerminalOutcome, TerminalSaid
+from hub.service.payments.commands import (
+    AtTerminal,
+    Leased,
+    NoteTerminal,
+    TerminalOutcome,
+    TerminalSaid,
+)
 from hub.service.ports import Budget
-from hub.service.shop import Shop, Vault
+from hub.service.shop import Shop
 from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
 
 REASON_MAX: Final = 200
+REPORT_S: Final = 60.0
 OUTCOMES: Final[dict[CardOutcome, TerminalOutcome]] = {
     CardOutcome.APPROVED: "approved",
     CardOutcome.APPROVED_OFFLINE: "approved-offline",
@@ -40,7 +47,8 @@ class Pace:
     something is to be asked of a terminal.  ``absent_s``: so long a payment waits for a terminal
     that isn't there; then it is abandoned, for a customer waits.  ``sale_s``: so long a payment may
     stand at a terminal; it is broken off then, and has ``abort_s`` more to say so.  ``cancel_s``:
-    between attempts to break one off that was given up, ``cancel_tries`` in all.
+    between attempts to break one off that was given up, ``cancel_tries`` in all.  ``report_s``: so
+    often a free terminal is asked what it keeps.
     """
 
     look_s: float = 30.0
@@ -51,6 +59,7 @@ class Pace:
     work_s: float = 200.0
     cancel_s: float = 2.0
     cancel_tries: int = 5
+    report_s: float = 300.0
     pause_first_s: float = 1.0
     pause_most_s: float = 30.0
     grace_s: float = 10.0
@@ -81,6 +90,9 @@ class Terminals(Protocol):
 
     async def cancel_card(self, terminal_id: str, payment_id: str) -> bool:
         """Break off what the customer is doing."""
+
+    async def report(self, terminal_id: str) -> TerminalReport | None:
+        """What it says of itself; None: nothing."""
 
 
 class TellerGate(Protocol):
@@ -114,6 +126,7 @@ class UnderWay:
     tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
     absent_since_s: dict[str, float] = field(default_factory=dict)
     cancels: dict[str, tuple[int, float]] = field(default_factory=dict)
+    report_at_s: dict[str, float] = field(default_factory=dict)
 
 
 async def sold(
@@ -168,13 +181,23 @@ async def done(terminals: Terminals, work: Leased) -> CardAnswer:
             return CardAnswer(CardOutcome.UNKNOWN, f"a terminal can't do {work.kind}")
 
 
-def said(vault: Vault | None, payment_id: str, answer: CardAnswer) -> TerminalSaid:
+async def noted(gate: TellerGate, caller: Caller, terminals: Terminals, terminal_id: str) -> None:
+    """Write down what a terminal says that it keeps, if it says so."""
+    async with asyncio.timeout(REPORT_S):
+        told = await terminals.report(terminal_id)
+    if told is not None:
+        command = NoteTerminal(terminal_id, told.stored_count, told.stored_minor)
+        await gate.internal(caller, command)
+
+
+def said(shop: Shop, payment_id: str, answer: CardAnswer) -> TerminalSaid:
     """An answer as the book keeps it: the card by its keyed hash, the token sealed, and no card's
     number in its words.
 
     A token that can't be kept (there is no vault, it is too long, it is a card's number) makes it
     ``unknown``: nobody would ever present that payment, so people have to look at it.
     """
+    vault = shop.payments.vault
     sealed: SealedToken | None = None
     outcome, reason = OUTCOMES[answer.outcome], mask(answer.reason[:REASON_MAX])
     if answer.token is not None and answer.outcome is CardOutcome.APPROVED_OFFLINE:

@@ -22,6 +22,7 @@ from devices.peripherals.cards import (
     UnderWay,
     break_off,
     done,
+    noted,
     said,
     sold,
 )
@@ -44,7 +45,6 @@ from hub.service.payments.commands import (
     RecoverPayments,
     TerminalSaid,
 )
-from hub.service.shop import Vault
 from hub.storage import paymentrows
 from hub.storage.errors import StorageError, WriterStopped
 from hub.storage.paymentrows import PaymentRow
@@ -159,7 +159,8 @@ class Teller:
             await asyncio.sleep(left_s)
         try:
             wait_s = min(self._look(), self._break_off())
-            return min(wait_s, await self._lease(), await self._expire())
+            wait_s = min(wait_s, await self._lease(), await self._expire())
+            return min(wait_s, self._reports())
         except StorageError as error:
             log.warning("the payment book can't be looked at now: %s", error)
             return self._pace.pause_first_s
@@ -222,7 +223,7 @@ class Teller:
             finally:
                 self._work.selling.discard(row.payment_id)
         crashpoint("teller.answered")
-        told = said(self._vault, row.payment_id, answer)
+        told = said(self._gate.shop, row.payment_id, answer)
         await self._written(EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id)
 
     async def _give_up(self, row: PaymentRow) -> None:
@@ -336,14 +337,25 @@ class Teller:
             log.exception("payment %s: %s failed", work.payment_id, work.kind)
             answer = CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
         crashpoint("teller.work-answered")
-        command = EndWork(work, said(self._vault, work.payment_id, answer))
+        command = EndWork(work, said(self._gate.shop, work.payment_id, answer))
         await self._written(command, work.payment_id)
 
-    # -- common -------------------------------------------------------------------------------
+    # -- what they keep -----------------------------------------------------------------------
 
-    @property
-    def _vault(self) -> Vault | None:
-        return self._gate.shop.payments.vault
+    def _reports(self) -> float:
+        """Ask free terminals now and then what they keep; seconds until the next time."""
+        wait_s, now_s, due = self._pace.report_s, self._now_s(), self._work.report_at_s
+        for terminal_id in self._terminals.ready_terminals():
+            left_s = due.get(terminal_id, now_s) - now_s
+            if left_s <= 0 and terminal_id not in self._work.busy:
+                due[terminal_id] = now_s + self._pace.report_s
+                ask = partial(noted, self._gate, TELLER, self._terminals, terminal_id)
+                self._begin(terminal_id, "", ask)
+            elif left_s > 0:
+                wait_s = min(wait_s, left_s)
+        return wait_s
+
+    # -- common -------------------------------------------------------------------------------
 
     def _begin(self, terminal_id: str, payment_id: str, what: Job) -> None:
         self._work.busy[terminal_id] = payment_id

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from devices.peripherals.asking import Counter
+from devices.peripherals.cardposts import CardPosts
 from devices.peripherals.catalogue import Catalogue
 from devices.peripherals.desk import Desk
 from devices.peripherals.finding.mdns import resolve_local
@@ -82,7 +83,8 @@ class Peripherals:
         composer = Composer(settings, self.desk, return_key)
         self.template = composer.template
         self.spooler = Spooler(gate, self.counter, composer.compose, world, pace)
-        self.teller = Teller(gate, self.counter, world)
+        self.cards = CardPosts(self.desk)
+        self.teller = Teller(gate, self.cards, world)
         self.telling = Telling(
             self.desk,
             gate,
@@ -132,7 +134,7 @@ class Peripherals:
 
     def terminal_of(self, device_id: str) -> str | None:
         """The card terminal that serves this till, if the hub drives one; from any thread."""
-        return self.counter.terminal_of(device_id)
+        return self.cards.terminal_of(device_id)
 
     def notify(self, told: Sequence[object]) -> None:
         """Take what committed requests left to be told."""

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from devices.peripherals.cards import Pace
-from devices.peripherals.model import CardAnswer, CardOutcome, Charge, World
+from devices.peripherals.model import CardAnswer, CardOutcome, Charge, TerminalReport, World
 from devices.peripherals.teller import Teller
 from hub.crashpoints import on_crashpoint
 from hub.service.shop import PaymentRules
@@ -136,6 +136,9 @@ class FakeTerminals:
             self.back[key] = (payment_id, amount_minor)
             self.taken[payment_id] -= amount_minor
         return CardAnswer(CardOutcome.APPROVED)
+
+    async def report(self, terminal_id: str) -> TerminalReport | None:
+        return TerminalReport(3, 1497) if terminal_id == "terminal-1" else None
 
     async def cancel_card(self, terminal_id: str, payment_id: str) -> bool:
         self.cancels[payment_id] += 1

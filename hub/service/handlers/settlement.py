@@ -30,6 +30,7 @@ from hub.domain.payments.matching import (
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.payments import book
+from hub.service.payments.commands import NoteTerminal
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows, settlementrows
 from hub.storage.paymentrows import PaymentRow
@@ -247,7 +248,13 @@ def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
         )
 
 
+def note_terminal(unit: Unit, command: NoteTerminal) -> None:
+    """See :class:`NoteTerminal`."""
+    count, minor = command.stored_count, command.stored_minor
+    settlementrows.note_terminal(unit.tx, command.terminal_id, count, minor)
+
+
 WRITES: dict[type[Command], Handler] = {ImportSettlement: import_settlement}
 READS: dict[type[Command], Reader] = {}
 SLOW_READS: dict[type[Command], Reader] = {Reconcile: reconcile}
-INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {NoteTerminal: note_terminal}

@@ -143,6 +143,15 @@ class LearnOutcome(InternalCommand):
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoteTerminal(InternalCommand):
+    """What a terminal says that it keeps and hasn't forwarded (None: it can't say)."""
+
+    terminal_id: str
+    stored_count: int | None
+    stored_minor: int | None
+
+
 # Time and restarts --------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from devices.peripherals.model import CardOutcome
 from hub.crashpoints import CARD_CRASH_POINTS
-from hub.storage import secretrows
+from hub.storage import secretrows, settlementrows
 from hub.storage.errors import NotStored, QueueFull
 from tests.support.paying import rules
 from tests.support.telling import (
@@ -248,6 +248,15 @@ def test_a_death_at_any_point_takes_no_money_twice_and_loses_none(
     assert bench.state(payment) in expected
     if bench.deaths:
         assert bench.crash_at == ("", 0)
+
+
+def test_what_terminals_keep_is_noted_now_and_then(bench: CardShop) -> None:
+    bench.run(2)
+    (told,) = settlementrows.terminals(bench.shop.rows)
+    assert (told.terminal_id, told.stored_count, told.stored_minor) == ("terminal-1", 3, 1497)
+    bench.run(bench.pace.report_s + 5)
+    (again,) = settlementrows.terminals(bench.shop.rows)
+    assert again.at_ms > told.at_ms
 
 
 def test_a_hub_that_stops_gives_the_customer_a_moment_and_writes_what_came(
