@@ -52,10 +52,14 @@ def test_a_week_of_real_baskets_arrives_exactly_and_the_judge_sees_one_cent(
     tmp_state: Path,
 ) -> None:
     base = tmp_state / "r"
-    outcome = replay(base, "--days", "7", "--tills", "4", "--seed", "e2e")
+    outcome = replay(base, "--days", "7", "--tills", "4", "--seed", "e2e", "--cards", "60%")
     assert (outcome["baskets"], outcome["lines"]) == (67, 697)
     assert (outcome["refused"], outcome["mismatches"], outcome["exact"]) == (0, 0, True)
     assert outcome["kills"] == 0
+    cards = outcome["cards"]
+    assert (cards["exact"], cards["open_minor"]) == (True, 0)
+    assert cards["payments"] > 30
+    assert cards["states"]["captured"] > 20
     assert outcome["sales_per_s"] > 0
 
     assert judge(base).returncode == 0

@@ -90,6 +90,12 @@ class HubMachine:
         process.at_stop(_kept(running.messaging.stop))
         running.spooler.start()
         process.at_stop(_kept(running.spooler.stop))
+        if running.teller is not None and running.forwarder is not None:
+            running.teller.start()
+            process.at_stop(_kept(running.teller.stop))
+            await running.forwarder.start()
+            process.at_stop(_kept(running.forwarder.stop))
+            running.writer.listeners += [running.teller.notify, running.forwarder.notify]
         running.writer.listeners += [
             running.messaging.notify,
             running.spooler.notify,
@@ -197,6 +203,8 @@ class HubMachine:
         printing = printrows.counts(running.rows)
         if unprinted := printing.get("queued", 0) + printing.get("printing", 0):
             return f"{unprinted} documents wait to be printed"
+        if open_payments := _open_payments(running.rows):
+            return f"card payments are open: {open_payments}"
         if unsent := {name: count for name, count in outbox.depth(running.rows).items() if count}:
             return f"events wait in the hub's outbox: {unsent}"
         return ""
@@ -234,6 +242,23 @@ class HubMachine:
         with mock.patch.object(os, "sync"):
             restore_backup(copy, self.machine.directory, self.machine.clock, randomness)
         self._world.count("hub restored")
+
+
+def _open_payments(rows: Rows) -> list[tuple[str, int]]:
+    """What the hub still has to do about card payments: states and how many; money that waits for
+    its sale, or for people, is nothing that it does."""
+    payments = rows.all(
+        "SELECT state, count(*) FROM payments WHERE state NOT IN ('refused', 'abandoned',"
+        " 'voided', 'reversed', 'refunded', 'recovered', 'written_off', 'recovery')"
+        " AND (void_asked = 1 OR state NOT IN ('captured', 'settled'))"
+        " AND NOT (state = 'authorised' AND in_sale = 0 AND void_asked = 0)"
+        " GROUP BY state"
+    )
+    refunds = rows.all(
+        "SELECT 'refund ' || state, count(*) FROM payment_refunds"
+        " WHERE state NOT IN ('done', 'refused') GROUP BY state"
+    )
+    return [(str(state), int(count)) for state, count in (*payments, *refunds)]
 
 
 def _knows_its_goods(rows: Rows) -> bool:

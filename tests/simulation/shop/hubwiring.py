@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from cloud_link.link import CloudLink
 from cloud_link.link import World as LinkWorld
+from cloud_link.payments.forwarder import Forwarder, Tempo
+from devices.peripherals.cards import Pace as CardPace
 from devices.peripherals.choosing import Pace as PrintPace
 from devices.peripherals.model import Ended
 from devices.peripherals.model import World as DriverWorld
 from devices.peripherals.spooler import Spooler
+from devices.peripherals.teller import Teller
 from hub.app.caretaker import Caretaker
 from hub.app.founding import Opened
 from hub.app.messaging import Messaging
 from hub.app.periodic import Periodic
 from hub.app.shopfacts import shop_of
+from hub.app.vaulting import payment_rules
 from hub.config import Settings
 from hub.documents.layout import Layout
+from hub.domain.payments.tokens import SealedToken
 from hub.mqtt.router import Router
+from hub.security.vault import PaymentVault
 from hub.service.gate import Gate
 from hub.service.handlers import collect
 from hub.service.handlers.printing import Begun
 from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
+from hub.service.shop import PaymentRules
 from hub.service.timekeeping import BudgetClock, ClockGuard
 from hub.storage.writer import WriterCore
 from tests.simulation.kernel import Process
 from tests.simulation.shop.goods import STORE, TOKEN, verify_pin
 from tests.simulation.shop.paper import SimPrinters, compose
+from tests.simulation.shop.simcards import SimProcessor, SimTerminals
 from tests.simulation.shop.simlinks import SimSession, SimTransport
 from tests.simulation.shop.simwriter import Pace, SimReaders, SimRows, SimWriter
 
@@ -72,6 +80,13 @@ class HubConfig:
     pace: Pace = field(default_factory=Pace)
     printing: PrintPace = field(default_factory=lambda: PrintPace(look_s=900.0))
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    takes_cards: bool = False
+    """Whether tills may begin card payments at the hub."""
+    terminals: dict[str, str] = field(default_factory=dict)
+    """Till → the terminal that the hub drives there."""
+    paying: CardPace = field(
+        default_factory=lambda: CardPace(look_s=300.0, asked_s=30.0, absent_s=60.0)
+    )
 
 
 @dataclass(slots=True)
@@ -91,6 +106,8 @@ class RunningHub:
     guard: ClockGuard
     caretaker: Caretaker
     spooler: Spooler
+    teller: Teller | None
+    forwarder: Forwarder | None
 
 
 def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened) -> RunningHub:
@@ -111,7 +128,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
     process.at_death(slow.close)
     desk = PinDesk(verify_pin)
     gate = Gate(
-        shop=shop_of(settings),
+        shop=shop_of(settings, payments=_payment_rules(hub.config, process, settings)),
         writer=writer,
         rows=rows,
         slow=slow,
@@ -134,6 +151,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
     spooler = Spooler(
         gate, printers, compose, DriverWorld(process.clock, process.randomness), hub.config.printing
     )
+    teller, forwarder = _paying(hub.config, process, gate)
     return RunningHub(
         process,
         settings,
@@ -148,7 +166,44 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         guard,
         caretaker,
         spooler,
+        teller,
+        forwarder,
     )
+
+
+def _payment_rules(config: HubConfig, process: Process, settings: Settings) -> PaymentRules | None:
+    if not config.takes_cards:
+        return None
+    vault = PaymentVault.open(
+        process.directory / "payments.keys", bytes(32), bytes(32), process.randomness
+    )
+    rules = payment_rules(settings, vault, config.terminals.get)
+    return replace(rules, processor=True)
+
+
+def _paying(
+    config: HubConfig, process: Process, gate: Gate
+) -> tuple[Teller | None, Forwarder | None]:
+    """As :mod:`hub.app.peripherals` and :mod:`hub.app.paying` put them together."""
+    if not config.takes_cards:
+        return None, None
+    terminals = SimTerminals(process, tuple(config.terminals.values()))
+    world = DriverWorld(process.clock, process.randomness)
+    teller = Teller(gate, terminals, world, config.paying)
+
+    def unseal(payment_id: str, token: SealedToken) -> bytes:
+        vault = gate.shop.payments.vault
+        assert isinstance(vault, PaymentVault)
+        return vault.unseal(payment_id, token)
+
+    forwarder = Forwarder(
+        gate,
+        SimProcessor(process),
+        unseal,
+        Tempo(process.clock, process.randomness),
+        ready=lambda: teller.recovered,
+    )
+    return teller, forwarder
 
 
 def _messaging(

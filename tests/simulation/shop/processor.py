@@ -3,40 +3,22 @@
 Requests are dictionaries with ``do``: ``authorise`` (payment_id, amount_minor), ``reverse``
 (payment_id), ``refund`` (refund_id, payment_id, amount_minor).  The answer is ``approved``,
 ``declined``, ``reversed``, ``refunded`` or ``refused``.  A reversal of a payment that is not known
-yet keeps it from ever being charged.
+yet keeps it from ever being charged.  What a hub asks for :mod:`tests.simulation.shop.bank` does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from tests.simulation.kernel import Process, World
+from tests.simulation.shop.bank import Bank, Charge, Row
 from tests.simulation.shop.history import History
 
 SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
-
-
-@dataclass(slots=True)
-class Charge:
-    """One payment: ``state`` is ``captured``, ``declined`` or ``reversed``; ``charged`` counts how
-    often money was taken, ``requested`` how often it was asked for."""
-
-    payment_id: str
-    amount_minor: int
-    state: str
-    charged: int = 0
-    requested: int = 0
-    refunded_minor: int = 0
-
-    @property
-    def kept_minor(self) -> int:
-        """What the shop has of it."""
-        return self.amount_minor - self.refunded_minor if self.state == "captured" else 0
 
 
 class ProcessorMachine:
@@ -53,31 +35,54 @@ class ProcessorMachine:
         self._charges: dict[str, Charge] = {}
         self._refunds: dict[str, int] = {}
         self._path: Path | None = None
+        self._bank = self._new_bank()
+        self.on_outcome: Callable[[str, Row], None] = lambda _payment_id, _told: None
+
+    def _new_bank(self) -> Bank:
+        return Bank(
+            self._charges, self._write, self.world.count, self._random, self.world.loop.time
+        )
 
     async def start(self, process: Process) -> None:
         """Bring it up with what its disk holds."""
         self._path = process.directory / "charges.jsonl"
         self._load()
         process.serve = self._serve
+        process.spawn(self._settle(), "processor-settles")
 
     def charges(self) -> list[Charge]:
         """Every payment ever asked for, in order."""
         return list(self._charges.values())
 
-    def faults(self, history: History, seen: Collection[str] = ()) -> list[str]:
-        """Broken promises about money, at rest; ``seen``: payments that a person looks at."""
-        return money_faults(history, self.charges(), seen)
+    def charge_of(self, payment_id: str) -> Charge | None:
+        """What it knows of a payment."""
+        return self._charges.get(payment_id)
+
+    def faults(
+        self, history: History, seen: Collection[str] = (), owed: Collection[str] = ()
+    ) -> list[str]:
+        """Broken promises about money, at rest; ``seen``: payments that a person looks at;
+        ``owed``: those that the hub calls receivables."""
+        return money_faults(history, self.charges(), seen, owed)
+
+    def owes_an_outcome(self) -> bool:
+        """Whether a payment has no outcome yet."""
+        return bool(self._bank.pending())
 
     # ---------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
         self._charges, self._refunds = {}, {}
+        self._bank = self._new_bank()
         assert self._path is not None
         if self._path.exists():
             for line in self._path.read_text().splitlines():
                 self._apply(json.loads(line))
 
     def _apply(self, row: dict[str, Any]) -> None:
+        if "did" in row:
+            self._bank.apply(row)
+            return
         match row["do"]:
             case "authorise":
                 known = self._charges.get(row["payment_id"])
@@ -100,12 +105,28 @@ class ProcessorMachine:
             file.write(json.dumps(row) + "\n")
         self._apply(row)
 
-    async def _serve(self, _source: str, request: Any) -> str:
+    async def _settle(self) -> None:
+        """Now and then a payment gets its outcome that had none."""
+        while True:
+            await asyncio.sleep(self._random.uniform(60, 3_600))
+            for one in self._bank.pending()[:5]:
+                told = self._bank.settle(one)
+                self.world.count(f"outcome told late: {told['outcome']}")
+                self.on_outcome(one.payment_id, told)
+
+    async def _serve(self, _source: str, request: Any) -> Any:
         match request["do"]:
             case "authorise":
                 return await self._authorise(request["payment_id"], request["amount_minor"])
             case "reverse":
                 return self._reverse(request["payment_id"])
+            case "charge" | "look_up" | "capture" | "let_go" | "give_back" | "look_up_give_back":
+                if request["do"] == "charge" and self._random.random() < self.late:
+                    self.world.count("charge answered late")
+                    told = self._bank.serve(request)
+                    await asyncio.sleep(self._random.uniform(20, 90))
+                    return told
+                return self._bank.serve(request)
             case _:
                 return self._refund(
                     request["refund_id"], request["payment_id"], request["amount_minor"]
@@ -154,9 +175,15 @@ class ProcessorMachine:
         return "refunded"
 
 
-def money_faults(history: History, charges: list[Charge], seen: Collection[str] = ()) -> list[str]:
-    """What the processor kept of each payment against what the tills were told by the hub."""
-    expected = expected_minor(history)
+def money_faults(
+    history: History,
+    charges: list[Charge],
+    seen: Collection[str] = (),
+    owed: Collection[str] = (),
+) -> list[str]:
+    """What the processor kept of each payment against what the tills were told by the hub; nothing
+    of what the hub says is ``owed``."""
+    expected = expected_minor(history) | dict.fromkeys(owed, 0)
     faults = [
         f"payment {one.payment_id} was charged {one.charged} times"
         for one in charges

@@ -1,0 +1,185 @@
+"""What the payment processor does for a hub: charge, look up, capture, reverse, refund.
+
+It knows idempotency keys for a day.  Whoever charges a payment again under a key that it has
+forgotten charges it again: that is what a hub must never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+KEYS_FOR_S: Final = 86_400.0
+SOFT: Final = ("insufficient-funds", "issuer-unavailable", "try-again")
+HARD: Final = ("stolen-or-lost", "closed-account")
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Charge:
+    """One payment: ``state`` is ``pending``, ``authorised``, ``captured``, ``declined`` or
+    ``reversed``; ``charged`` counts how often money was asked of the card with success,
+    ``requested`` how often it was asked for."""
+
+    payment_id: str
+    amount_minor: int
+    state: str
+    charged: int = 0
+    requested: int = 0
+    refunded_minor: int = 0
+    code: str = ""
+
+    @property
+    def kept_minor(self) -> int:
+        """What the shop has of it."""
+        return self.amount_minor - self.refunded_minor if self.state == "captured" else 0
+
+
+class Bank:
+    """``write`` makes a row durable and applies it; ``charges`` are the payments by id."""
+
+    def __init__(
+        self,
+        charges: dict[str, Charge],
+        write: Callable[[Row], None],
+        count: Callable[[str], None],
+        random: Random,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._charges = charges
+        self._write = write
+        self._count = count
+        self._random = random
+        self._now_s = now_s
+        self.keys: dict[str, float] = {}
+        self.refunds: dict[str, int] = {}
+
+    def serve(self, request: Row) -> Row:
+        """The answer: ``outcome`` in the words of the processors' adapters."""
+        match request["do"]:
+            case "charge":
+                return self._charge(request)
+            case "look_up":
+                return self._told(self._charges.get(request["payment_id"]), request["key"])
+            case "capture":
+                return self._capture(request["payment_id"])
+            case "let_go":
+                return self._let_go(request["payment_id"])
+            case "give_back":
+                return self._give_back(request)
+            case _:
+                done = request["key"] in self.refunds
+                return {"outcome": "refunded" if done else "not-found"}
+
+    def apply(self, row: Row) -> None:
+        """Take a durable row in."""
+        known = self._charges.get(row["payment_id"])
+        match row["did"]:
+            case "charge":
+                if known is None or known.state == "declined":
+                    charged = known.charged if known else 0
+                    known = Charge(row["payment_id"], row["amount_minor"], row["state"], charged)
+                    self._charges[row["payment_id"]] = known
+                known.code = row["code"]
+                known.charged += row["state"] != "declined"
+                self.keys[row["key"]] = row["at_s"]
+            case "settle":
+                assert known is not None
+                known.state, known.code = row["state"], row["code"]
+                known.charged -= row["state"] == "declined"
+            case "give_back":
+                assert known is not None
+                self.refunds[row["key"]] = row["amount_minor"]
+                known.refunded_minor += row["amount_minor"]
+
+    def pending(self) -> list[Charge]:
+        """Payments whose outcome isn't known yet."""
+        return [one for one in self._charges.values() if one.state == "pending"]
+
+    def settle(self, one: Charge) -> Row:
+        """A pending payment gets its outcome."""
+        declined = self._random.random() < 0.3
+        state, code = ("declined", HARD[0]) if declined else ("authorised", "")
+        self._put("settle", one.payment_id, state=state, code=code)
+        return self._told(self._charges[one.payment_id], "")
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _put(self, did: str, payment_id: str, **facts: Any) -> None:
+        self._write({"did": did, "payment_id": payment_id, "at_s": self._now_s()} | facts)
+
+    def _charge(self, request: Row) -> Row:
+        name, key = request["payment_id"], request["key"]
+        at_s = self.keys.get(key)
+        if at_s is not None and self._now_s() - at_s < KEYS_FOR_S:
+            self._count("charge asked for again")
+            return self._told(self._charges.get(name), key)
+        known = self._charges.get(name)
+        if known is not None and known.state not in ("declined", "reversed"):
+            self._count("charged under a forgotten key")
+        choice = self._random.random()
+        state, code = "authorised", ""
+        if choice < 0.06:
+            state, code = "declined", self._random.choice(SOFT)
+        elif choice < 0.1:
+            state, code = "declined", self._random.choice(HARD)
+        elif choice < 0.16:
+            state = "pending"
+        self._put(
+            "charge", name, key=key, amount_minor=request["amount_minor"], state=state, code=code
+        )
+        self._count(f"charge {state}")
+        return self._told(self._charges[name], key)
+
+    def _told(self, one: Charge | None, key: str) -> Row:
+        if one is None:
+            return {"outcome": "not-found"}
+        if one.state == "declined" and key and key not in self.keys:
+            return {"outcome": "not-found"}  # that was an earlier charge's
+        if one.state == "captured" and one.refunded_minor == one.amount_minor:
+            return {"outcome": "refunded", "psp_ref": f"bank-{one.payment_id[-12:]}"}
+        words = {"pending": "acked", "authorised": "approved"}
+        return {
+            "outcome": words.get(one.state, one.state),
+            "code": one.code,
+            "psp_ref": f"bank-{one.payment_id[-12:]}",
+        }
+
+    def _capture(self, name: str) -> Row:
+        one = self._charges.get(name)
+        if one is None:
+            return {"outcome": "not-found"}
+        if one.state == "authorised":
+            self._put("settle", name, state="captured", code="")
+            self._count("charge captured")
+        elif one.state != "captured":
+            return {"outcome": "declined", "code": "other"}
+        return {"outcome": "captured"}
+
+    def _let_go(self, name: str) -> Row:
+        one = self._charges.get(name)
+        if one is None:
+            return {"outcome": "not-found"}
+        if one.state == "captured":
+            return {"outcome": "captured"}
+        if one.state == "authorised":
+            self._put("settle", name, state="reversed", code="")
+            self._count("charge let go")
+        return self._told(one, "") if one.state == "pending" else {"outcome": "reversed"}
+
+    def _give_back(self, request: Row) -> Row:
+        name, key, amount = request["payment_id"], request["key"], request["amount_minor"]
+        one = self._charges.get(name)
+        if one is None:
+            return {"outcome": "not-found"}
+        if key in self.refunds and self._now_s() - self.keys.get(key, 0.0) < KEYS_FOR_S:
+            self._count("give-back asked for again")
+            return {"outcome": "refunded"}
+        if one.kept_minor < amount:
+            return {"outcome": "declined", "code": "other"}
+        self.keys[key] = self._now_s()
+        self._put("give_back", name, key=key, amount_minor=amount)
+        self._count("charge given back")
+        return {"outcome": "refunded"}
