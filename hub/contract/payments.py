@@ -37,7 +37,8 @@ class StartPayment(Command):
     can't be changed until the outcome is known or the payment is given up.
 
     ``offline``: ``accept`` lets the terminal approve it without the processor, within the shop's
-    caps and the permission ``offline.accept``; else it has to be online.
+    caps and the permission ``offline.accept``; else it has to be online.  Above a person's maximum
+    ``approval_id`` names an approval of that permission, whose subject is the ``sale_id``.
     """
 
     service: ClassVar[str] = "payment"

@@ -23,7 +23,7 @@ from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.incoming import same_request
-from hub.service.payments import admission, answers, book
+from hub.service.payments import admission, answers, book, views
 from hub.service.payments.commands import TerminalSaid
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
@@ -163,7 +163,8 @@ def _terminal(unit: Unit, command: StartPayment) -> tuple[str, str]:
 
 
 def _check_others(unit: Unit, command: StartPayment, terminal_id: str, driven_by: str) -> None:
-    """One payment of a sale at a time, and one at a till's own terminal."""
+    """One payment of a sale at a time, all of a basket for one sale, and one at a till's own
+    terminal."""
     others = paymentrows.of_sale(unit.tx, command.sale_id)
     if command.basket_id is not None:
         others += paymentrows.of_basket(unit.tx, command.basket_id)
@@ -174,6 +175,14 @@ def _check_others(unit: Unit, command: StartPayment, terminal_id: str, driven_by
                 "Another payment of this sale is under way: wait for its outcome or give it up.",
                 payment_id=other.payment_id,
                 state=other.state,
+            )
+        if other.sale_id != command.sale_id and views.tenderable(other):
+            raise refuse(
+                Code.CONFLICT,
+                "Another payment of this basket is for a sale of another id: name that one, or give"
+                " the payment up.",
+                payment_id=other.payment_id,
+                sale_id=other.sale_id,
             )
     if driven_by == "till":
         busy = paymentrows.at_terminal(unit.tx, terminal_id)

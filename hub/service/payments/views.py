@@ -22,6 +22,7 @@ _FOR_PEOPLE: Final = frozenset({S.MANUAL, S.LOST, S.RECOVERY})
 _AT_PROCESSOR: Final = frozenset(
     {S.FORWARDING, S.FORWARD_UNKNOWN, S.FORWARDED, S.RETRY_WAIT, S.VOID_PENDING, S.STORED}
 )
+_WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
 _EXPIRES: Final = frozenset({S.STORED, S.RETRY_WAIT})
 
 
@@ -44,6 +45,8 @@ def waits_for(row: PaymentRow, *, processor: bool) -> Waits:
     )
     if work is not None:
         return "terminal" if work.hand is Hand.TERMINAL else "processor"
+    if row.void_asked and state in _WITH_MONEY:
+        return "terminal"  # the till's own: nobody else can give it back
     if state in _AT_PROCESSOR:
         return "terminal" if row.custody == "terminal" else "processor"
     return ""

@@ -87,7 +87,7 @@ def test_a_basket_with_money_is_not_parked(paying: PayingShop) -> None:
 
 def test_whoever_abandons_a_basket_gives_its_payments_back(paying: PayingShop) -> None:
     basket = paying.basket("till-1", "tea", "wine")
-    of = {"basket_id": basket["basket_id"]}
+    of = {"basket_id": basket["basket_id"], "sale_id": paying.id()}
     authorised = paying.approved(500, **of)
     stored = paying.stored(600, token="tok_1", **of)
     paying.change("till-1", basket, "abandon")

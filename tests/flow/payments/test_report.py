@@ -257,7 +257,7 @@ def test_a_till_gives_back_by_its_own_terminal_what_nobody_else_can(tmp_path: Pa
     payment = shop.approved()
     body = {"payment_id": payment["payment_id"], "outcome": "reversed"}
     assert shop.no("till-1", "payment/report", body)["code"] == "conflict"
-    shop.give_up(payment)
+    assert shop.give_up(payment)["waits_for"] == "terminal"
     assert shop.report(payment, "reversed")["state"] == "reversed"
     with shop.unchanged():
         assert shop.report(payment, "reversed")["state"] == "reversed"

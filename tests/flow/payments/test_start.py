@@ -116,6 +116,18 @@ def test_a_payment_of_a_basket_is_no_more_than_is_left_to_pay(paying: PayingShop
     assert paying.no("till-1", "payment/start", unknown)["code"] == "not-found"
 
 
+def test_the_payments_of_a_basket_are_for_one_sale(paying: PayingShop) -> None:
+    basket = paying.basket("till-1", "tea", "wine")
+    first = paying.approved(499, basket_id=basket["basket_id"])
+    body = paying.starting(500, basket_id=basket["basket_id"])
+    problem = paying.no("till-1", "payment/start", body)
+    assert problem["context"] == {
+        "payment_id": first["payment_id"],
+        "sale_id": first["sale_id"],
+    }
+    paying.ok("till-1", "payment/start", body | {"sale_id": first["sale_id"]})
+
+
 def test_one_payment_of_a_sale_is_under_way_at_a_time(paying: PayingShop) -> None:
     first = paying.start(400)
     body = paying.starting(99, sale_id=first["sale_id"])
