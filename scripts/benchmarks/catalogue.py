@@ -52,6 +52,7 @@ FAMILIES = (
     ),
     Family("a scan from a scanner at the hub to its till", "scans", ("scan.latency", "scan.p99")),
     Family("a sale to its receipt's first byte", "printing", ("print.latency", "print.p99")),
+    Family("a sale paid by card", "cards", ("card.latency", "card.p99")),
     Family("years of sales, a long outage", "growth", ("growth.commit", "growth.outbox")),
     Family("selling during an import", "imports", ("import.sale",)),
     Family("events to the cloud, selling while an outage drains", "uplink", _UPLINK),
