@@ -18,6 +18,7 @@ from hub.storage.rows import Rows
 from scripts.picturing.papers import print_badly, print_some
 from scripts.picturing.troubles import ALONE, AT_ONCE
 from tests.e2e.pagekit import DESKTOP, PHONE, go, opened, settled, sign_in
+from tests.e2e.payingshop import a_good_day, an_offline_day, name_terminals
 from tests.e2e.peripheralshop import peripheral_shop
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import HubParts, hub_parts
@@ -30,7 +31,7 @@ PAGES: Final = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "sales/SALE"),
     *("sales/basket/BASKET", "printing", "printing/JOB", "peripherals"),
     *("peripherals/printer-counter", "peripherals/+new", "cloud", "cloud/EVENT", "outages"),
-    *("outages/OUTAGE", "logs", "settings", "support"),
+    *("outages/OUTAGE", "payments", "payments/PAYMENT", "logs", "settings", "support"),
 )
 TALL_MAX: Final = 6000
 _ABOUT: Final = """\
@@ -83,6 +84,9 @@ async def _take(out: Path, looks: Sequence[Look], pages: Sequence[str]) -> int:
         well, ill = fine.hub, bad.hub
         await print_some(fine)
         await print_badly(bad)
+        for hub, day in ((fine.hub, a_good_day), (bad.hub, an_offline_day)):
+            await hub.write(name_terminals)
+            await hub.write(day)
         new = await stack.enter_async_context(hub_parts(root / "new"))
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(
@@ -143,6 +147,7 @@ async def _filled_in(hub: HubParts, where: str) -> str:
         ("BASKET", "SELECT basket_id FROM baskets WHERE state = 'open' LIMIT 1"),
         ("EVENT", "SELECT id FROM outbox WHERE stream = 'sales' ORDER BY id DESC LIMIT 1 OFFSET 1"),
         ("JOB", "SELECT job_id FROM print_jobs ORDER BY state = 'ambiguous' DESC, id LIMIT 1"),
+        ("PAYMENT", "SELECT payment_id FROM payments ORDER BY state = 'recovery' DESC, id LIMIT 1"),
         ("OUTAGE", "SELECT outage_id FROM outages ORDER BY number DESC LIMIT 1"),
     ):
         if word in where:

@@ -15,6 +15,7 @@ from hub.clock import SystemRandomness
 from hub.config import load
 from hub.contract.topics import Topics
 from hub.service.handlers import collect
+from hub.service.shop import PaymentRules
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import SHOP, HubParts
 
@@ -108,6 +109,7 @@ async def peripheral_shop(
         SHOP,
         has_drawer=lambda till: till == "till-1",
         file_peripherals=frozenset(one.id for one in loaded.peripherals),
+        payments=PaymentRules(processor=True),
     )
     options |= {"handlers": collect, "on_notices": on_notices, "shop": shop}
     async with rich_shop(root, days=days, **options) as hub:

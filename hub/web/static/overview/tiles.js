@@ -174,7 +174,7 @@ export function payments(link) {
         facts: [
           [t("exposure.title"), t("exposure.of", { used: money(now.exposure_minor, now.currency), cap: money(now.cap_minor, now.currency) })],
           [t("exposure.expiry"), now.next_expiry_in_ms !== undefined ? lasting(now.next_expiry_in_ms) : ""],
-          [t("payment.waits.processor"), now.waiting ? count(now.waiting) : ""],
+          [t("payments.waiting"), now.waiting ? count(now.waiting) : ""],
           [t("payments.owed"), now.receivable_minor ? money(now.receivable_minor, now.currency) : ""],
         ],
       });

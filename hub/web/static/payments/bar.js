@@ -20,10 +20,10 @@ export function bar(title) {
   const node = el("div", { class: "meter" }, el("div", { class: "meter-head" }, name, text), track);
   return {
     node,
-    draw(used, cap, words) {
+    draw(used, cap, words, tone = toneOf(shareOf(used, cap))) {
       const share = shareOf(used, cap);
       put(text, words);
-      mark(node, "data-tone", toneOf(share));
+      mark(node, "data-tone", tone);
       mark(fill, "width", `${share > 0 ? Math.max(1, share * 100) : 0}%`);
       mark(track, "aria-valuenow", String(Math.round(share * 100)));
       mark(track, "aria-valuetext", words);

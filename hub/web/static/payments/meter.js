@@ -60,6 +60,10 @@ function terminals() {
   };
 }
 
+// It warns long before it stops.
+const ageTone = (now) => (!now.store_count || now.oldest_age_ms < now.warn_age_ms ? "good"
+  : now.oldest_age_ms < now.stop_age_ms ? "warn" : "bad");
+
 const caps = (now) => factList([
   [t("cap.payment"), money(now.payment_cap_minor, now.currency)],
   [t("cap.terminal"), money(now.terminal_cap_minor, now.currency)],
@@ -98,7 +102,7 @@ export function exposure() {
         used: money(now.store_minor, now.currency), cap: money(now.store_cap_minor, now.currency),
       }));
       age.draw(now.store_count ? now.oldest_age_ms : 0, now.stop_age_ms, now.store_count
-        ? t("exposure.of", { used: lasting(now.oldest_age_ms), cap: lasting(now.stop_age_ms) }) : t("exposure.noage"));
+        ? t("exposure.of", { used: lasting(now.oldest_age_ms), cap: lasting(now.stop_age_ms) }) : t("exposure.noage"), ageTone(now));
       ends.draw(now.next_expiry_in_ms);
       held.draw(now);
       show(bars, barred.length > 0);

@@ -1,6 +1,6 @@
 // Payments that need somebody: what is wrong, what it means, what to do; first on the page.
 
-import { el, keyed, mark, put, redraw, show } from "../kit/dom.js";
+import { el, keyed, mark, put, redraw, show, unbroken } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
 import { t } from "../kit/t.js";
 import { ago, isolated, moment } from "../kit/words.js";
@@ -36,7 +36,8 @@ function asked(first, done) {
     draw(payment) {
       mark(node, "data-level", levelOf(payment.trouble.kind));
       put(age, ago(hubNowMs() - payment.changed_at_ms));
-      put(sub, where(payment));
+      redraw(sub, where(payment), () => unbroken(where(payment), isolated(payment.receipt_no)).map((one) =>
+        (typeof one === "string" ? document.createTextNode(one) : one)));
       redraw(words, payment.trouble, () => trouble(payment.trouble));
       redraw(act, [payment.acts, payment.state, payment.void_asked], () => (may("payments") ? actions(payment, done) : ""));
     },
