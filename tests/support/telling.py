@@ -4,6 +4,8 @@ at will."""
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextvars import copy_context
@@ -239,9 +241,14 @@ class CardShop:
     def close(self) -> None:
         """Let go of everything."""
         self.life.alive = False
-        self.loop.forget()
-        self.loop.close()
-        self.shop.close()
+        said, sys.unraisablehook = sys.unraisablehook, lambda _what: None
+        try:  # what died in the middle of something is ended by nobody but the collector
+            self.loop.forget()
+            self.loop.close()
+            self.shop.close()
+            gc.collect()
+        finally:
+            sys.unraisablehook = said
 
     def pay(self, amount_minor: int = 499, **changed: Any) -> Any:
         """A payment that was begun."""
