@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.flow.payments import walk
-from tests.support.cardday import STEPS, CardDay
+from tests.support.cardday import CardDay
+from tests.support.cardsteps import STEPS
 from tests.support.cardworld import Refs
 
 
@@ -39,6 +40,7 @@ class Payments(RuleBasedStateMachine):
             return
         try:
             self.day.finish()
+            self.day.shop.check_laws()
         finally:
             self.day.shop.close()
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -68,4 +70,4 @@ TestPayments.settings = settings(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_days_at_random_end_well(seed: int) -> None:
-    assert walk.play(seed, steps=120)
+    assert walk.play(seed, episodes=4)
