@@ -112,6 +112,7 @@ class Forwarder:
         self._rest_until_s = 0.0
         self._stopping = False
         self._problem = ""
+        self._problem_until_s = 0.0
         self._last_answer_at_ms: int | None = None
         self._told: Counter[str] = Counter()
 
@@ -159,12 +160,13 @@ class Forwarder:
 
     def status(self) -> ForwarderStatus:
         """How it stands."""
+        over = self._tempo.clock.monotonic_s() >= self._problem_until_s
         return ForwarderStatus(
             self._processor.name,
             self._state(),
             len(self._flying),
             self._last_answer_at_ms,
-            self._problem,
+            "" if over else self._problem,
             dict(self._told),
         )
 
@@ -269,17 +271,23 @@ class Forwarder:
 
     def _opened(self, work: Leased) -> bytes | None:
         if work.token is None:
-            self._problem = f"payment {work.payment_id} has no token"
+            self._note_problem(f"payment {work.payment_id} has no token")
             log.error("payment %s is to be charged and has no token", work.payment_id)
             return None
         try:
             token = self._unseal(work.payment_id, work.token)
         except Exception as error:
-            self._problem = f"a token sealed under key {work.token.key_id} can't be opened: {error}"
+            why = f"a token sealed under key {work.token.key_id} can't be opened: {error}"
+            self._note_problem(why)
             log.error("the token of payment %s can't be opened: %s", work.payment_id, error)
             return None
         self._problem = ""
         return token
+
+    def _note_problem(self, text: str) -> None:
+        """Told until it is over, or hasn't come again for so long that the payment must be gone."""
+        self._problem = text
+        self._problem_until_s = self._tempo.clock.monotonic_s() + 3 * KEY_PATIENCE_MS / 1000
 
     async def _bounded(self, call: Coroutine[Any, Any, ProcessorSaid]) -> ProcessorSaid:
         """The adapter's answer; ``unknown`` when it is cut off, late, or breaks its promise."""
