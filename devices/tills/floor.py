@@ -12,6 +12,7 @@ from random import Random
 from devices.kit import DeviceMeta, HubClient, IdentityStore, KitError, Refused, Settled
 from devices.tills import twin
 from devices.tills.assortment import Assortment
+from devices.tills.cards import CardTerminal
 from devices.tills.customers import Board, Customers
 from devices.tills.till import Person, VirtualTill
 from hub.contract.envelope import HubState
@@ -124,7 +125,9 @@ class Floor:
         cashier = self._plan.cashiers[number % len(self._plan.cashiers)]
         person = self._plan.manager if last else cashier
         rng = Random(f"{self._plan.seed}/{number}/money")
-        self._tills.append(VirtualTill(name, hub, person, self, rng))
+        terminal = CardTerminal(Random(f"{self._plan.seed}/{number}/cards"))
+        hub.on_hub(terminal.hear)
+        self._tills.append(VirtualTill(name, hub, person, self, rng, terminal))
 
     def _settled(self, name: str, settled: Settled) -> None:
         if settled.offered_again:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 from devices.kit import HubClient, Refused
+from devices.tills.cards import CardTerminal
 from hub.contract.base import Command, Nothing, Outgoing
 from hub.contract.basket import (
     AbandonBasket,
@@ -23,6 +24,7 @@ from hub.contract.basket import (
     ResumeBasket,
     SuspendBasket,
 )
+from hub.contract.payments import GivePaymentUp, PaymentView, StartPayment
 from hub.contract.problems import Code, Problem
 from hub.contract.sale import (
     CommitReturn,
@@ -73,16 +75,27 @@ class Colleagues(Protocol):
 
 class VirtualTill:
     """A till as its cashier uses it.  What is asked waits until the hub answers, however long.
-    It wants paper for everything; a hub that prints no receipts sells all the same."""
+    It wants paper for everything; a hub that prints no receipts sells all the same.
+
+    With a ``terminal`` cards are taken through the hub; without one they were approved by a
+    terminal that the hub knows nothing of.
+    """
 
     def __init__(
-        self, name: str, hub: HubClient, person: Person, colleagues: Colleagues, rng: Random
+        self,
+        name: str,
+        hub: HubClient,
+        person: Person,
+        colleagues: Colleagues,
+        rng: Random,
+        terminal: CardTerminal | None = None,
     ) -> None:
         self.name = name
         self.hub = hub
         self.person = person
         self._colleagues = colleagues
         self._rng = rng
+        self._terminal = terminal
 
     # -- people --------------------------------------------------------------------------------
 
@@ -254,19 +267,61 @@ class VirtualTill:
     ) -> SaleDone:
         """Commit; more goods are fetched when the book says there are none, the hub's total is
         taken over when it differs."""
-        tenders = self.tenders(total_minor)
-        for _ in range(TRIES - 1):
+        tenders = await self._tendered(command, total_minor)
+        for left in reversed(range(TRIES)):
             try:
                 return await self._submit(command(total_minor, tenders), SaleDone)
             except Refused as error:
                 match error.problem:
-                    case Problem(code=Code.INSUFFICIENT_STOCK, context=context):
+                    case Problem(code=Code.INSUFFICIENT_STOCK, context=context) if left:
                         await self._fetch(context)
-                    case Problem(code=Code.PRICE_CHANGED, context={"expected_minor": int(new)}):
-                        total_minor, tenders = new, self.tenders(new)
+                    case Problem(code=Code.PRICE_CHANGED, context={"expected_minor": int(new)}) if (
+                        left
+                    ):
+                        await self._give_up(tenders)
+                        total_minor, tenders = new, await self._tendered(command, new)
                     case _:
+                        await self._give_up(tenders)
                         raise
-        return await self._submit(command(total_minor, tenders), SaleDone)
+        raise AssertionError("the last try ends it")
+
+    async def _tendered(
+        self, command: Callable[[int, tuple[Tender, ...]], Command], total_minor: int
+    ) -> tuple[Tender, ...]:
+        """The tenders, cards among them taken through the hub; cash for those that come to
+        nothing."""
+        planned = self.tenders(total_minor)
+        sale = command(total_minor, planned)
+        if self._terminal is None or not isinstance(sale, CommitSale):
+            return planned
+        found = []
+        for tender in planned:
+            taken = tender.kind != "card" or await self._take_card(self._terminal, sale, tender)
+            cash = Tender(kind="cash", amount_minor=tender.amount_minor)
+            found.append(tender if taken else cash)
+        return tuple(found)
+
+    async def _take_card(self, terminal: CardTerminal, sale: CommitSale, tender: Tender) -> bool:
+        assert tender.payment_id is not None
+        start = StartPayment(
+            payment_id=tender.payment_id,
+            sale_id=sale.sale_id,
+            basket_id=sale.basket_id,
+            amount_minor=tender.amount_minor,
+            terminal="own",
+        )
+        begun = await self._submit(start, PaymentView)
+        report = terminal.take(tender.payment_id, alone_allowed=begun.offline_allowed)
+        told = await self._submit(report, PaymentView)
+        if not told.tenderable and report.outcome != "refused":
+            await self._give_up((tender,))
+        return told.tenderable
+
+    async def _give_up(self, tenders: Sequence[Tender]) -> None:
+        """Payments that aren't wanted any more."""
+        for tender in tenders:
+            if self._terminal is not None and tender.payment_id is not None:
+                await self._submit(GivePaymentUp(payment_id=tender.payment_id), PaymentView)
 
     async def _fetch(self, context: dict[str, Any]) -> None:
         sku, wanted_qty = context.get("sku"), context.get("wanted_qty")

@@ -84,6 +84,7 @@ class LivingShop:
             settings={
                 "store": {"name": "Corner Market (demo)"},
                 "printing": {"receipts": True},
+                "payments": {"processor": "oms"},
                 "peripherals": attached(wish.state),
             },
             oms_arguments=("--seed-demo", "--skus", str(SKUS)),

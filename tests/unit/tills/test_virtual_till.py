@@ -12,11 +12,20 @@ from hypothesis import strategies as st
 
 from devices.kit import Refused
 from devices.tills.assortment import Assortment, believable_qty
+from devices.tills.cards import CardTerminal
 from devices.tills.till import Person, VirtualTill
 from hub.contract.base import Command
 from hub.contract.basket import BasketLine, BasketView
+from hub.contract.envelope import HubState
+from hub.contract.payments import (
+    GivePaymentUp,
+    Outcome,
+    PaymentView,
+    ReportPayment,
+    StartPayment,
+)
 from hub.contract.problems import ApprovalNeeded, Code, problem
-from hub.contract.sale import CommitSale, SaleDone, SaleLine, SaleVoided, VoidSale
+from hub.contract.sale import CommitSale, SaleDone, SaleLine, SaleVoided, Tender, VoidSale
 from hub.contract.staff import Approval, ApprovalSubject, RequestApproval, SignedIn, SignIn
 from tests.fakes import FakeClock, seeded_ids_of
 
@@ -195,3 +204,113 @@ def test_some_products_are_different_ones(count: int, known: int, seed: int) -> 
     assortment._skus = {str(number): None for number in range(known)}
     chosen = assortment.some(count)
     assert len(set(chosen)) == len(chosen) == min(count, known)
+
+
+def viewed(state: str, *, tenderable: bool = False, offline_allowed: bool = True) -> PaymentView:
+    """A payment as the hub tells it."""
+    return PaymentView(
+        id=1,
+        payment_id=SALE_ID,
+        sale_id=SALE_ID,
+        state=state,
+        tenderable=tenderable,
+        amount_minor=100,
+        currency="EUR",
+        device_id="till-1",
+        terminal_id="till-1",
+        driven_by="till",
+        custody="terminal",
+        offline_allowed=offline_allowed,
+        begun_at_ms=0,
+        changed_at_ms=0,
+    )
+
+
+class ByCard(VirtualTill):
+    """Everybody pays by card."""
+
+    def tenders(self, total_minor: int) -> tuple[Tender, ...]:
+        return (self._card(total_minor),)
+
+
+class Terminal(CardTerminal):
+    """Says what it is told to."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(Random(1))
+        self.outcome: Outcome = outcome
+
+    def take(self, payment_id: str, *, alone_allowed: bool) -> ReportPayment:
+        return ReportPayment(payment_id=payment_id, outcome=self.outcome)
+
+
+def by_card(hub: ScriptedHub, outcome: Outcome = "approved") -> ByCard:
+    stand_in: Any = hub
+    person = Person("101", "4711")
+    return ByCard("till-1", stand_in, person, Crew(), Random(1), Terminal(outcome))
+
+
+async def test_a_card_is_begun_at_the_hub_before_it_is_taken_and_then_sold() -> None:
+    hub = ScriptedHub(viewed("at_terminal"), viewed("authorised", tenderable=True), DONE)
+    await by_card(hub).sell_lines(LINES, 100)
+    start, report, sale = hub.asked
+    assert isinstance(start, StartPayment)
+    assert isinstance(report, ReportPayment)
+    assert isinstance(sale, CommitSale)
+    assert start.sale_id == sale.sale_id
+    (tender,) = sale.tenders
+    assert tender.kind == "card"
+    assert tender.payment_id == start.payment_id == report.payment_id
+
+
+async def test_cash_is_taken_when_the_card_comes_to_nothing() -> None:
+    hub = ScriptedHub(viewed("at_terminal"), viewed("refused"), DONE)
+    await by_card(hub, "refused").sell_lines(LINES, 100)
+    sale = hub.asked[-1]
+    assert isinstance(sale, CommitSale)
+    assert [(one.kind, one.amount_minor) for one in sale.tenders] == [("cash", 100)]
+
+
+async def test_what_may_not_be_tendered_is_given_up() -> None:
+    given_up = viewed("voided")
+    hub = ScriptedHub(viewed("at_terminal"), viewed("void_pending"), given_up, DONE)
+    await by_card(hub, "approved-offline").sell_lines(LINES, 100)
+    assert isinstance(hub.asked[2], GivePaymentUp)
+    sale = hub.asked[-1]
+    assert isinstance(sale, CommitSale)
+    assert sale.tenders[0].kind == "cash"
+
+
+async def test_a_payment_of_a_sale_that_comes_to_nothing_is_given_up() -> None:
+    paid = (viewed("at_terminal"), viewed("authorised", tenderable=True))
+    hub = ScriptedHub(*paid, no(Code.CONFLICT), viewed("authorised"))
+    with pytest.raises(Refused):
+        await by_card(hub).sell_lines(LINES, 100)
+    assert isinstance(hub.asked[-1], GivePaymentUp)
+
+
+async def test_a_new_total_is_paid_anew() -> None:
+    paid = (viewed("at_terminal"), viewed("authorised", tenderable=True))
+    refused = no(Code.PRICE_CHANGED, expected_minor=119, given_minor=100)
+    hub = ScriptedHub(*paid, refused, viewed("authorised"), *paid, DONE)
+    await by_card(hub).sell_lines(LINES, 100)
+    names = [type(one).__name__ for one in hub.asked]
+    assert names.count("StartPayment") == 2
+    assert names.count("GivePaymentUp") == 1
+    assert names[-1] == "CommitSale"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_terminal_that_is_cut_off_approves_alone_only_where_it_may(allowed: bool) -> None:
+    terminal = CardTerminal(Random(3))
+    terminal.hear(hub_state("offline"))
+    outcomes = {terminal.take(SALE_ID, alone_allowed=allowed).outcome for _ in range(200)}
+    assert outcomes == ({"approved-offline", "refused"} if allowed else {"refused"})
+    terminal.hear(hub_state("online"))
+    assert "approved" in {terminal.take(SALE_ID, alone_allowed=allowed).outcome for _ in range(50)}
+
+
+def hub_state(mode: str) -> HubState:
+    """A hub as it tells that it is."""
+    facts = {"session": "s", "incarnation": "1", "epoch": 1, "seq": 0, "safe_seq": 0, "time_ms": 0}
+    return HubState.model_validate({"mode": mode} | facts)
