@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientSession
 
 from hub.contract.pages.table import READS, PageRead
+from hub.domain.payments.states import PaymentState
 from hub.logs import Entry
 from hub.service.handlers.history import NoteMinute
 from hub.storage import devicerows, historyrows, outbox
@@ -21,6 +22,7 @@ from hub.storage.errors import StorageFull
 from hub.storage.historyrows import Marks
 from tests.hubparts import HubParts, ShiftedClock, hub_parts
 from tests.storage.freeze import trade
+from tests.support.cardrows import add_payment, payment_id
 from tests.support.shop import Shop
 
 OUTAGE = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02"
@@ -31,6 +33,7 @@ def furnish(state: Path) -> None:
     trade(shop)
     shop.internal(NoteMinute(shop.clock.wall_ms(), 60_000, 30_000, 7, ()))
     shop.tx(lambda tx: historyrows.begin_outage(tx, OUTAGE, 1, "dns", False, Marks()))
+    shop.tx(lambda tx: add_payment(tx, 1, PaymentState.STORED, in_sale=1))
     shop.close()
 
 
@@ -51,6 +54,7 @@ def address(read: PageRead) -> str:
         "sale_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "basket_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
         "job_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
+        "payment_id": payment_id(1),
         "outbox_id": "1",
         "outage_id": OUTAGE,
     }
