@@ -58,7 +58,7 @@ class PeripheralView(Outgoing):
 
     id: str
     name: str
-    kind: str = Field(description="printer, drawer, scanner, scale or display")
+    kind: str = Field(description="printer, drawer, scanner, scale, display or terminal")
     driver: str
     address: str = ""
     serves: tuple[str, ...] = ()

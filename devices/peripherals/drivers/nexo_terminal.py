@@ -96,6 +96,11 @@ class NexoTerminal(PaymentTerminal):
     def capabilities(self) -> Capabilities:
         return Capabilities(frozenset({"hub-custody"} if self._keep_token else {"store-forward"}))
 
+    @property
+    def seals_with(self) -> int:
+        """The version of the key that it sends with; 0 before it was ever connected."""
+        return self._line.key_version
+
     # -- life ---------------------------------------------------------------------------------
 
     async def serve(self, ready: Callable[[Identity], None]) -> None:
@@ -132,6 +137,7 @@ class NexoTerminal(PaymentTerminal):
             await asyncio.sleep(self._look_s)
             if self._selling:
                 continue
+            await self._line.read_again(self._keys)
             try:
                 await self._diagnosed()
                 missed = 0

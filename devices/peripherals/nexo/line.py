@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ from devices.peripherals.nexo.sealing import (
     seal,
 )
 from devices.peripherals.transports.tcp import Resolve
+
+log = logging.getLogger(__name__)
 
 PORT: Final = 8443
 PATH: Final = "/nexo/"
@@ -97,6 +100,14 @@ def keys_of(path: Path) -> KeyRing:
         raise Misconfigured(f"keys_file: {error}") from error
 
 
+def _changed(path: Path) -> int:
+    """When the file was changed, as its folder says; 0 while it isn't there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 class Line:
     """``open`` before anything is asked, ``close`` at the end; both may be called again."""
 
@@ -113,19 +124,35 @@ class Line:
         self._resolve = resolve
         self._ring: KeyRing = ()
         self._current = 0
+        self._keys_seen = 0
         self._trust: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self, root: Path, keys: Path) -> None:
         """Read both files.  Errors: :class:`Misconfigured`."""
-        context, ring = await asyncio.to_thread(lambda: (trust(root), keys_of(keys)))
+        context, seen, ring = await asyncio.to_thread(
+            lambda: (trust(root), _changed(keys), keys_of(keys))
+        )
         await self.close()
-        self._trust, self._ring, self._current = context, ring, 0
+        self._trust, self._ring, self._current, self._keys_seen = context, ring, 0, seen
         resolver = None if self._resolve is None else _Resolver(self._resolve)
         connector = aiohttp.TCPConnector(force_close=True, limit=4, resolver=resolver)
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
+
+    async def read_again(self, keys: Path) -> None:
+        """Take the keys of the file if it was changed; one that can't be meant so is left alone."""
+        found = await asyncio.to_thread(_changed, keys)
+        if found == self._keys_seen:
+            return
+        try:
+            ring = await asyncio.to_thread(keys_of, keys)
+        except Misconfigured as error:
+            log.warning("the keys as they were are used on: %s", error)
+        else:
+            self._ring, self._current = ring, 0
+        self._keys_seen = found
 
     async def close(self) -> None:
         """Safe to call twice."""
@@ -134,9 +161,9 @@ class Line:
             await session.close()
 
     @property
-    def is_open(self) -> bool:
-        """Whether anything can be asked."""
-        return self._session is not None
+    def key_version(self) -> int:
+        """Of the key that is sealed with; 0 while there is none."""
+        return self._ring[self._current].version if self._ring else 0
 
     def next_key(self) -> bool:
         """Seal with the next key of the ring; False: all of them were tried, and the first one is

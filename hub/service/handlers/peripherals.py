@@ -44,7 +44,8 @@ TICKET_TTL_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A peripheral that is driven; ``kind``: printer, drawer, scanner, scale or display."""
+    """A peripheral that is driven; ``kind``: printer, drawer, scanner, scale, display or
+    terminal."""
 
     peripheral_id: str
     name: str

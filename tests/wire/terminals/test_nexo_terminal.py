@@ -304,6 +304,16 @@ async def test_keys_are_changed_on_one_side_after_the_other_without_a_stop(bench
     bench.keeper.poke()
     await until(lambda: bench.keeper.ready)
     assert (await bench.driver.sale(charge())).outcome is APPROVED
+    newest = ("simulated", 3, "another passphrase")
+    write_keys(keys, [newest, new])
+    await bench.rig.read_keys()
+    write_keys(ours, [newest, new])
+
+    async def seals_anew() -> bool:
+        return bench.keeper.ready and bench.driver.seals_with == 3
+
+    await until(seals_anew)
+    assert (await bench.driver.sale(charge())).outcome is APPROVED
 
 
 @pytest.mark.parametrize(
