@@ -45,6 +45,23 @@ def test_tests_and_checks_decide_together(
     assert second.endswith("-k basket")
 
 
+def test_what_the_checks_found_stands_before_the_summary(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeconftest("from tests.besides import pytest_terminal_summary")
+    pytester.makepyfile("def test_it(): pass")
+    found = pytester.path / "found"
+    found.write_text("ruff: 3 faults\n")
+    (pytester.path / "found.done").touch()
+    monkeypatch.setenv("STORE_HUB_CHECKS", str(found))
+    monkeypatch.setenv("PYTHONPATH", str(SCRIPT.parents[1]))
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    lines = [line for line in done.outlines if line]
+    assert "ruff: 3 faults" in lines
+    assert "1 passed" in lines[-1]
+    assert not found.exists()
+
+
 def test_the_tests_alone_decide_where_no_checks_are_wanted(tmp_path: Path) -> None:
     done = run(tmp_path, "--no-check", checks=1)
     assert done.returncode == 0
