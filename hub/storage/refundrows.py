@@ -77,7 +77,7 @@ def sent_minor(rows: Rows, payment: int) -> int:
 def open_ones(rows: Rows, limit: int = REFUNDS_MAX) -> list[RefundRow]:
     """Refunds without an end, oldest first."""
     return [
-        RefundRow(*row) for row in rows.all(f"{_REFUND} WHERE {_OPEN} ORDER BY id LIMIT ?", limit)
+        RefundRow(*row) for row in rows.all(f"{_REFUND} WHERE {_OPEN} ORDER BY +id LIMIT ?", limit)
     ]
 
 

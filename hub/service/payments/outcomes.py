@@ -51,10 +51,19 @@ def ended(unit: Unit, row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -> P
             return book.move(unit, row, E.ACKED, PROCESSOR, said.reason, **facts)
         case "not-found" if kind is WorkKind.LOOK_UP and row.state == S.FORWARDING:
             return _not_found(unit, row, said)
-        case "not-sent" if kind is WorkKind.CHARGE and row.state == S.FORWARDING:
-            return _not_sent(unit, row, said)
         case _:
-            return in_doubt(unit, row, said)
+            return _no_news(unit, row, kind, said)
+
+
+def _no_news(unit: Unit, row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -> PaymentRow:
+    """Nothing is known better than before, except that nothing was sent, perhaps."""
+    if row.state == S.FORWARDING and kind is WorkKind.CHARGE and said.outcome == "not-sent":
+        return _not_sent(unit, row, said)
+    if row.state == S.FORWARDING and kind is WorkKind.LOOK_UP and row.void_asked:
+        facts = done(unit, row) | {"lookups": row.lookups + 1}
+        facts["due_budget_ms"] = _due(unit, row, said)
+        return book.move(unit, row, E.LET_GO_VOID, PROCESSOR, said.reason, **facts)
+    return in_doubt(unit, row, said)
 
 
 def _is_approval(row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -> bool:

@@ -277,6 +277,22 @@ def test_what_is_voided_on_its_way_is_looked_up_and_never_charged(shop: WorkingS
     assert shop.exposure_minor() == 0
 
 
+def test_what_is_voided_between_two_tries_is_looked_up_and_never_charged(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    assert shop.row(payment).state == "void_pending"
+    shop.do(LOOK_UP, "not-sent")
+    assert shop.row(payment).state == "void_pending"
+    assert shop.work() == ()
+    shop.wait(MINUTE_MS)
+    shop.do(LOOK_UP, "declined", psp_ref="psp-1")
+    assert shop.row(payment).state == "voided"
+    assert not shop.has_token(payment)
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "back", "state"),
     [
