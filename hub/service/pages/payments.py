@@ -80,13 +80,14 @@ def people(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
         why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
         if why is not None:
             found[head.row.id] = head, why
-    for head in _twice(at):
-        found.setdefault(head.row.id, (head, paymentwords.TWICE))
+    for head, why in _noted(at):
+        found.setdefault(head.row.id, (head, why))
     return [found[number] for number in sorted(found)][:LISTED_MAX]
 
 
-def _twice(at: Moment) -> list[PaymentHead]:
-    return rows_of.charged_twice(at.rows, at.now_ms - paymentwords.TWICE_MS, LISTED_MAX)
+def _noted(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
+    noted = rows_of.noted(at.rows, at.now_ms - paymentwords.NOTED_MS, LISTED_MAX)
+    return [(head, paymentwords.NOTED[action]) for action, head in noted]
 
 
 def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatus:
@@ -143,8 +144,8 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
         raise refuse(Code.NOT_FOUND, "This hub has no such payment.")
     at = _now(unit)
     why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
-    if why is None and any(other.row.id == head.row.id for other in _twice(at)):
-        why = paymentwords.TWICE
+    if why is None:
+        why = next((why for other, why in _noted(at) if other.row.id == head.row.id), None)
     me = unit.caller.staff_id
     return PaymentWhole(
         payment=_view(head, at, why, steps=True),

@@ -14,8 +14,8 @@ from hub.storage.paymentrows import PaymentRow
 NO_SALE_MS: Final = HOUR_MS // 2
 """So long after it was approved a payment should be in a sale."""
 NO_ANSWER_MS: Final = DAY_MS
-TWICE_MS: Final = 7 * DAY_MS
-"""So long a payment that may have been charged twice is shown."""
+NOTED_MS: Final = 7 * DAY_MS
+"""So long what a person has to see to elsewhere is shown: the hub can't know when that is done."""
 _DECIDED: Final = frozenset({"manual", "lost", "no-answer"})
 _GONE: Final = FINAL | {PaymentState.EXPIRED, PaymentState.RECOVERY, PaymentState.DECLINED}
 
@@ -118,13 +118,22 @@ _NOBODY_PRESENTS: Final = PaymentTrouble(
     next_step="Set payments.processor and its key, and start the hub again.",
 )
 
-TWICE: Final = PaymentTrouble(
+_TWICE: Final = PaymentTrouble(
     kind="twice",
     wrong="The processor told two different references for this one payment.",
     means="The customer may have been charged twice.",
     next_step="Compare both references in the audit log (store-hub audit list) with the processor's"
     " portal, and give one of them back there. This stays here for a week.",
 )
+_NOT_GIVEN_BACK: Final = PaymentTrouble(
+    kind="give-back",
+    wrong="The processor refused to give money of this payment back.",
+    means="The customer waits for their money.",
+    next_step="Give it back in the processor's portal, at the terminal, or in cash. This stays here"
+    " for a week.",
+)
+NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
+"""By the entry of the audit log that tells of it."""
 
 
 def _receivable(row: PaymentRow) -> PaymentTrouble:

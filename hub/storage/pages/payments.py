@@ -74,16 +74,18 @@ def to_give_back(rows: Rows, limit: int) -> list[PaymentHead]:
     return [_head(row) for row in rows.all(sql, limit)]
 
 
-def charged_twice(rows: Rows, since_ms: int, limit: int) -> list[PaymentHead]:
-    """Payments that a processor told two references of since then, as the newest 1,000 entries of
-    the audit log say."""
+def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]]:
+    """Payments that a processor told two references of since then, or refused to give back, as the
+    newest 1,000 entries of the audit log say: (action, payment)."""
     found = rows.all(
-        "SELECT DISTINCT subject FROM (SELECT at_ms, action, subject FROM audit ORDER BY seq DESC"
-        " LIMIT 1000) WHERE action = 'payment.two_refs' AND at_ms >= ? LIMIT ?",
+        "SELECT DISTINCT action, subject FROM (SELECT at_ms, action, subject FROM audit ORDER BY"
+        " seq DESC LIMIT 1000) WHERE action IN ('payment.two_refs', 'payment.refund_refused')"
+        " AND at_ms >= ? LIMIT ?",
         since_ms,
         limit,
     )
-    return [head for (subject,) in found if (head := one(rows, subject)) is not None]
+    heads = [(action, one(rows, subject)) for action, subject in found]
+    return [(action, head) for action, head in heads if head is not None]
 
 
 def listed(rows: Rows, which: str, before: int, limit: int) -> tuple[list[PaymentHead], int | None]:

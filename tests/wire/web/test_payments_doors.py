@@ -181,3 +181,26 @@ async def test_the_command_line_decides_in_a_person_s_own_name(
     assert "Somebody else" in again.output
     second = await say("1005")
     assert "Done: the payment is written_off." in second.output
+
+
+async def test_what_has_to_be_seen_to_elsewhere_is_shown_for_a_week(hub: HubParts) -> None:
+    def noted(tx: Tx, ago_ms: int) -> None:
+        for number, action in enumerate(("payment.two_refs", "payment.refund_refused"), 1):
+            tx.run(
+                "INSERT INTO audit VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM audit), ?,"
+                " 'hub:hub', NULL, ?, ?, '{}', zeroblob(32))",
+                tx.now_ms - ago_ms,
+                action,
+                payment_id(number + (10 if ago_ms else 0)),
+            )
+
+    for number in (1, 2, 11, 12):
+        await hub.write(lambda tx, n=number: add_payment(tx, n, S.CAPTURED, in_sale=1))
+    await hub.write(lambda tx: noted(tx, 8 * 24 * HOUR_MS))
+    await hub.write(lambda tx: noted(tx, 0))
+    people = (await read(hub, "payments"))["people"]
+    assert [one["trouble"]["kind"] for one in people] == ["twice", "give-back"]
+    whole = await read(hub, f"payments/{payment_id(2)}")
+    assert "refused to give money" in whole["payment"]["trouble"]["wrong"]
+    assert "trouble" not in (await read(hub, f"payments/{payment_id(11)}"))["payment"]
+    assert (await hub.status.fresh()).payments.needs == {"give-back": 1, "twice": 1}
