@@ -79,6 +79,13 @@ TOUCHING = (
         nice=FIRST,
     ),
     Kind(
+        "payments",
+        "stored payments forwarded to a processor that loses, doubles and forgets",
+        "tests.flow.processors.forwarding_day",
+        share=0.05,
+        least_s=40.0,
+    ),
+    Kind(
         "nth-io",
         "the nth operation on the disk fails, for every n",
         "tests.storage.nthio",

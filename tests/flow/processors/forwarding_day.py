@@ -53,7 +53,6 @@ REACHED: Final = (
     "charge",
     "capture",
     "refund",
-    "reversal",
     "answer lost",
     "request lost",
     "done after the time-out",
