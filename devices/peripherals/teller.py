@@ -83,6 +83,7 @@ class Teller:
         self.recovered = False
         """What was under way before the start is in doubt by now: from then on others may lease."""
         self._main: asyncio.Task[None] | None = None
+        self._newest = paymentrows.newest(gate.rows)  # tills may begin others before the start
         self._stopping = False
         self._refusals = 0  # of the database, in a row
         self._hold_until_s = 0.0
@@ -139,7 +140,7 @@ class Teller:
         tries = 0
         while True:
             try:
-                doubted = await self._gate.internal(TELLER, RecoverPayments())
+                doubted = await self._gate.internal(TELLER, RecoverPayments(self._newest))
             except StorageError as error:
                 log.warning("payments can't be looked through yet: %s", error)
             except Exception:  # nothing is asked of a terminal before this is done
@@ -296,6 +297,7 @@ class Teller:
             return self._pace.look_s
         if now_s < self._lease_at_s:
             return self._lease_at_s - now_s
+        self._lease_at_s = now_s + self._pace.look_s  # who wakes it meanwhile sets it back
         lease_ms = int((self._pace.work_s + LEASE_MORE_S) * 1000)
         command = LeaseWork(Hand.TERMINAL, len(free), lease_ms, tuple(free))
         leased: tuple[Leased, ...] = await self._gate.internal(TELLER, command)
@@ -306,9 +308,9 @@ class Teller:
             if terminal_id not in self._work.busy:  # else it comes again when its lease is over
                 name = works[0].payment_id
                 self._begin(terminal_id, name, partial(self._do_all, terminal_id, works))
-        soon = bool(leased) or self._is_waiting(free)
-        self._lease_at_s = now_s + (self._pace.asked_s if soon else self._pace.look_s)
-        return self._lease_at_s - now_s
+        if leased or self._is_waiting(free):
+            self._lease_at_s = min(self._lease_at_s, now_s + self._pace.asked_s)
+        return max(0.0, self._lease_at_s - now_s)
 
     def _is_waiting(self, free: Sequence[str]) -> bool:
         """Whether somebody waits for what one of these terminals has to say."""

@@ -117,6 +117,12 @@ def numbered(rows: Rows, number: int) -> PaymentRow | None:
     return _first(rows.one(f"{_PAYMENT} WHERE id = ?", number))
 
 
+def newest(rows: Rows) -> int:
+    """The number of the last payment that was begun; 0: none ever was."""
+    row = rows.one("SELECT max(id) FROM payments")
+    return int(row[0] or 0) if row else 0
+
+
 def of_sale(rows: Rows, sale_id: str) -> list[PaymentRow]:
     """The payments begun for a sale, oldest first."""
     return _many(rows.all(f"{_PAYMENT} WHERE sale_id = ? ORDER BY id LIMIT 100", sale_id))

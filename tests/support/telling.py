@@ -182,7 +182,6 @@ class CardShop:
         self.deaths = 0
         self._world = World(clock, SeededRandomness(seed))
         self._boot()
-        self.run(0.1)  # what is begun before the book is looked through is abandoned
 
     def _boot(self) -> None:
         self.life = Lifetime()

@@ -57,7 +57,7 @@ class NexoTerminal(PaymentTerminal):
         "custody": "terminal: it keeps and forwards what it approves offline; hub: the hub does;"
         " terminal",
         "look_s": f"how often it is asked how it is, 1 to 600 s; {LOOK_S}",
-        "sale_s": f"how long a payment may take, 10 to 600 s; {SALE_S:g}",
+        "sale_s": f"how long a payment may take, 10 to {SALE_S:g} s; {SALE_S:g}",
     }
 
     def __init__(
@@ -78,7 +78,7 @@ class NexoTerminal(PaymentTerminal):
             raise Misconfigured(f"custody is terminal or hub, not {custody!r}")
         self._keep_token = custody == "hub"
         self._look_s = number(self.options, "look_s", 1, 600, LOOK_S)
-        self._sale_s = number(self.options, "sale_s", 10, 600, int(SALE_S))
+        self._sale_s = number(self.options, "sale_s", 10, int(SALE_S), int(SALE_S))
         place = Place.of(connector.address, text(self.options, "certificate_name"))
         party = Party(text(self.options, "sale_id") or "store-hub", poi_id)
         resolve = getattr(connector, "resolve", None)

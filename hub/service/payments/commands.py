@@ -158,7 +158,12 @@ class NoteTerminal(InternalCommand):
 @dataclass(frozen=True, slots=True)
 class RecoverPayments(InternalCommand):
     """The hub has started: what was at a terminal or on its way is in doubt; what was never sent is
-    abandoned; leases are over.  The value: how many are in doubt."""
+    abandoned; leases are over.  The value: how many are in doubt.
+
+    ``newest``: the number of the last payment of the former life, for tills may begin others before
+    this is asked; None: all are of it."""
+
+    newest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

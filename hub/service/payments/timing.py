@@ -116,16 +116,21 @@ def _take_as_captured(unit: Unit) -> int:
 # Starts -------------------------------------------------------------------------------------------
 
 
-def recover(unit: Unit, _command: RecoverPayments) -> int:
+def recover(unit: Unit, command: RecoverPayments) -> int:
     """See :class:`RecoverPayments`.  Books put back from a copy doubt more: another box may have
     gone on with them."""
     copied = hubrow.get(unit.tx).fence == "restored"
     doubts = 0
+    newest = (1 << 62) if command.newest is None else command.newest
     for row in paymentrows.in_state(unit.tx, S.AT_TERMINAL, _ALL_MAX):
+        if row.id > newest:
+            continue
         if copied or row.driven_by == "hub":
             _doubt(unit, row, COPIED if copied else STOPPED)
             doubts += 1
     for row in paymentrows.in_state(unit.tx, S.INTENT, _ALL_MAX):
+        if row.id > newest:
+            continue
         if copied:
             _doubt(unit, book.move(unit, row, E.SENT, HUB, COPIED), COPIED)
             doubts += 1
