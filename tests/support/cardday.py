@@ -17,7 +17,7 @@ from hub.storage.paymentrows import PaymentRow
 from tests.support.cardchecks import CAPS, CardChecks
 from tests.support.cardworld import CardTerminals, Fault, Refs, WorstProcessor
 from tests.support.paying import rules
-from tests.support.payingwork import WorkingShop
+from tests.support.payingwork import WorkingShop, token_of
 
 S = PaymentState
 TILLS: Final = {"till-1": "mia", "till-2": "mia", "till-3": "anna"}
@@ -118,7 +118,7 @@ class CardDay(CardChecks):
         if token:  # the hub keeps it, and the terminal forgets it
             self.terminals.known.pop(name, None)
         if own:
-            more = {"token": f"tok-{name}"} if token else {}
+            more = {"token": token_of(name)} if token else {}
             self.shop.report(payment, said.outcome, device=till, **more)
             return
         sealed = vault.seal(name, b"tok") if token else None
