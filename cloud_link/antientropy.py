@@ -10,7 +10,7 @@ from cloud_link.errors import OmsError, SessionOver
 from cloud_link.http import OmsClient, as_json
 from cloud_link.pacing import Pacer, Sleep, first_of
 from hub.contract.digests import bucket_digests, digest_bucket
-from hub.contract.oms import (
+from hub.contract.oms_digests import (
     DigestDetailReply,
     DigestDetailRequest,
     DigestReply,

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from hub.contract.oms_envelope import MAX_INTEGER, CloudEvent
 from hub.contract.oms_events import (
-    PREFIX,
-    Fact,
     HubReturnKey,
     OutboxParked,
     ReturnCompleted,
     SaleCompleted,
     SaleVoided,
 )
+from hub.contract.oms_facts import PREFIX, Fact
 
 from .commands import set_order_state
 from .returnkeys import share_key

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from hub.contract.oms import EventResult, EventsPage, OmsCode, OmsProblem, oms_problem
 from hub.contract.oms_envelope import CloudEvent, EventSource, Heads, Stream, sequence_text
-from hub.contract.oms_events import OUTBOX_PARKED, Fact, movements_of, parse_data
+from hub.contract.oms_events import OUTBOX_PARKED, movements_of, parse_data
+from hub.contract.oms_facts import Fact
 
 from .cursors import cursor_text, resume_at
 from .effects import apply_fact, known_as, resolve_parked

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hub.contract.digests import bucket_digests, differing_buckets, digest_bucket
-from hub.contract.oms import (
+from hub.contract.oms_digests import (
     DigestDetailReply,
     DigestDetailRequest,
     DigestReply,
@@ -15,7 +15,8 @@ from hub.contract.oms import (
     SkuDifference,
 )
 from hub.contract.oms_envelope import Heads
-from hub.contract.oms_events import PHYSICAL_BUCKETS, Movement, PhysicalBucket
+from hub.contract.oms_events import Movement
+from hub.contract.oms_facts import PHYSICAL_BUCKETS, PhysicalBucket
 
 if TYPE_CHECKING:
     from sqlite3 import Connection

@@ -19,8 +19,6 @@ from hub.contract.oms import (
     MAX_EVENTS_PAGE,
     MAX_WAIT_S,
     AvailabilityReply,
-    DigestDetailRequest,
-    DigestRequest,
     EventsReply,
     HealthReply,
     Hello,
@@ -30,6 +28,7 @@ from hub.contract.oms import (
     TokenReply,
 )
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, DatasetName
+from hub.contract.oms_digests import DigestDetailRequest, DigestRequest
 from hub.contract.oms_remote import SupportPiece, SupportPieceReply
 
 from .auth import SCRATCH_PREFIX, TOKEN_LIFE_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from hub.contract.oms_events import Fact
+from hub.contract.oms_facts import Fact
 from hub.contract.registry import OPERATIONS, Door
 
 BUILD_PAUSE_S = 0.02

@@ -11,8 +11,8 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from hub.contract.oms import BucketDigest
-from hub.contract.oms_events import PHYSICAL_BUCKETS
+from hub.contract.oms_digests import BucketDigest
+from hub.contract.oms_facts import PHYSICAL_BUCKETS
 
 EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 

@@ -19,10 +19,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from hub.contract.base import CONTRACT_VERSION, Incoming, InstantMs, LevelQty, Outgoing, Sku
+from hub.contract.base import CONTRACT_VERSION, Incoming, InstantMs, Outgoing
 from hub.contract.oms_datasets import Changes, Manifest
-from hub.contract.oms_envelope import CloudEvent, Heads, Id, Seq
-from hub.contract.oms_events import PhysicalBucket
+from hub.contract.oms_digests import (
+    DigestDetailReply,
+    DigestDetailRequest,
+    DigestReply,
+    DigestRequest,
+)
+from hub.contract.oms_envelope import CloudEvent, Heads, Id
 from hub.contract.oms_payments import (
     PaymentCharge,
     PaymentEffect,
@@ -292,68 +297,6 @@ class CommandsReply(Outgoing):
     commands: tuple[Command, ...]
     cursor: Cursor
     oms_incarnation: str
-
-
-# --- digests --------------------------------------------------------------------------------------
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-DigestBucket = Annotated[int, Field(strict=True, ge=0, le=255)]
-
-
-class BucketDigest(Incoming):
-    """The hash over the non-zero levels of the SKUs of one digest bucket (see ``digests``)."""
-
-    bucket: DigestBucket
-    hash: Sha256
-    rows: Seq
-
-
-class DigestRequest(Incoming):
-    """``POST /digests``: my levels at these heads; a bucket not listed is empty."""
-
-    heads: Heads
-    kind: Literal["stock"] = "stock"
-    buckets: Annotated[tuple[BucketDigest, ...], Field(max_length=256)]
-
-
-class DigestReply(Outgoing):
-    """``behind``: the OMS has not yet got all events up to the heads; send them first."""
-
-    status: Literal["equal", "differs", "behind"]
-    differing: tuple[int, ...] = ()
-    oms_incarnation: str = ""
-
-
-class SkuLevels(Incoming):
-    """Quantities per stock bucket; zeros may be left out."""
-
-    sku: Sku
-    levels: dict[PhysicalBucket, LevelQty]
-
-
-class DigestDetailRequest(Incoming):
-    """``POST /digests/detail``: all my non-zero SKUs of one digest bucket at these heads."""
-
-    heads: Heads
-    bucket: DigestBucket
-    rows: Annotated[tuple[SkuLevels, ...], Field(max_length=8000)]
-
-
-class SkuDifference(Outgoing):
-    """Quantities per stock bucket on both sides, zeros left out."""
-
-    sku: str
-    hub: dict[str, int]
-    oms: dict[str, int]
-
-
-class DigestDetailReply(Outgoing):
-    status: Literal["compared", "behind"]
-    differences: tuple[SkuDifference, ...] = ()
-    oms_incarnation: str = ""
-
-
-# --- the rest -------------------------------------------------------------------------------------
 
 
 class OtherStock(Outgoing):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hub.contract.base import (
     FreeText,
@@ -22,57 +22,14 @@ from hub.contract.base import (
     LevelQty,
     LineNo,
     MoneyMinor,
-    Outgoing,
     Qty,
     SignedQty,
     Sku,
     StaffId,
 )
 from hub.contract.oms_envelope import CloudEvent, Id, Seq
-
-PREFIX = "com.storehub."
-
-PhysicalBucket = Literal["sellable", "staged", "quarantine", "refurbish", "damaged", "transit_in"]
-PHYSICAL_BUCKETS: tuple[PhysicalBucket, ...] = (
-    "sellable",
-    "staged",
-    "quarantine",
-    "refurbish",
-    "damaged",
-    "transit_in",
-)
-"""Buckets that hold goods; the order is the one the digests hash them in."""
-
-Place = Literal[
-    "sellable",
-    "staged",
-    "quarantine",
-    "refurbish",
-    "damaged",
-    "transit_in",
-    "supplier",
-    "customer",
-    "other_store",
-    "shrink",
-]
-
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-
-
-class Fact(Outgoing):
-    """The data of an event; ``original_id`` names the parked event this one is sent in place of."""
-
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
-
-    original_id: Id | None = None
-
-
-class Part(Outgoing):
-    """A part of a fact."""
-
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+from hub.contract.oms_facts import PREFIX, Currency, Day, Fact, Part, PhysicalBucket, Place, Word
+from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
 
 
 class Movement(Part):
@@ -224,37 +181,6 @@ class CashMoved(Fact):
     count: Seq = 0
 
 
-class PaymentMoved(Fact):
-    """A card payment came to be in another state; never card data nor a token.
-
-    ``step`` is the number of the step in this payment's history: each is told once.  ``custody``:
-    who keeps a stored one, the ``terminal`` or the ``hub``.  ``offline_seq``: the number of one
-    that was approved without the processor, without gaps per terminal.  ``payment.voided`` is
-    told, too, when it turns out that nothing was taken of what was ``unknown`` before.
-    """
-
-    payment_id: Id
-    sale_id: Id
-    device_id: Id
-    terminal_id: Id
-    driven_by: Literal["hub", "till"] = "till"
-    amount_minor: MoneyMinor
-    currency: Currency
-    custody: Literal["terminal", "hub"]
-    state: Word
-    step: Seq
-    occurred_at_ms: InstantMs
-    offline_seq: Seq | None = None
-    psp_ref: Annotated[str, Field(max_length=100)] = ""
-    terminal_ref: Annotated[str, Field(max_length=100)] = ""
-    approval_code: Annotated[str, Field(max_length=12)] = ""
-    last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
-    scheme: Annotated[str, Field(max_length=20)] = ""
-    decline_code: Annotated[str, Field(max_length=40)] = ""
-    refunded_minor: MoneyMinor = 0
-    reason: FreeText = ""
-
-
 class AuditHead(Fact):
     """The head of the hub's audit hash chain at the end of a business day."""
 
@@ -363,28 +289,6 @@ STOCK_MOVED = PREFIX + "stock.moved.v1"
 STOCK_COUNTED = PREFIX + "stock.counted.v1"
 STOCK_CLAIMS_SHORT = PREFIX + "stock.claims_short.v1"
 CASH_MOVED = PREFIX + "cash.moved.v1"
-PAYMENT_FACTS: Mapping[str, str] = MappingProxyType(
-    {
-        fact: f"{PREFIX}payment.{fact}.v1"
-        for fact in (
-            "stored",
-            "forwarded",
-            "authorised",
-            "captured",
-            "settled",
-            "declined",
-            "voided",
-            "reversed",
-            "refunded",
-            "unknown",
-            "recovered",
-            "written_off",
-            "expired",
-            "lost",
-        )
-    }
-)
-"""The types of what is told of card payments, by the fact."""
 AUDIT_HEAD = PREFIX + "audit.head.v1"
 DEVICE_STATE = PREFIX + "device.state.v1"
 DEVICE_REVOKED = PREFIX + "device.revoked.v1"

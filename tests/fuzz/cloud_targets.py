@@ -19,7 +19,7 @@ from cloud_link.session import Greeter
 from cloud_link.transport import HttpReply, HttpRequest
 from cloud_link.uplink import Uplink
 from hub.contract.oms import CALLS, MAX_BATCH_BYTES
-from hub.contract.publish import oms_payment_samples, oms_samples, samples
+from hub.contract.publish import oms_event_samples, oms_payment_samples, oms_samples, samples
 from hub.service.outgoing import Limits
 from tests.fuzz.cloud_room import (
     CALLS_MAX,
@@ -302,8 +302,8 @@ def _digests() -> tuple[bytes, ...]:
 def _our_own() -> dict[str, Any]:
     """A page of the hub's own facts."""
     found = [
-        {**oms_samples.event_of(kind, number + 1), "source": SOURCE}
-        for number, kind in enumerate(oms_samples.EVENT_DATA)
+        {**oms_event_samples.event_of(kind, number + 1), "source": SOURCE}
+        for number, kind in enumerate(oms_event_samples.EVENT_DATA)
     ]
     return {"events": found, "cursor": "e-1", "more": False, "oms_incarnation": LIFE}
 

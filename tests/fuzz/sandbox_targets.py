@@ -19,7 +19,7 @@ from cloud_link.sandbox.app import Running, running_sandbox
 from cloud_link.sandbox.context import Settings
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.contract.oms import CALLS, HEADER_INCARNATION, HEADER_SESSION
-from hub.contract.publish import oms_payment_samples, oms_samples
+from hub.contract.publish import oms_event_samples, oms_payment_samples, oms_samples
 from tests.fuzz.engine import Target, loop, run_async, scratch
 
 STORE: Final = "367"
@@ -131,8 +131,8 @@ def targets() -> tuple[Target, ...]:
     index = {(call.method, call.path): number for number, call in enumerate(CALLS)}
     source = f"/stores/{STORE}/hubs/hub-1/1"
     batch = [
-        {**oms_samples.event_of(kind, number + 1), "source": source}
-        for number, kind in enumerate(oms_samples.EVENT_DATA)
+        {**oms_event_samples.event_of(kind, number + 1), "source": source}
+        for number, kind in enumerate(oms_event_samples.EVENT_DATA)
     ]
     each = [[{**one, "sequence": f"{1:020d}", "stream": one["stream"]}] for one in batch]
     post = bytes((index["POST", "/events"], 0, 0))

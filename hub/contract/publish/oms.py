@@ -23,7 +23,7 @@ from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import EVENT_DATA
 from hub.contract.oms_payments import PaymentOutcome
 from hub.contract.oms_remote import REMOTE_COMMANDS
-from hub.contract.publish import oms_payment_samples, oms_samples, samples
+from hub.contract.publish import oms_event_samples, oms_payment_samples, oms_samples, samples
 from hub.contract.publish.oms_prose import description
 from hub.contract.publish.openapi import Document, body, head, operation_id, problems
 from hub.contract.publish.schemas import Schema, component_schemas, ref
@@ -131,7 +131,7 @@ def build() -> Document:
                 for name in ("store", "name", "generation", "index", "payment_id", "key")
             }
             | {"hubIncarnation": _header(HEADER_INCARNATION, "integer", 3)}
-            | {"hubSession": _header(HEADER_SESSION, "string", oms_samples.TOKEN)},
+            | {"hubSession": _header(HEADER_SESSION, "string", oms_event_samples.TOKEN)},
             "headers": _reply_headers(),
             "securitySchemes": _security(),
         },
@@ -242,7 +242,7 @@ def _reply_headers() -> Document:
             "required": True,
             "description": "Another value than before: the OMS was restored; say HELLO.",
             "schema": {"type": "string"},
-            "example": oms_samples.OMS,
+            "example": oms_event_samples.OMS,
         },
         "Retry-After": {
             "description": "Seconds to wait at least.",
@@ -304,7 +304,7 @@ def _schemas() -> dict[str, Schema]:
         }
         for kind, model in EVENT_DATA.items()
     ]
-    event["examples"] = [oms_samples.event_of(kind) for kind in EVENT_DATA]
+    event["examples"] = [oms_event_samples.event_of(kind) for kind in EVENT_DATA]
     found["EventBatch"] = {
         "type": "array",
         "maxItems": MAX_BATCH_EVENTS,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from hub.contract.publish import oms_samples
+from hub.contract.publish import oms_event_samples
 
 Example = dict[str, Any]
 
 PAYMENT = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f2a10"
 CHARGE_KEY = f"{PAYMENT}.1"
 REFUND_KEY = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f2a77"
-_LIFE: Example = {"oms_incarnation": oms_samples.OMS}
+_LIFE: Example = {"oms_incarnation": oms_event_samples.OMS}
 _MONEY: Example = {"amount_minor": 4_990, "currency": "EUR"}
 
 REQUESTS: dict[str, Any] = {

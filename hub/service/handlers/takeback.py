@@ -15,8 +15,6 @@ from typing import Any
 
 from hub.contract.oms_events import (
     OUTBOX_PARKED,
-    Fact,
-    PaymentMoved,
     ReturnCompleted,
     SaleCompleted,
     SaleVoided,
@@ -24,6 +22,8 @@ from hub.contract.oms_events import (
     StockMoved,
     movements_of,
 )
+from hub.contract.oms_facts import Fact
+from hub.contract.oms_payment_events import PaymentMoved
 from hub.domain.dayparts import business_day
 from hub.service.payments import book, claims
 from hub.service.retelling import move_as_told, recovered_id

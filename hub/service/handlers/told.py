@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from hub.contract.base import Command
-from hub.contract.oms_events import EVENT_DATA, Fact, OtherFact
+from hub.contract.oms_events import EVENT_DATA, OtherFact
+from hub.contract.oms_facts import Fact
 from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.contract.sale import CommitSale
 from hub.domain.basket import BasketState

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hub.contract.oms_events import PAYMENT_FACTS, PaymentMoved
+from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
 from hub.contract.problems import Code, Refusal
 from hub.domain.payments.states import (
     STORED_AWAY,

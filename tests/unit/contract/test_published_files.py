@@ -21,7 +21,14 @@ from hub.contract.oms_datasets import ROW_MODELS
 from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import EVENT_DATA, OtherFact, parse_data
 from hub.contract.problems import Problem, problem
-from hub.contract.publish import device, files, local_samples, oms_samples, samples
+from hub.contract.publish import (
+    device,
+    files,
+    local_samples,
+    oms_event_samples,
+    oms_samples,
+    samples,
+)
 from hub.contract.publish import local as hub_api
 from hub.contract.publish.__main__ import ROOT, main
 from hub.contract.publish.device_messages import NOTICES, device_operations, name_of
@@ -145,7 +152,7 @@ def test_no_reference_leads_nowhere_and_every_example_fits_its_schema(
 @pytest.mark.parametrize("kind", EVENT_DATA)
 def test_every_event_type_is_a_cloudevent_by_the_cncfs_sdk(kind: str) -> None:
     pytest.importorskip("cloudevents", reason="PyPI cloudevents is not installed")
-    assert standards.cloudevent_errors(oms_samples.event_of(kind)) == []
+    assert standards.cloudevent_errors(oms_event_samples.event_of(kind)) == []
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_every_event_type_is_a_cloudevent_by_the_cncfs_sdk(kind: str) -> None:
 )
 def test_the_sdk_notices_what_is_no_cloudevent(spoil: Callable[[Document], None]) -> None:
     pytest.importorskip("cloudevents", reason="PyPI cloudevents is not installed")
-    event = oms_samples.event_of(next(iter(EVENT_DATA)))
+    event = oms_event_samples.event_of(next(iter(EVENT_DATA)))
     spoil(event)
     assert standards.cloudevent_errors(event)
 
@@ -320,7 +327,7 @@ def test_the_examples_of_envelopes_are_their_models(name: str) -> None:
 
 @pytest.mark.parametrize("kind", EVENT_DATA)
 def test_the_examples_of_events_are_their_models(kind: str) -> None:
-    event = CloudEvent.model_validate(oms_samples.event_of(kind))
+    event = CloudEvent.model_validate(oms_event_samples.event_of(kind))
     assert not isinstance(parse_data(event), OtherFact)
 
 

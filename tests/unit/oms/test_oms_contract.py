@@ -20,14 +20,8 @@ from hub.contract.digests import (
 from hub.contract.oms import CALLS, OMS_MEANINGS, Hello, OmsCode
 from hub.contract.oms_datasets import row_key
 from hub.contract.oms_envelope import CloudEvent, EventSource, rfc3339, sequence_text
-from hub.contract.oms_events import (
-    PHYSICAL_BUCKETS,
-    STOCK_MOVED,
-    Movement,
-    StockMoved,
-    movements_of,
-    parse_data,
-)
+from hub.contract.oms_events import STOCK_MOVED, Movement, StockMoved, movements_of, parse_data
+from hub.contract.oms_facts import PHYSICAL_BUCKETS
 from hub.contract.oms_signing import sign, verify
 
 LEVELS = st.dictionaries(
