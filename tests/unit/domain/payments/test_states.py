@@ -73,7 +73,7 @@ def test_an_approval_is_never_denied(state: PaymentState) -> None:
     assert taken or state in MONEY | GONE_BACK | PASSING | {S.INTENT}
 
 
-@pytest.mark.parametrize("event", COMES_TO_LIFE)
+@pytest.mark.parametrize("event", sorted(COMES_TO_LIFE))
 def test_money_comes_to_be_in_no_other_way_than_by_an_approval(event: PaymentEvent) -> None:
     for (before, why), there in TRANSITIONS.items():
         if there in MONEY and before not in MONEY:
