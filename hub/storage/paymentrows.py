@@ -211,6 +211,16 @@ def at_risk(rows: Rows, terminal_id: str | None = None) -> RiskRow:
     return RiskRow(*row)
 
 
+def oldest_to_present(rows: Rows) -> tuple[int | None, int | None]:
+    """When the first of what expires unless it is presented was stored: wall and budget."""
+    row = rows.one(
+        "SELECT min(stored_at_ms), min(stored_budget_ms) FROM payments"
+        f" WHERE {_OPEN} AND state IN ('stored', 'retry_wait')"
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
 def stored_with_token(rows: Rows, token_ref: str, since_ms: int, until_id: int) -> int:
     """How many payments of one card were accepted offline since then, before this one."""
     row = rows.one(

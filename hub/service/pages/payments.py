@@ -93,7 +93,7 @@ def _noted(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
 def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatus:
     """The same in figures, for whoever watches the hub."""
     at = paymentmeter.moment(rows, shop, now_ms, budget_ms)
-    risk, sums, waits = paymentmeter.exposure(at), rows_of.open_sums(rows), rows_of.stored(rows)
+    risk, sums, waits = paymentmeter.exposure(at), rows_of.open_sums(rows), rows_of.kept(rows)
     asked = people(at)
     owed = sums.get("recovery")
     return PaymentsStatus(

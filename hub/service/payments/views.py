@@ -111,7 +111,6 @@ class Teller:
         caps = self._rules.caps
         now = exposure_of(self._rows, terminal_id, self._now_ms, self._budget_ms)
         standing = standing_bars(self._rows, self._rules)
-        expiry_ms = max(0, caps.deadline_ms - now.oldest_age_ms) if now.oldest_age_ms else None
         return ExposureView(
             currency=currency,
             meter=meter(caps, now).value,
@@ -128,18 +127,19 @@ class Teller:
             warn_age_ms=caps.warn_age_ms,
             stop_age_ms=caps.stop_age_ms,
             deadline_ms=caps.deadline_ms,
-            next_expiry_in_ms=expiry_ms,
+            next_expiry_in_ms=self._left_ms(*paymentrows.oldest_to_present(self._rows)),
         )
 
     def _expires_in_ms(self, row: PaymentRow) -> int | None:
-        if row.state not in _EXPIRES or row.stored_at_ms is None or row.stored_budget_ms is None:
+        if row.state not in _EXPIRES:
+            return None
+        return self._left_ms(row.stored_at_ms, row.stored_budget_ms)
+
+    def _left_ms(self, stored_at_ms: int | None, stored_budget_ms: int | None) -> int | None:
+        if stored_at_ms is None or stored_budget_ms is None:
             return None
         age = age_ms(
-            row.stored_at_ms,
-            row.stored_budget_ms,
-            self._now_ms,
-            self._budget_ms,
-            trusted=self._trusted,
+            stored_at_ms, stored_budget_ms, self._now_ms, self._budget_ms, trusted=self._trusted
         )
         return max(0, self._rules.caps.deadline_ms - age)
 

@@ -157,32 +157,25 @@ def stored_between(rows: Rows, from_ms: int, to_ms: int) -> dict[str, OpenSum]:
     return {row[0]: OpenSum(*row[1:]) for row in found}
 
 
-class Stored(NamedTuple):
-    """What was stored longest ago of what may still be presented, and what waits to be."""
+class Kept(NamedTuple):
+    """What the hub keeps: payments in a sale that it is to present, the first of them stored at
+    ``waiting_since_ms``; and tokens."""
 
-    oldest_at_ms: int | None
-    oldest_budget_ms: int | None
     waiting: int
     waiting_since_ms: int | None
     sealed: int
 
 
-def stored(rows: Rows) -> Stored:
-    """See :class:`Stored`; ``waiting``: in the hub's custody and in a sale, ``sealed``: how many
-    tokens the hub keeps."""
-    oldest = rows.one(
-        f"SELECT min(stored_at_ms), min(stored_budget_ms) FROM payments WHERE {OPEN}"
-        " AND state IN ('stored', 'retry_wait')"
-    )
+def kept(rows: Rows) -> Kept:
+    """See :class:`Kept`."""
     waiting = rows.one(
         f"SELECT count(*), min(stored_at_ms) FROM payments WHERE {OPEN} AND state IN ('stored',"
         " 'forwarding', 'forward_unknown') AND custody = 'hub' AND in_sale = 1"
     )
     sealed = rows.one("SELECT count(*) FROM payment_secrets")
-    assert oldest is not None
     assert waiting is not None
     assert sealed is not None
-    return Stored(*oldest, *waiting, *sealed)
+    return Kept(*waiting, *sealed)
 
 
 def newest(rows: Rows) -> int:

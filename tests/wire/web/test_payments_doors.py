@@ -84,22 +84,24 @@ async def test_the_meter_is_the_tills_meter_with_each_terminal_s_share(hub: HubP
         lambda tx: [
             add_payment(tx, 1, S.STORED, amount_minor=4000, in_sale=1, age_ms=2 * HOUR_MS),
             add_payment(tx, 2, S.STORED, amount_minor=4500, in_sale=1, terminal_id="terminal-2"),
+            add_payment(tx, 3, S.FORWARDED, amount_minor=1, in_sale=1, age_ms=9 * HOUR_MS),
         ]
     )
     found = (await read(hub, "payments"))["exposure"]
-    assert (found["meter"], found["store_count"], found["store_minor"]) == ("near", 2, 8500)
+    assert (found["meter"], found["store_count"], found["store_minor"]) == ("near", 3, 8501)
     assert [(one["terminal_id"], one["minor"]) for one in found["terminals"]] == [
         ("terminal-2", 4500),
-        ("terminal-1", 4000),
+        ("terminal-1", 4001),
     ]
     assert 21.9 * HOUR_MS < found["next_expiry_in_ms"] <= 22 * HOUR_MS
     status, told = await post(hub, "1003", "payment/exposure", {})
     assert status == 200
     for name in ("meter", "store_minor", "store_cap_minor", "bars"):
         assert told[name] == found[name]
+    assert told["next_expiry_in_ms"] == pytest.approx(found["next_expiry_in_ms"], abs=60_000)
     status_now = await hub.status.fresh()
-    assert status_now.payments.exposure_minor == 8500
-    assert status_now.payments.states == {"stored": 2}
+    assert status_now.payments.exposure_minor == 8501
+    assert status_now.payments.states == {"stored": 2, "forwarded": 1}
 
 
 async def test_payments_are_found_by_what_became_of_them(hub: HubParts) -> None:
