@@ -17,16 +17,28 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.states import TRANSITIONS
 from tests.support.cardday import CardDay
 from tests.support.cardsteps import STEPS
-from tests.support.cardworld import Refs
+from tests.support.cardworld import Fault, Refs
 
 USUAL: Final = (
     *("forward",) * 10,
     *("end", "late_requests_arrive", "answer_again", "processor_tells", "void_sale") * 2,
 )
 """What happens more often than the rest."""
+_KEPT: Final = {"till": "till-1", "qty": 1, "own": True, "sell": True, "token": True}
+_ROUND: Final = {"will": "approved", "code": DeclineCode.FRAUD, "tells": False, "minutes": 1}
+LATE: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("pay_offline", _KEPT),
+    ("forward", _ROUND | {"fault": Fault.REQUEST_LATE}),
+    ("void_sale", {"n": 0}),
+    ("forward", _ROUND | {"fault": Fault.NONE}),
+    ("late_requests_arrive", {}),
+    ("processor_tells", {"n": 0}),
+)
+"""How some episodes begin: what was voided as never done arrives after all."""
 EPISODES: Final = 12
 """Of a day; after each everything is cleared up and compared."""
 REACHED: Final = (
@@ -68,13 +80,20 @@ def play(seed: int, *, episodes: int = EPISODES, trail: list[str] | None = None)
 def _episode(day: CardDay, random: Random, trail: list[str]) -> None:
     """A payment or two, and what befalls them."""
     names = (*STEPS, *USUAL)
-    steps = ["pay_offline"] * random.randrange(1, 3) + random.choices(names, k=random.randrange(25))
     trail.append("-- an episode")
+    if random.random() < 0.1:
+        for name, how in LATE:
+            _step(day, name, how, trail)
+    steps = ["pay_offline"] * random.randrange(1, 3) + random.choices(names, k=random.randrange(25))
     for name in steps:
         how = {key: random.choice(choices) for key, choices in STEPS[name].items()}
-        trail.append(f"{name}({', '.join(f'{key}={one!s}' for key, one in how.items())})")
-        getattr(day, name)(**how)
-        day.check()
+        _step(day, name, how, trail)
+
+
+def _step(day: CardDay, name: str, how: dict[str, Any], trail: list[str]) -> None:
+    trail.append(f"{name}({', '.join(f'{key}={one!s}' for key, one in how.items())})")
+    getattr(day, name)(**how)
+    day.check()
 
 
 def main() -> int:
