@@ -239,7 +239,7 @@ async def test_scales_and_displays_answer_their_tills_and_say_why_they_can_t() -
 
 async def test_a_printer_that_is_removed_while_it_prints_says_to_choose_another() -> None:
     async with opened() as room:
-        slow = Entry("p-1", "simulated-printer", "", options={"job_ms": 60_000})
+        slow = Entry("p-1", "simulated-printer", "", options={"job_ms": 5_000})
         for changed, words in (
             ((), "p-1 was removed from the settings: choose another printer"),
             ((printer("p-1", name="Counter"),), "p-1 was set up anew while it printed"),
