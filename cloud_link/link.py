@@ -8,21 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
-from cloud_link.antientropy import AntiEntropy
-from cloud_link.bundles import Bundles, Make
-from cloud_link.datasets import DatasetSync
-from cloud_link.downlink import Downlink
+from cloud_link.bundles import Make
 from cloud_link.errors import OmsError, Refused, SequenceReused, SessionOver, Superseded
 from cloud_link.http import OmsClient
-from cloud_link.pacing import Pacer, Sleep, cancelled
-from cloud_link.recovery import Recovery
-from cloud_link.session import Greeted, Greeter
-from cloud_link.transport import AiohttpTransport, TlsFiles, Transport
-from cloud_link.uplink import Uplink, Watch
+from cloud_link.pacing import cancelled
+from cloud_link.parts import Parts, World, make_parts
+from cloud_link.session import Greeted
 from hub import events
-from hub.clock import Clock, Ids, Randomness
 from hub.config.models import Cloud
 from hub.contract.local import CloudStatus
 from hub.domain.schedule import restart_s
@@ -30,7 +23,6 @@ from hub.service.gate import Gate
 from hub.service.handlers.cloud import drift_count, hub_of
 from hub.service.handlers.datasets import dataset_rows
 from hub.service.notices import OutboxGrew, SupportAsked
-from hub.service.outgoing import Limits
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +30,6 @@ SUPERSEDED_POLL_S = 600.0
 RESTART_MAX_S = 60.0
 URGENT = "payments"
 """A stream that is sent without waiting for company."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Time, ids, randomness, sleeping and HTTP."""
-
-    clock: Clock
-    ids: Ids
-    randomness: Randomness
-    sleep: Sleep = asyncio.sleep
-    transport: Transport | None = None
-    """None: the real one."""
-    watch: Watch | None = None
-    """Told how the sending of events went."""
 
 
 class CloudLink:
@@ -81,7 +59,7 @@ class CloudLink:
         self._on_change = on_change
         self._task: asyncio.Task[None] | None = None
         self._closed = False
-        self._parts: _Parts | None = None
+        self._parts: Parts | None = None
         self._since_s = world.clock.monotonic_s()
         self._state = "unconfigured" if settings.url is None else "connecting"
         self._detail = ""
@@ -101,7 +79,7 @@ class CloudLink:
         if not self._closed and not self._held:
             self._begin(parts)
 
-    def _begin(self, parts: _Parts) -> None:
+    def _begin(self, parts: Parts) -> None:
         self._parts = parts
         self._task = asyncio.create_task(self._run(parts), name="cloud-link")
 
@@ -203,7 +181,7 @@ class CloudLink:
         return parts.client if ready and parts and parts.client.session is not None else None
 
     @property
-    def parts(self) -> _Parts | None:
+    def parts(self) -> Parts | None:
         """For tests and numbers."""
         return self._parts
 
@@ -240,7 +218,7 @@ class CloudLink:
 
     # Running -------------------------------------------------------------------------------------
 
-    async def _run(self, parts: _Parts) -> None:
+    async def _run(self, parts: Parts) -> None:
         failures = 0
         while True:
             try:
@@ -267,7 +245,7 @@ class CloudLink:
         uniform = self._world.randomness.uniform
         await self._world.sleep(restart_s(failures, 1.0, RESTART_MAX_S, uniform))
 
-    async def _session(self, parts: _Parts) -> None:
+    async def _session(self, parts: Parts) -> None:
         """One HELLO and what follows, until it is over.  Errors: :class:`Superseded`, and what the
         HELLO fails with."""
         greeted = await parts.greeter.greet()
@@ -291,7 +269,7 @@ class CloudLink:
         finally:
             parts.client.session = None
 
-    async def _recover(self, parts: _Parts, greeted: Greeted) -> None:
+    async def _recover(self, parts: Parts, greeted: Greeted) -> None:
         parts.recovering = True
         try:
             hub = hub_of(self._gate.rows)
@@ -301,7 +279,7 @@ class CloudLink:
         finally:
             parts.recovering = False
 
-    async def _together(self, parts: _Parts, greeted: Greeted) -> None:
+    async def _together(self, parts: Parts, greeted: Greeted) -> None:
         """Run all parts until the first ends; its error is raised."""
         runs: dict[str, Callable[[], Awaitable[None]]] = {
             "uplink": parts.uplink.run,
@@ -356,74 +334,14 @@ class CloudLink:
         if changed:
             self._on_change()
 
-    def _made(self) -> _Parts:
-        settings, world, gate = self._settings, self._world, self._gate
-        transport = world.transport or AiohttpTransport(
-            TlsFiles(settings.ca_file, settings.client_cert_file, settings.client_key_file),
-            settings.connect_timeout_s,
-        )
-        client = OmsClient(
-            settings,
-            gate.shop.store,
-            transport,
-            clock=world.clock,
-            ids=world.ids,
-            on_server_time=self._on_trusted_time,
+    def _made(self) -> Parts:
+        return make_parts(
+            self._settings,
+            self._gate,
+            self._world,
+            machine_hash=self._machine_hash,
+            on_trusted_time=self._on_trusted_time,
             on_date=self._on_date,
-        )
-        pacer = Pacer(
-            clock=world.clock,
-            randomness=world.randomness,
-            sleep=world.sleep,
-            base_s=settings.retry_base_s,
-            cap_s=settings.retry_max_s,
             on_answer=self._answered,
+            make_bundle=self._make_bundle,
         )
-        datasets = DatasetSync(gate, client, pacer, settings.dataset_every_s, sleep=world.sleep)
-        return _Parts(
-            client=client,
-            greeter=Greeter(
-                gate,
-                client,
-                pacer,
-                machine_hash=self._machine_hash,
-                ids=world.ids,
-                randomness=world.randomness,
-            ),
-            uplink=Uplink(
-                gate,
-                client,
-                pacer,
-                Limits(settings.batch_events, settings.batch_bytes),
-                settings.linger_ms / 1000,
-                sleep=world.sleep,
-                watch=world.watch,
-            ),
-            downlink=Downlink(
-                gate,
-                client,
-                pacer,
-                settings.poll_wait_s,
-                sleep=world.sleep,
-                on_dataset=datasets.hint,
-            ),
-            datasets=datasets,
-            antientropy=AntiEntropy(
-                gate, client, pacer, settings.digest_every_s, sleep=world.sleep
-            ),
-            recovery=Recovery(gate, client, pacer),
-            bundles=Bundles(gate, client, pacer, self._make_bundle, sleep=world.sleep),
-        )
-
-
-@dataclass(slots=True)
-class _Parts:
-    client: OmsClient
-    greeter: Greeter
-    uplink: Uplink
-    downlink: Downlink
-    datasets: DatasetSync
-    antientropy: AntiEntropy
-    recovery: Recovery
-    bundles: Bundles
-    recovering: bool = False

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cloud_link.link import CloudLink, World
+from cloud_link.link import CloudLink
+from cloud_link.parts import World
 from hub.app.actions import make_actions
 from hub.app.afar import Afar, Own, bundle_of
 from hub.app.caretaker import MB, Caretaker, Certificates

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from cloud_link.bundles import Make
-from cloud_link.link import CloudLink, World
+from cloud_link.link import CloudLink
+from cloud_link.parts import World
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.config.models import Cloud
 from hub.contract.base import Command

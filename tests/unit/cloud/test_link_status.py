@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from cloud_link.errors import Transient
-from cloud_link.link import CloudLink, World
+from cloud_link.link import CloudLink
+from cloud_link.parts import World
 from hub.clock import SystemIds
 from hub.config.models import Cloud
 from tests.fakes import FakeClock, SeededRandomness
