@@ -30,15 +30,16 @@ USUAL: Final = (
 """What happens more often than the rest."""
 _KEPT: Final = {"till": "till-1", "qty": 1, "own": True, "sell": True, "token": True}
 _ROUND: Final = {"will": "approved", "code": DeclineCode.FRAUD, "tells": False, "minutes": 1}
-LATE: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("pay_offline", _KEPT),
-    ("forward", _ROUND | {"fault": Fault.REQUEST_LATE}),
-    ("void_sale", {"n": 0}),
-    ("forward", _ROUND | {"fault": Fault.NONE}),
-    ("late_requests_arrive", {}),
-    ("processor_tells", {"n": 0}),
+_LOST: Final = ("forward", _ROUND | {"fault": Fault.REQUEST_LATE})
+_GOES: Final = ("forward", _ROUND | {"fault": Fault.NONE})
+_ARRIVES: Final[tuple[str, dict[str, Any]]] = ("late_requests_arrive", {})
+_PAY: Final = ("pay_offline", _KEPT)
+PRELUDES: Final[tuple[tuple[tuple[str, dict[str, Any]], ...], ...]] = (
+    (_PAY, _LOST, ("void_sale", {"n": 0}), _GOES, _ARRIVES, ("processor_tells", {"n": 0})),
+    (_PAY, _LOST, _GOES, _GOES, _ARRIVES, _GOES),
 )
-"""How some episodes begin: what was voided as never done arrives after all."""
+"""How some episodes begin: what was looked up as never done, and voided or presented again, arrives
+after all."""
 EPISODES: Final = 12
 """Of a day; after each everything is cleared up and compared."""
 REACHED: Final = (
@@ -81,8 +82,8 @@ def _episode(day: CardDay, random: Random, trail: list[str]) -> None:
     """A payment or two, and what befalls them."""
     names = (*STEPS, *USUAL)
     trail.append("-- an episode")
-    if random.random() < 0.1:
-        for name, how in LATE:
+    if random.random() < 0.2:
+        for name, how in random.choice(PRELUDES):
             _step(day, name, how, trail)
     steps = ["pay_offline"] * random.randrange(1, 3) + random.choices(names, k=random.randrange(25))
     for name in steps:
