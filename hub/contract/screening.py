@@ -43,6 +43,8 @@ NOT_FREE_TEXT = frozenset(
 """``code`` is looked at where it is read as a barcode; the others can hold no such number, or are
 identifiers (UUIDs)."""
 _ARTICLES = frozenset({"sku", "skus"})
+_TOKENS = frozenset({"token"})
+"""Opaque to everybody but the processor: random letters and digits."""
 _HEXADECIMAL = re.compile(r"(?=.*[A-Za-z])[0-9A-Fa-f-]+")
 _GTIN_DIGITS = frozenset((8, 12, 13, 14))
 
@@ -119,7 +121,10 @@ def _find(value: Any, *, article: bool = False) -> str | None:
 def _find_in_fields(value: BaseModel) -> str | None:
     for name, article in _open_fields(type(value)):
         inner = getattr(value, name)
-        if inner:
+        if inner and name in _TOKENS and isinstance(inner, str):
+            if cards.find_in_token(inner) is not None:
+                return f".{name}"
+        elif inner:
             rest = _find(inner, article=article)
             if rest is not None:
                 return f".{name}{rest}"

@@ -133,6 +133,8 @@ _TRACK_1 = re.compile(r"[Bb][0-9]{12,19}\^[^^]{2,26}\^[0-9]{4}")
 _TRACK_2 = re.compile(r"(?<![0-9])([0-9]{12,19})[=Dd][0-9]{2}(?:0[1-9]|1[0-2])[0-9]{3}")
 _EMV = re.compile(r"(?=(5[Aa]0[6-9Aa]|57(?:0[89A-Fa-f]|1[0-3])))")
 _MIN_PAN, _MAX_PAN = 12, 19
+_LETTERS_OF_A_TOKEN: Final = 8
+_ALONE = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[0-9]|[\W_]{1,3}(?=[0-9]))*(?![0-9A-Za-z])")
 
 
 def issuer(digits: str) -> str | None:
@@ -161,6 +163,24 @@ def find_card_data(text: str) -> CardDataFinding | None:
             network = _card(candidate)
             if network is not None:
                 return CardDataFinding(CardDataKind.PAN, network)
+    return None
+
+
+def find_in_token(text: str) -> CardDataFinding | None:
+    """The same for a field that holds an opaque token.
+
+    Random letters and digits hold, once in some hundred tokens, digits that would pass for a
+    card's.  In a token with eight letters or more a number counts only where it stands by itself,
+    as nobody's random does; tracks and EMV tags count everywhere.
+    """
+    found = find_card_data(text)
+    if found is None or found.kind is not CardDataKind.PAN:
+        return found
+    if sum(map(str.isalpha, text)) < _LETTERS_OF_A_TOKEN:
+        return found
+    for run in _ALONE.finditer(_normalise(text)):
+        if (alone := find_card_data(run[0])) is not None:
+            return alone
     return None
 
 

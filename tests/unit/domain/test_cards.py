@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import random
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from hub.domain.cards import (
     CardDataKind,
     find_card_data,
+    find_in_token,
     issuer,
     refuse_card_data,
     screen,
@@ -230,3 +233,34 @@ def test_an_issuer_needs_its_length_too() -> None:
     assert issuer("4" * 15) is None
     assert issuer("2720" + "0" * 12) == "mastercard"
     assert issuer("2721" + "0" * 12) is None
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "tok_4111111111111111",
+        "card4111111111111111",
+        "abcdefghij-4111111111111111-klm",
+        "abcdefghij 4111-1111-1111-1111",
+        "%B4111111111111111^DOE/JANE^29121010000000000000?",
+        ";4111111111111111=29121010000000000000?",
+        "abcdefghijklm 5A08 4111111111111111",
+    ],
+)
+def test_a_card_number_is_found_in_a_token_field_too(token: str) -> None:
+    assert find_in_token(token) is not None
+
+
+def test_random_tokens_are_not_taken_for_cards() -> None:
+    """Once in some hundred such tokens the digits alone would pass for a card's."""
+    rng = random.Random(7)
+    wrong = 0
+    for _ in range(3000):
+        raw = rng.randbytes(64)
+        uuid = str(UUID(bytes=rng.randbytes(16), version=4))
+        for token in (raw.hex(), f"tok-{uuid}", f"tok_{uuid}", base64.b64encode(raw).decode()):
+            wrong += find_in_token(token) is not None
+    assert wrong <= 2
+    assert find_in_token("tok-b18c8632-2266-4668-8665-0967dbc38a39") is None
