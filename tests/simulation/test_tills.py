@@ -14,11 +14,12 @@ import pytest
 
 from hub.contract.topics import Topics
 from tests.simulation.kernel import World
+from tests.simulation.shop.bank import Charge
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.history import History
 from tests.simulation.shop.moneybox import MoneyBox
 from tests.simulation.shop.plainhub import CREW, PlainHub
-from tests.simulation.shop.processor import Charge, ProcessorMachine, money_faults
+from tests.simulation.shop.processor import ProcessorMachine, money_faults
 from tests.simulation.shop.till import TillMachine
 from tests.simulation.shop.wallet import Job
 

@@ -38,6 +38,7 @@ from hub.contract.stock import (
 from hub.domain.quantity import line_gross_minor
 from hub.domain.stock import Disposition
 from tests.simulation.kernel import Process
+from tests.simulation.shop.cardbox import CardWay
 from tests.simulation.shop.crew import Crew, Manager
 from tests.simulation.shop.moneybox import MoneyBox
 from tests.simulation.shop.wallet import Job, Wallet
@@ -59,7 +60,13 @@ class Cashier(VirtualTill):
     """One run of a till, as its people use it."""
 
     def __init__(
-        self, process: Process, hub: HubClient, crew: Crew, tap: Wiretap, random: Random
+        self,
+        process: Process,
+        hub: HubClient,
+        crew: Crew,
+        tap: Wiretap,
+        random: Random,
+        by: CardWay | None = None,
     ) -> None:
         names = list(crew.people)
         staff_id = names[process.world.random(process.name).randrange(len(names))]
@@ -75,8 +82,9 @@ class Cashier(VirtualTill):
         self.board = tap.board
         self.crew = crew
         self._known: dict[str, ProductView] = {}
+        wallet = Wallet(process.directory / "wallet.json")
         self.money = MoneyBox(
-            process, hub, Wallet(process.directory / "wallet.json"), random, self._answered
+            process, hub, wallet, random, self._answered, self.sign_in, by or CardWay()
         )
 
     def _answered(self, job: Job) -> None:
@@ -91,7 +99,9 @@ class Cashier(VirtualTill):
         override: StockOverride | None = None
         printed = self.random.random() < 0.3
         for _ in range(TRIES):
-            job, tenders = await self._paid(total_minor)
+            draft = command(total_minor, ())
+            assert isinstance(draft, CommitSale)
+            job, tenders = await self._paid(total_minor, draft)
             sale = command(total_minor, tenders)
             assert isinstance(sale, CommitSale)
             sale = sale.model_copy(update={"stock_override": override, "print_receipt": printed})
@@ -120,14 +130,14 @@ class Cashier(VirtualTill):
             return done
         raise WalkedOff("this sale can't be made")
 
-    async def _paid(self, total_minor: int) -> tuple[Job, tuple[Tender, ...]]:
+    async def _paid(self, total_minor: int, sale: CommitSale) -> tuple[Job, tuple[Tender, ...]]:
         cash_job = Job(self.hub.new_key(), "sale", "commit")
         choice = self.random.random()
         if total_minor == 0 or choice < 0.45:
             given = total_minor if choice < 0.2 else self._note(total_minor)
             return cash_job, (Tender(kind="cash", amount_minor=given),)
         by_card = total_minor if choice < 0.85 or total_minor < 200 else total_minor // 2
-        charged = await self.money.charge(by_card)
+        charged = await self.money.charge(by_card, sale)
         if charged is None:
             self.world.count("paid in cash instead")
             return cash_job, (Tender(kind="cash", amount_minor=self._note(total_minor)),)

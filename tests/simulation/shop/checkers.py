@@ -32,6 +32,8 @@ class Checker:
         for sentence in laws.broken(rows, quick=not whole):
             self._violated(sentence)
         self._acked_is_in_the_cloud(rows)
+        if self._shop.plan.takes_cards:
+            self._shop.cards.during(rows)
         if self._shop.history.restored:
             return  # what an older copy doesn't know comes back: `after` looks
         self._answered_is_there(rows)
@@ -55,6 +57,8 @@ class Checker:
         self._acked_is_in_the_cloud(rows)
         self._commands_arrived(rows)
         self._cloud_is_the_same(rows)
+        if self._shop.plan.takes_cards:
+            self._shop.cards.after(rows)
         if not self._shop.plan.loses_storage:
             self._nothing_was_repaired(rows)
 

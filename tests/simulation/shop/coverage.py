@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation.shop.plan import FAULTS, PRINTER_FAULTS
+from tests.simulation.shop.plan import CARD_FAULTS, FAULTS, PRINTER_FAULTS
 
 STATES: tuple[str, ...] = (
     "answered",
@@ -60,4 +60,7 @@ STATES: tuple[str, ...] = (
     "page: device lost",
     "page: cloud cut",
 )
-MUST_FIRE: tuple[str, ...] = (*(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS)), *STATES)
+MUST_FIRE: tuple[str, ...] = (
+    *(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS, *CARD_FAULTS)),
+    *STATES,
+)

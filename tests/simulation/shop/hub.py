@@ -245,13 +245,12 @@ class HubMachine:
 
 
 def _open_payments(rows: Rows) -> list[tuple[str, int]]:
-    """What the hub still has to do about card payments: states and how many; money that waits for
-    its sale, or for people, is nothing that it does."""
+    """What the hub still has to do about card payments: states and how many; receivables are
+    nothing that it does."""
     payments = rows.all(
         "SELECT state, count(*) FROM payments WHERE state NOT IN ('refused', 'abandoned',"
         " 'voided', 'reversed', 'refunded', 'recovered', 'written_off', 'recovery')"
-        " AND (void_asked = 1 OR state NOT IN ('captured', 'settled'))"
-        " AND NOT (state = 'authorised' AND in_sale = 0 AND void_asked = 0)"
+        " AND (void_asked = 1 OR in_sale = 0 OR state NOT IN ('captured', 'settled'))"
         " GROUP BY state"
     )
     refunds = rows.all(

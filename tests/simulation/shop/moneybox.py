@@ -15,8 +15,9 @@ from typing import Any
 
 from devices.kit import HubClient, Refused
 from devices.kit.codec import decode, operation_of
-from hub.contract.sale import RefundView, Tender
+from hub.contract.sale import CommitSale, RefundView, Tender
 from tests.simulation.kernel import Lost, Process
+from tests.simulation.shop.cardbox import CardBox, CardWay
 from tests.simulation.shop.wallet import Job, Payment, Refund, Wallet
 
 PROCESSOR = "processor"
@@ -36,6 +37,8 @@ class MoneyBox:
         wallet: Wallet,
         random: Random,
         answered: Callable[[Job], None],
+        sign_in: Callable[[], Awaitable[Any]],
+        by: CardWay,
     ) -> None:
         self._process = process
         self._world = process.world
@@ -43,10 +46,13 @@ class MoneyBox:
         self._random = random
         self._answered = answered
         self.wallet = wallet
-        self.faults: list[tuple[str, str]] = []
+        self.cards = CardBox(process, hub, wallet, by, sign_in)
+        self.faults = self.cards.faults
 
-    async def charge(self, amount_minor: int) -> tuple[Job, Tender] | None:
+    async def charge(self, amount_minor: int, sale: CommitSale) -> tuple[Job, Tender] | None:
         """A job with an approved payment, and its tender; None when the customer pays in cash."""
+        if self.cards.by.way != "alone":
+            return await self.cards.charge(amount_minor, sale)
         payment = Payment(self._hub.ids.uuid7(), amount_minor)
         job = Job(self._hub.new_key(), "sale", "commit", payments=(payment,))
         self.wallet.keep(job)
@@ -85,11 +91,13 @@ class MoneyBox:
             await self._undo(job)
             raise
         self._answered(job)
+        if job.address == "sale/commit":
+            await self.cards.sold(job)
         result = answer.model_dump()
         if not job.refunds and "refund" in result:
             job = self.wallet.keep(replace(job, refunds=self._refunds(job, result["refund"])))
         for refund in job.refunds:
-            await self._give_back(refund)
+            await self._give_back(refund, whole=job.address == "sale/void")
         self.wallet.done(job)
         return result
 
@@ -98,7 +106,10 @@ class MoneyBox:
         left: list[Awaitable[Any]] = []
         for job in list(self.wallet.jobs.values()):
             self._world.count("job taken up after a reboot")
-            left.append(self._settled(job) if job.body else self._undo(job))
+            if job.service == "payment":
+                left.append(self.cards.follow(job))
+            else:
+                left.append(self._settled(job) if job.body else self._undo(job))
         return left
 
     async def _settled(self, job: Job) -> None:
@@ -111,7 +122,7 @@ class MoneyBox:
         found = []
         for n, one in enumerate(views):
             view = RefundView.model_validate(one)
-            if view.kind == "card" and view.payment_id is not None:
+            if view.kind == "card" and view.payment_id is not None and view.by == "till":
                 # The key may be another one after an approval; what is undone may not.
                 stem = decode(job.service, job.operation, job.body.encode())
                 document = getattr(stem, "return_id", None) or f"void-{stem.sale_id}"  # type: ignore[attr-defined]
@@ -119,11 +130,16 @@ class MoneyBox:
         return tuple(found)
 
     async def _undo(self, job: Job) -> None:
+        if any(one.way != "alone" for one in job.payments):
+            await self.cards.undo(job)
+            return
         for payment in job.payments:
             await self._insist("reversed", "reverse", payment.payment_id)
         self.wallet.done(job)
 
-    async def _give_back(self, refund: Refund) -> None:
+    async def _give_back(self, refund: Refund, *, whole: bool) -> None:
+        if await self.cards.gives_back(refund.payment_id, whole=whole):
+            return
         await self._insist(
             "refunded",
             "refund",

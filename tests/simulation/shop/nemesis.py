@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from hub.crashpoints import HUB_CRASH_POINTS, PRINT_CRASH_POINTS, on_crashpoint
+from hub.crashpoints import (
+    CARD_CRASH_POINTS,
+    FORWARD_CRASH_POINTS,
+    HUB_CRASH_POINTS,
+    PRINT_CRASH_POINTS,
+    on_crashpoint,
+)
 from tests.simulation.kernel import Machine
 from tests.simulation.kernel.network import current
 from tests.simulation.shop.paper import Printer
@@ -35,6 +41,7 @@ class Nemesis:
         self._crash_at = ""
         self._crash_random = shop.world.random("crash points")
         self._rare = shop.world.random("rare crash points")
+        self._cards = shop.world.random("crash points of cards")
 
     def start(self) -> None:
         """Begin with the kinds of the plan."""
@@ -75,9 +82,12 @@ class Nemesis:
     def arm_crash_points(self, random: Random) -> None:
         """From now on any crash point may be the last; or one, lest those that are passed with
         every write take all deaths."""
-        points = PRINT_CRASH_POINTS if random.random() < 0.2 else HUB_CRASH_POINTS
+        points: tuple[str, ...] = PRINT_CRASH_POINTS if random.random() < 0.2 else HUB_CRASH_POINTS
         self._crash_at = random.choice(("", random.choice(points)))
         self._crash_odds = 0.4 if self._crash_at else 0.1
+        if self.shop.plan.takes_cards and self._cards.random() < 0.4:
+            points = (*CARD_CRASH_POINTS, *FORWARD_CRASH_POINTS)
+            self._crash_at, self._crash_odds = self._cards.choice(points), 0.5
 
     def arm_one_of(self, rooms: tuple[str, ...]) -> None:
         """Often, where crash points are to be the last: one that is only passed after what comes
@@ -328,6 +338,34 @@ async def _stop_printer(nemesis: Nemesis, random: Random, stop: Callable[[Printe
     nemesis.shop.paper.mend()
 
 
+async def _acquirer_away(nemesis: Nemesis, random: Random) -> None:
+    """Terminals, tills and the hub can't reach the processor; the shop goes on."""
+    shop = nemesis.shop
+    names = ["hub", *shop.till_names, *(one.name for one in shop.terminals.values())]
+    long_s = random.uniform(60, 36_000) if random.random() < 0.95 else random.uniform(1, 2) * DAY_S
+    await nemesis.cut([way for name in names for way in _both(name, "processor")], long_s)
+
+
+async def _kill_terminal(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.kill(random.choice(list(nemesis.shop.terminals.values())).name)
+
+
+async def _cut_terminal(nemesis: Nemesis, random: Random) -> None:
+    """From one of those that it talks to; or answers get lost."""
+    shop = nemesis.shop
+    till, terminal = random.choice(list(shop.terminals.items()))
+    ways = random.choice(
+        (
+            _both(terminal.name, "processor"),
+            _both("hub", "processor"),
+            _both(terminal.name, till) + _both(terminal.name, "hub"),
+            [("processor", terminal.name), ("processor", "hub")],
+            [(terminal.name, till), (terminal.name, "hub")],
+        )
+    )
+    await nemesis.cut(ways, _minutes(random))
+
+
 ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "hub killed": _kill_hub,
     "hub without power": _hub_without_power,
@@ -352,6 +390,9 @@ ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "disk full": _disk_full,
     "printer without paper": _no_paper,
     "printer without power": _no_printer_power,
+    "acquirer away": _acquirer_away,
+    "terminal killed": _kill_terminal,
+    "terminal cut": _cut_terminal,
 }
 
 

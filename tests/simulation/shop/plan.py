@@ -6,7 +6,7 @@ only shows without it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 FAULTS: dict[str, tuple[float, float]] = {
@@ -37,7 +37,14 @@ PRINTER_FAULTS: dict[str, tuple[float, float]] = {
     "printer without paper": (2, 12),
     "printer without power": (2, 12),
 }
-"""All kinds, and how often each comes when it comes at all."""
+CARD_FAULTS: dict[str, tuple[float, float]] = {
+    "acquirer away": (1, 5),
+    "terminal killed": (1, 8),
+    "terminal cut": (1, 6),
+}
+"""All kinds, and how often each comes when it comes at all; the last where the hub has to do with
+cards."""
+WAYS = ("alone", "own", "hub")
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
 """Kinds after which somebody knows less than they were told."""
@@ -46,7 +53,8 @@ LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``faults`` maps a kind to its mean number per store-day; ``scarce``: goods run out
-    soon; ``turn_s``: how long what is to be written may wait for its turn.
+    soon; ``turn_s``: how long what is to be written may wait for its turn; ``cards``: by till, how
+    it takes cards (``alone`` where nothing is said).
     """
 
     seed: int
@@ -60,6 +68,14 @@ class Plan:
     scarce: bool = True
     turn_s: float = 0.004
     faults: dict[str, float] = field(default_factory=dict)
+    cards: tuple[str, ...] = ()
+    keeps: bool = False
+    """Terminals keep some of what they approve alone."""
+
+    @property
+    def takes_cards(self) -> bool:
+        """Whether the hub has to do with cards."""
+        return any(way != "alone" for way in self.cards)
 
     @property
     def loses_storage(self) -> bool:
@@ -77,7 +93,15 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
     }
     at_the_printer = Random(f"{seed}/plan/printers")
     with_anti_entropy = random.random() < 0.5
-    return Plan(
+    at_the_till = Random(f"{seed}/plan/cards")
+    cards = tuple(at_the_till.choices(WAYS, (2, 1, 1), k=4))
+    keeps = at_the_till.random() < 0.5
+    card_faults = {
+        kind: round(at_the_till.uniform(low, high), 2)
+        for kind, (low, high) in CARD_FAULTS.items()
+        if at_the_till.random() < 0.5
+    }
+    plan = Plan(
         seed=seed,
         days=days or random.choice((1, 1, 2)),
         tills=random.randint(2, 4),
@@ -95,3 +119,5 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
             if at_the_printer.random() < 0.4
         },
     )
+    plan = replace(plan, cards=cards[: plan.tills], keeps=keeps)
+    return replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan

@@ -14,6 +14,8 @@ from hub.storage.readers import LoopReader
 from hub.storage.rows import Rows
 from tests.simulation.kernel import Endless, Machine, World
 from tests.simulation.shop.broker import BrokerMachine
+from tests.simulation.shop.cardbox import CardWay
+from tests.simulation.shop.cardchecks import CardChecker, caps_of
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.disk import HubDisk
 from tests.simulation.shop.forgotten import Forgotten
@@ -21,6 +23,7 @@ from tests.simulation.shop.goods import PRICES
 from tests.simulation.shop.history import History
 from tests.simulation.shop.hub import HubConfig, HubMachine
 from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
+from tests.simulation.shop.office import Office
 from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
 from tests.simulation.shop.paper import Paper
@@ -28,6 +31,7 @@ from tests.simulation.shop.plan import Plan
 from tests.simulation.shop.processor import ProcessorMachine
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
+from tests.simulation.shop.terminal import Slip, TerminalMachine
 from tests.simulation.shop.till import TillMachine
 from tests.support.faultdisk import FaultDisk
 
@@ -38,7 +42,16 @@ NEEDS_DISK = frozenset(
 LOOK_AGAIN_S = (90.0, 900.0)
 """After a restore, as whoever did it would: by then something was sold."""
 REST_S = 12 * 3_600.0
+REST_WITH_CARDS_S = 60 * 3_600.0
+"""What was begun and never sold goes back after a day, and is looked after by people then."""
 REST_LOOK_S = 30.0
+CAPS: tuple[dict[str, int], ...] = (
+    {},
+    {},
+    {"store_cap_minor": 90_00, "terminal_cap_minor": 60_00, "payment_cap_minor": 40_00},
+    {"terminal_cap_count": 3},
+)
+"""What the shop may risk on cards, drawn."""
 KEEPALIVE_S = 240.0
 """Longer than in a shop: quiet nights are to cost little."""
 
@@ -68,6 +81,14 @@ class Scenario:
         self.history = History(self.world)
         self.till_names = [f"till-{number}" for number in range(1, plan.tills + 1)]
         self.paper = Paper(self)
+        ways = dict(zip(self.till_names, plan.cards, strict=False))
+        caps = self.world.random("caps").choice(CAPS)
+        self.caps = caps_of(caps)
+        self.terminals = {
+            till: TerminalMachine(self.world, till.replace("till", "terminal"), keeps=plan.keeps)
+            for till, way in ways.items()
+            if way != "alone"
+        }
         self.hub = HubMachine(
             self.world,
             HubConfig(
@@ -79,6 +100,11 @@ class Scenario:
                 scarce=plan.scarce,
                 pace=Pace(turn_s=(0.0001, plan.turn_s)),
                 synced=self._needs_disk(),
+                takes_cards=plan.takes_cards,
+                terminals={
+                    till: one.name for till, one in self.terminals.items() if ways[till] == "hub"
+                },
+                overrides={"payments": caps} if plan.takes_cards else {},
             ),
             self.paper,
         )
@@ -93,13 +119,20 @@ class Scenario:
                 name,
                 sales_per_day=plan.sales_per_day / plan.tills,
                 keepalive_s=KEEPALIVE_S,
+                cards=CardWay(
+                    ways.get(name, "alone"),
+                    self.terminals[name].name if name in self.terminals else "",
+                    plan.takes_cards,
+                ),
             )
             for name in self.till_names
         ]
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
+        self.office = Office(self)
         self.checker = Checker(self)
+        self.cards = CardChecker(self)
         self.page = Page(self)
         self.shelf = Shelf(self)
         self.hub.on_commit = self.shelf.look
@@ -133,6 +166,9 @@ class Scenario:
         self.nemesis.start()
         sender = self.world.loop.create_task(self._send_commands())
         self.world.loop.create_task(self.paper.watch(), name="paper-watch")
+        if self.plan.takes_cards:
+            self.processor.on_outcome = self.office.learn
+            self.world.loop.create_task(self.office.watch(), name="office-watch")
         end_s = self.world.loop.time() + self.plan.days * DAY_S
         looks = 0
         while self.world.loop.time() < end_s and not self.world.violations:
@@ -154,6 +190,7 @@ class Scenario:
             "processor": self.processor.start,
             "broker": self.broker.start,
             "hub": self.disk.start if self._needs_disk() else self.hub.start,
+            **{one.name: one.start for one in self.terminals.values()},
             **{name: till.start for name, till in zip(self.till_names, self.tills, strict=True)},
         }
         for name, start in starts.items():
@@ -161,6 +198,11 @@ class Scenario:
             if name == "hub":
                 machine.before_copy = self.disk.lose_power
             machine.boot()
+
+    def slip_of(self, payment_id: str) -> Slip | None:
+        """What a terminal's journal says of a payment."""
+        found = (one.slip_of(payment_id) for one in self.terminals.values())
+        return next((slip for slip in found if slip is not None), None)
 
     def _needs_disk(self) -> bool:
         return not NEEDS_DISK.isdisjoint(self.plan.faults)
@@ -206,7 +248,8 @@ class Scenario:
 
     async def _rest(self) -> bool:
         """Wait until nothing is under way; it has to come to that by itself."""
-        end_s = self.world.loop.time() + REST_S
+        rest_s = REST_WITH_CARDS_S if self.plan.takes_cards else REST_S
+        end_s = self.world.loop.time() + rest_s
         while self.world.loop.time() < end_s:
             await asyncio.sleep(REST_LOOK_S)
             if not self._under_way():
@@ -222,6 +265,11 @@ class Scenario:
         for till in self.tills:
             if waiting := till.under_way():
                 return waiting
+        if self.plan.takes_cards and self.processor.owes_an_outcome():
+            return "the processor owes an outcome"
+        for terminal in self.terminals.values():
+            if terminal.waits():
+                return f"{terminal.name} has something to forward"
         return self.hub.under_way() or self.oms.under_way() or self._other_prices()
 
     def _other_prices(self) -> str:
@@ -245,8 +293,12 @@ class Scenario:
         if self.world.violations:
             return []
         seen = self.history.payments_of(self.hub.read(_given_back_twice))
+        if not self.plan.takes_cards:
+            faults = [text for till in self.tills for text in till.faults(seen)]
+            return faults + self.processor.faults(self.history, seen)
+        seen = {*seen, *self.cards.unknown()}
         faults = [text for till in self.tills for text in till.faults(seen)]
-        return faults + self.processor.faults(self.history, seen)
+        return faults + self.processor.faults(self.history, seen, self.cards.owed())
 
     # What the nemesis needs ----------------------------------------------------------------------
 

@@ -19,14 +19,15 @@ from tests.simulation.kernel import Lost, Process, World
 PROCESSOR: Final = "processor"
 PATIENCE_S: Final = 12.0
 FORWARD_EVERY_S: Final = 600.0
+CARDS: Final = 60
 ABSENT_MINDED: Final = 0.01
 """Share of sales at which it loses power between the outcome and its answer."""
 
 
 @dataclass(slots=True)
 class Slip:
-    """One transaction: ``state`` is ``asked``, ``approved``, ``refused``, ``stored``, ``kept`` (it
-    forwards that one itself) or ``undone``."""
+    """One transaction: ``state`` is ``busy``, ``asked``, ``approved``, ``refused``, ``stored``,
+    ``kept`` (it forwards that one itself) or ``undone``."""
 
     payment_id: str
     amount_minor: int
@@ -35,6 +36,7 @@ class Slip:
     def told(self) -> dict[str, Any]:
         """As an answer."""
         words = {
+            "busy": "unknown",
             "asked": "unknown",
             "stored": "approved-offline",
             "kept": "approved-offline",
@@ -42,8 +44,10 @@ class Slip:
         }
         found: dict[str, Any] = {
             "outcome": words.get(self.state, self.state),
-            "card": f"card-{self.payment_id[-6:]}",
+            "card": f"card-{int(self.payment_id[-4:], 16) % CARDS}",
         }
+        if self.state == "undone":
+            found["undone"] = True
         if self.state == "approved":
             found |= {"captured": True, "psp_ref": f"bank-{self.payment_id[-12:]}"}
         if self.state == "stored":
@@ -73,8 +77,15 @@ class TerminalMachine:
             for line in self._path.read_text().splitlines():
                 slip = Slip(**json.loads(line))
                 self._slips[slip.payment_id] = slip
+        for slip in self._slips.values():
+            if slip.state == "busy":
+                self._write(slip, "refused")
         process.serve = self._serve
         process.spawn(self._catch_up(process), f"{self.name}-catches-up")
+
+    def slip_of(self, payment_id: str) -> Slip | None:
+        """What its journal says of a payment."""
+        return self._slips.get(payment_id)
 
     def waits(self) -> bool:
         """Whether it still has something to find out or to forward."""
@@ -104,7 +115,8 @@ class TerminalMachine:
     async def _sale(self, request: dict[str, Any]) -> dict[str, Any]:
         process = self._process
         assert process is not None
-        slip = Slip(request["payment_id"], request["amount_minor"], "asked")
+        slip = Slip(request["payment_id"], request["amount_minor"], "busy")
+        self._write(slip, "busy")
         online = self.world.network.link(self.name, PROCESSOR).up
         if online:
             self._write(slip, "asked")
@@ -143,7 +155,7 @@ class TerminalMachine:
             self.world.count("terminal drops what it kept")
             self._write(slip, "undone")
             return {"outcome": "approved"}
-        if slip.state in ("stored", "refused", "undone"):
+        if slip.state in ("stored", "refused", "undone", "approved"):
             return {"outcome": "approved" if slip.state == "undone" else "refused"}
         return {"outcome": "unknown"}
 
@@ -152,5 +164,9 @@ class TerminalMachine:
             await asyncio.sleep(self._random.uniform(FORWARD_EVERY_S / 10, FORWARD_EVERY_S))
             for slip in list(self._slips.values()):
                 if slip.state in ("asked", "kept"):
+                    if not self.world.network.link(self.name, PROCESSOR).up:
+                        break
                     self.world.count(f"terminal asks for what was {slip.state}")
+                    if slip.state == "kept":
+                        self._write(slip, "asked")  # from now on it can't be dropped
                     await self._ask(process, slip)

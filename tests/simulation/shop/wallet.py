@@ -14,11 +14,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A card payment: ``state`` is ``asked``, ``approved`` or ``reversing``."""
+    """A card payment: ``state`` is ``asked``, ``at_terminal``, ``kept`` (its
+    terminal forwards it), ``approved`` or ``reversing``;
+    ``way``: at whose terminal (see :class:`tests.simulation.shop.cardbox.CardWay`)."""
 
     payment_id: str
     amount_minor: int
     state: str = "asked"
+    way: str = "alone"
 
 
 @dataclass(frozen=True, slots=True)

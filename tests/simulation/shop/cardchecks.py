@@ -1,0 +1,212 @@
+"""What has to hold of card payments that the hub knows of: the book, the processor, the tills."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from hub.domain.payments.exposure import Caps
+from hub.domain.payments.states import EXPOSED, STORED_AWAY, PaymentState
+from hub.storage.rows import Rows
+from tests.simulation.shop.history import RETURN, SALE
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.scenario import Scenario
+
+S = PaymentState
+ENDS: Final = frozenset(
+    {
+        S.REFUSED,
+        S.ABANDONED,
+        S.VOIDED,
+        S.CAPTURED,
+        S.SETTLED,
+        S.REVERSED,
+        S.REFUNDED,
+        S.RECOVERY,
+        S.RECOVERED,
+        S.WRITTEN_OFF,
+    }
+)
+"""All that a payment may be at rest."""
+OWED: Final = (S.RECOVERY, S.RECOVERED, S.WRITTEN_OFF)
+WITH_MONEY: Final = (S.CAPTURED, S.SETTLED)
+
+
+class CardChecker:
+    """``during`` at any moment at which the hub is up; ``after`` once, at rest; ``owed`` are the
+    payments that the hub calls receivables, or did."""
+
+    def __init__(self, shop: Scenario) -> None:
+        self._shop = shop
+        self._world = shop.world
+
+    def during(self, rows: Rows) -> None:
+        """Safety."""
+        self._nothing_is_charged_twice()
+        self._tokens_are_shredded(rows)
+        if not self._shop.history.restored:
+            self._numbers_have_no_gaps(rows)
+            self._exposure_is_within_the_caps(rows)
+
+    def after(self, rows: Rows) -> None:
+        """Nothing is under way."""
+        self.during(rows)
+        self._all_have_ended(rows)
+        self._processor_has_what_the_book_says(rows)
+        self._goods_were_sold_for_money(rows)
+        self._count_steps(rows)
+
+    def owed(self) -> set[str]:
+        """Payments of which nothing is kept by right."""
+        return {
+            row[0]
+            for row in self._shop.hub.read(
+                lambda rows: rows.all(
+                    "SELECT payment_id FROM payments WHERE state IN (?, ?, ?)", *OWED
+                )
+            )
+        }
+
+    def unknown(self) -> set[str]:
+        """Payments that were begun at the hub and that a restored one has never heard of: only the
+        reconciliation with the processor finds them."""
+        if not self._shop.history.restored:
+            return set()
+        known = {row[0] for row in self._shop.hub.read(lambda rows: rows.all(_ALL))}
+        begun = {
+            asked.body["payment_id"]
+            for asked in self._shop.history.asked.values()
+            if asked.operation == "payment/start"
+        }
+        return begun - known
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _nothing_is_charged_twice(self) -> None:
+        for one in self._shop.processor.charges():
+            if one.charged > 1:
+                self._violated(f"payment {one.payment_id} was charged {one.charged} times")
+
+    def _tokens_are_shredded(self, rows: Rows) -> None:
+        for payment_id, state in rows.all(
+            "SELECT p.payment_id, p.state FROM payment_secrets s JOIN payments p"
+            " ON p.id = s.payment"
+        ):
+            if state not in STORED_AWAY:
+                self._violated(f"the token of payment {payment_id} is kept, and it is {state}")
+
+    def _numbers_have_no_gaps(self, rows: Rows) -> None:
+        for terminal, count, least, most, different in rows.all(
+            "SELECT terminal_id, count(*), min(offline_seq), max(offline_seq),"
+            " count(DISTINCT offline_seq) FROM payments WHERE offline_seq IS NOT NULL"
+            " GROUP BY terminal_id"
+        ):
+            if different != count or most - least + 1 != count or least != 1:
+                self._violated(f"{terminal} has {count} numbers from {least} to {most}")
+
+    def _exposure_is_within_the_caps(self, rows: Rows) -> None:
+        caps = self._shop.caps
+        at_risk: Counter[str] = Counter()
+        counted: Counter[str] = Counter()
+        for terminal, amount, state in rows.all(
+            "SELECT terminal_id, amount_minor, state FROM payments"
+            " WHERE offline_allowed = 1 AND void_asked = 0"
+        ):
+            if state in EXPOSED:
+                at_risk[terminal] += amount
+                counted[terminal] += 1
+        if at_risk.total() > caps.store_minor:
+            self._violated(f"{at_risk.total()} is at risk, {caps.store_minor} may be")
+        for terminal, minor in at_risk.items():
+            if minor > caps.terminal_minor or counted[terminal] > caps.terminal_count:
+                self._violated(f"{counted[terminal]} for {minor} are at risk at {terminal}")
+
+    def _all_have_ended(self, rows: Rows) -> None:
+        by_state: Counter[str] = Counter()
+        for payment_id, state, in_sale, void_asked in rows.all(
+            "SELECT payment_id, state, in_sale, void_asked FROM payments ORDER BY id"
+        ):
+            by_state[state] += 1
+            if state not in ENDS:
+                self._violated(f"payment {payment_id} is {state} at rest")
+            if state in WITH_MONEY and (not in_sale or void_asked):
+                self._violated(
+                    f"payment {payment_id} is {state}: in a sale {in_sale}, to be voided"
+                    f" {void_asked}"
+                )
+        for state, count in by_state.items():
+            self._world.counters[f"payment ended {state}"] += count
+
+    def _processor_has_what_the_book_says(self, rows: Rows) -> None:
+        by_tills = self._given_back_by_tills()
+        for payment_id, state, amount, refunded in rows.all(
+            "SELECT payment_id, state, amount_minor, refunded_minor FROM payments ORDER BY id"
+        ):
+            charge = self._shop.processor.charge_of(payment_id)
+            kept = charge.kept_minor if charge is not None else 0
+            due = 0
+            if state in WITH_MONEY:
+                due = amount - refunded - by_tills[payment_id]
+            if kept != due:
+                self._violated(
+                    f"payment {payment_id} is {state}: {kept} is kept, the book says {due}"
+                )
+            if charge is not None and charge.state in ("pending", "authorised"):
+                self._violated(f"payment {payment_id} is {state}, at the processor {charge.state}")
+
+    def _given_back_by_tills(self) -> Counter[str]:
+        given: dict[str, list[tuple[str, int]]] = {}
+        for asked in self._shop.history.asked.values():
+            if asked.operation == RETURN and asked.result is not None:
+                given[asked.body["return_id"]] = [
+                    (one["payment_id"], one["amount_minor"])
+                    for one in asked.result["refund"]
+                    if one["kind"] == "card" and one.get("by", "till") == "till"
+                ]
+        found: Counter[str] = Counter()
+        for parts in given.values():
+            for payment_id, amount in parts:
+                found[payment_id] += amount
+        return found
+
+    def _goods_were_sold_for_money(self, rows: Rows) -> None:
+        """A sale that stands was paid by what has its money, or is owed."""
+        good = {*WITH_MONEY, *OWED, S.REFUNDED}
+        book = {row[0]: row[1:] for row in rows.all(_ALL)}
+        standing = {row[0] for row in rows.all("SELECT sale_id FROM sales WHERE state <> 'voided'")}
+        for asked in self._shop.history.asked.values():
+            if asked.operation != SALE or asked.result is None:
+                continue
+            if asked.body["sale_id"] not in standing:
+                continue
+            for tender in asked.body["tenders"]:
+                found = book.get(tender.get("payment_id") or "")
+                if found is not None and (found[0] not in good or not found[1]):
+                    self._violated(
+                        f"sale {asked.body['sale_id']} was paid by payment"
+                        f" {tender['payment_id']}: {found[0]}, in a sale: {found[1]}"
+                    )
+
+    def _count_steps(self, rows: Rows) -> None:
+        for before, event, count in rows.all(
+            "SELECT before, event, count(*) FROM payment_steps GROUP BY 1, 2"
+        ):
+            self._world.counters[f"payment {before or 'new'} + {event}"] += count
+
+    def _violated(self, sentence: str) -> None:
+        self._world.violated(sentence)
+
+
+_ALL: Final = "SELECT payment_id, state, in_sale FROM payments"
+
+
+def caps_of(overrides: dict[str, int]) -> Caps:
+    """The caps of a run's settings."""
+    names = {
+        "payment_cap_minor": "payment_minor",
+        "terminal_cap_count": "terminal_count",
+        "terminal_cap_minor": "terminal_minor",
+        "store_cap_minor": "store_minor",
+    }
+    return Caps(**{names[name]: value for name, value in overrides.items()})

@@ -1,0 +1,109 @@
+"""The office: who looks at payments that nobody else can clear, with what the processor and the
+terminals have on paper, and who sees to receivables."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from hub.contract.payments import CloseReceivable, DecidePayment
+from hub.domain.payments.declines import code_of
+from hub.domain.payments.states import PaymentState
+from hub.service.caller import HUB, Caller, CallerKind
+from hub.service.payments.commands import LearnOutcome, ProcessorSaid
+from hub.storage import paymentrows
+from hub.storage.paymentrows import PaymentRow
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.hubwiring import RunningHub
+    from tests.simulation.shop.scenario import Scenario
+
+S = PaymentState
+LOOKS_PER_S: Final = 1 / 1_800
+TWO: Final = (Caller(CallerKind.WEB, "office", "900"), Caller(CallerKind.WEB, "office", "201"))
+SIGNED_ALONE: Final = 0.3
+"""Share of receivables that are seen to at a look."""
+
+
+class Office:
+    """``watch`` for the whole run."""
+
+    def __init__(self, shop: Scenario) -> None:
+        self._shop = shop
+        self._world = shop.world
+        self._random = shop.world.random("office")
+
+    def learn(self, payment_id: str, told: dict[str, Any]) -> None:
+        """The processor tells an outcome by itself; half of the time nobody listens."""
+        running = self._shop.hub.running
+        if running is None or not running.process.ready or self._random.random() < 0.5:
+            return
+        said = ProcessorSaid(
+            told["outcome"], psp_ref=told["psp_ref"], code=code_of(told.get("code", ""))
+        )
+        running.process.spawn(self._learned(running, payment_id, said), "outcome")
+
+    async def watch(self) -> None:
+        """Look now and then."""
+        while True:
+            await asyncio.sleep(self._random.expovariate(LOOKS_PER_S))
+            running = self._shop.hub.running
+            if running is not None and running.process.ready and not self._shop.disk.broken:
+                running.process.spawn(self._look(running), "office")
+
+    async def _look(self, running: RunningHub) -> None:
+        with suppress(Exception):  # all that is left comes up at the next look
+            for state in (S.MANUAL, S.LOST):
+                for row in paymentrows.in_state(running.rows, state, 5):
+                    await self._clear(running, row)
+            for row in paymentrows.in_state(running.rows, S.RECOVERY, 5):
+                if self._random.random() < SIGNED_ALONE:
+                    await self._close(running, row)
+
+    async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
+        charge = self._shop.processor.charge_of(row.payment_id)
+        slip = self._shop.slip_of(row.payment_id)
+        if charge is not None and charge.state == "pending":
+            return
+        if charge is not None and charge.state in ("authorised", "captured"):
+            captured = charge.state == "captured"
+            if captured or self._random.random() < 0.5:
+                said = ProcessorSaid("captured" if captured else "approved")
+                await self._learned(running, row.payment_id, said)
+            else:
+                await self._decide(running, row, "approved")
+            return
+        if slip is not None and slip.state in ("busy", "asked", "kept"):
+            return  # the terminal may still take it
+        if slip is not None and slip.state == "stored" and row.stored_at_ms is None:
+            return  # its till, or nobody, has yet to tell the hub
+        never = charge is None and self._random.random() < 0.5
+        await self._decide(running, row, "never-done" if never else "declined")
+
+    async def _decide(self, running: RunningHub, row: PaymentRow, outcome: str) -> None:
+        self._world.count(f"two people say {outcome} of what is {row.state}")
+        for person in TWO:
+            command = DecidePayment.model_validate(
+                {
+                    "payment_id": row.payment_id,
+                    "outcome": outcome,
+                    "evidence": "the report of the processor",
+                }
+            )
+            await running.gate.run(person, command, running.process.ids.uuid7())
+
+    async def _close(self, running: RunningHub, row: PaymentRow) -> None:
+        how = self._random.choice(("paid", "written-off"))
+        self._world.count(f"receivable {how}")
+        people = TWO if how == "written-off" else TWO[:1]
+        for person in people:
+            command = CloseReceivable.model_validate(
+                {"payment_id": row.payment_id, "how": how, "reason": "seen to in the office"}
+            )
+            await running.gate.run(person, command, running.process.ids.uuid7())
+
+    async def _learned(self, running: RunningHub, payment_id: str, said: ProcessorSaid) -> None:
+        with suppress(Exception):  # it is told once; who has missed it looks it up
+            self._world.count(f"outcome learned: {said.outcome}")
+            await running.gate.internal(HUB, LearnOutcome(payment_id, said, "settlement"))
