@@ -105,7 +105,7 @@ class Forwarder:
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._flying: dict[asyncio.Task[None], str] = {}
-        self._calls: set[asyncio.Future[ProcessorSaid]] = set()
+        self._calls: dict[asyncio.Future[ProcessorSaid], None] = {}  # in order, unlike a set
         self._queues: dict[str, asyncio.Lock] = {}
         self._breaker = Breaker()
         self._failures = 0
@@ -293,7 +293,7 @@ class Forwarder:
         """The adapter's answer; ``unknown`` when it is cut off, late, or breaks its promise."""
         calling = asyncio.ensure_future(call)
         sleeping = asyncio.ensure_future(self._tempo.sleep(self._work_s))
-        self._calls.add(calling)
+        self._calls[calling] = None
         try:
             await first_done(calling, sleeping)
             if not calling.done():
@@ -308,7 +308,7 @@ class Forwarder:
             log.exception("the adapter for %s failed", self._processor.name)
             return ProcessorSaid("unknown", f"the adapter failed: {type(error).__name__}")
         finally:
-            self._calls.discard(calling)
+            self._calls.pop(calling, None)
             sleeping.cancel()
             await asyncio.gather(sleeping, return_exceptions=True)
 

@@ -74,6 +74,17 @@ def sent_minor(rows: Rows, payment: int) -> int:
     return int(row[0])
 
 
+def done_minor(rows: Rows, payment: int) -> int:
+    """What of a payment is given back for certain, by its refunds."""
+    row = rows.one(
+        "SELECT coalesce(sum(amount_minor), 0) FROM payment_refunds WHERE payment = ?"
+        " AND state = 'done'",
+        payment,
+    )
+    assert row is not None
+    return int(row[0])
+
+
 def open_ones(rows: Rows, limit: int = REFUNDS_MAX) -> list[RefundRow]:
     """Refunds without an end, oldest first."""
     return [

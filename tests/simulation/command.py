@@ -172,10 +172,11 @@ class Campaign:
         if report["violations"]:
             self.broken += 1
             plan, what = report["plan"], report["violations"][0]
-            replay = (
-                f"python -m tests.simulation --seed {plan['seed']} --days {plan['days']}"
-                f" --anti-entropy {'on' if plan['anti_entropy'] else 'off'}"
-            )
+            replay = f"python -m tests.simulation --seed {plan['seed']}"
+            if self.options.days is not None:  # what isn't drawn changes what is
+                replay += f" --days {self.options.days}"
+            if self.options.anti_entropy != "drawn":
+                replay += f" --anti-entropy {self.options.anti_entropy}"
             self.findings.append({"what": what, "replay": replay})
             print(f"{replay}: {what}", file=sys.stderr, flush=True)
         if time.monotonic() - self.told_s > 1.5:

@@ -195,7 +195,9 @@ def _done(
     by = "processor" if isinstance(said, ProcessorSaid) else "terminal"
     if row.state == S.AUTHORISED:  # what was given back was there
         row = book.move(unit, row, E.CAPTURED, by)
-    given = min(row.refunded_minor + refund.amount_minor, row.amount_minor)
+    # A hub that was put back may have been told before what this one came to.
+    given = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
+    given = min(given, row.amount_minor)
     if given == row.amount_minor and can(PaymentState(row.state), E.REFUNDED):
         book.move(unit, row, E.REFUNDED, by, said.reason, refunded_minor=given)
     elif given > row.refunded_minor:

@@ -1,0 +1,54 @@
+"""What was given back of a card payment, in hubs that were put back from older copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.domain.payments.work import Hand
+from hub.service.payments.commands import EndWork, LeaseWork, ProcessorSaid
+from tests.support.copies import Copies, from_cloud
+from tests.support.paying import PayingShop, rules
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[Copies]:
+    made = Copies(tmp_path)
+    yield made
+    for shop in made.made:
+        shop.close()
+
+
+def given_back(shop: Shop) -> None:
+    """The processor gives back what is due."""
+    for work in shop.internal(LeaseWork(Hand.PROCESSOR)):
+        shop.internal(EndWork(work, ProcessorSaid("refunded")))
+
+
+def standing(shop: Shop, payment: Any) -> tuple[Any, ...] | None:
+    return shop.one(
+        "SELECT state, refunded_minor FROM payments WHERE payment_id = ?", payment["payment_id"]
+    )
+
+
+def test_what_was_given_back_before_the_restore_counts_once(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.own(998)
+    paying.report(payment, "approved", captured=True)
+    paying.ok("till-1", "sale/commit", paying.selling(payment, qty=2))
+    line = {"line_no": 1, "qty": 1, "disposition": "resellable", "reason": "too many"}
+    back = {"return_id": paying.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    paying.sign_in("till-1", "mia")
+    paying.ok("till-1", "return/commit", back)
+    given_back(paying)
+    assert standing(paying, payment) == ("captured", 499)
+    restored = copies.put_back(copy, paying, payments=rules())
+    restored.internal(from_cloud(paying))
+    given_back(restored)
+    assert standing(restored, payment) == ("captured", 499)
