@@ -163,15 +163,6 @@ def open_ones(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
     return _many(rows.all(f"{_PAYMENT} WHERE {_OPEN} ORDER BY id LIMIT ?", limit))
 
 
-def to_void(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
-    """Money that is there and is to go back, oldest first."""
-    sql = (
-        f"{_PAYMENT} WHERE void_asked = 1 AND state IN ('authorised', 'captured', 'settled')"
-        " ORDER BY id LIMIT ?"
-    )
-    return _many(rows.all(sql, limit))
-
-
 def latest(rows: Rows, *, before: int | None = None, limit: int = 20) -> list[PaymentRow]:
     """Payments with a number below ``before``, newest first."""
     sql = f"{_PAYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?"

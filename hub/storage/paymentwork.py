@@ -82,10 +82,70 @@ def unsold(rows: Rows, begun_before_budget_ms: int) -> list[PaymentRow]:
     """Money that is there for a sale that was never written."""
     return _many(
         rows,
-        "in_sale = 0 AND void_asked = 0 AND state IN ('authorised', 'captured')"
+        "in_sale = 0 AND void_asked = 0 AND state IN ('authorised', 'captured', 'settled')"
         " AND begun_budget_ms <= ? ORDER BY begun_budget_ms LIMIT ?",
         begun_before_budget_ms,
         AT_ONCE_MAX,
+    )
+
+
+def not_wanted_back(rows: Rows, *, by_hub: bool, limit: int = AT_ONCE_MAX) -> list[PaymentRow]:
+    """Money that is there, is to go back, and isn't asked for yet, oldest first; ``by_hub``: only
+    of terminals that the hub drives."""
+    driven = " AND driven_by = 'hub'" if by_hub else ""
+    return _many(
+        rows,
+        "void_asked = 1 AND state IN ('authorised', 'captured', 'settled')"
+        f" AND state <> 'authorised'{driven} AND NOT EXISTS (SELECT 1 FROM payment_refunds r"
+        " WHERE r.payment = payments.id AND r.subject = payments.sale_id) ORDER BY id LIMIT ?",
+        limit,
+    )
+
+
+def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
+    """Stored payments whose token the second keeper doesn't have yet, oldest first."""
+    return _many(
+        rows,
+        f"{_OPEN} AND state = 'stored' AND mirrored = 0 AND EXISTS"
+        " (SELECT 1 FROM payment_secrets s WHERE s.payment = payments.id) ORDER BY id LIMIT ?",
+        limit,
+    )
+
+
+def unknown_of(rows: Rows, device_id: str | None = None) -> tuple[int, int]:
+    """Of a till's payments (or the shop's): how many are on their way to a terminal or in doubt
+    there, and how many people have to decide."""
+    where = f"{_OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
+    sql = (
+        "SELECT coalesce(sum(state <> 'manual'), 0), coalesce(sum(state = 'manual'), 0)"
+        f" FROM payments WHERE {where}"
+    )
+    row = rows.one(sql) if device_id is None else rows.one(f"{sql} AND device_id = ?", device_id)
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def not_captured(rows: Rows, before_ms: int, limit: int = AT_ONCE_MAX) -> list[PaymentRow]:
+    """Payments that sales were paid with, begun before then and still not captured."""
+    return _many(
+        rows,
+        f"{_OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0 AND begun_at_ms < ?"
+        " ORDER BY id LIMIT ?",
+        before_ms,
+        limit,
+    )
+
+
+def not_given_back(rows: Rows, before_ms: int, limit: int = AT_ONCE_MAX) -> list[PaymentRow]:
+    """Payments begun before then whose money is there and is to go back; those whose refund was
+    refused are told as such."""
+    return _many(
+        rows,
+        "void_asked = 1 AND state IN ('authorised', 'captured', 'settled') AND begun_at_ms < ?"
+        " AND NOT EXISTS (SELECT 1 FROM payment_refunds r WHERE r.payment = payments.id"
+        " AND r.state = 'refused') ORDER BY id LIMIT ?",
+        before_ms,
+        limit,
     )
 
 

@@ -147,7 +147,7 @@ def gaps(rows: Rows) -> list[GapRow]:
     """Terminals with holes in their numbers."""
     found = rows.all(
         "SELECT s.terminal_id, s.offline_seq, (SELECT count(*) FROM payments p"
-        " WHERE p.terminal_id = s.terminal_id AND p.offline_seq IS NOT NULL) AS kept"
+        " WHERE p.terminal_id = s.terminal_id AND p.offline_seq IS NOT NULL) + s.forgotten AS kept"
         " FROM terminal_sequences s WHERE kept <> s.offline_seq ORDER BY s.terminal_id LIMIT 200"
     )
     return [GapRow(*row) for row in found]

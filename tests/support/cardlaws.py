@@ -35,12 +35,13 @@ def steps_lead_to_the_state(rows: Rows) -> Iterator[str]:
 def offline_numbers_have_no_gaps(rows: Rows) -> Iterator[str]:
     """Per terminal, unless some came back from the cloud."""
     for row in rows.all(
-        "SELECT p.terminal_id, count(*), max(p.offline_seq), s.offline_seq FROM payments p"
+        "SELECT p.terminal_id, count(*) + coalesce(s.forgotten, 0), max(p.offline_seq),"
+        " s.offline_seq FROM payments p"
         " LEFT JOIN terminal_sequences s ON s.terminal_id = p.terminal_id"
         f" WHERE p.offline_seq IS NOT NULL GROUP BY p.terminal_id HAVING NOT max({_TOLD})"
     ):
         _, count, highest, given = row
-        if not count == highest == given:
+        if not (count == given and highest <= given):
             yield f"the offline numbers of a terminal have gaps: {row}"
 
 

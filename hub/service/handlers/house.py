@@ -20,7 +20,16 @@ from hub.service.payments import timing
 from hub.service.payments.commands import ExpirePayments
 from hub.service.timekeeping import JUMP_MS
 from hub.service.unit import Unit
-from hub.storage import audit, basketrows, hubrow, outbox, requests, staffrows, stockrows
+from hub.storage import (
+    audit,
+    basketrows,
+    hubrow,
+    outbox,
+    paymentpurge,
+    requests,
+    staffrows,
+    stockrows,
+)
 from hub.storage.hubrow import HubRow
 
 DAY_MS = 86_400_000
@@ -75,6 +84,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     done += _end_old_baskets(unit)
     done += basketrows.purge(unit.tx, unit.now_ms - BASKETS_KEPT_DAYS * DAY_MS)
     done += printing.purge(unit)
+    done += paymentpurge.purge(unit.tx, unit.now_ms - paymentpurge.KEEP_DAYS * DAY_MS)
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         _send_audit_head(unit)
     return done

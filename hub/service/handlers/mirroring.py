@@ -20,13 +20,15 @@ from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
 from hub.service.payments import book
 from hub.service.unit import Unit
-from hub.storage import paymentrows, salerows, secretrows
+from hub.storage import paymentrows, paymentwork, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 from hub.storage.rows import Rows
 
 log = logging.getLogger(__name__)
 
 BY: Final = "mirror"
+AMOUNT_MAX: Final = 10**12
+_NO_WORDS: Final = frozenset({"staff_id", "amount_minor", "offline_seq"})
 BACK: Final = "from the second keeper's copy: it may have been forwarded by the lost hub"
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567="
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefz"
@@ -83,14 +85,10 @@ def copy_of(row: PaymentRow, token: SealedToken) -> str:
 def to_mirror(rows: Rows, limit: int) -> list[tuple[PaymentRow, SealedToken]]:
     """Stored payments that the second keeper doesn't have yet, oldest first."""
     found = []
-    for row in paymentrows.in_state(rows, PaymentState.STORED):
-        if row.mirrored:
-            continue
+    for row in paymentwork.not_mirrored(rows, limit):
         token = secretrows.get(rows, row.id)
         if token is not None:
             found.append((row, token))
-            if len(found) == limit:
-                break
     return found
 
 
@@ -135,8 +133,15 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
 
 def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
     facts = json.loads(base64.b32decode(text.translate(_FROM_LETTERS)))
-    if facts["payment_id"] != payment_id or not isinstance(facts["amount_minor"], int):
+    if facts["payment_id"] != payment_id:
         raise ValueError("it is another payment's")
+    words = {name: facts[name] for name in _FACTS if name not in _NO_WORDS}
+    if not all(isinstance(word, str) for word in words.values()):
+        raise ValueError("it is of another shape")
+    if type(facts["amount_minor"]) is not int or not 0 < facts["amount_minor"] <= AMOUNT_MAX:
+        raise ValueError("it is of no proper amount")
+    if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
+        raise ValueError("it is of another shape")
     token = SealedToken(
         str(facts["key_id"]), base64.b64decode(facts["wrapped"]), base64.b64decode(facts["sealed"])
     )
@@ -163,7 +168,8 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
         ),
         BY,
     )
-    row = book.move(unit, row, PaymentEvent.SENT, BY)
+    # Not by way of the terminal: another customer may stand at it just now.
+    row = book.move(unit, row, PaymentEvent.CANCELLED, BY)
     rest = {name: facts[name] for name in _FACTS[10:] if facts[name]}
     row = book.move(
         unit,

@@ -27,7 +27,7 @@ from hub.service.payments import admission, answers, book, views
 from hub.service.payments.commands import TerminalSaid
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
-from hub.storage import basketrows, paymentrows, peripheralrows, salerows
+from hub.storage import basketrows, paymentrows, peripheralrows, salerows, settlementrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 
 TERMINAL = "terminal"
@@ -168,7 +168,14 @@ def _check_others(unit: Unit, command: StartPayment, terminal_id: str, driven_by
     others = paymentrows.of_sale(unit.tx, command.sale_id)
     if command.basket_id is not None:
         others += paymentrows.of_basket(unit.tx, command.basket_id)
+    admission.check_room(unit, command, others)
     for other in others:
+        if _is_foreign(unit, other, command):
+            raise refuse(
+                Code.CONFLICT,
+                "This sale is another till's: make a fresh id for every sale.",
+                device_id=other.device_id,
+            )
         if other.state in FENCING and not other.void_asked:
             raise refuse(
                 Code.CONFLICT,
@@ -194,6 +201,13 @@ def _check_others(unit: Unit, command: StartPayment, terminal_id: str, driven_by
                 payment_id=busy.payment_id,
                 state=busy.state,
             )
+
+
+def _is_foreign(unit: Unit, other: PaymentRow, command: StartPayment) -> bool:
+    """Whether another till takes money for this sale.  A basket that was resumed here may have
+    been refused there."""
+    of_it = other.device_id != unit.caller.id and other.sale_id == command.sale_id
+    return of_it and (command.basket_id is None or _counts(other))
 
 
 # What the till's terminal said -------------------------------------------------------------------
@@ -245,12 +259,23 @@ def _said(unit: Unit, row: PaymentRow, command: ReportPayment) -> TerminalSaid:
         last4=card.last4,
         scheme=card.scheme,
         approval_code=card.approval_code,
-        psp_ref=card.psp_ref,
+        psp_ref=_own_ref(unit, row, card.psp_ref),
         terminal_ref=card.terminal_ref,
         card_ref=_card_ref(unit, command),
         captured=command.captured,
         token=_sealed(unit, row, command),
     )
+
+
+def _own_ref(unit: Unit, row: PaymentRow, psp_ref: str) -> str:
+    """The processor's name for it; not one that another payment has: by that the hub would take or
+    give back the other one's money."""
+    known = settlementrows.payment_named(unit.tx, psp_ref) if psp_ref else None
+    if known is None or known == row.payment_id:
+        return psp_ref
+    about = {"psp_ref": psp_ref, "of": known, "by": unit.caller.key}
+    unit.note("payment.foreign_ref", row.payment_id, about)
+    return ""
 
 
 def _sealed(unit: Unit, row: PaymentRow, command: ReportPayment) -> SealedToken | None:

@@ -32,7 +32,7 @@ from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.payments import book
 from hub.service.payments.commands import NoteTerminal
 from hub.service.unit import Unit
-from hub.storage import paymentrows, salerows, settlementrows
+from hub.storage import paymentrows, paymentwork, salerows, settlementrows
 from hub.storage.paymentrows import PaymentRow
 from hub.storage.rows import Rows
 from hub.storage.settlementrows import SettlementLineRow
@@ -43,6 +43,16 @@ _WAITING: Final = {
     "manual": ("nobody could say how it ended", "Look it up at the processor, then decide it."),
     "lost": ("the terminal that keeps it is lost", "Look it up at the processor, then decide it."),
     "recovery": ("it was declined after the goods were gone", "Collect it, or write it off."),
+}
+_MONEY: Final = {
+    "not-captured": (
+        "it was sold for days ago, and its money isn't taken yet",
+        "Look it up at the processor: an authorisation lapses after some days.",
+    ),
+    "not-given-back": (
+        "it was given up or voided days ago, and its money hasn't gone back",
+        "Is the processor reached? What a till's own terminal took is given back there.",
+    ),
 }
 _STEPS: Final = {
     Owner.PROCESSOR: "Ask the processor, with its reference.",
@@ -228,6 +238,23 @@ def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
         for row in paymentrows.in_state(unit.rows, state):
             yield Difference(
                 kind=state,
+                owner=Owner.MANAGER,
+                what=what,
+                next_step=step,
+                payment_id=row.payment_id,
+                terminal_id=row.terminal_id,
+                amount_minor=row.amount_minor,
+                at_ms=row.changed_at_ms,
+            )
+    before_ms = unit.now_ms - query.unsettled_after_days * DAY_MS
+    for kind, rows in (
+        ("not-captured", paymentwork.not_captured(unit.rows, before_ms)),
+        ("not-given-back", paymentwork.not_given_back(unit.rows, before_ms)),
+    ):
+        what, step = _MONEY[kind]
+        for row in rows:
+            yield Difference(
+                kind=kind,
                 owner=Owner.MANAGER,
                 what=what,
                 next_step=step,

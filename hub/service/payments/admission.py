@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from hub.contract.payments import StartPayment
+from hub.contract.problems import Code, refuse
 from hub.contract.staff import ApprovalSubject
 from hub.domain.errors import ApprovalRequired, Forbidden
 from hub.domain.payments.exposure import Exposure, OfflineBar, age_ms, bars
@@ -10,9 +14,44 @@ from hub.domain.staff import Asked, Permission
 from hub.service import permits
 from hub.service.shop import PaymentRules
 from hub.service.unit import Unit
-from hub.storage import hubrow, paymentrows
-from hub.storage.paymentrows import RiskRow
+from hub.storage import hubrow, paymentrows, paymentwork
+from hub.storage.paymentrows import PaymentRow, RiskRow
 from hub.storage.rows import Rows
+
+AMOUNT_MAX: Final = 10**12
+"""Ten thousand million in a currency of two decimals: sums of millions of payments stay numbers."""
+SALE_MAX: Final = 50
+"""So many payments may be begun for one sale or basket."""
+TILL_MAX: Final = 20
+"""So many of a till's payments may be on their way to a terminal, or in doubt there, at once."""
+SHOP_MAX: Final = 100
+TILL_UNDECIDED_MAX: Final = 100
+"""So many of a till's payments may wait for people; then they have to decide some first."""
+
+
+def check_room(unit: Unit, command: StartPayment, others: Sequence[PaymentRow]) -> None:
+    """One till's payments, whatever it does, never crowd out the others'.  ``others``: of the same
+    sale or basket.  Errors: ``validation``, ``conflict``."""
+    if command.amount_minor > AMOUNT_MAX:
+        raise refuse(Code.VALIDATION, f"A payment is of {AMOUNT_MAX} at most: correct the amount.")
+    if len(others) >= SALE_MAX:
+        raise refuse(
+            Code.CONFLICT,
+            f"{SALE_MAX} payments were begun for this sale: take another tender, or begin a sale"
+            " anew.",
+        )
+    open_ones, undecided = paymentwork.unknown_of(unit.tx, unit.caller.id)
+    if open_ones >= TILL_MAX or paymentwork.unknown_of(unit.tx)[0] >= SHOP_MAX:
+        raise refuse(
+            Code.CONFLICT,
+            "Too many card payments are under way: wait until some have ended, or give them up.",
+        )
+    if undecided >= TILL_UNDECIDED_MAX:
+        raise refuse(
+            Code.CONFLICT,
+            f"{undecided} payments of this till wait for somebody to decide how they ended: a"
+            " manager has to decide some first.",
+        )
 
 
 def exposure_of(rows: Rows, terminal_id: str | None, now_ms: int, budget_ms: int) -> Exposure:

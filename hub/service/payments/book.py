@@ -172,6 +172,8 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
         facts["offline_seq"] = fact.offline_seq if taken else None
         facts["stored_at_ms"] = fact.occurred_at_ms
         facts["stored_budget_ms"] = unit.tx.budget_ms
+    if state is S.STORED:  # by its terminal: there is no token that could be kept twice
+        facts["mirrored"] = 1
     if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:
         facts["in_sale"] = 1
     row = paymentrows.change(

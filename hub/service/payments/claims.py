@@ -14,6 +14,8 @@ from hub.contract.sale import CommitSale, Tender
 from hub.domain import basket as rules
 from hub.domain.basket import BasketEvent, Settlement, TenderKind, settle
 from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
+from hub.domain.staff import Permission
+from hub.service import permits
 from hub.service.payments import book, refunds
 from hub.service.unit import Unit, derived_id
 from hub.storage import paymentrows, salerows
@@ -107,6 +109,8 @@ def claimed(unit: Unit, command: CommitSale, tender: Tender) -> PaymentRow | Non
     row = paymentrows.get(unit.tx, tender.payment_id)
     if row is None:
         return None
+    if row.device_id != unit.caller.id and not unit.caller.is_admin:
+        permits.need(unit, Permission.HUB_MANAGE)  # another till's customer has paid it
     if row.sale_id != command.sale_id:
         raise _not_this(row, "This payment was begun for another sale", sale_id=row.sale_id)
     if row.basket_id and row.basket_id != (command.basket_id or ""):

@@ -41,10 +41,9 @@ def expire(unit: Unit, _command: ExpirePayments) -> int:
     for row in paymentrows.in_state(unit.tx, S.UNKNOWN):
         done += _give_up_asking(unit, row)
     for row in paymentwork.oldest_stored(unit.tx):
-        if not past_deadline(unit, row):
-            break
-        give_up_stored(unit, row)
-        done += 1
+        if past_deadline(unit, row):  # one put back from elsewhere may be older than it looks
+            give_up_stored(unit, row)
+            done += 1
     done += _let_unsold_go(unit)
     return done + _take_as_captured(unit)
 
@@ -96,7 +95,7 @@ def _let_unsold_go(unit: Unit) -> int:
     found = paymentwork.unsold(unit.tx, before_ms)
     for row in found:
         gone = book.withdraw(unit, row, HUB, NEVER_SOLD)
-        if gone.state == S.CAPTURED and refunds.hand_of(unit, gone) is not None:
+        if gone.state in (S.CAPTURED, S.SETTLED) and refunds.hand_of(unit, gone) is not None:
             refunds.want_rest(unit, gone)
     return len(found)
 

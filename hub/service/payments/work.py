@@ -43,8 +43,9 @@ def lease(unit: Unit, command: LeaseWork) -> tuple[Leased, ...]:
         return ()
     unit.check_fence()  # another box has the shop: it does what is to be done
     timing.end_leases(unit)
-    for row in paymentrows.to_void(unit.tx):
-        if row.state != S.AUTHORISED and refunds.hand_of(unit, row) is command.hand:
+    by_hub = not refunds.has_processor(unit)
+    for row in paymentwork.not_wanted_back(unit.tx, by_hub=by_hub):
+        if refunds.hand_of(unit, row) is command.hand:
             refunds.want_rest(unit, row)
     limit = max(0, min(command.limit, LEASED_MAX))
     taken: list[Leased] = []
