@@ -185,7 +185,9 @@ def addresses_of(driver: type[Peripheral]) -> tuple[str, ...]:
             schemes = ("hid",) if driver.key.startswith("hid-") else ("serial",)
         case Category.SCALE:
             schemes = ("serial", "tcp")
-        case Category.PRINTER | Category.DISPLAY:
+        case Category.PRINTER:
+            schemes = ("tcp", "usb", "usb-raw", "serial")
+        case Category.DISPLAY:
             schemes = ("tcp", "usb", "serial")
         case Category.TERMINAL:
             return ("tcp://192.0.2.9:8443",)

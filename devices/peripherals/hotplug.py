@@ -1,7 +1,8 @@
 """Tells which local peripherals came and went: udev's word as a hint, looking as the net.
 
-What counts is what the directories show: ``/dev/serial/by-id``, ``/dev/usb``, ``/dev/input/by-id``.
-They are looked at every two seconds, and at once when udev says that something happened.
+What counts is what the directories show: ``/dev/serial/by-id``, ``/dev/usb``, ``/dev/input/by-id``,
+and sysfs for printers that are used without a driver.  They are looked at every two seconds, and at
+once when udev says that something happened.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import quote
 from devices.peripherals.transports.address import place_of
 from devices.peripherals.transports.opening import Opener
 from devices.peripherals.transports.usblp import SYSTEM, Roots, usb_printers
+from devices.peripherals.transports.usbtree import plugged_printers
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ SETTLE_S: Final = 0.2
 """From udev's word to the look: names by id are made a moment after the device."""
 ENTRIES_MAX: Final = 256
 HINTS_MAX: Final = 64
-SUBSYSTEMS: Final = ("tty", "usbmisc", "input")
+SUBSYSTEMS: Final = ("tty", "usbmisc", "usb", "input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,12 @@ def look(roots: Roots = SYSTEM) -> Seen:
         node = seen.get(f"usb:///dev/usb/{printer.node.name}")
         if node is not None:
             seen[place_of(printer.address)] = (printer.port, *node)
+    for raw in plugged_printers(roots):
+        # That it is given to a group is news, too.
+        with contextlib.suppress(OSError):
+            of_it = os.stat(raw.node(roots))
+            marks = (str(of_it.st_ino), str(of_it.st_mode), str(of_it.st_gid))
+            seen[place_of(raw.address)] = (raw.port, str(raw.device), *marks)
     return seen
 
 

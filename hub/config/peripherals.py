@@ -42,6 +42,7 @@ class Peripheral(Section):
     address: Annotated[str, Field(max_length=200, pattern=r"^[!-~]*$")] = Field(
         default="",
         description="Where it is: tcp://HOST:9100, usb://VENDOR:PRODUCT/SERIAL,"
+        " usb-raw://VENDOR:PRODUCT/SERIAL (without the driver usblp),"
         " serial:///dev/serial/by-id/…?baud=9600, hid:///dev/input/by-id/… or device:TILL (what a"
         " till lends). Empty where the driver needs none.",
         examples=["tcp://192.0.2.7:9100"],

@@ -36,6 +36,7 @@ NEEDED: Final = {
 }
 PACKAGES: Final = (
     *("python3", "udev", "kmod", "busybox-static", "mosquitto", "libfribidi0"),
+    "libusb-1.0-0",
     "fonts-dejavu-core",
 )
 BOOTING: Final = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")

@@ -38,6 +38,7 @@ from devices.peripherals.model import (
     Unreachable,
     World,
 )
+from devices.peripherals.transports.ieee1284 import introduced
 from hub.documents.layout import Layout
 
 log = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class EscposPrinter(POSPrinter):
             self._use(session)
             if not self._answers:
                 self.tell(ConditionsAre(frozenset()))
-            ready(identity)
+            ready(identity if identity != Identity() else introduced(session.wire))
             await self._watch(session)
         finally:
             self._use(None)

@@ -25,6 +25,7 @@ from devices.peripherals.model import (
     Wire,
     World,
 )
+from devices.peripherals.transports.ieee1284 import introduced
 from devices.peripherals.zpl.encoder import Unprintable, encode
 from devices.peripherals.zpl.status import REQUEST, LabelStatus, take
 from hub.documents.layout import Layout
@@ -93,7 +94,7 @@ class ZplPrinter(POSPrinter):
             try:
                 self._wire = wire
                 await self._greet()
-                ready(Identity())
+                ready(introduced(wire))
                 await self._watch()
             finally:
                 self._wire = None

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 from devices.peripherals.finding.found import Found, How, guess, tidy
 from devices.peripherals.hotplug import look
 from devices.peripherals.model import Category
+from devices.peripherals.transports import ieee1284
 from devices.peripherals.transports.usblp import Roots, UsbPrinter, usb_printers
+from devices.peripherals.transports.usbtree import PluggedPrinter, plugged_printers
 
 _SERIAL: Final = "serial:///dev/serial/by-id/"
 _INPUT: Final = "hid:///dev/input/by-id/"
@@ -18,7 +20,10 @@ _TAILS: Final = re.compile(r"(-if\d\d)?(-port\d+)?(-event-kbd)?$")
 
 def local(roots: Roots) -> list[Found]:
     """Reads directories only; sorted by kind and address."""
-    found = [_printer(one) for one in usb_printers(roots)]
+    by_driver = usb_printers(roots)
+    ports = {one.port for one in by_driver}
+    raw = [one for one in plugged_printers(roots) if one.port not in ports]
+    found = [*map(_printer, by_driver), *map(_raw, raw)]
     for address in sorted(look(roots)):
         if address.startswith(_SERIAL):
             name = _spoken(address.removeprefix(_SERIAL))
@@ -31,11 +36,15 @@ def local(roots: Roots) -> list[Found]:
 
 
 def _printer(one: UsbPrinter) -> Found:
-    told = dict(
-        part.split(":", 1) for part in one.ieee1284.split(";") if ":" in part
-    )  # IEEE 1284 device id: MFG:…;MDL:…;
-    maker = told.get("MFG") or told.get("MANUFACTURER") or one.maker
-    model = told.get("MDL") or told.get("MODEL") or one.model
+    told = ieee1284.identity(one.ieee1284)
+    return _named(one, told.maker or one.maker, told.model or one.model)
+
+
+def _raw(one: PluggedPrinter) -> Found:
+    return _named(one, one.maker, one.model)
+
+
+def _named(one: UsbPrinter | PluggedPrinter, maker: str, model: str) -> Found:
     whole = tidy(model if model.lower().startswith(maker.lower()) else f"{maker} {model}")
     name = whole or f"USB printer {one.vendor}:{one.product}"
     return Found(Category.PRINTER, one.address, name, whole, How.USB)

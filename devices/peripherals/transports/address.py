@@ -6,6 +6,8 @@
 ``usb://04b8:0e15/X1AB012345``                        USB printer: vendor, product, serial number
 ``usb://0416:5011?port=1-1.2``                        the same by its socket
 ``usb:///dev/usb/lp0``                                USB printer by its node
+``usb-raw://04b8:0e15/X1AB012345``                    USB printer without the driver usblp; also
+                                                      ``?port=1-1.2``
 ``serial:///dev/serial/by-id/usb-…?baud=9600``        serial line; also ``bits``, ``parity`` (n, e,
                                                       o), ``stop``, ``flow`` (none, rtscts, xonxoff)
 ``hid:///dev/input/by-id/usb-…-event-kbd``            scanner that is a keyboard
@@ -28,18 +30,21 @@ from devices.peripherals.transports.memory import Exchange
 from devices.peripherals.transports.serial import BAUDS, Flow, Line, Parity, SerialConnector
 from devices.peripherals.transports.tcp import DEFAULT_PORT, Resolve, TcpConnector
 from devices.peripherals.transports.usblp import SYSTEM, Roots, UsbConnector
+from devices.peripherals.transports.usbraw import UsbRawConnector
 
 ADDRESS_MAX: Final = 400
 EXAMPLES: Final = {
     "tcp": "tcp://192.0.2.7:9100",
     "usb": "usb://04b8:0e15/X1AB012345",
+    "usb-raw": "usb-raw://04b8:0e15/X1AB012345",
     "serial": "serial:///dev/serial/by-id/usb-FTDI_FT232R_A50285BI-if00-port0?baud=9600",
     "hid": "hid:///dev/input/by-id/usb-Datalogic_Scanner-event-kbd",
     "memory": "memory://printer-1",
 }
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 _USB_ID = re.compile(r"([0-9a-f]{4}):([0-9a-f]{4})")
-_USB_EXACT = re.compile(r"usb://([^/]+/.+|[^/?]+\?port=.+|/dev/.+)")
+_USB_EXACT = re.compile(r"usb(-raw)?://([^/]+/.+|[^/?]+\?port=.+|/dev/.+)")
+_USB: Final = frozenset({"usb", "usb-raw"})
 _USB_PORT = re.compile(r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}")
 _PLAIN = "/:-._~+,=@!$'()*;&[]"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -81,6 +86,8 @@ def connector(address: str, places: Places | None = None) -> Connector:
             return _tcp(text, parts, places)
         case "usb":
             return _usb(text, parts, places)
+        case "usb-raw":
+            return _usb_raw(text, parts, places)
         case "serial":
             return _serial(text, parts, places)
         case "hid":
@@ -98,9 +105,9 @@ def place_of(address: str) -> str:
     head, _, query = address.strip().partition("?")
     scheme, _, rest = head.partition("://")
     place = f"{scheme.lower()}://{quote(unquote(rest), safe=_PLAIN)}"
-    if scheme == "usb":
-        vendor_product, slash, serial = place.removeprefix("usb://").partition("/")
-        place = f"usb://{vendor_product.lower()}{slash}{serial}"
+    if (kind := scheme.lower()) in _USB:
+        vendor_product, slash, serial = place.removeprefix(f"{kind}://").partition("/")
+        place = f"{kind}://{vendor_product.lower()}{slash}{serial}"
         return f"{place}?{query}" if query else place
     return place
 
@@ -112,9 +119,9 @@ def leads_to(address: str, moved: Collection[str]) -> bool:
     """
     place = place_of(address)
     kind = place.partition("://")[0]
-    if place in moved or kind not in {"usb", "serial", "hid"}:
+    if place in moved or kind not in {"usb", "usb-raw", "serial", "hid"}:
         return place in moved
-    lasting = "/by-id/" in place or (kind == "usb" and bool(_USB_EXACT.fullmatch(place)))
+    lasting = "/by-id/" in place or (kind in _USB and bool(_USB_EXACT.fullmatch(place)))
     return not lasting and any(one.startswith(f"{kind}://") for one in moved)
 
 
@@ -143,18 +150,28 @@ def _usb(address: str, parts: SplitResult, places: Places) -> UsbConnector:
         _options(address, parts, ())
         node = _path(address, parts, "/dev/usb/", "usb")
         return UsbConnector(address, node=_rooted(node, places.roots), roots=places.roots)
-    if (ids := _USB_ID.fullmatch(parts.netloc.lower())) is None:
-        raise AddressInvalid(
-            address, "vendor and product as four hexadecimal digits each, or a node", "usb"
-        )
-    options = _options(address, parts, ("port",), "usb")
-    port = options.get("port", "")
-    if port and not _USB_PORT.fullmatch(port):
-        raise AddressInvalid(address, "a socket such as port=1-1.2", "usb")
-    serial = unquote(parts.path.removeprefix("/"))
+    vendor, product, serial, port = _usb_ids(address, parts, "usb", ", or a node")
     return UsbConnector(
-        address, vendor=ids[1], product=ids[2], serial=serial, port=port, roots=places.roots
+        address, vendor=vendor, product=product, serial=serial, port=port, roots=places.roots
     )
+
+
+def _usb_raw(address: str, parts: SplitResult, places: Places) -> UsbRawConnector:
+    vendor, product, serial, port = _usb_ids(address, parts, "usb-raw")
+    return UsbRawConnector(address, vendor, product, serial, port, roots=places.roots)
+
+
+def _usb_ids(
+    address: str, parts: SplitResult, scheme: str, otherwise: str = ""
+) -> tuple[str, str, str, str]:
+    """Vendor, product, serial number and socket; the last two may be empty."""
+    if (ids := _USB_ID.fullmatch(parts.netloc.lower())) is None:
+        expected = f"vendor and product as four hexadecimal digits each{otherwise}"
+        raise AddressInvalid(address, expected, scheme)
+    port = _options(address, parts, ("port",), scheme).get("port", "")
+    if port and not _USB_PORT.fullmatch(port):
+        raise AddressInvalid(address, "a socket such as port=1-1.2", scheme)
+    return ids[1], ids[2], unquote(parts.path.removeprefix("/")), port
 
 
 def _rooted(path: str, roots: Roots) -> Path:

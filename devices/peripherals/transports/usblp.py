@@ -2,9 +2,8 @@
 
 ``usb://04b8:0e15/X1AB…`` names a printer by what it says of itself (vendor, product, serial
 number), so that it keeps its name in whichever socket it is; ``?port=1-1.2`` by the socket, for
-twins without serial numbers; ``usb:///dev/usb/lp0`` whichever came first.  Printers that the kernel
-doesn't take for printers aren't driven: libusb would need a C library, rights on every USB device
-and a thread that blocks.
+twins without serial numbers; ``usb:///dev/usb/lp0`` whichever came first.  Where there is no such
+driver: :mod:`devices.peripherals.transports.usbraw`.
 """
 
 from __future__ import annotations
@@ -14,25 +13,21 @@ import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 from devices.peripherals.model import Gone, Unreachable
 from devices.peripherals.transports.fd import CHECK_EVERY_S, FdWire
 from devices.peripherals.transports.opening import OPEN_TIMEOUT_S, Opener
+from devices.peripherals.transports.usbtree import (
+    PRINTERS_MAX,
+    SYSTEM,
+    PluggedPrinter,
+    Roots,
+    plugged_printers,
+    said,
+)
 
-PRINTERS_MAX: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """Where the system shows its devices; tests show their own."""
-
-    dev: Path = Path("/dev")
-    sys: Path = Path("/sys")
-
-
-SYSTEM: Final = Roots()
+__all__ = ["PRINTERS_MAX", "SYSTEM", "Roots", "UsbConnector", "UsbPrinter", "usb_printers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +65,21 @@ def usb_printers(roots: Roots = SYSTEM) -> list[UsbPrinter]:
         # The interface; its device is the directory above it.
         interface = Path(os.path.realpath(roots.sys / "class" / "usbmisc" / name / "device"))
         device = interface.parent
-        if not (vendor := _said(device / "idVendor")):
+        if not (vendor := said(device / "idVendor")):
             continue  # unplugged while we look
         found.append(
             UsbPrinter(
                 node=roots.dev / "usb" / name,
                 vendor=vendor.lower(),
-                product=_said(device / "idProduct").lower(),
-                serial=_said(device / "serial"),
+                product=said(device / "idProduct").lower(),
+                serial=said(device / "serial"),
                 port=device.name,
-                maker=_said(device / "manufacturer"),
-                model=_said(device / "product"),
-                ieee1284=_said(interface / "ieee1284_id"),
+                maker=said(device / "manufacturer"),
+                model=said(device / "product"),
+                ieee1284=said(interface / "ieee1284_id"),
             )
         )
     return found
-
-
-def _said(path: Path) -> str:
-    try:
-        return path.read_bytes()[:1024].decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
 
 
 @dataclass
@@ -130,13 +118,19 @@ class UsbConnector:
                 f"{self.address} fits {len(fits)} printers: write one of"
                 f" {', '.join(sorted(self._exact(one) for one in fits))}"
             )
+        for raw in plugged_printers(self.roots):
+            if self._is(raw) and raw.driver != "usblp":
+                raise Unreachable(
+                    f"{self.address} is plugged in, but not with the driver usblp: modprobe usblp,"
+                    f" or give it the address {raw.address}"
+                )
         others = ", ".join(one.address for one in there)
         raise Unreachable(
             f"{self.address} is not plugged in or not switched on"
             + (f"; there are: {others}" if others else "")
         )
 
-    def _is(self, one: UsbPrinter) -> bool:
+    def _is(self, one: UsbPrinter | PluggedPrinter) -> bool:
         return (
             (one.vendor, one.product) == (self.vendor, self.product)
             and self.serial in {"", one.serial}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("PIL", "babel", "barcode", "bidi", "escpos", "evdev", "pyudev", "serial")
+HEAVY = ("PIL", "babel", "barcode", "bidi", "escpos", "evdev", "pyudev", "serial", "usb")
 
 
 def test_an_idle_hub_has_loaded_no_library_of_printers_fonts_or_serial_lines() -> None:

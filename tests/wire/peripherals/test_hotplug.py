@@ -128,6 +128,29 @@ def test_a_usb_printer_has_its_lasting_address_and_its_node(box: Box) -> None:
     }
 
 
+def test_a_printer_that_no_driver_has_is_seen_by_its_lasting_name(box: Box) -> None:
+    box.raw_printer("1-1", 5, serial="X1 AB")
+    box.raw_printer("1-2", 6, "0416:5011")
+    box.raw_printer("1-3", 7, "03f0:0001", protocol="04")
+    assert set(look(box.roots)) == {
+        "usb-raw://04b8:0e15/X1%20AB",
+        "usb-raw://0416:5011?port=1-2",
+    }
+
+
+async def test_a_raw_printer_that_is_plugged_in_anew_or_given_to_a_group_is_news(box: Box) -> None:
+    raw = "usb-raw://04b8:0e15/X1"
+    node = box.raw_printer("1-1", 5, serial="X1")
+    async with Watched(box, poll_s=NEVER_S) as watched:
+        box.pull_out("1-1")
+        node = box.raw_printer("1-1", 6, serial="X1")
+        watched.hotplug.poke()
+        assert await watched.next() == Moved(frozenset({raw}), frozenset({raw}))
+        node.chmod(0o664)
+        watched.hotplug.poke()
+        assert raw in (await watched.next()).came
+
+
 def test_a_directory_full_of_names_is_looked_at_up_to_a_bound(box: Box) -> None:
     node = box.node("ttyS0")
     for nth in range(ENTRIES_MAX + 50):

@@ -14,6 +14,7 @@ from devices.peripherals.transports.address import (
     AddressInvalid,
     Places,
     connector,
+    leads_to,
     place_of,
 )
 from devices.peripherals.transports.hid import HidConnector
@@ -21,6 +22,7 @@ from devices.peripherals.transports.memory import Exchange, MemoryConnector
 from devices.peripherals.transports.serial import Line, SerialConnector
 from devices.peripherals.transports.tcp import TcpConnector
 from devices.peripherals.transports.usblp import Roots, UsbConnector
+from devices.peripherals.transports.usbraw import UsbRawConnector
 
 TWINS = Places(exchange=Exchange())
 
@@ -49,6 +51,30 @@ def test_a_usb_printer_by_what_it_says_of_itself() -> None:
     by_port = connector("usb://0416:5011?port=1-1.2")
     assert isinstance(by_port, UsbConnector)
     assert (by_port.serial, by_port.port) == ("", "1-1.2")
+
+
+def test_a_raw_usb_printer_is_written_like_one_with_a_driver() -> None:
+    made = connector("usb-raw://04B8:0E15/X1%20AB")
+    assert isinstance(made, UsbRawConnector)
+    assert (made.vendor, made.product, made.serial) == ("04b8", "0e15", "X1 AB")
+    by_port = connector("usb-raw://0416:5011?port=1-1.2")
+    assert isinstance(by_port, UsbRawConnector)
+    assert (by_port.serial, by_port.port) == ("", "1-1.2")
+
+
+@pytest.mark.parametrize(
+    ("address", "leads"),
+    [
+        ("usb-raw://04B8:0e15/X1", True),
+        ("usb-raw://04b8:0e15/X2", False),
+        ("usb-raw://04b8:0e15?port=1-1", False),
+        ("usb-raw://04b8:0e15", True),
+        ("usb://04b8:0e15/X1", False),
+        ("usb:///dev/usb/lp0", False),
+    ],
+)
+def test_what_moved_as_raw_concerns_raw_addresses_only(address: str, leads: bool) -> None:
+    assert leads_to(address, {"usb-raw://04b8:0e15/X1"}) is leads
 
 
 def test_local_nodes_are_below_the_given_root() -> None:
@@ -80,7 +106,7 @@ def test_a_simulated_twin() -> None:
     ("address", "expected"),
     [
         ("", "one line"),
-        ("printer", "to begin with one of tcp, usb, serial, hid, then"),
+        ("printer", "to begin with one of tcp, usb, usb-raw, serial, hid, then"),
         ("http://192.0.2.7", "to begin with"),
         ("tcp://", "name of a host"),
         ("tcp://a b", "name of a host"),
@@ -93,6 +119,8 @@ def test_a_simulated_twin() -> None:
         ("tcp://[::1", "an address"),
         ("usb://04b8", "four hexadecimal digits"),
         ("usb://04b8:0e1g/1", "four hexadecimal digits"),
+        ("usb-raw:///dev/usb/lp0", "four hexadecimal digits each, e.g."),
+        ("usb-raw://04b8:0e15?port=1", "a socket such as"),
         ("usb:///dev/lp0", "below /dev/usb/"),
         ("usb:///dev/usb/../mem", "below /dev/usb/"),
         ("usb://04b8:0e15?port=1", "a socket such as"),
@@ -124,7 +152,9 @@ def test_every_example_is_right(example: str) -> None:
     assert connector(example, TWINS).address == example
 
 
-_scheme = st.sampled_from(["tcp://", "usb://", "serial://", "hid://", "memory://", ""])
+_scheme = st.sampled_from(
+    ["tcp://", "usb://", "usb-raw://", "serial://", "hid://", "memory://", ""]
+)
 _text = st.one_of(st.text(max_size=40), st.text("/:?&=.-[]@%#abc019", max_size=40))
 
 
@@ -142,4 +172,5 @@ def test_the_place_of_an_address_is_without_how_to_speak_there() -> None:
     assert place_of(f"{line}?baud=9600") == place_of(line) == line
     assert place_of("usb://0416:5011?port=1-1.2") == "usb://0416:5011?port=1-1.2"
     assert place_of("usb://04B8:0E15/X1AB") == "usb://04b8:0e15/X1AB"
+    assert place_of("USB-RAW://04B8:0E15/X1AB") == "usb-raw://04b8:0e15/X1AB"
     assert place_of("hid:///dev/a%23b") == place_of("hid:///dev/%61%23b")

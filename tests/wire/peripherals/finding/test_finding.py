@@ -106,6 +106,25 @@ async def test_the_name_of_a_printer_is_resolved_by_asking_the_network(network: 
     assert told == ["192.0.2.7"]
 
 
+async def test_a_printer_without_a_node_is_found_by_its_raw_address_and_others_once(
+    box: Box,
+) -> None:
+    box.usb_printer("lp0", "1-1", "04b8:0e15", "X1", "TM-T88V")
+    box.raw_printer("1-1", 5, "04b8:0e15", "X1", "TM-T88V", driver="usblp")
+    box.raw_printer("1-2", 6, "0416:5011", model="POS-58")
+    box.raw_printer("1-3", 7, "04b8:0e15", "X2")
+
+    found = await find(5.0, Scope(roots=box.roots, network=False))
+
+    assert [(one.category, one.address, one.name, one.how) for one in found] == [
+        (Category.PRINTER, "usb://04b8:0e15/X1", "TM-T88V", How.USB),
+        (Category.PRINTER, "usb-raw://0416:5011?port=1-2", "POS-58", How.USB),
+        (Category.PRINTER, "usb-raw://04b8:0e15/X2", "USB printer 04b8:0e15", How.USB),
+    ]
+    for one in found:
+        assert connector(one.address).address == one.address
+
+
 async def test_what_is_plugged_in_is_found_with_the_addresses_that_last(box: Box) -> None:
     box.usb_printer("lp0", "1-1", "04b8:0e15", "X1 AB", "TM-T88V")
     box.usb_printer("lp1", "1-2", "0416:5011")
