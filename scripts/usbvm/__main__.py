@@ -20,7 +20,7 @@ KIND = "usb-vm"
 ROUNDS = (
     *("sale", "unplugged-in-job", "unplugged-in-transfer", "unplugged-before-job"),
     *("unplugged-on-paper", "switched-off-in-job", "unplugged-idle", "paper-out"),
-    *("hub-killed-in-job", "keyboard-scan", "serial-scan", "ftdi-scan"),
+    *("hub-killed-in-job", "keyboard-scan", "serial-scan", "ftdi-scan", "raw-printer"),
 )
 _LIMIT_S = 1500.0
 _PATIENCE = 0.65
@@ -34,8 +34,9 @@ each on a controller of its own; a second serial scanner is QEMU's. The kernel's
 them (usblp, cdc_acm, ftdi_sio, usbhid), udev names them, and the daemon, run by a user with the
 groups of docs/peripherals.md, finds, claims and uses them. The cable is pulled out before a job,
 in its middle, in the middle of a transfer, and when it is on paper but not confirmed; the printer
-is switched off; another one takes its /dev/usb/lp0; the paper ends; the hub is killed; scanners go
-in the middle of a code. Every receipt is counted on paper, every code at the till.
+is switched off; another one takes its /dev/usb/lp0, and is then taken from usblp by raw USB; the
+paper ends; the hub is killed; scanners go in the middle of a code. Every receipt is counted on
+paper, every code at the till.
 """
 _MORE = f"""\
 Prints JSON lines: progress every second, the verdict as the last ("done": true).
@@ -134,6 +135,8 @@ def must_fire(whole: bool) -> list[str]:
         "kept-to-itself",
         "found-by-new-hub",
         "said-again",
+        "raw-replugged",
+        "driver-given-back",
     )
     return ["found", *ROUNDS, *more] if whole else ["found"]
 

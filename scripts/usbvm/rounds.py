@@ -21,6 +21,7 @@ from typing import Final
 from scripts.printing.papers import read_paper
 from scripts.usbvm.gadget import Gadget, type_keys
 from scripts.usbvm.printer import Trap
+from scripts.usbvm.rawround import raw_printer
 from scripts.usbvm.shop import PRINTER, Shop, StandsStill
 
 KEYBOARD: Final = "scanner-keyboard"
@@ -83,6 +84,7 @@ class Rounds:
             "keyboard-scan": self.keyboard,
             "serial-scan": self.serial,
             "ftdi-scan": self.ftdi,
+            "raw-printer": lambda: raw_printer(self.shop, self.score.seen, self._wrong),
         }
 
     # -- printing -------------------------------------------------------------------------------
