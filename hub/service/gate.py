@@ -16,8 +16,10 @@ from typing import Any
 from hub import events
 from hub.clock import Clock, Ids, uuid7_wall_ms
 from hub.contract.base import Command, Live, Outgoing
+from hub.contract.payments import GivePaymentUp, ReportPayment
 from hub.contract.problems import Code, Problem, Refusal, refuse
 from hub.contract.registry import OPERATIONS, Operation
+from hub.contract.sale import CommitSale
 from hub.service.answers import TOO_BIG, failure_json, success_json
 from hub.service.books import Books
 from hub.service.caller import Caller
@@ -29,7 +31,7 @@ from hub.service.ports import Budget, SlowReads, Writer
 from hub.service.records import Recorder, TakeTold
 from hub.service.shop import Shop
 from hub.service.unit import Unit
-from hub.storage import hubrow, requests
+from hub.storage import hubrow, paymentrows, requests
 from hub.storage.errors import QueueFull, StorageError
 from hub.storage.requests import KnownRequest
 from hub.storage.rows import Rows, Tx
@@ -41,6 +43,8 @@ KEY_MAX_AHEAD_MS = 86_400_000
 STRANGE_RECORD = "record.not_ours"
 WRITE_SHED_OPERATIONS = frozenset({"sign-out", "abandon", "suspend"})
 """Operations that free something; they are let through while the disk is nearly full."""
+MONEY_MOVED = (ReportPayment, GivePaymentUp)
+"""So is what tells of a card payment that was begun before: it is written into the reserve."""
 
 Handler = Callable[[Unit, Any], Outgoing]
 Reader = Callable[["ReadUnit", Any], Outgoing | str]
@@ -222,7 +226,7 @@ class Gate:
         body_hash = command_hash(command)
         told = self._recorder.read(record, caller, key, body_hash) if record else None
         before = self._handlers.before.get(type(command))
-        if self.storage_full and command.operation not in WRITE_SHED_OPERATIONS:
+        if self.storage_full and not self._is_let_through(command):
             known = requests.find(self.rows, caller.key, key)
             if known is not None and before is None:
                 return self._replay(self.rows, known, caller, key, body_hash)
@@ -234,6 +238,16 @@ class Gate:
             return self._write_after(before, caller, command, key, deadline_s)
         strange = bool(record) and told is None and self._is_first_strange(caller)
         return self._write(Asked(caller, command, key, body_hash, deadline_s, told, strange))
+
+    def _is_let_through(self, command: Command) -> bool:
+        """Whether it is taken in although the disk is nearly full.  A sale that a customer has
+        paid by card already is finished from the reserve."""
+        if command.operation in WRITE_SHED_OPERATIONS or isinstance(command, MONEY_MOVED):
+            return True
+        if not isinstance(command, CommitSale):
+            return False
+        named = (one.payment_id for one in command.tenders if one.payment_id is not None)
+        return any(paymentrows.get(self.rows, one) is not None for one in named)
 
     def _query(self, caller: Caller, command: Command) -> str | Awaitable[str]:
         handler = self._handlers.reads.get(type(command))

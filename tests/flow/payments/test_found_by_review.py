@@ -86,6 +86,19 @@ def test_money_that_its_till_never_gives_back_is_told_of(tmp_path: Path) -> None
     shop.close()
 
 
+def test_a_sale_that_a_card_has_paid_is_finished_while_the_disk_is_nearly_full(
+    shop: WorkingShop,
+) -> None:
+    payment, unwanted = shop.own(), shop.start(device="till-2")
+    shop.gate.storage_full = True
+    assert refused(shop, "till-1", "payment/start", shop.starting()) == Code.STORAGE_FULL
+    cash = shop.sale({"code": "tea", "qty": 1, "unit_price_minor": 499}, total_minor=499)
+    assert refused(shop, "till-1", "sale/commit", cash) == Code.STORAGE_FULL
+    shop.report(payment, "approved", card=CARD)
+    shop.sold(payment)
+    assert shop.give_up(unwanted, "till-2")["state"] == "abandoned"
+
+
 # Crowds ------------------------------------------------------------------------------------------
 
 
