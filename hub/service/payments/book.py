@@ -78,8 +78,9 @@ def move(
     detail = detail[:DETAIL_MAX]
     if after is S.STORED and row.stored_at_ms is None:
         facts["offline_seq"] = paymentrows.next_offline_seq(unit.tx, row.terminal_id)
-        facts["stored_at_ms"] = unit.tx.now_ms
-        facts["stored_budget_ms"] = unit.tx.budget_ms
+        told_late = row.state != S.AT_TERMINAL  # its day has begun when the card was taken
+        facts["stored_at_ms"] = row.begun_at_ms if told_late else unit.tx.now_ms
+        facts["stored_budget_ms"] = row.begun_budget_ms if told_late else unit.tx.budget_ms
         facts.setdefault("mirrored", int(token is None or not unit.shop.payments.mirror))
     if after is S.AT_TERMINAL:
         facts.setdefault("due_budget_ms", unit.tx.budget_ms + REPORT_MS)

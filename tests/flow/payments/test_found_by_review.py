@@ -323,3 +323,17 @@ def changed_copy(copy: tuple[str, str], **changed: Any) -> tuple[str, str]:
     facts = json.loads(plain) | changed
     text = base64.b32encode(json.dumps(facts).encode()).decode().translate(mirroring._TO_LETTERS)
     return facts["payment_id"], text
+
+
+def test_a_till_that_reports_late_gains_no_time(shop: WorkingShop) -> None:
+    payment = shop.own()
+    shop.report(payment, "unknown")
+    begun = shop.row(payment)
+    shop.clock.advance(3600)
+    shop.report(payment, "approved-offline", token="tok_late")
+    stored = shop.row(payment)
+    assert stored.state == "stored"
+    assert (stored.stored_at_ms, stored.stored_budget_ms) == (
+        begun.begun_at_ms,
+        begun.begun_budget_ms,
+    )

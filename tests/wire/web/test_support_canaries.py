@@ -49,6 +49,7 @@ SHOWN = {
     "sources": {"fork", "uri"},
     "streams": {"stream"},
     "outbox": {"stream", "type"},
+    "print_jobs": {"kind", "title", "printer_id"},  # a receipt's number, and who prints it
 }
 """What a bundle may hold, or what the hub couldn't be asked with if it were something else."""
 STEERING = {
@@ -138,7 +139,7 @@ def settings_of(tmp_path: Path) -> tuple[Loaded, list[str]]:
     secrets = ["Canary.url"]
     for setting in all_settings().values():
         if setting.secret and setting.key != "cloud.client_secret":  # the token's other way
-            secret = f'{CANARY}."{setting.key}"\\'
+            secret = f'{CANARY}."{setting.key}"\\{"-" * 32}'
             rows.setdefault(setting.section, []).append(f"{setting.name} = {json.dumps(secret)}")
             secrets.append(secret)
     file = tmp_path / "config.toml"
