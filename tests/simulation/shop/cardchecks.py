@@ -46,8 +46,21 @@ class CardChecker:
         self._nothing_is_charged_twice()
         self._tokens_are_shredded(rows)
         if not self._shop.history.restored:
+            self._tokens_are_there(rows)
             self._numbers_have_no_gaps(rows)
             self._exposure_is_within_the_caps(rows)
+
+    def presented(self, payment_id: str) -> None:
+        """The processor is asked for money: on disk that has begun, for a sale that is written."""
+        if self._shop.history.restored or self._shop.disk.broken:
+            return
+        found = self._shop.hub.read(
+            lambda rows: rows.one(
+                "SELECT in_sale, forwards FROM payments WHERE payment_id = ?", payment_id
+            )
+        )
+        if found is None or not all(found):
+            self._violated(f"payment {payment_id} is presented: (in a sale, presented) {found}")
 
     def after(self, rows: Rows) -> None:
         """Nothing is under way."""
@@ -95,6 +108,15 @@ class CardChecker:
         ):
             if state not in STORED_AWAY:
                 self._violated(f"the token of payment {payment_id} is kept, and it is {state}")
+
+    def _tokens_are_there(self, rows: Rows) -> None:
+        """What the hub is to present it can."""
+        for payment_id, state in rows.all(
+            "SELECT payment_id, state FROM payments p WHERE custody = 'hub'"
+            " AND state IN ('stored', 'retry_wait')"
+            " AND NOT EXISTS (SELECT 1 FROM payment_secrets s WHERE s.payment = p.id)"
+        ):
+            self._violated(f"payment {payment_id} is {state}, and its token is gone")
 
     def _numbers_have_no_gaps(self, rows: Rows) -> None:
         for terminal, count, least, most, different in rows.all(
@@ -176,14 +198,21 @@ class CardChecker:
         """A sale that stands was paid by what has its money, or is owed."""
         good = {*WITH_MONEY, *OWED, S.REFUNDED}
         book = {row[0]: row[1:] for row in rows.all(_ALL)}
-        standing = {row[0] for row in rows.all("SELECT sale_id FROM sales WHERE state <> 'voided'")}
+        kept = {  # of a sale that came back whole nothing is due
+            row[0]
+            for row in rows.all(
+                "SELECT t.payment_id FROM tenders t JOIN sales s ON s.id = t.sale"
+                " WHERE s.state <> 'voided' AND t.refunded_minor < t.amount_minor"
+                " AND t.payment_id IS NOT NULL"
+            )
+        }
         for asked in self._shop.history.asked.values():
             if asked.operation != SALE or asked.result is None:
                 continue
-            if asked.body["sale_id"] not in standing:
-                continue
             for tender in asked.body["tenders"]:
-                found = book.get(tender.get("payment_id") or "")
+                if tender.get("payment_id") not in kept:
+                    continue
+                found = book.get(tender["payment_id"])
                 if found is not None and (found[0] not in good or not found[1]):
                     self._violated(
                         f"sale {asked.body['sale_id']} was paid by payment"

@@ -35,7 +35,7 @@ from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
 from hub.service.shop import PaymentRules
 from hub.service.timekeeping import BudgetClock, ClockGuard
-from hub.storage import paymentrows
+from hub.storage import paymentrows, refundrows
 from hub.storage.writer import WriterCore
 from tests.simulation.kernel import Process
 from tests.simulation.shop.goods import STORE, TOKEN, verify_pin
@@ -48,7 +48,11 @@ if TYPE_CHECKING:
     from tests.simulation.shop.hub import HubMachine
 
 NEVER_S = 86_400
-QUIET_S = 600.0
+QUIET_S, BUSY_S = 1_800.0, 60.0
+AT_THE_PROCESSOR = (
+    f"SELECT 1 FROM payments WHERE {paymentrows.OPEN} AND state NOT IN ('intent', 'at_terminal',"
+    " 'unknown', 'manual', 'lost', 'recovery') LIMIT 1"
+)
 LEAST_S = 0.01
 PLENTY_BYTES = 1 << 40
 
@@ -89,7 +93,7 @@ class HubConfig:
     """Till → the terminal that the hub drives there."""
     paying: CardPace = field(
         default_factory=lambda: CardPace(
-            look_s=600.0, asked_s=30.0, absent_s=60.0, report_s=21_600.0
+            look_s=1_800.0, asked_s=30.0, absent_s=60.0, report_s=21_600.0
         )
     )
 
@@ -293,7 +297,8 @@ class _Forwarder(Forwarder):
         if wait_s < LOOK_S:
             return wait_s
         rows = cast(Gate, self._gate).rows
-        return LOOK_S if paymentrows.open_ones(rows, 1) else QUIET_S
+        busy = rows.one(AT_THE_PROCESSOR) is not None or refundrows.open_ones(rows, 1)
+        return BUSY_S if busy else QUIET_S
 
 
 class _Never:

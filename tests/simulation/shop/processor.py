@@ -37,6 +37,7 @@ class ProcessorMachine:
         self._path: Path | None = None
         self._bank = self._new_bank()
         self.on_outcome: Callable[[str, Row], None] = lambda _payment_id, _told: None
+        self.on_charge: Callable[[str], None] = lambda _payment_id: None
 
     def _new_bank(self) -> Bank:
         return Bank(
@@ -121,6 +122,8 @@ class ProcessorMachine:
             case "reverse":
                 return self._reverse(request["payment_id"])
             case "charge" | "look_up" | "capture" | "let_go" | "give_back" | "look_up_give_back":
+                if request["do"] == "charge":
+                    self.on_charge(request["payment_id"])
                 if request["do"] == "charge" and self._random.random() < self.late:
                     self.world.count("charge answered late")
                     told = self._bank.serve(request)

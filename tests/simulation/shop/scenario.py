@@ -168,6 +168,7 @@ class Scenario:
         self.world.loop.create_task(self.paper.watch(), name="paper-watch")
         if self.plan.takes_cards:
             self.processor.on_outcome = self.office.learn
+            self.processor.on_charge = self.cards.presented
             self.world.loop.create_task(self.office.watch(), name="office-watch")
         end_s = self.world.loop.time() + self.plan.days * DAY_S
         looks = 0
