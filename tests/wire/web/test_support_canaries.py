@@ -49,7 +49,7 @@ SHOWN = {
     "sources": {"fork", "uri"},
     "streams": {"stream"},
     "outbox": {"stream", "type"},
-    "print_jobs": {"kind", "title", "printer_id"},  # a receipt's number, and who prints it
+    "print_jobs": {"kind", "printer_id", "title", "wanted"},  # a number, and who prints it
 }
 """What a bundle may hold, or what the hub couldn't be asked with if it were something else."""
 STEERING = {
