@@ -64,19 +64,7 @@ def make_parts(
     make_bundle: Make | None,
 ) -> Parts:
     """The parts over one client; nothing is started."""
-    transport = world.transport or AiohttpTransport(
-        TlsFiles(settings.ca_file, settings.client_cert_file, settings.client_key_file),
-        settings.connect_timeout_s,
-    )
-    client = OmsClient(
-        settings,
-        gate.shop.store,
-        transport,
-        clock=world.clock,
-        ids=world.ids,
-        on_server_time=on_trusted_time,
-        on_date=on_date,
-    )
+    client = _client(settings, gate, world, on_trusted_time, on_date)
     pacer = Pacer(
         clock=world.clock,
         randomness=world.randomness,
@@ -117,4 +105,26 @@ def make_parts(
         antientropy=AntiEntropy(gate, client, pacer, settings.digest_every_s, sleep=world.sleep),
         recovery=Recovery(gate, client, pacer),
         bundles=Bundles(gate, client, pacer, make_bundle, sleep=world.sleep),
+    )
+
+
+def _client(
+    settings: Cloud,
+    gate: Gate,
+    world: World,
+    on_trusted_time: Callable[[int], None],
+    on_date: Callable[[int], object],
+) -> OmsClient:
+    transport = world.transport or AiohttpTransport(
+        TlsFiles(settings.ca_file, settings.client_cert_file, settings.client_key_file),
+        settings.connect_timeout_s,
+    )
+    return OmsClient(
+        settings,
+        gate.shop.store,
+        transport,
+        clock=world.clock,
+        ids=world.ids,
+        on_server_time=on_trusted_time,
+        on_date=on_date,
     )

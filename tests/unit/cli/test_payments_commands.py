@@ -24,7 +24,9 @@ def call(tmp_path: Path) -> Any:
     shop = Shop(tmp_path)
     shop.clock.jump_wall(SystemClock().wall_ms() / 1000 - shop.clock.wall_ms() / 1000)
     shop.tx(lambda tx: add_payment(tx, 1, S.MANUAL, amount_minor=4799))
-    shop.tx(lambda tx: add_payment(tx, 2, S.STORED, amount_minor=2499, in_sale=1, age_ms=HOUR_MS // 2))
+    shop.tx(
+        lambda tx: add_payment(tx, 2, S.STORED, amount_minor=2499, in_sale=1, age_ms=HOUR_MS // 2)
+    )
     shop.tx(lambda tx: add_payment(tx, 3, S.CAPTURED, amount_minor=999, in_sale=1))
     shop.close()
     config = tmp_path / "config.toml"
