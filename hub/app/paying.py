@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from cloud_link.link import CloudLink
 from cloud_link.payments.forwarder import Tempo
+from hub.app.comparing import DailyComparison
 from hub.app.forwarding import make_forwarder
 from hub.app.mirroring import Ask, Mirror
 from hub.app.vaulting import KeyDesk, open_vault, payment_rules
@@ -42,10 +43,12 @@ class CardPayments:
         tempo = Tempo(self._clock, self._randomness)
         self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo, recovered)
         gate.live.processor = self._way
+        self._comparison = DailyComparison(gate)
 
     async def start(self) -> None:
         """Begin; what hangs on the hub and the link to the cloud are there."""
         self._mirror.start()
+        self._comparison.start()
         if self.forwarder is not None:
             await self.forwarder.start()
 
@@ -54,6 +57,7 @@ class CardPayments:
         if self.forwarder is not None:
             await self.forwarder.stop()
         await self._mirror.stop()
+        await self._comparison.stop()
 
     def look(self) -> None:
         """The link to the cloud has changed."""

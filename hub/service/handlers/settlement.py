@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from hub.domain.payments.matching import (
 )
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
 from hub.service.gate import Handler, Reader, ReadUnit
+from hub.service.internal import InternalCommand
 from hub.service.payments import book
 from hub.service.payments.commands import NoteTerminal
 from hub.service.unit import Unit
@@ -281,7 +283,24 @@ def note_terminal(unit: Unit, command: NoteTerminal) -> None:
     settlementrows.note_terminal(unit.tx, command.terminal_id, count, minor)
 
 
+@dataclass(frozen=True, slots=True)
+class NoteComparison(InternalCommand):
+    """The day's comparison was made: what the processor owes, the differences by their kinds."""
+
+    owed_minor: int
+    differences: tuple[tuple[str, int], ...]
+
+
+def note_comparison(unit: Unit, command: NoteComparison) -> None:
+    """See :class:`NoteComparison`."""
+    about = {"owed_minor": command.owed_minor, "differences": dict(command.differences)}
+    unit.note("settlement.compared", "payments", about)
+
+
 WRITES: dict[type[Command], Handler] = {ImportSettlement: import_settlement}
 READS: dict[type[Command], Reader] = {}
 SLOW_READS: dict[type[Command], Reader] = {Reconcile: reconcile}
-INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {NoteTerminal: note_terminal}
+INTERNAL: dict[type[Any], Callable[[Unit, Any], Any]] = {
+    NoteTerminal: note_terminal,
+    NoteComparison: note_comparison,
+}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hub.app.comparing import DailyComparison
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
 from hub.storage import secretrows, settlementrows
@@ -171,3 +172,23 @@ def test_a_hole_in_a_terminals_numbers_is_told(shop: PayingShop) -> None:
 def test_tills_can_not_import_reports(shop: PayingShop) -> None:
     body = {"processor": "adyen", "name": "day.csv", "lines": [line(kind="fee")]}
     assert shop.no("till-1", "settlement/import", body)["code"] == "not-found"
+
+
+async def test_book_terminals_and_processor_are_compared_once_a_day(
+    shop: PayingShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    daily = DailyComparison(shop.gate)
+    await daily.look()
+    assert shop.noted("settlement.compared") == 0, "nobody has paid by card yet"
+    doubtful = shop.own()
+    shop.report(doubtful, "unknown")
+    shop.run("UPDATE payments SET state = 'manual'")
+    shop.clock.advance(86_400)
+    await daily.look()
+    await daily.look()
+    assert shop.noted("settlement.compared") == 1
+    assert "1 manual" in caplog.text
+    shop.clock.advance(86_400)
+    await daily.look()
+    assert shop.noted("settlement.compared") == 2
+    shop.run("UPDATE payments SET state = 'abandoned'")
