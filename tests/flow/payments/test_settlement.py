@@ -191,4 +191,4 @@ async def test_book_terminals_and_processor_are_compared_once_a_day(
     shop.clock.advance(86_400)
     await daily.look()
     assert shop.noted("settlement.compared") == 2
-    shop.run("UPDATE payments SET state = 'abandoned'")
+    shop.run("UPDATE payments SET state = 'unknown'")
