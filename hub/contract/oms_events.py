@@ -72,12 +72,14 @@ class SaleLine(Part):
 
 
 class Tender(Part):
-    """How (part of) the total was paid; in a return: paid out.  Never card data."""
+    """How (part of) the total was paid; in a return: paid out, and ``by`` whom (``hub``, else the
+    till).  Never card data."""
 
     kind: Word
     amount_minor: MoneyMinor
     payment_id: Id | None = None
     last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+    by: Word | None = None
 
 
 class SaleCompleted(Fact):

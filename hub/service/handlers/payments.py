@@ -23,8 +23,8 @@ from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.incoming import same_request
-from hub.service.payments import admission, answers, book, views
-from hub.service.payments.commands import TerminalSaid
+from hub.service.payments import admission, answers, book, outcomes, views
+from hub.service.payments.commands import ProcessorSaid, TerminalSaid
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
 from hub.storage import basketrows, paymentrows, peripheralrows, salerows, settlementrows
@@ -223,10 +223,19 @@ def report(unit: Unit, command: ReportPayment) -> PaymentView:
         )
     if command.outcome == "reversed":
         row = _reversed(unit, row, command.reason)
+    elif _is_declined_there(row, command):
+        no = ProcessorSaid("declined", command.reason)
+        row = outcomes.declined(unit, row, no, unit.caller.key)
     else:
         row = answers.take(unit, row, _said(unit, row, command), unit.caller.key)
     unit.cover_all()
     return _view(unit, row)
+
+
+def _is_declined_there(row: PaymentRow, command: ReportPayment) -> bool:
+    """The terminal that kept it has presented it, in vain."""
+    kept_there = row.state == PaymentState.STORED and row.custody == "terminal"
+    return kept_there and command.outcome == "refused"
 
 
 def _reversed(unit: Unit, row: PaymentRow, reason: str) -> PaymentRow:

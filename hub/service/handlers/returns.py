@@ -191,7 +191,9 @@ def _write(
     )
     ledger = Ledger.of(unit, "return", number)
     _take_goods(unit, sale, ledger, backs)
-    told = [{name: one[name] for name in one if name != "by"} for one in plain]
+    told = [
+        {name: one[name] for name in one if (name, one[name]) != ("by", "till")} for one in plain
+    ]
     data = _event(command, backs, told, total_minor, ledger.finish())
     outbox_id = unit.emit("sales", RETURN_COMPLETED, sale.sale_id, data, command.return_id)
     salerows.set_return_outbox_id(unit.tx, number, outbox_id)

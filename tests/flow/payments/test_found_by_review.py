@@ -337,3 +337,12 @@ def test_a_till_that_reports_late_gains_no_time(shop: WorkingShop) -> None:
         begun.begun_at_ms,
         begun.begun_budget_ms,
     )
+
+
+def test_a_till_tells_that_what_its_terminal_kept_was_declined(shop: WorkingShop) -> None:
+    stored = shop.stored()
+    shop.sold(stored)
+    assert shop.row(stored).custody == "terminal"
+    assert shop.report(stored, "refused", reason="stolen")["state"] == "recovery"
+    unsold = shop.stored()
+    assert shop.report(unsold, "refused", reason="stolen")["state"] == "voided"

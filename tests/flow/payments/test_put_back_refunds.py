@@ -52,3 +52,22 @@ def test_what_was_given_back_before_the_restore_counts_once(
     restored.internal(from_cloud(paying))
     given_back(restored)
     assert standing(restored, payment) == ("captured", 499)
+
+
+def test_a_hub_put_back_tells_again_who_gives_a_returns_money_back(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.own(998)
+    paying.report(payment, "approved", captured=True)
+    paying.ok("till-1", "sale/commit", paying.selling(payment, qty=2))
+    line = {"line_no": 1, "qty": 1, "disposition": "resellable", "reason": "too many"}
+    back = {"return_id": paying.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    paying.sign_in("till-1", "mia")
+    told = paying.ok("till-1", "return/commit", back)["refund"]
+    assert [one["by"] for one in told] == ["hub"]
+    restored = copies.put_back(copy, paying, payments=rules())
+    restored.internal(from_cloud(paying))
+    restored.sign_in("till-1", "mia")
+    again = restored.ok("till-1", "return/commit", back)["refund"]
+    assert again == told, "else the till gives it back, too"
