@@ -57,6 +57,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+POOL = ("asyncio_",)
+"""Names of the threads of a loop's own executor."""
+
+
 @pytest.fixture(autouse=True)
 def _watched(request: pytest.FixtureRequest) -> Iterator[None]:
     # Function scope: what fixtures of wider scopes have started by now is theirs to end.
@@ -84,7 +88,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     faults = [f"blocked the event loop: {what}" for what in watch.blocked]
     if item.get_closest_marker("may_leak") is None:
         faults += [f"left a task behind: {name}" for name in watch.tasks]
-        faults += [f"left a thread behind: {name}" for name in _leaked_threads(watch, grace_s)]
+        pooled = POOL if _shares_a_loop(item) else ()
+        found = _leaked_threads(watch, grace_s, pooled)
+        faults += [f"left a thread behind: {name}" for name in found]
         faults += [
             f"left a child process behind: {name}" for name in _leaked_children(watch, grace_s)
         ]
@@ -167,9 +173,19 @@ if getattr(_runners._cancel_all_tasks, "__module__", "") == "asyncio.runners":
     _runners._cancel_all_tasks = _note_tasks
 
 
-def _leaked_threads(watch: Watch, grace_s: float) -> list[str]:
+def _shares_a_loop(item: pytest.Item) -> bool:
+    """Whether its event loop, and the threads which that works with, live longer than it."""
+    marker = item.get_closest_marker("asyncio")
+    return marker is not None and marker.kwargs.get("loop_scope", "function") != "function"
+
+
+def _leaked_threads(watch: Watch, grace_s: float, pooled: tuple[str, ...]) -> list[str]:
     deadline = time.monotonic() + grace_s
-    leaked = [thread for thread in threading.enumerate() if thread not in watch.threads]
+    leaked = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in watch.threads and not thread.name.startswith(pooled or "\0")
+    ]
     for thread in leaked:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [thread.name for thread in leaked if thread.is_alive()]

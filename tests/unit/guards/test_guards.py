@@ -149,3 +149,22 @@ def test_each_guard_fails_a_test_that_does_what_it_guards_against(shop: pytest.P
 def test_clean_and_marked_tests_pass(shop: pytest.Pytester) -> None:
     shop.makepyfile(_CLEAN)
     shop.runpytest_subprocess().assert_outcomes(passed=6)
+
+
+def test_the_pool_of_a_loop_that_several_tests_share_is_not_left_behind_by_one(
+    shop: pytest.Pytester,
+) -> None:
+    shop.makepyfile(
+        """
+        import asyncio, pytest
+
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_works_with_a_thread():
+            await asyncio.to_thread(str)
+
+        async def test_works_with_two():
+            await asyncio.gather(asyncio.to_thread(str), asyncio.to_thread(str))
+        """
+    )
+    shop.runpytest_subprocess().assert_outcomes(passed=2)
