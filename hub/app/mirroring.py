@@ -25,6 +25,7 @@ from hub.service.handlers.mirroring import (
 )
 from hub.service.internal import InternalCommand
 from hub.service.notices import PaymentChanged
+from hub.service.shop import Vault
 from hub.storage.errors import StorageError
 from hub.storage.rows import Rows
 
@@ -56,10 +57,19 @@ class MirrorGate(Protocol):
 
 
 class Mirror:
-    """``keeper``: the device's id; empty: there is none, and this does nothing."""
+    """``keeper``: the device's id; empty: there is none, and this does nothing; nor without an open
+    ``vault``."""
 
-    def __init__(self, keeper: str, gate: MirrorGate, ask: Ask, randomness: Randomness) -> None:
-        self._keeper = keeper
+    def __init__(
+        self,
+        keeper: str,
+        gate: MirrorGate,
+        ask: Ask,
+        randomness: Randomness,
+        vault: Vault | None,
+    ) -> None:
+        self._keeper = keeper if vault is not None else ""
+        self._vault = vault
         self._gate = gate
         self._ask = ask
         self._randomness = randomness
@@ -128,7 +138,11 @@ class Mirror:
         return bool(found) or dropped
 
     async def _keep(self, row: Any, token: Any) -> None:
-        data = {"payment_id": row.payment_id, "copy_text": copy_of(row, token)}
+        assert self._vault is not None  # it wouldn't run
+        data = {
+            "payment_id": row.payment_id,
+            "copy_text": copy_of(row, token, self._vault),
+        }
         await self._ask(self._keeper, keeping.KEEP, data, TIMEOUT_S)
         await self._gate.internal(MIRROR, MarkMirrored(row.payment_id, token.key_id))
 

@@ -38,7 +38,7 @@ class CardPayments:
         """Give it the gate, and the ways to devices and to the cloud.  ``recovered``: whether what
         was under way before the start is settled; nothing is forwarded earlier."""
         keeper = self._settings.payments.mirror
-        self._mirror = Mirror(keeper, gate, ask, self._randomness)
+        self._mirror = Mirror(keeper, gate, ask, self._randomness, self.vault)
         self._desk = KeyDesk(self.vault, gate)
         tempo = Tempo(self._clock, self._randomness)
         self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo, recovered)

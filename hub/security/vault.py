@@ -135,6 +135,12 @@ class PaymentVault:
         wrapped = self._encrypt(key, own, _about_key(key_id, payment_id))
         return SealedToken(key_id, wrapped, token.sealed)
 
+    def stamp(self, payment_id: str, token: SealedToken, facts: bytes) -> str:
+        """Says that whoever wrote these facts beside a token had the vault (HMAC-SHA256 under the
+        token's own key, hexadecimal).  Errors: :class:`SealBroken`."""
+        own = self._own_key(payment_id, token)
+        return hmac.new(own, b"facts\n" + facts, sha256).hexdigest()
+
     def card_ref(self, card: str) -> str:
         """A keyed hash (HMAC-SHA256, 32 hexadecimal digits) that says no more than "the same card":
         it outlives rotations.  Empty for nothing."""

@@ -35,6 +35,9 @@ class Vault(Protocol):
     def rewrap(self, payment_id: str, token: SealedToken) -> SealedToken:
         """The same token under the current key."""
 
+    def stamp(self, payment_id: str, token: SealedToken, facts: bytes) -> str:
+        """Says that whoever wrote these facts beside a token had the vault."""
+
     def card_ref(self, card: str) -> str:
         """A keyed hash: the same card gives the same text, and nobody finds the card by it."""
 

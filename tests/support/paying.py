@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,16 @@ TERMINALS = {"till-1": "terminal-1", "till-2": "terminal-2"}
 class PlainVault:
     """Seals by turning the bytes round."""
 
+    current = "key-1"
+
     def seal(self, payment_id: str, token: bytes) -> SealedToken:
         return SealedToken("key-1", payment_id.encode(), token[::-1])
+
+    def rewrap(self, _payment_id: str, token: SealedToken) -> SealedToken:
+        return token
+
+    def stamp(self, payment_id: str, token: SealedToken, facts: bytes) -> str:
+        return sha256(b"plain" + payment_id.encode() + token.sealed + facts).hexdigest()
 
     def card_ref(self, card: str) -> str:
         return f"card:{len(card)}:{card[:3]}"

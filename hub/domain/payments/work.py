@@ -18,6 +18,11 @@ from hub.domain.payments.states import PaymentState as S
 SAME_KEY_MS: Final = 20 * HOUR_MS
 """So long after the first try a charge may be repeated under its key, when the look-up found
 nothing."""
+LOOK_UP_MAX_MS: Final = 48 * HOUR_MS
+"""A charge that was first tried so long ago is looked up no more when the processor can't tell: a
+person is asked."""
+LOOK_UPS_MIN: Final = 10
+"""So often at least it has to be asked before: a line that was away for days is no answer."""
 UNKNOWN_MAX_MS: Final = 15 * 60_000
 """So long a terminal is asked about a payment in doubt; then a person is."""
 NOT_FOUND_TIMES: Final = 2

@@ -1,12 +1,14 @@
 """Copies of stored payments that a second keeper has: noted when it has one, taken in when the hub
 that wrote them is lost.
 
-A copy is text without digits, so that no chance makes it look like a card's number on its way.
+A copy is text without digits, so that no chance makes it look like a card's number on its way, and
+bears the vault's stamp: the device that keeps it can't change it or make one.
 """
 
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import logging
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from hub.domain.payments.tokens import SealedToken
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
 from hub.service.payments import book
+from hub.service.shop import Vault
 from hub.service.unit import Unit
 from hub.storage import paymentrows, paymentwork, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
@@ -28,12 +31,21 @@ log = logging.getLogger(__name__)
 
 BY: Final = "mirror"
 AMOUNT_MAX: Final = 10**12
-_NO_WORDS: Final = frozenset({"staff_id", "amount_minor", "offline_seq"})
+_NO_WORDS: Final = frozenset({"staff_id", "amount_minor", "offline_seq", "stored_at_ms"})
 BACK: Final = "from the second keeper's copy: it may have been forwarded by the lost hub"
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567="
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefz"
 _TO_LETTERS: Final = str.maketrans(_BASE32, _LETTERS)
 _FROM_LETTERS: Final = str.maketrans(_LETTERS, _BASE32)
+_OF_ITS_TERMINAL: Final = (
+    "offline_seq",
+    "psp_ref",
+    "terminal_ref",
+    "approval_code",
+    "last4",
+    "scheme",
+    "token_ref",
+)
 _FACTS: Final = (
     "payment_id",
     "sale_id",
@@ -44,13 +56,8 @@ _FACTS: Final = (
     "driven_by",
     "amount_minor",
     "currency",
-    "offline_seq",
-    "psp_ref",
-    "terminal_ref",
-    "approval_code",
-    "last4",
-    "scheme",
-    "token_ref",
+    "stored_at_ms",
+    *_OF_ITS_TERMINAL,
 )
 
 
@@ -71,14 +78,16 @@ class TakeCopies(InternalCommand):
     copies: tuple[tuple[str, str], ...]
 
 
-def copy_of(row: PaymentRow, token: SealedToken) -> str:
-    """What the second keeper gets."""
-    facts = {name: getattr(row, name) for name in _FACTS} | {
+def copy_of(row: PaymentRow, token: SealedToken, vault: Vault) -> str:
+    """What the second keeper gets.  Errors: the vault's, when no key of it opens the token."""
+    facts = {name: getattr(row, name) for name in _FACTS}
+    whole = facts | {
         "key_id": token.key_id,
         "wrapped": base64.b64encode(token.wrapped).decode(),
         "sealed": base64.b64encode(token.sealed).decode(),
+        "stamp": vault.stamp(row.payment_id, token, _stamped(facts)),
     }
-    plain = json.dumps(facts, separators=(",", ":")).encode()
+    plain = json.dumps(whole, separators=(",", ":")).encode()
     return base64.b32encode(plain).decode().translate(_TO_LETTERS)
 
 
@@ -124,11 +133,25 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
             continue
         try:
             facts, token = _read(payment_id, text)
-        except (ValueError, KeyError, TypeError) as error:
-            log.error("the copy of payment %s can't be read: %s", payment_id, error)
+            _check_stamp(unit.shop.payments.vault, facts, token)
+        except Exception as error:  # whatever a device sends, or its key isn't here
+            log.error("the copy of payment %s can't be taken in: %s", payment_id, error)
             continue
         _take(unit, facts, token)
     return tuple(over)
+
+
+def _stamped(facts: dict[str, Any]) -> bytes:
+    """The facts as they are stamped."""
+    return json.dumps([facts[name] for name in _FACTS], separators=(",", ":")).encode()
+
+
+def _check_stamp(vault: Vault | None, facts: dict[str, Any], token: SealedToken) -> None:
+    if vault is None:
+        raise ValueError("the vault isn't open")
+    stamp = vault.stamp(facts["payment_id"], token, _stamped(facts))
+    if not hmac.compare_digest(stamp.encode(), str(facts["stamp"]).encode()):
+        raise ValueError("it was changed, or no hub of this shop has written it")
 
 
 def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
@@ -140,6 +163,8 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
         raise ValueError("it is of another shape")
     if type(facts["amount_minor"]) is not int or not 0 < facts["amount_minor"] <= AMOUNT_MAX:
         raise ValueError("it is of no proper amount")
+    if type(facts["stored_at_ms"]) is not int or facts["stored_at_ms"] < 0:
+        raise ValueError("it is of no proper time")
     if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
         raise ValueError("it is of another shape")
     token = SealedToken(
@@ -170,7 +195,7 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
     )
     # Not by way of the terminal: another customer may stand at it just now.
     row = book.move(unit, row, PaymentEvent.CANCELLED, BY)
-    rest = {name: facts[name] for name in _FACTS[10:] if facts[name]}
+    rest = {name: facts[name] for name in _OF_ITS_TERMINAL if facts[name]}
     row = book.move(
         unit,
         row,
@@ -183,7 +208,20 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
         mirrored=1,
         **rest,
     )
-    row = book.move(unit, row, PaymentEvent.LEASED, BY, BACK)
+    age_ms = max(0, unit.now_ms - facts["stored_at_ms"])
+    at_ms, budget_ms = unit.now_ms - age_ms, unit.tx.budget_ms - age_ms
+    row = book.move(
+        unit,
+        row,
+        PaymentEvent.LEASED,
+        BY,
+        BACK,
+        forwards=1,
+        stored_at_ms=at_ms,
+        stored_budget_ms=budget_ms,
+        sent_at_ms=at_ms,
+        sent_budget_ms=budget_ms,
+    )
     book.move(unit, row, PaymentEvent.IN_DOUBT, BY, BACK, due_budget_ms=unit.tx.budget_ms)
     unit.note("payment.taken_back", row.payment_id, {"amount_minor": row.amount_minor})
 

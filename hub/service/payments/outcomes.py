@@ -13,7 +13,13 @@ from typing import Any, Final
 from hub.domain.payments.declines import DeclineCode, retry_wait_ms
 from hub.domain.payments.exposure import age_ms
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
-from hub.domain.payments.work import Standing, WorkKind, may_repeat
+from hub.domain.payments.work import (
+    LOOK_UP_MAX_MS,
+    LOOK_UPS_MIN,
+    Standing,
+    WorkKind,
+    may_repeat,
+)
 from hub.service.payments import book, refunds
 from hub.service.payments.answers import LATE, note_other_ref
 from hub.service.payments.commands import ProcessorSaid
@@ -63,7 +69,18 @@ def _no_news(unit: Unit, row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -
         facts = done(unit, row) | {"lookups": row.lookups + 1}
         facts["due_budget_ms"] = _due(unit, row, said)
         return book.move(unit, row, E.LET_GO_VOID, PROCESSOR, said.reason, **facts)
+    if row.state == S.FORWARDING and kind is WorkKind.LOOK_UP and said.outcome == "unknown":
+        return _not_told(unit, row, said)
     return in_doubt(unit, row, said)
+
+
+def _not_told(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
+    """The processor was asked and couldn't tell: after two days of that people have to."""
+    row = in_doubt(unit, row, said)
+    if row.lookups < LOOK_UPS_MIN or standing(unit, row).sent_age_ms < LOOK_UP_MAX_MS:
+        return row
+    why = "the processor could not tell for two days"
+    return book.move(unit, row, E.OUT_OF_REACH, PROCESSOR, why, reason=why)
 
 
 def _is_approval(row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -> bool:

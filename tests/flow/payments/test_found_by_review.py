@@ -18,7 +18,7 @@ from hub.service.payments import book, refunds
 from hub.service.unit import Unit
 from hub.storage import paymentpurge, paymentrows, paymentwork, secretrows
 from tests.flow.payments.test_settlement import differences, imported, line
-from tests.support.paying import CARD, rules
+from tests.support.paying import CARD, PlainVault, rules
 from tests.support.payingwork import HOUR_MS, WorkingShop, token_of
 
 DAY_MS = 24 * HOUR_MS
@@ -272,7 +272,7 @@ def lost_copy(shop: WorkingShop) -> tuple[str, str]:
     row = shop.row(payment)
     token = secretrows.get(shop.rows, row.id)
     assert token is not None
-    copy = (row.payment_id, copy_of(row, token))
+    copy = (row.payment_id, copy_of(row, token, PlainVault()))
 
     def forget(unit: Unit) -> None:
         for table in ("payment_secrets", "payment_steps"):
@@ -323,6 +323,57 @@ def changed_copy(copy: tuple[str, str], **changed: Any) -> tuple[str, str]:
     facts = json.loads(plain) | changed
     text = base64.b32encode(json.dumps(facts).encode()).decode().translate(mirroring._TO_LETTERS)
     return facts["payment_id"], text
+
+
+@pytest.mark.parametrize("changed", [{"amount_minor": 49900}, {"sale_id": "x"}, {"stamp": "ab"}])
+def test_a_keeper_can_t_change_what_it_keeps(tmp_path: Path, changed: dict[str, Any]) -> None:
+    shop = WorkingShop(tmp_path)
+    copy = lost_copy(shop)
+    shop.internal(TakeCopies((changed_copy(copy, **changed),)))
+    assert paymentrows.get(shop.rows, copy[0]) is None
+    shop.internal(TakeCopies((copy,)))
+    assert paymentrows.get(shop.rows, copy[0]) is not None
+    shop.close()
+
+
+@pytest.mark.parametrize(("hours", "state"), [(1, "stored"), (21, "manual")])
+def test_a_copy_is_as_old_as_its_payment(tmp_path: Path, hours: int, state: str) -> None:
+    shop = WorkingShop(tmp_path)
+    copy = lost_copy(shop)
+    shop.wait(hours * HOUR_MS)
+    shop.internal(TakeCopies((copy,)))
+    back = {"payment_id": copy[0]}
+    assert shop.row(back).forwards == 1
+    shop.do(WorkKind.LOOK_UP, "not-found")
+    assert shop.row(back).state == state
+    shop.close()
+
+
+def test_a_charge_that_the_processor_can_t_tell_of_for_two_days_comes_to_people(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.kept()
+    shop.do(WorkKind.CHARGE, "unknown")
+    for _ in range(9):
+        shop.wait(HOUR_MS)
+        shop.do(WorkKind.LOOK_UP, "unknown")
+    assert shop.row(payment).state == "forward_unknown"
+    shop.wait(40 * HOUR_MS)
+    shop.do(WorkKind.LOOK_UP, "unknown")
+    assert shop.row(payment).state == "manual"
+
+
+def test_a_line_that_was_away_for_days_is_no_answer_of_the_processor(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(WorkKind.CHARGE, "unknown")
+    shop.wait(72 * HOUR_MS)
+    shop.do(WorkKind.LOOK_UP, "unknown")
+    shop.wait(HOUR_MS)
+    shop.do(WorkKind.LOOK_UP, "not-sent")
+    assert shop.row(payment).state == "forward_unknown"
+    shop.wait(HOUR_MS)
+    shop.do(WorkKind.LOOK_UP, "captured", psp_ref="psp-1")
+    assert shop.row(payment).state == "captured"
 
 
 def test_a_till_that_reports_late_gains_no_time(shop: WorkingShop) -> None:

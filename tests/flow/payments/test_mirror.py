@@ -63,6 +63,13 @@ def made(directory: Path) -> PayingShop:
     return PayingShop(directory, payments=rules(vault=vault, mirror="till-2"))
 
 
+def vault_of(shop: PayingShop) -> PaymentVault:
+    """Where this shop's tokens are sealed."""
+    vault = shop.gate.shop.payments.vault
+    assert isinstance(vault, PaymentVault)
+    return vault
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> PayingShop:
     return made(tmp_path / "first")
@@ -75,7 +82,7 @@ def keeper(tmp_path: Path) -> Keeper:
 
 @pytest.fixture
 async def mirror(shop: PayingShop, keeper: Keeper) -> AsyncIterator[Mirror]:
-    one = Mirror("till-2", shop.gate, keeper.ask, SystemRandomness())
+    one = Mirror("till-2", shop.gate, keeper.ask, SystemRandomness(), vault_of(shop))
     one.start()
     yield one
     await one.stop()
@@ -133,13 +140,12 @@ async def test_a_lost_box_loses_no_payment(
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "keys").write_bytes(keys)  # from the escrow
     other = made(tmp_path / "second")
-    after = Mirror("till-2", other.gate, keeper.ask, SystemRandomness())
+    after = Mirror("till-2", other.gate, keeper.ask, SystemRandomness(), vault_of(other))
     after.start()
     count = "SELECT count(*) FROM payments"
     await until(lambda: other.value(count) == 3)
     await after.stop()
-    vault = other.gate.shop.payments.vault
-    assert isinstance(vault, PaymentVault)
+    vault = vault_of(other)
     for n, payment in enumerate(payments):
         back = other.payment(payment)
         assert (back["state"], back["custody"], back["amount_minor"]) == (
@@ -177,8 +183,7 @@ async def test_copies_are_made_anew_when_the_key_changes(
     poke(mirror, shop)
     await until(lambda: shop.row(payment).mirrored)
     before = await keeper.copies()
-    vault = shop.gate.shop.payments.vault
-    assert isinstance(vault, PaymentVault)
+    vault = vault_of(shop)
     await asyncio.to_thread(vault.rotate)
     shop.internal(RewrapTokens())
     assert not shop.row(payment).mirrored
