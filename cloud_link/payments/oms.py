@@ -37,7 +37,15 @@ from hub.service.payments.commands import ProcessorOutcome, ProcessorSaid
 M = TypeVar("M", bound=BaseModel)
 REASON_CHARS: Final = 200
 NO_LINK: Final = ProcessorSaid("not-sent", "there is no session with the OMS")
-_OUTCOMES: Final[dict[str, ProcessorOutcome]] = {"pending": "acked"}
+_OUTCOMES: Final[dict[str, ProcessorOutcome]] = {
+    "pending": "acked",
+    "approved": "approved",
+    "captured": "captured",
+    "declined": "declined",
+    "reversed": "reversed",
+    "refunded": "refunded",
+}
+"""The contract's words as the hub's; what a newer OMS says and this hub doesn't know is doubt."""
 _NOTHING_DONE: Final = (HelloRequired, Permanent, Refused, Superseded, TooLarge, CursorGone)
 
 
@@ -161,7 +169,7 @@ def _failure(error: OmsError) -> ProcessorSaid:
 
 def _said(reply: PaymentReply) -> ProcessorSaid:
     return ProcessorSaid(
-        _OUTCOMES.get(reply.status, reply.status),  # type: ignore[arg-type]
+        _OUTCOMES.get(reply.status, "unknown"),
         reply.reason,
         psp_ref=reply.psp_ref,
         approval_code=reply.approval_code,
@@ -183,7 +191,7 @@ def _capture_said(reply: PaymentReply) -> ProcessorSaid:
 
 def _refund_said(reply: PaymentRefundReply) -> ProcessorSaid:
     return ProcessorSaid(
-        _OUTCOMES.get(reply.status, reply.status),  # type: ignore[arg-type]
+        _OUTCOMES.get(reply.status, "unknown"),
         reply.reason,
         psp_ref=reply.psp_ref,
         code=code_of(reply.code),

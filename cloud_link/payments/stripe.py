@@ -212,8 +212,13 @@ class StripeProcessor:
             why = "the authorisation is gone"
             return replace(said, outcome="declined", reason=said.reason or why)
         # What went back whole was captured once; one that still stands was not taken this time.
-        again = {"refunded": "captured", "approved": "unknown"}.get(said.outcome, said.outcome)
-        return replace(said, outcome=again)  # type: ignore[arg-type]
+        match said.outcome:
+            case "refunded":
+                return replace(said, outcome="captured")
+            case "approved":
+                return replace(said, outcome="unknown")
+            case _:
+                return said
 
     async def _reverse(self, effect: Effect) -> ProcessorSaid:
         ref = await self._ref_of(effect)

@@ -9,7 +9,7 @@ from hub.storage.rows import Rows, Tx
 
 LISTED_MAX: Final = 200
 
-_OPEN = (
+OPEN: Final = (
     "state NOT IN ('refused', 'abandoned', 'voided', 'settled', 'reversed', 'refunded',"
     " 'recovered', 'written_off', 'captured')"
 )
@@ -19,8 +19,7 @@ _RISK = (
     " 'unknown', 'stored', 'void_pending', 'forwarding', 'forward_unknown', 'forwarded',"
     " 'declined', 'retry_wait', 'lost', 'manual')"
 )
-OPEN: Final = _OPEN
-AT_RISK: Final = f"{_OPEN} AND {_RISK}"
+AT_RISK: Final = f"{OPEN} AND {_RISK}"
 """For queries elsewhere in this layer."""
 
 
@@ -100,7 +99,7 @@ class StepRow(NamedTuple):
     detail: str
 
 
-_PAYMENT = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
+PAYMENT: Final = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
 _SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "amount_minor", "currency"}
 
 
@@ -109,12 +108,12 @@ _SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "amount
 
 def get(rows: Rows, payment_id: str) -> PaymentRow | None:
     """A payment by its id."""
-    return _first(rows.one(f"{_PAYMENT} WHERE payment_id = ?", payment_id))
+    return _first(rows.one(f"{PAYMENT} WHERE payment_id = ?", payment_id))
 
 
 def numbered(rows: Rows, number: int) -> PaymentRow | None:
     """A payment by its number."""
-    return _first(rows.one(f"{_PAYMENT} WHERE id = ?", number))
+    return _first(rows.one(f"{PAYMENT} WHERE id = ?", number))
 
 
 def newest(rows: Rows) -> int:
@@ -125,34 +124,32 @@ def newest(rows: Rows) -> int:
 
 def of_sale(rows: Rows, sale_id: str) -> list[PaymentRow]:
     """The payments begun for a sale, oldest first."""
-    return _many(rows.all(f"{_PAYMENT} WHERE sale_id = ? ORDER BY id LIMIT 100", sale_id))
+    return _many(rows.all(f"{PAYMENT} WHERE sale_id = ? ORDER BY id LIMIT 100", sale_id))
 
 
 def of_basket(rows: Rows, basket_id: str) -> list[PaymentRow]:
     """The payments begun for a basket that isn't sold, oldest first."""
-    sql = (
-        f"{_PAYMENT} WHERE basket_id = ? AND basket_id <> '' AND in_sale = 0 ORDER BY id LIMIT 100"
-    )
+    sql = f"{PAYMENT} WHERE basket_id = ? AND basket_id <> '' AND in_sale = 0 ORDER BY id LIMIT 100"
     return _many(rows.all(sql, basket_id))
 
 
 def at_terminal(rows: Rows, terminal_id: str) -> PaymentRow | None:
     """The payment that a terminal has in hand: one at most."""
     return _first(
-        rows.one(f"{_PAYMENT} WHERE state = 'at_terminal' AND terminal_id = ?", terminal_id)
+        rows.one(f"{PAYMENT} WHERE state = 'at_terminal' AND terminal_id = ?", terminal_id)
     )
 
 
 def in_state(rows: Rows, state: str, limit: int = LISTED_MAX) -> list[PaymentRow]:
     """Open payments in one state, those due first."""
-    sql = f"{_PAYMENT} WHERE {_OPEN} AND state = ? ORDER BY due_budget_ms, id LIMIT ?"
+    sql = f"{PAYMENT} WHERE {OPEN} AND state = ? ORDER BY due_budget_ms, id LIMIT ?"
     return _many(rows.all(sql, state, limit))
 
 
 def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[PaymentRow]:
     """Authorised payments that a sale was paid with, begun before then."""
     sql = (
-        f"{_PAYMENT} WHERE {_OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0"
+        f"{PAYMENT} WHERE {OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0"
         " AND begun_budget_ms <= ? LIMIT ?"
     )
     return _many(rows.all(sql, begun_before_budget_ms, LISTED_MAX))
@@ -160,12 +157,12 @@ def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[Payment
 
 def open_ones(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:
     """Payments that still need something, oldest first."""
-    return _many(rows.all(f"{_PAYMENT} WHERE {_OPEN} ORDER BY id LIMIT ?", limit))
+    return _many(rows.all(f"{PAYMENT} WHERE {OPEN} ORDER BY id LIMIT ?", limit))
 
 
 def latest(rows: Rows, *, before: int | None = None, limit: int = 20) -> list[PaymentRow]:
     """Payments with a number below ``before``, newest first."""
-    sql = f"{_PAYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?"
+    sql = f"{PAYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?"
     return _many(rows.all(sql, before or (1 << 62), limit))
 
 
@@ -177,6 +174,12 @@ def steps(rows: Rows, number: int) -> list[StepRow]:
         number,
     )
     return [StepRow(*row) for row in found]
+
+
+def last_step(rows: Rows, number: int) -> int:
+    """The number of the last thing that happened to a payment; 0: nothing."""
+    row = rows.one("SELECT max(n) FROM payment_steps WHERE payment = ?", number)
+    return int(row[0] or 0) if row else 0
 
 
 class RiskRow(NamedTuple):
@@ -192,7 +195,7 @@ def at_risk(rows: Rows, terminal_id: str | None = None) -> RiskRow:
     """The exposure of the shop, or of one terminal."""
     sql = (
         "SELECT count(*), coalesce(sum(amount_minor), 0), min(stored_at_ms), min(stored_budget_ms)"
-        f" FROM payments WHERE {_OPEN} AND {_RISK}"
+        f" FROM payments WHERE {OPEN} AND {_RISK}"
     )
     if terminal_id is None:
         row = rows.one(sql)
@@ -206,7 +209,7 @@ def oldest_to_present(rows: Rows) -> tuple[int | None, int | None]:
     """When the first of what expires unless it is presented was stored: wall and budget."""
     row = rows.one(
         "SELECT min(stored_at_ms), min(stored_budget_ms) FROM payments"
-        f" WHERE {_OPEN} AND state IN ('stored', 'retry_wait')"
+        f" WHERE {OPEN} AND state IN ('stored', 'retry_wait')"
     )
     assert row is not None
     return row[0], row[1]
@@ -264,8 +267,7 @@ def change(tx: Tx, row: PaymentRow, **values: Any) -> PaymentRow:
     """Write some columns of a payment; the row as it is now."""
     assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"
     values["changed_at_ms"] = tx.now_ms
-    names = ", ".join(f"{name} = ?" for name in values)
-    tx.run(f"UPDATE payments SET {names} WHERE id = ?", *values.values(), row.id)
+    tx.update("payments", row.id, values)
     return row._replace(**values)
 
 

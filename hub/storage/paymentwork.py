@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hub.storage.paymentrows import PaymentRow
+from hub.storage.paymentrows import OPEN, PAYMENT, PaymentRow
 from hub.storage.rows import Rows
 
 AT_ONCE_MAX: Final = 200
 
-_OPEN = (
-    "state NOT IN ('refused', 'abandoned', 'voided', 'settled', 'reversed', 'refunded',"
-    " 'recovered', 'written_off', 'captured')"
-)
-_PAYMENT = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
 _FREE = "due_budget_ms <= ? AND lease_budget_ms <= ?"
 _OLDEST = "ORDER BY coalesce(stored_budget_ms, begun_budget_ms), id LIMIT ?"
 
@@ -26,7 +21,7 @@ def for_processor(rows: Rows, budget_ms: int, limit: int) -> list[PaymentRow]:
     """What the processor may be asked for now, what was stored first at the front."""
     return _many(
         rows,
-        f"{_OPEN} AND {_FREE} AND ("
+        f"{OPEN} AND {_FREE} AND ("
         "(state IN ('stored', 'retry_wait') AND custody = 'hub' AND in_sale = 1 AND void_asked = 0)"
         " OR (state = 'void_pending' AND custody = 'hub')"
         " OR state IN ('forward_unknown', 'forwarded')"
@@ -45,7 +40,7 @@ def for_terminals(
     marks = ", ".join("?" * len(terminals))
     return _many(
         rows,
-        f"{_OPEN} AND {_FREE} AND driven_by = 'hub' AND terminal_id IN ({marks}) AND ("
+        f"{OPEN} AND {_FREE} AND driven_by = 'hub' AND terminal_id IN ({marks}) AND ("
         "state = 'unknown'"
         " OR (state IN ('stored', 'void_pending') AND custody = 'terminal')"
         " OR (state = 'authorised' AND void_asked = 1))"
@@ -61,7 +56,7 @@ def leases_over(rows: Rows, budget_ms: int) -> list[PaymentRow]:
     """On their way, and whoever has them had time enough."""
     return _many(
         rows,
-        f"{_OPEN} AND state = 'forwarding' AND lease_budget_ms <= ? ORDER BY id LIMIT ?",
+        f"{OPEN} AND state = 'forwarding' AND lease_budget_ms <= ? ORDER BY id LIMIT ?",
         budget_ms,
         AT_ONCE_MAX,
     )
@@ -71,8 +66,7 @@ def unanswered(rows: Rows, budget_ms: int) -> list[PaymentRow]:
     """Not sent to a terminal in time, or not answered by it (or by the till that asked it)."""
     return _many(
         rows,
-        f"{_OPEN} AND state IN ('intent', 'at_terminal') AND due_budget_ms <= ?"
-        " ORDER BY id LIMIT ?",
+        f"{OPEN} AND state IN ('intent', 'at_terminal') AND due_budget_ms <= ? ORDER BY id LIMIT ?",
         budget_ms,
         AT_ONCE_MAX,
     )
@@ -106,7 +100,7 @@ def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
     """Stored payments whose token the second keeper doesn't have yet, oldest first."""
     return _many(
         rows,
-        f"{_OPEN} AND state = 'stored' AND mirrored = 0 AND EXISTS"
+        f"{OPEN} AND state = 'stored' AND mirrored = 0 AND EXISTS"
         " (SELECT 1 FROM payment_secrets s WHERE s.payment = payments.id) ORDER BY id LIMIT ?",
         limit,
     )
@@ -115,7 +109,7 @@ def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
 def unknown_of(rows: Rows, device_id: str | None = None) -> tuple[int, int]:
     """Of a till's payments (or the shop's): how many are on their way to a terminal or in doubt
     there, and how many people have to decide."""
-    where = f"{_OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
+    where = f"{OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
     sql = (
         "SELECT coalesce(sum(state <> 'manual'), 0), coalesce(sum(state = 'manual'), 0)"
         f" FROM payments WHERE {where}"
@@ -129,7 +123,7 @@ def not_captured(rows: Rows, before_ms: int, limit: int = AT_ONCE_MAX) -> list[P
     """Payments that sales were paid with, begun before then and still not captured."""
     return _many(
         rows,
-        f"{_OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0 AND begun_at_ms < ?"
+        f"{OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0 AND begun_at_ms < ?"
         " ORDER BY id LIMIT ?",
         before_ms,
         limit,
@@ -153,11 +147,11 @@ def oldest_stored(rows: Rows, limit: int = AT_ONCE_MAX) -> list[PaymentRow]:
     """Stored payments that have a deadline, oldest first."""
     return _many(
         rows,
-        f"{_OPEN} AND (state IN ('stored', 'retry_wait')"
+        f"{OPEN} AND (state IN ('stored', 'retry_wait')"
         f" OR (state = 'void_pending' AND custody = 'terminal')) {_OLDEST}",
         limit,
     )
 
 
 def _many(rows: Rows, where: str, *params: Any) -> list[PaymentRow]:
-    return [PaymentRow(*row) for row in rows.all(f"{_PAYMENT} WHERE {where}", *params)]
+    return [PaymentRow(*row) for row in rows.all(f"{PAYMENT} WHERE {where}", *params)]

@@ -148,8 +148,7 @@ def change(tx: Tx, row: RefundRow, **values: Any) -> RefundRow:
     """Write some columns of a refund; the row as it is now."""
     assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"
     values["changed_at_ms"] = tx.now_ms
-    names = ", ".join(f"{name} = ?" for name in values)
-    tx.run(f"UPDATE payment_refunds SET {names} WHERE id = ?", *values.values(), row.id)
+    tx.update("payment_refunds", row.id, values)
     return row._replace(**values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from hub.storage.sqlite import Connection
@@ -51,6 +51,11 @@ class Tx:
         row_id = self.conn.execute(sql, params).lastrowid
         assert row_id is not None
         return row_id
+
+    def update(self, table: str, number: int, values: Mapping[str, Any]) -> None:
+        """Write these columns of the row with that number; names are the code's own."""
+        names = ", ".join(f"{name} = ?" for name in values)
+        self.run(f"UPDATE {table} SET {names} WHERE id = ?", *values.values(), number)
 
     def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Execute a change once per row."""

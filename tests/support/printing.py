@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +15,13 @@ from devices.peripherals.choosing import Pace
 from devices.peripherals.model import Ended, Outcome, World
 from devices.peripherals.spooler import Spooler
 from hub.contract.printing import GetPrintJob
-from hub.crashpoints import on_crashpoint
 from hub.documents.layout import Layout
 from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.printing import Begun
-from hub.service.internal import InternalCommand
-from hub.service.ports import Budget
-from hub.storage.errors import StorageError
-from hub.storage.rows import Rows
 from tests.fakes import START_WALL_MS, SeededRandomness
-from tests.simulation.kernel.loop import OWNER, Killed, VirtualLoop
+from tests.simulation.kernel.loop import OWNER, VirtualLoop
 from tests.support.gatebench import now
+from tests.support.lives import FakeGate, Lifetime, Lives
 from tests.support.shop import Shop
 
 
@@ -48,13 +44,6 @@ BREAKS_OFF = Act("unknown")
 BREAKS_OFF_BLANK = Act("unknown", lays=False)
 FAILS = Act("raises")
 STANDS_STILL = Act("printed", lays=False, before_s=1e9)
-
-
-class Lifetime:
-    """What belongs to a hub that has died is never run again."""
-
-    def __init__(self) -> None:
-        self.alive = True
 
 
 @dataclass
@@ -102,39 +91,6 @@ class FakePrinters:
         )
 
 
-class FakeGate:
-    """The shop's gate with a way to have the database take nothing for a while."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-        self.refuses: deque[StorageError | None] = deque()
-        self.broken: StorageError | None = None
-        self.listen: Callable[[Sequence[object]], None] = lambda _told: None
-
-    @property
-    def rows(self) -> Rows:
-        return self._shop.rows
-
-    @property
-    def budget(self) -> Budget:
-        budget: Budget = self._shop.gate.budget
-        return budget
-
-    async def internal(self, caller: Caller, command: InternalCommand) -> Any:
-        await asyncio.sleep(0.001)
-        error = self.refuses.popleft() if self.refuses else self.broken
-        if error is not None:
-            raise error
-        value = now(self._shop.gate.internal(caller, command))
-        self._tell()
-        await asyncio.sleep(0.001)
-        return value
-
-    def _tell(self) -> None:
-        notices, self._shop.writer.notices = self._shop.writer.notices, []
-        self.listen(notices)
-
-
 async def compose(document: str, _printer_id: str) -> Layout:
     """A layout that says what it is of."""
     if "unprintable" in document:
@@ -142,7 +98,7 @@ async def compose(document: str, _printer_id: str) -> Layout:
     return Layout(title=document[:40], blocks=())
 
 
-class PrintShop:
+class PrintShop(Lives):
     """A shop with a spooler, on virtual time; ``die`` ends it as a power cut would."""
 
     def __init__(self, directory: Path, *, seed: int = 0, pace: Pace | None = None) -> None:
@@ -181,38 +137,6 @@ class PrintShop:
         self.printers.at_work.clear()
         self.shop.restart()
         self._boot()
-
-    def run(self, seconds: float) -> None:
-        """Let time pass; dies at the crash point asked for, and goes on with the next life."""
-        until_s = self.loop.time() + seconds
-        on_crashpoint(self._pass)
-        try:
-            while (left_s := until_s - self.loop.time()) > 0:
-                self.gate._tell()
-                life = self.life
-                self.loop.run_until_complete(self._watch(life, left_s))
-                if not life.alive:
-                    self.die()
-        finally:
-            on_crashpoint(None)
-
-    async def _watch(self, life: Lifetime, seconds: float) -> None:
-        left_s = seconds
-        while left_s > 0 and life.alive:
-            step_s = min(left_s, 0.05 if self.crash_at[0] else 1.0)
-            await asyncio.sleep(step_s)
-            left_s -= step_s
-
-    def _pass(self, name: str) -> None:
-        point, passes = self.crash_at
-        if name != point:
-            return
-        if passes > 0:
-            self.crash_at = (point, passes - 1)
-            return
-        self.crash_at = ("", 0)
-        self.life.alive = False
-        raise Killed(name)
 
     def stop(self) -> None:
         """As the hub stops it."""

@@ -17,13 +17,12 @@ from typing import Any
 from devices.peripherals.cards import Pace
 from devices.peripherals.model import CardAnswer, CardOutcome, Charge, TerminalReport, World
 from devices.peripherals.teller import Teller
-from hub.crashpoints import on_crashpoint
 from hub.service.shop import PaymentRules
 from hub.service.shop import Shop as ShopFacts
 from tests.fakes import START_WALL_MS, SeededRandomness
-from tests.simulation.kernel.loop import OWNER, Killed, VirtualLoop
+from tests.simulation.kernel.loop import OWNER, VirtualLoop
+from tests.support.lives import FakeGate, Lifetime, Lives
 from tests.support.paying import PayingShop, rules
-from tests.support.printing import FakeGate, Lifetime
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class CardGate(FakeGate):
         return facts
 
 
-class CardShop:
+class CardShop(Lives):
     """A shop with a teller, on virtual time; ``die`` ends it as a power cut would."""
 
     def __init__(
@@ -200,38 +199,6 @@ class CardShop:
         self.terminals.paying.clear()
         self.shop.restart()
         self._boot()
-
-    def run(self, seconds: float) -> None:
-        """Let time pass; dies at the crash point asked for, and goes on with the next life."""
-        until_s = self.loop.time() + seconds
-        on_crashpoint(self._pass)
-        try:
-            while (left_s := until_s - self.loop.time()) > 0:
-                self.gate._tell()
-                life = self.life
-                self.loop.run_until_complete(self._watch(life, left_s))
-                if not life.alive:
-                    self.die()
-        finally:
-            on_crashpoint(None)
-
-    async def _watch(self, life: Lifetime, seconds: float) -> None:
-        left_s = seconds
-        while left_s > 0 and life.alive:
-            step_s = min(left_s, 0.05 if self.crash_at[0] else 1.0)
-            await asyncio.sleep(step_s)
-            left_s -= step_s
-
-    def _pass(self, name: str) -> None:
-        point, passes = self.crash_at
-        if name != point:
-            return
-        if passes > 0:
-            self.crash_at = (point, passes - 1)
-            return
-        self.crash_at = ("", 0)
-        self.life.alive = False
-        raise Killed(name)
 
     def stop(self) -> None:
         """As the hub stops it."""

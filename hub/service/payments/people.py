@@ -111,7 +111,7 @@ def _person(unit: Unit, row: PaymentRow, approval_id: str | None) -> str:
 
 def _agreed(unit: Unit, row: PaymentRow, person: str, outcome: str, evidence: str) -> bool:
     """Write a word down; whether enough have said the same since the payment came to be so."""
-    step = paymentrows.steps(unit.tx, row.id)[-1].n
+    step = paymentrows.last_step(unit.tx, row.id)
     wordrows.say(unit.tx, row.id, person, outcome, evidence, step)
     alike = [
         one.staff_id

@@ -208,7 +208,7 @@ def _head(row: tuple[object, ...]) -> PaymentHead:
     split = len(PaymentRow._fields)
     device_name, terminal_name, receipt_no = row[split:]
     return PaymentHead(
-        PaymentRow(*row[:split]),  # type: ignore[arg-type]
+        PaymentRow._make(row[:split]),
         str(device_name),
         str(terminal_name),
         str(receipt_no),

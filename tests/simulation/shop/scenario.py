@@ -89,44 +89,12 @@ class Scenario:
             for till, way in ways.items()
             if way != "alone"
         }
-        self.hub = HubMachine(
-            self.world,
-            HubConfig(
-                anti_entropy=plan.anti_entropy,
-                devices=tuple(self.till_names),
-                batch_events=plan.batch_events,
-                batch_max=plan.batch_max,
-                print_receipts=plan.print_receipts,
-                scarce=plan.scarce,
-                pace=Pace(turn_s=(0.0001, plan.turn_s)),
-                synced=self._needs_disk(),
-                takes_cards=plan.takes_cards,
-                terminals={
-                    till: one.name for till, one in self.terminals.items() if ways[till] == "hub"
-                },
-                overrides={"payments": caps} if plan.takes_cards else {},
-            ),
-            self.paper,
-        )
+        self.hub = HubMachine(self.world, self._hub_config(ways, caps), self.paper)
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
         self.broker = BrokerMachine(self.world, keepalive_s=KEEPALIVE_S)
         self.processor = ProcessorMachine(self.world)
-        self.tills = [
-            TillMachine(
-                self.world,
-                self.history,
-                name,
-                sales_per_day=plan.sales_per_day / plan.tills,
-                keepalive_s=KEEPALIVE_S,
-                cards=CardWay(
-                    ways.get(name, "alone"),
-                    self.terminals[name].name if name in self.terminals else "",
-                    plan.takes_cards,
-                ),
-            )
-            for name in self.till_names
-        ]
+        self.tills = [self._till(name, ways) for name in self.till_names]
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
@@ -139,6 +107,39 @@ class Scenario:
         self.history.disk_fails = self._needs_disk()
         self.sent_commands: list[str] = []
         self._hub_copy: Path | None = None
+
+    def _hub_config(self, ways: dict[str, str], caps: dict[str, int]) -> HubConfig:
+        plan = self.plan
+        return HubConfig(
+            anti_entropy=plan.anti_entropy,
+            devices=tuple(self.till_names),
+            batch_events=plan.batch_events,
+            batch_max=plan.batch_max,
+            print_receipts=plan.print_receipts,
+            scarce=plan.scarce,
+            pace=Pace(turn_s=(0.0001, plan.turn_s)),
+            synced=self._needs_disk(),
+            takes_cards=plan.takes_cards,
+            terminals={
+                till: one.name for till, one in self.terminals.items() if ways[till] == "hub"
+            },
+            overrides={"payments": caps} if plan.takes_cards else {},
+        )
+
+    def _till(self, name: str, ways: dict[str, str]) -> TillMachine:
+        plan = self.plan
+        return TillMachine(
+            self.world,
+            self.history,
+            name,
+            sales_per_day=plan.sales_per_day / plan.tills,
+            keepalive_s=KEEPALIVE_S,
+            cards=CardWay(
+                ways.get(name, "alone"),
+                self.terminals[name].name if name in self.terminals else "",
+                plan.takes_cards,
+            ),
+        )
 
     def run(self) -> Report:
         """Play it."""
