@@ -46,6 +46,8 @@ KEY_PATIENCE_MS: Final = 10 * 60_000
 UNSENT: Final = frozenset({"unknown", "not-sent"})
 
 Unseal = Callable[[str, SealedToken], bytes]
+Carry = Callable[[Any, Leased, bytes | None], Coroutine[Any, Any, ProcessorSaid]]
+"""How a leased thing is carried out by the adapter of this hand."""
 
 
 class Ask(Protocol):
@@ -80,7 +82,8 @@ class ForwarderStatus:
 
 class Forwarder:
     """``ready``: whether there is a way to the processor; ``held``: whether that is cut on purpose
-    (then what is in flight is cut, too).  Tell it by :meth:`look` when either has changed."""
+    (then what is in flight is cut, too).  Tell it by :meth:`look` when either has changed.
+    ``hand``: whose work it leases; ``carry``: how that is carried out by ``processor``."""
 
     def __init__(
         self,
@@ -92,9 +95,13 @@ class Forwarder:
         ready: Callable[[], bool] = lambda: True,
         held: Callable[[], bool] = lambda: False,
         parallel: int = PARALLEL,
+        hand: Hand = Hand.PROCESSOR,
+        carry: Carry = carry_out,
     ) -> None:
         self._gate = gate
         self._processor = processor
+        self._hand = hand
+        self._carry = carry
         self._unseal = unseal
         self._tempo = tempo
         self._ready = ready
@@ -204,7 +211,7 @@ class Forwarder:
             return max(0.05, self._breaker.retry_at_s - now_s)
         if breaker.state is not BreakerState.CLOSED:
             free = 1  # the probe
-        lease = LeaseWork(Hand.PROCESSOR, limit=free, lease_ms=self.lease_ms)
+        lease = LeaseWork(self._hand, limit=free, lease_ms=self.lease_ms)
         found: tuple[Leased, ...] = await self._gate.internal(HUB, lease)
         if found:
             self._breaker = breaker
@@ -264,7 +271,7 @@ class Forwarder:
                 why = "its token can't be opened: the hub's log and status say why"
                 return ProcessorSaid("not-sent", why, not_before_ms=KEY_PATIENCE_MS)
         crashpoint("forwarder.leased")
-        said = await self._bounded(carry_out(self._processor, work, token))
+        said = await self._bounded(self._carry(self._processor, work, token))
         crashpoint("forwarder.answered")
         self._count(said)
         return said

@@ -171,6 +171,8 @@ def _refuse_cards(collected: Collected) -> None:
 
 
 def _setting_of(detail: ErrorDetails) -> Setting:
+    if not detail["loc"]:  # a combination of several sections names the whole setting
+        return all_settings()[str(detail.get("ctx", {})["field"])]
     section, *rest = (str(part) for part in detail["loc"])
     name = rest[0] if rest else str(detail.get("ctx", {})["field"])
     return all_settings()[f"{section}.{name}"]

@@ -387,3 +387,12 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     traces: Traces = Traces()
     peripherals: Annotated[tuple[Peripheral, ...], AfterValidator(check_all)] = ()
+
+    @model_validator(mode="after")
+    def _processor_is_there(self) -> Self:
+        if self.payments.processor == "oms" and self.cloud.url is None:
+            refuse(
+                "payments.processor",
+                'payments.processor = "oms" needs cloud.url: the OMS presents what the hub keeps',
+            )
+        return self

@@ -92,17 +92,27 @@ def open_ones(rows: Rows, limit: int = REFUNDS_MAX) -> list[RefundRow]:
     ]
 
 
-def due(rows: Rows, budget_ms: int, payment_states: tuple[str, ...]) -> list[RefundRow]:
+def due(
+    rows: Rows,
+    budget_ms: int,
+    payment_states: tuple[str, ...],
+    terminals: tuple[str, ...] | None = None,
+) -> list[RefundRow]:
     """Up to 200 refunds that something can be done about now, oldest first: those of payments in
-    one of these states."""
+    one of these states; ``terminals``: only of these, as far as the hub drives them.  What is let
+    go whole isn't among them."""
     marks = ", ".join("?" * len(payment_states))
     names = ", ".join(f"r.{name}" for name in RefundRow._fields)
+    where = ""
+    if terminals is not None:
+        where = f" AND p.driven_by = 'hub' AND p.terminal_id IN ({', '.join('?' * len(terminals))})"
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.due_budget_ms <= ?"
-        f" AND r.lease_budget_ms <= ? AND p.state IN ({marks}) ORDER BY r.id LIMIT ?"
+        f" AND r.lease_budget_ms <= ? AND p.state IN ({marks})"
+        f" AND NOT (p.state = 'authorised' AND p.void_asked = 1){where} ORDER BY r.id LIMIT ?"
     )
-    found = rows.all(sql, budget_ms, budget_ms, *payment_states, REFUNDS_MAX)
+    found = rows.all(sql, budget_ms, budget_ms, *payment_states, *(terminals or ()), REFUNDS_MAX)
     return [RefundRow(*row) for row in found]
 
 

@@ -36,6 +36,9 @@ WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
 SOON: Final = frozenset({DeclineCode.ISSUER_UNAVAILABLE, DeclineCode.TRY_AGAIN})
 _TAKEN: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REVERSED, S.REFUNDED})
+_ASKED_AFTER: Final = frozenset({S.VOID_PENDING, S.FORWARD_UNKNOWN})
+"""Nothing is known of what was sent: it stays so while nobody can tell."""
+_NO_ANSWER: Final = frozenset({"unknown", "not-sent"})
 
 
 # What leased work came to -------------------------------------------------------------------------
@@ -43,6 +46,10 @@ _TAKEN: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REVERSED, S.RE
 
 def ended(unit: Unit, row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -> PaymentRow:
     """The payment after the answer to work that was leased for it."""
+    if kind is WorkKind.LOOK_UP and row.state in _ASKED_AFTER:
+        if said.outcome in _NO_ANSWER:
+            return _not_told(unit, row, said)
+        row = book.move(unit, row, E.LEASED, "hub", str(kind))  # there is news
     match said.outcome:
         case "approved" | "captured" if _is_approval(row, kind, said):
             return approved(unit, row, said, PROCESSOR)
@@ -69,15 +76,16 @@ def _no_news(unit: Unit, row: PaymentRow, kind: WorkKind, said: ProcessorSaid) -
         facts = done(unit, row) | {"lookups": row.lookups + 1}
         facts["due_budget_ms"] = _due(unit, row, said)
         return book.move(unit, row, E.LET_GO_VOID, PROCESSOR, said.reason, **facts)
-    if row.state == S.FORWARDING and kind is WorkKind.LOOK_UP and said.outcome == "unknown":
-        return _not_told(unit, row, said)
     return in_doubt(unit, row, said)
 
 
 def _not_told(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
-    """The processor was asked and couldn't tell: after two days of that people have to."""
-    row = in_doubt(unit, row, said)
-    if row.lookups < LOOK_UPS_MIN or standing(unit, row).sent_age_ms < LOOK_UP_MAX_MS:
+    """The processor was asked and couldn't tell: after two days of that people have to.  That it is
+    to be voided stays: what they find approved goes back."""
+    row = later(unit, row, said)
+    known = row.sent_at_ms is not None
+    asked_ms = standing(unit, row).sent_age_ms if known else stored_age_ms(unit, row)
+    if row.lookups < LOOK_UPS_MIN or asked_ms < LOOK_UP_MAX_MS:
         return row
     why = "the processor could not tell for two days"
     return book.move(unit, row, E.OUT_OF_REACH, PROCESSOR, why, reason=why)
@@ -144,6 +152,7 @@ def later(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
         lease_budget_ms=0,
         lookups=row.lookups + 1,
         due_budget_ms=_due(unit, row, said),
+        **_ref(said),
     )
 
 

@@ -86,19 +86,17 @@ def lease(
     unit: Unit, hand: Hand, limit: int, lease_ms: int, terminals: tuple[str, ...] = ()
 ) -> list[Leased]:
     """Take refunds that are due for this hand, oldest first."""
-    states = _THERE if hand is Hand.PROCESSOR else (S.AUTHORISED, *_THERE)
+    by_processor = hand is Hand.PROCESSOR
+    if by_processor is not has_processor(unit):
+        return []
+    states = _THERE if by_processor else (S.AUTHORISED, *_THERE)
+    of_terminals = None if by_processor else terminals
     taken: list[Leased] = []
-    for refund in refundrows.due(unit.tx, unit.tx.budget_ms, tuple(map(str, states))):
+    for refund in refundrows.due(unit.tx, unit.tx.budget_ms, tuple(map(str, states)), of_terminals):
         if len(taken) >= limit:
             break
         row = paymentrows.numbered(unit.tx, refund.payment)
         assert row is not None
-        if hand_of(unit, row) is not hand:
-            continue
-        if hand is Hand.TERMINAL and row.terminal_id not in terminals:
-            continue
-        if row.state == S.AUTHORISED and row.void_asked:
-            continue  # that one is let go whole
         if refund.state == "wanted" and _is_too_much(unit, row, refund):
             _refused(unit, row, refund, "more than what is left of the payment")
             continue

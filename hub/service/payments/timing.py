@@ -24,6 +24,10 @@ NOT_PRESENTED: Final = "the processor was not reached by its deadline"
 OVERDUE: Final = "no answer in time"
 BY_ACQUIRER: Final = "a day after its sale: its terminal's acquirer has captured it"
 _ALL_MAX: Final = 100_000
+_ASKED: Final = (
+    *(S.AUTHORISED, S.FORWARDED, S.FORWARD_UNKNOWN, S.UNKNOWN, S.STORED, S.VOID_PENDING),
+)
+"""States in which something may be leased without a step."""
 
 
 # Deadlines ----------------------------------------------------------------------------------------
@@ -138,9 +142,10 @@ def recover(unit: Unit, command: RecoverPayments) -> int:
     for row in paymentrows.in_state(unit.tx, S.FORWARDING, _ALL_MAX):
         outcomes.in_doubt(unit, row, ProcessorSaid("unknown", STOPPED), HUB)
         doubts += 1
-    for state in (S.AUTHORISED, S.FORWARDED, S.UNKNOWN, S.STORED, S.VOID_PENDING):
+    for state in _ASKED:
         for row in paymentrows.in_state(unit.tx, state, _ALL_MAX):
             if row.lease_budget_ms > unit.tx.budget_ms or state is S.UNKNOWN:
+                doubts += state is S.FORWARD_UNKNOWN
                 paymentrows.change(unit.tx, row, **outcomes.done(unit, row))
     refunds.end_leases(unit, 1 << 62)
     return doubts + (_doubt_copied(unit) if copied else 0)

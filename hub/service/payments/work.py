@@ -31,7 +31,6 @@ LEASED_MAX: Final = 100
 TERMINAL: Final = "terminal"
 ASK_AGAIN_MS: Final = 10_000
 NO_TOKEN_MS: Final = 5 * 60_000
-_TO_FORWARDING: Final = frozenset({S.STORED, S.RETRY_WAIT, S.VOID_PENDING, S.FORWARD_UNKNOWN})
 
 
 # Handing out --------------------------------------------------------------------------------------
@@ -73,7 +72,7 @@ def _candidates(unit: Unit, command: LeaseWork) -> list[PaymentRow]:
 
 
 def _lease_one(unit: Unit, row: PaymentRow, work: Work, command: LeaseWork) -> Leased | None:
-    state, kind = PaymentState(row.state), work.kind
+    kind = work.kind
     token = secretrows.get(unit.tx, row.id) if kind is WorkKind.CHARGE else None
     if kind is WorkKind.CHARGE and timing.past_deadline(unit, row):
         timing.give_up_stored(unit, row)
@@ -90,9 +89,9 @@ def _lease_one(unit: Unit, row: PaymentRow, work: Work, command: LeaseWork) -> L
         facts["forwards"] = row.forwards + 1
         if row.sent_at_ms is None:
             facts |= {"sent_at_ms": unit.now_ms, "sent_budget_ms": unit.tx.budget_ms}
-    if work.hand is Hand.PROCESSOR and state in _TO_FORWARDING:
+    if kind is WorkKind.CHARGE:
         row = book.move(unit, row, E.LEASED, "hub", str(kind), **facts)
-    else:
+    else:  # a question is a step only when its answer brings news
         row = paymentrows.change(unit.tx, row, **facts)
     return Leased(
         kind=kind,

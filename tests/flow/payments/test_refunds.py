@@ -216,3 +216,18 @@ def test_a_terminal_gives_a_part_back_where_there_is_no_processor(tmp_path: Path
     assert (row.state, row.refunded_minor) == ("captured", 499)
     shop.check_laws()
     shop.close()
+
+
+def test_refunds_of_other_terminals_do_not_crowd_one_out(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=False))
+    shop.product("mint", 1, stock=1000)
+    payments = [shop.at_hub("approved", captured=True) for _ in range(2)]
+    shop.sold(payments[0])
+    shop.sold(payments[1])
+    shop.tx(lambda tx: tx.run("UPDATE payments SET terminal_id = 'terminal-2' WHERE id = 1"))
+    for number in range(210):
+        want(shop, payments[0], f"part-{number}", 1)
+    want(shop, payments[1], "the-one", 5)
+    work = shop.next(Hand.TERMINAL, terminals=("terminal-1",))
+    assert work.refund_id == "the-one"
+    shop.close()

@@ -145,7 +145,7 @@ def test_a_lease_that_is_over_leaves_a_doubt(shop: WorkingShop) -> None:
     assert asked.kind is LOOK_UP
     assert not shop.say(late, "declined")
     assert not shop.say(late, "not-sent")
-    assert shop.row(payment).state == "forwarding"
+    assert shop.row(payment).state == "forward_unknown"
     assert shop.say(asked, "unknown")
     assert shop.row(payment).state == "forward_unknown"
 
@@ -274,6 +274,40 @@ def test_what_is_voided_on_its_way_is_looked_up_and_never_charged(shop: WorkingS
     shop.do(LOOK_UP, "not-found")
     assert shop.row(payment).state == "voided"
     assert shop.exposure_minor() == 0
+
+
+def test_a_void_nobody_can_tell_of_for_two_days_is_a_persons_matter_and_stays_wanted(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    shop.sign_in("till-1", "mia")
+    shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    steps = shop.steps(payment)
+    for _ in range(11):
+        shop.do(LOOK_UP, "unknown")
+        shop.wait(5 * HOUR_MS)
+    row = shop.row(payment)
+    assert (row.state, row.void_asked) == ("manual", 1)
+    assert shop.work() == ()
+    shop.sign_in("till-1", "mia")
+    assert shop.steps(payment) == [*steps, "out_of_reach"], "a question without news is no step"
+    assert shop.learn(payment, "captured", psp_ref="psp-1")
+    shop.do(WorkKind.REFUND, "refunded")
+    assert shop.row(payment).state == "refunded"
+
+
+def test_a_line_that_was_away_for_two_days_is_no_answer(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "unknown")
+    shop.wait(60 * HOUR_MS)
+    steps = len(shop.steps(payment))
+    for _ in range(8):
+        shop.do(LOOK_UP, "unknown")
+        shop.wait(HOUR_MS)
+    assert shop.row(payment).state == "forward_unknown"
+    assert len(shop.steps(payment)) == steps
+    shop.do(LOOK_UP, "unknown")
+    assert shop.row(payment).state == "manual"
 
 
 def test_what_is_voided_between_two_tries_is_looked_up_and_never_charged(

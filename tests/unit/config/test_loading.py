@@ -361,3 +361,12 @@ def test_sections_can_be_made_in_code_too() -> None:
     assert Settings.model_validate({"store": store}).broker.mode == "managed"
     with pytest.raises(ValidationError, match="extra"):
         Settings.model_validate({"store": store | {"nam": "x"}})
+
+
+def test_the_oms_as_processor_needs_an_oms(file: Path) -> None:
+    text = STORE + '[payments]\nprocessor = "oms"\n'
+    problem = only(file, text)
+    assert problem.key == "payments.processor"
+    assert "needs cloud.url" in problem.message
+    assert problem.where == f"{file}:6"
+    load_text(file, text + '[cloud]\nurl = "https://oms.example"\n')
