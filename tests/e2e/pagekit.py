@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -45,6 +45,7 @@ async def opened(
     context = await browser.new_context(ignore_https_errors=True, reduced_motion="reduce", **wanted)
     page = await context.new_page()
     page.set_default_timeout(WAIT_MS)
+    page.wait_for_selector = _telling(page)
     if seen is not None:
         seen.watch(page)
     await page.goto(hub.base + "/")
@@ -52,6 +53,20 @@ async def opened(
         yield page
     finally:
         await context.close()
+
+
+def _telling(page: Any) -> Callable[..., Awaitable[Any]]:
+    """Its ``wait_for_selector``; in vain, the failure tells what a person would read there."""
+    wait = page.wait_for_selector
+
+    async def wait_or_tell(*wanted: Any, **options: Any) -> Any:
+        try:
+            return await wait(*wanted, **options)
+        except Exception as error:
+            error.add_note(f"The page says:\n{await page.inner_text('body')}")
+            raise
+
+    return wait_or_tell
 
 
 async def sign_in(page: Any, hub: HubParts) -> None:
