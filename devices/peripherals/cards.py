@@ -116,14 +116,12 @@ class TellerGate(Protocol):
 
 @dataclass(slots=True)
 class UnderWay:
-    """``busy``: terminal → the payment that it has in hand; ``later_s``: payment → not begun before
-    then, for its terminal has another one in the book; ``absent_since_s``: payment → since
-    when its terminal is known to be away; ``cancels``: payment → attempts to break it off."""
+    """``later_s``: payment → not begun before then, for its terminal has another one in the book;
+    ``absent_since_s``: payment → since when its terminal is known to be away; ``cancels``: payment
+    → attempts to break it off."""
 
-    busy: dict[str, str] = field(default_factory=dict)
     later_s: dict[str, float] = field(default_factory=dict)
     selling: set[str] = field(default_factory=set)
-    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
     absent_since_s: dict[str, float] = field(default_factory=dict)
     cancels: dict[str, tuple[int, float]] = field(default_factory=dict)
     report_at_s: dict[str, float] = field(default_factory=dict)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Protocol
 
 from devices.peripherals.choosing import Chooser, Pace, Wait
 from devices.peripherals.model import Ended, Outcome, World
+from devices.peripherals.rounds import Rounds
 from hub.crashpoints import crashpoint
 from hub.documents.layout import Layout
 from hub.service.caller import Caller, CallerKind
@@ -30,7 +31,6 @@ from hub.service.internal import InternalCommand
 from hub.service.notices import PrintQueued
 from hub.service.ports import Budget
 from hub.storage import printrows
-from hub.storage.errors import NotStored, QueueFull, StorageError, WriterStopped
 from hub.storage.printrows import DRAWER_KICK, PrintJobRow
 from hub.storage.rows import Rows
 
@@ -42,11 +42,6 @@ RESTED_FROM_S: Final = 0.002
 REST: Final = 9.0
 """Nothing is looked at for so many times as long as the last look took."""
 REST_MAX_S: Final = 0.5
-END_PAUSE_MAX_S: Final = 5.0
-END_TOLD_EVERY: Final = 60
-"""Of the tries to write an end: a disk may be full for a night."""
-LATER = (QueueFull, NotStored)
-"""Nothing was written, and a repeat may do it."""
 
 
 class Printers(Protocol):
@@ -86,16 +81,7 @@ Compose = Callable[[str, str], Awaitable[Layout]]
 """Facts (JSON) and the printer's id → what to print.  Any error: it can't be printed at all."""
 
 
-@dataclass(slots=True)
-class _Work:
-    """What is under way; ``busy``: printer → the job that it has in hand."""
-
-    busy: dict[str, str] = field(default_factory=dict)
-    tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)  # in order, unlike a set
-    in_hand: set[str] = field(default_factory=set)
-
-
-class Spooler:
+class Spooler(Rounds[SpoolGate, Pace]):
     """``notify`` takes the hub's notices, :meth:`printer_ready` and :meth:`wake` what printers do.
 
     All methods are called on the event loop.
@@ -109,73 +95,24 @@ class Spooler:
         world: World,
         pace: Pace | None = None,
     ) -> None:
-        self._gate = gate
+        super().__init__(SPOOLER, gate, world, pace or Pace())
         self._printers = printers
         self._compose = compose
-        self._clock = world.clock
-        self._pace = pace or Pace()
-        self._chooser = Chooser(printers.is_ready, self._pace, world.randomness.uniform)
-        self._work = _Work()
-        self._wake = asyncio.Event()
-        self._main: asyncio.Task[None] | None = None
-        self._stopping = False
-        self._refusals = 0  # of the database, in a row
-        self._hold_until_s = 0.0
+        self._chooser = Chooser(printers.is_ready, self._pace, self._uniform)
+        self._in_hand: set[str] = set()
         self._looked_s = 0.0  # how long the last look took
         self._newest_before = printrows.newest(gate.rows)  # tills may sell before the start
         self._torn: set[str] = set()  # where half a job of a former life may stand on the paper
 
-    # -- life ---------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin: first what was being printed when the hub died is doubted, then jobs are taken."""
-        self._main = asyncio.create_task(self._run(), name="spooler")
-
-    async def stop(self) -> None:
-        """Begin nothing more, give what is being printed a moment, and write down how it ended.
-
-        What still goes on then is cut off: it counts as unknown.
-        """
-        self._stopping = True
-        if self._main is not None:
-            self._main.cancel()
-            await asyncio.gather(self._main, return_exceptions=True)
-        for _ in range(2):  # cut off the sending, then the writing of the end
-            if self._work.tasks:
-                await asyncio.wait(self._work.tasks, timeout=self._pace.grace_s)
-            for task in list(self._work.tasks):
-                task.cancel()
-        await asyncio.gather(*self._work.tasks, return_exceptions=True)
-
     def notify(self, told: Iterable[object]) -> None:
         """Take what committed requests left to be told."""
         if any(isinstance(notice, PrintQueued) for notice in told):
-            self._wake.set()
-
-    def wake(self) -> None:
-        """Look at the queue: something about the printers has changed."""
-        self._wake.set()
+            self.wake()
 
     def printer_ready(self, printer_id: str) -> None:
         """A printer is there (again): what it did before doesn't count any more."""
         self._chooser.forgive(printer_id)
-        self._wake.set()
-
-    def under_way(self) -> dict[str, str]:
-        """Printer → the job that it has in hand."""
-        return dict(self._work.busy)
-
-    async def _run(self) -> None:
-        await self._recover()
-        while True:
-            self._wake.clear()
-            wait_s = await self._turn()
-            await self._rest()
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        self.wake()
 
     async def _rest(self) -> None:
         """While the printers are off the queue is long, and each sale has it looked through: the
@@ -184,53 +121,30 @@ class Spooler:
             await asyncio.sleep(min(REST_MAX_S, REST * self._looked_s))
 
     async def _recover(self) -> None:
-        tries = 0
-        while True:
-            try:
-                rows = self._gate.rows
-                cut_off = [*printrows.being_printed(rows), *printrows.ambiguous(rows)]
-                self._torn = {row.printer_id for row in cut_off if row.kind != DRAWER_KICK}
-                doubted = await self._gate.internal(SPOOLER, RecoverPrinting(self._newest_before))
-            except StorageError as error:
-                log.warning("print jobs can't be looked through yet: %s", error)
-                await asyncio.sleep(self._chooser.pause_s(tries))
-                tries += 1
-                continue
-            if doubted:
-                log.warning("%d print jobs were under way when the hub stopped", doubted)
-            return
-
-    async def _turn(self) -> float:
-        """Start what can be started; seconds until the next look."""
-        try:
-            began_s = self._clock.monotonic_s()
-            wait, overdue = self._look()
-            self._looked_s = self._clock.monotonic_s() - began_s
-            if overdue:
-                await self._gate.internal(SPOOLER, ExpirePrinting())
-                return 0.0
-        except StorageError as error:
-            log.warning("the print queue can't be looked at now: %s", error)
-            return self._pace.pause_first_s
-        except Exception:  # of whoever knows the printers: the shop prints on
-            log.exception("looking at the print queue failed; it is tried again")
-            return self._pace.pause_most_s
-        return wait.seconds
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
+        rows = self._gate.rows
+        cut_off = [*printrows.being_printed(rows), *printrows.ambiguous(rows)]
+        self._torn = {row.printer_id for row in cut_off if row.kind != DRAWER_KICK}
+        doubted = await self._gate.internal(SPOOLER, RecoverPrinting(self._newest_before))
+        if doubted:
+            log.warning("%d print jobs were under way when the hub stopped", doubted)
 
     # -- choosing -----------------------------------------------------------------------------
 
-    def _look(self) -> tuple[Wait, bool]:
+    async def _look(self) -> float:
+        began_s = self._now_s()
+        wait, overdue = self._choose(began_s)
+        self._looked_s = self._now_s() - began_s
+        if overdue:
+            await self._gate.internal(SPOOLER, ExpirePrinting())
+            return 0.0
+        return wait.seconds
+
+    def _choose(self, now_s: float) -> tuple[Wait, bool]:
         """Start what is due and has a free printer; whether anything is over its time."""
-        now_s, budget_ms = self._clock.monotonic_s(), self._gate.budget.budget_ms()
+        budget_ms = self._gate.budget.budget_ms()
         wait, overdue = Wait(self._pace.look_s), False
-        if now_s < self._hold_until_s:
-            wait.at_most(self._hold_until_s - now_s)
-            return wait, False
         for row in printrows.waiting(self._gate.rows, WAITING_MAX):
-            if row.job_id in self._work.in_hand:
+            if row.job_id in self._in_hand:
                 continue
             if row.expires_budget_ms <= budget_ms:
                 overdue = True
@@ -240,8 +154,9 @@ class Spooler:
                 wait.at_most((row.due_budget_ms - budget_ms) / 1000)
                 continue
             printer_id = self._chooser.choose(self._routes(row), now_s, wait)
-            if printer_id is not None and printer_id not in self._work.busy:
-                self._begin_work(row, printer_id)
+            if printer_id is not None and printer_id not in self._busy:
+                self._in_hand.add(row.job_id)
+                self._begin(printer_id, row.job_id, partial(self._print_one, row, printer_id))
         return wait, overdue
 
     def _routes(self, row: PrintJobRow) -> Sequence[str]:
@@ -249,40 +164,11 @@ class Spooler:
 
     # -- one job ------------------------------------------------------------------------------
 
-    def _begin_work(self, row: PrintJobRow, printer_id: str) -> None:
-        self._work.busy[printer_id] = row.job_id
-        self._work.in_hand.add(row.job_id)
-        task = asyncio.create_task(self._one(row, printer_id), name=f"print-{printer_id}")
-        self._work.tasks[task] = None
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._work.tasks.pop(task, None)
-
-    async def _one(self, row: PrintJobRow, printer_id: str) -> None:
+    async def _print_one(self, row: PrintJobRow, printer_id: str) -> None:
         try:
             await self._bring(row, printer_id)
-        except LATER as error:
-            self._hold(error)
-        except StorageError as error:
-            log.error("print job %s: %s", row.job_id, error)
-            self._hold(error)
-        except Exception as error:
-            log.exception("print job %s went wrong", row.job_id)
-            self._hold(error)
-        else:
-            self._refusals = 0
         finally:
-            self._work.busy.pop(printer_id, None)
-            self._work.in_hand.discard(row.job_id)
-            self._wake.set()
-
-    def _hold(self, error: Exception) -> None:
-        """The database takes nothing now: nothing is begun for a while."""
-        pause_s = self._chooser.pause_s(self._refusals)
-        self._refusals += 1
-        self._hold_until_s = self._clock.monotonic_s() + pause_s
-        log.warning("printing waits %.1f s: %s", pause_s, error)
+            self._in_hand.discard(row.job_id)
 
     async def _bring(self, row: PrintJobRow, printer_id: str) -> None:
         layout: Layout | None = None
@@ -347,11 +233,6 @@ class Spooler:
             return Ended(Outcome.UNKNOWN, f"printing failed: {error or type(error).__name__}")
 
     async def _end(self, job: Begun, ended: Ended, pause_s: float) -> None:
-        """Write down how it ended, as long as the hub runs: its printer begins nothing before.
-
-        The database says of an attempt that has ended already that it has: a repeat is harmless.
-        What the hub's stop cuts off stays ``printing``, and is in doubt from the next start on.
-        """
         command = EndPrint(
             job.job_id,
             job.attempt,
@@ -360,18 +241,7 @@ class Spooler:
             ended.confirmed,
             int(pause_s * 1000),
         )
-        for tries in count():
-            crashpoint("spooler.before-end")
-            try:
-                await self._gate.internal(SPOOLER, command)
-            except WriterStopped:
-                raise
-            except StorageError as error:
-                if tries % END_TOLD_EVERY == 0:
-                    log.warning("print job %s: its end can't be written yet: %s", job.job_id, error)
-                await asyncio.sleep(min(END_PAUSE_MAX_S, self._chooser.pause_s(tries)))
-            else:
-                return
+        await self._written(command, f"print job {job.job_id}", "spooler.before-end")
 
 
 __all__ = ["Compose", "Pace", "Printers", "SpoolGate", "Spooler"]

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from devices.peripherals.cards import (
     Pace,
@@ -27,11 +26,10 @@ from devices.peripherals.cards import (
     sold,
 )
 from devices.peripherals.model import CardAnswer, CardOutcome, World
-from hub.contract.problems import Refusal
+from devices.peripherals.rounds import Rounds
 from hub.crashpoints import crashpoint
 from hub.domain.payments.states import PaymentState
 from hub.domain.payments.work import Hand
-from hub.domain.schedule import restart_s
 from hub.service.caller import Caller, CallerKind
 from hub.service.notices import PaymentChanged
 from hub.service.payments.commands import (
@@ -46,21 +44,17 @@ from hub.service.payments.commands import (
     TerminalSaid,
 )
 from hub.storage import paymentrows
-from hub.storage.errors import StorageError, WriterStopped
 from hub.storage.paymentrows import PaymentRow
 
 log = logging.getLogger(__name__)
 
 TELLER: Final = Caller(CallerKind.HUB, "teller")
 INTENTS_MAX: Final = 100
-END_PAUSE_MAX_S: Final = 5.0
-TOLD_EVERY: Final = 20
 LEASE_MORE_S: Final = 60.0
 """Work's lease outlives it by so much, for the writing of its end."""
-Job = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Teller:
+class Teller(Rounds[TellerGate, Pace]):
     """``notify`` takes the hub's notices, :meth:`wake` what terminals do.
 
     All methods are called on the event loop.
@@ -73,104 +67,32 @@ class Teller:
         world: World,
         pace: Pace | None = None,
     ) -> None:
-        self._gate = gate
+        super().__init__(TELLER, gate, world, pace or Pace())
         self._terminals = terminals
-        self._clock = world.clock
-        self._uniform = world.randomness.uniform
-        self._pace = pace or Pace()
         self._work = UnderWay()
-        self._wake = asyncio.Event()
-        self.recovered = False
-        """What was under way before the start is in doubt by now: from then on others may lease."""
-        self._main: asyncio.Task[None] | None = None
         self._newest = paymentrows.newest(gate.rows)  # tills may begin others before the start
-        self._stopping = False
-        self._refusals = 0  # of the database, in a row
-        self._hold_until_s = 0.0
         self._lease_at_s = 0.0
         self._expire_at_s = 0.0
-
-    # -- life ---------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        """Begin: first what the hub's death cut off is doubted, then terminals are asked."""
-        self._main = asyncio.create_task(self._run(), name="teller")
-
-    async def stop(self) -> None:
-        """Begin nothing more, give customers a moment, and write down how it ended; what still
-        goes on then counts as unknown."""
-        self._stopping = True
-        if self._main is not None:
-            self._main.cancel()
-            await asyncio.gather(self._main, return_exceptions=True)
-        for _ in range(2):  # cut off the asking, then the writing of the end
-            if self._work.tasks:
-                await asyncio.wait(self._work.tasks, timeout=self._pace.grace_s)
-            for task in list(self._work.tasks):
-                task.cancel()
-        await asyncio.gather(*self._work.tasks, return_exceptions=True)
 
     def notify(self, told: Iterable[object]) -> None:
         """Take what committed requests left to be told."""
         if any(isinstance(notice, PaymentChanged) for notice in told):
-            self._lease_at_s = 0.0
-            self._wake.set()
+            self.wake()
 
     def wake(self) -> None:
         """Look at the book: something about the terminals has changed."""
         self._lease_at_s = 0.0
-        self._wake.set()
-
-    def under_way(self) -> dict[str, str]:
-        """Terminal → the payment that it has in hand."""
-        return dict(self._work.busy)
-
-    async def _run(self) -> None:
-        await self._recover()
-        while True:
-            self._wake.clear()
-            wait_s = await self._turn()
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        super().wake()
 
     async def _recover(self) -> None:
-        tries = 0
-        while True:
-            try:
-                doubted = await self._gate.internal(TELLER, RecoverPayments(self._newest))
-            except StorageError as error:
-                log.warning("payments can't be looked through yet: %s", error)
-            except Exception:  # nothing is asked of a terminal before this is done
-                log.exception("looking through the payments failed; it is tried again")
-            else:
-                self.recovered = True
-                break
-            await asyncio.sleep(self._pause_s(tries))
-            tries += 1
+        doubted = await self._gate.internal(TELLER, RecoverPayments(self._newest))
         if doubted:
             log.warning("%d payments were under way when the hub stopped", doubted)
 
-    async def _turn(self) -> float:
-        """Start what can be started; seconds until the next look."""
-        left_s = self._hold_until_s - self._clock.monotonic_s()
-        if left_s > 0:
-            await asyncio.sleep(left_s)
-        try:
-            wait_s = min(self._look(), self._break_off())
-            wait_s = min(wait_s, await self._lease(), await self._expire())
-            return min(wait_s, self._reports())
-        except StorageError as error:
-            log.warning("the payment book can't be looked at now: %s", error)
-            return self._pace.pause_first_s
-        except Refusal as error:  # another box has the shop: its teller asks
-            log.info("nothing is asked of terminals now: %s", error)
-            return self._pace.look_s
-        except Exception:  # of whoever knows the terminals: the shop sells on
-            log.exception("looking at the payment book failed; it is tried again")
-            return self._pace.pause_most_s
+    async def _look(self) -> float:
+        wait_s = min(self._sales(), self._break_off())
+        wait_s = min(wait_s, await self._lease(), await self._expire())
+        return min(wait_s, self._reports())
 
     async def _expire(self) -> float:
         """Have done what time asks for; seconds until the next time."""
@@ -182,7 +104,7 @@ class Teller:
 
     # -- sales --------------------------------------------------------------------------------
 
-    def _look(self) -> float:
+    def _sales(self) -> float:
         """Start the intents whose terminal is free."""
         rows = paymentrows.in_state(self._gate.rows, PaymentState.INTENT, INTENTS_MAX)
         mine = [row for row in rows if row.driven_by == "hub"]
@@ -192,7 +114,7 @@ class Teller:
             for gone in known.keys() - {row.payment_id for row in mine}:
                 del known[gone]
         for row in mine:
-            if row.terminal_id in self._work.busy:
+            if row.terminal_id in self._busy:
                 continue
             if now_s < later.get(row.payment_id, 0.0):
                 wait_s = min(wait_s, later[row.payment_id] - now_s)
@@ -225,7 +147,7 @@ class Teller:
                 self._work.selling.discard(row.payment_id)
         crashpoint("teller.answered")
         told = said(self._gate.shop, row.payment_id, answer)
-        await self._written(EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id)
+        await self._ended(EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id)
 
     async def _give_up(self, row: PaymentRow) -> None:
         """Its terminal isn't there: it is begun and ended without a byte."""
@@ -233,9 +155,7 @@ class Teller:
         if begun is not None:
             why = f"{row.terminal_id} isn't there: is it switched on?"
             told = TerminalSaid("not-done", why)
-            await self._written(
-                EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id
-            )
+            await self._ended(EndAtTerminal(begun.payment_id, begun.attempt, told), row.payment_id)
 
     async def _begun(self, row: PaymentRow) -> AtTerminal | None:
         command = BeginAtTerminal(row.payment_id)
@@ -244,24 +164,8 @@ class Teller:
             self._work.later_s[row.payment_id] = self._now_s() + self._pace.asked_s
         return found
 
-    async def _written(self, command: EndAtTerminal | EndWork, payment_id: str) -> None:
-        """Write down what a terminal said, as long as the hub runs: it is asked nothing before.
-
-        What has ended already isn't changed by a repeat.  What the hub's stop cuts off is in doubt
-        from the next start on.
-        """
-        for tries in count():
-            crashpoint("teller.before-end")
-            try:
-                await self._gate.internal(TELLER, command)
-            except WriterStopped:
-                raise
-            except StorageError as error:
-                if tries % TOLD_EVERY == 0:
-                    log.warning("payment %s: its end can't be written yet: %s", payment_id, error)
-                await asyncio.sleep(min(END_PAUSE_MAX_S, self._pause_s(tries)))
-            else:
-                return
+    async def _ended(self, command: EndAtTerminal | EndWork, payment_id: str) -> None:
+        await self._written(command, f"payment {payment_id}", "teller.before-end")
 
     # -- given up while the customer pays -----------------------------------------------------
 
@@ -270,7 +174,7 @@ class Teller:
         wait_s, now_s, cancels = 1e9, self._now_s(), self._work.cancels
         for gone in cancels.keys() - self._work.selling:
             del cancels[gone]
-        for terminal_id, payment_id in self._work.busy.items():
+        for terminal_id, payment_id in self._busy.items():
             if payment_id not in self._work.selling:
                 continue
             row = paymentrows.get(self._gate.rows, payment_id)
@@ -291,7 +195,7 @@ class Teller:
 
     async def _lease(self) -> float:
         """Take work for terminals that are there and free; seconds until the next look."""
-        free = [one for one in self._terminals.ready_terminals() if one not in self._work.busy]
+        free = [one for one in self._terminals.ready_terminals() if one not in self._busy]
         now_s = self._now_s()
         if not free or self._is_stopping():
             return self._pace.look_s
@@ -305,7 +209,7 @@ class Teller:
         for work in leased:
             mine.setdefault(work.terminal_id, []).append(work)
         for terminal_id, works in mine.items():
-            if terminal_id not in self._work.busy:  # else it comes again when its lease is over
+            if terminal_id not in self._busy:  # else it comes again when its lease is over
                 name = works[0].payment_id
                 self._begin(terminal_id, name, partial(self._do_all, terminal_id, works))
         if leased or self._is_waiting(free):
@@ -321,7 +225,7 @@ class Teller:
         for work in works:
             if self._is_stopping():
                 return
-            self._work.busy[terminal_id] = work.payment_id
+            self._busy[terminal_id] = work.payment_id
             await self._do(work)
 
     async def _do(self, work: Leased) -> None:
@@ -340,7 +244,7 @@ class Teller:
             answer = CardAnswer(CardOutcome.UNKNOWN, f"the driver failed: {type(error).__name__}")
         crashpoint("teller.work-answered")
         command = EndWork(work, said(self._gate.shop, work.payment_id, answer))
-        await self._written(command, work.payment_id)
+        await self._ended(command, work.payment_id)
 
     # -- what they keep -----------------------------------------------------------------------
 
@@ -349,55 +253,13 @@ class Teller:
         wait_s, now_s, due = self._pace.report_s, self._now_s(), self._work.report_at_s
         for terminal_id in self._terminals.ready_terminals():
             left_s = due.get(terminal_id, now_s) - now_s
-            if left_s <= 0 and terminal_id not in self._work.busy:
+            if left_s <= 0 and terminal_id not in self._busy:
                 due[terminal_id] = now_s + self._pace.report_s
                 ask = partial(noted, self._gate, TELLER, self._terminals, terminal_id)
                 self._begin(terminal_id, "", ask)
             elif left_s > 0:
                 wait_s = min(wait_s, left_s)
         return wait_s
-
-    # -- common -------------------------------------------------------------------------------
-
-    def _begin(self, terminal_id: str, payment_id: str, what: Job) -> None:
-        self._work.busy[terminal_id] = payment_id
-        self._spawn(partial(self._one, terminal_id, payment_id, what), f"terminal-{terminal_id}")
-
-    def _spawn(self, what: Job, name: str) -> None:
-        task = asyncio.create_task(what(), name=name)
-        self._work.tasks[task] = None
-        task.add_done_callback(lambda over: self._work.tasks.pop(over, None))
-
-    async def _one(self, terminal_id: str, payment_id: str, what: Job) -> None:
-        try:
-            await what()
-        except (StorageError, Refusal) as error:
-            self._hold(payment_id, error)
-        except Exception as error:
-            log.exception("payment %s went wrong", payment_id)
-            self._hold(payment_id, error)
-        else:
-            self._refusals = 0
-        finally:
-            self._work.busy.pop(terminal_id, None)
-            self.wake()
-
-    def _hold(self, payment_id: str, error: Exception) -> None:
-        """The database takes nothing now: nothing is begun for a while."""
-        pause_s = self._pause_s(self._refusals)
-        self._refusals += 1
-        self._hold_until_s = self._now_s() + pause_s
-        log.warning("terminals wait %.1f s because of %s: %s", pause_s, payment_id, error)
-
-    def _pause_s(self, failures: int) -> float:
-        pace = self._pace
-        return restart_s(failures, pace.pause_first_s, pace.pause_most_s, self._uniform)
-
-    def _now_s(self) -> float:
-        return self._clock.monotonic_s()
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
 
 
 __all__ = ["Pace", "Teller", "TellerGate", "Terminals"]
