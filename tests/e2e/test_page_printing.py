@@ -167,7 +167,7 @@ async def test_what_waits_says_which_printer_stops_and_can_be_taken_back_and_pri
     await page.click(f"{row} >> text=Don't print")
     await page.click("dialog .danger")
     await page.wait_for_selector(f"{row}:has-text('Cancelled')")
-    await page.select_option("#ended-state", "cancelled")
+    await page.select_option("#ended-which", "cancelled")
     await page.wait_for_selector(row)
     await page.click(f"{row} a")
     await page.wait_for_selector("#page-printing h1:has-text('Receipt')")

@@ -47,6 +47,35 @@ export function pagedList({ load, draw, none }) {
   };
 }
 
+const PAGE = 30;
+
+// A card with such a list, of one of several kinds: `rows` is a table, `path` gives { [items]: [...],
+// next_cursor } for `which`; "all" comes first.  none() is for a list that is empty as a whole.
+export function chosenList({ id, title, label, options, path, items, rows, keyOf, noneSuch, none }) {
+  let wanted = "all";
+  const shelf = el("div", { hidden: true }, rows.node);
+  const list = pagedList({
+    load: async (cursor, ask) => {
+      const found = await ask(path, { which: wanted, cursor, limit: PAGE });
+      return [found[items], found.next_cursor];
+    },
+    draw: (found) => {
+      show(shelf, found.length > 0);
+      rows.draw(found, keyOf);
+    },
+    none: () => (wanted !== "all" ? el("p", { class: "quiet" }, noneSuch) : none()),
+  });
+  const which = choice(label, options, (chosen) => {
+    wanted = chosen;
+    list.restart();
+  });
+  which.id = `${id}-which`;
+  const node = el("section", { class: "card page-part", "aria-labelledby": `${id}-title` },
+    el("div", { class: "part-head" }, el("h2", { id: `${id}-title` }, title), el("div", { class: "tools" }, which)),
+    list.top, shelf, list.nothing, list.rest);
+  return { node, list };
+}
+
 const PAUSE_MS = 300;
 
 // act(text) once the person stopped typing.
@@ -103,4 +132,28 @@ export function readInto(root, read, build) {
   }
   const done = go();
   return { done, again: () => go(), refresh: () => go(api.watch), stop: () => { turn += 1; } };
+}
+
+// What stands at `path`, drawn in its place again and again: `nodes` say that it is waited for, or
+// what is wrong.  look() reads it for the person, watch(pauseMs) now and every so often; it gives
+// its end.
+export function readLive(path, draw) {
+  const wrong = el("div");
+  const first = el("div", {}, waiting());
+  const look = () => read(api.read);
+  async function read(ask) {
+    let found;
+    try {
+      found = await ask(path);
+    } catch (error) {
+      if (error.status === 401) return;
+      first.replaceChildren();
+      wrong.replaceChildren(trouble(error, look));
+      return;
+    }
+    wrong.replaceChildren();
+    first.replaceChildren();
+    draw(found);
+  }
+  return { nodes: [wrong, first], look, watch: (pauseMs) => every(pauseMs, () => read(api.watch)) };
 }

@@ -1,9 +1,8 @@
 // Card payments: what needs somebody, what is at risk, what is under way, all of them.
 
-import * as api from "../api.js";
 import { el, put, show } from "../kit/dom.js";
-import { choice, every, pagedList } from "../kit/list.js";
-import { empty, facts, heading, pill, table, trouble, waiting } from "../kit/parts.js";
+import { chosenList, readLive } from "../kit/list.js";
+import { empty, facts, heading, pill, table } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { ago, count, isolated, lasting, moment, money } from "../kit/words.js";
 import { hubNowMs } from "../state.js";
@@ -12,7 +11,6 @@ import { people } from "./people.js";
 import { cardOf, declineOf, paymentLink, reasonOf, stateOf, terminalOf, tillOf, toneOf } from "./words.js";
 
 const LIVE_MS = 2000;
-const READ = 30;
 const SOME = ["offline", "failed", "back"];
 
 const what = (one) => el("span", {}, paymentLink(one), cardOf(one) && el("span", { class: "quiet job-why" }, cardOf(one)),
@@ -54,59 +52,31 @@ function open() {
 const receipt = (one) => (one.sale_known
   ? el("a", { href: `#/sales/${encodeURIComponent(one.sale_id)}` }, el("span", { class: "nowrap" }, isolated(one.receipt_no))) : "");
 
-function everything() {
-  let wanted = "all";
-  const rows = table([...MAIN,
+const everything = () => chosenList({
+  id: "payments",
+  title: t("payments.all"),
+  label: t("payments.which"),
+  options: [["all", t("payments.which.all")], ...SOME.map((one) => [one, word("payments.which", one)])],
+  path: "/api/1/payments/all",
+  items: "payments",
+  rows: table([...MAIN,
     { title: t("payment.sale"), name: "loose", cell: receipt },
     { title: t("sales.when"), name: "bare", cell: (one) => moment(one.begun_at_ms) },
-  ], t("payments.all"));
-  const shelf = el("div", {}, rows.node);
-  const list = pagedList({
-    load: async (cursor, ask) => {
-      const found = await ask("/api/1/payments/all", { which: wanted, cursor, limit: READ });
-      return [found.payments, found.next_cursor];
-    },
-    draw: (items) => {
-      show(shelf, items.length > 0);
-      rows.draw(items, keyOf);
-    },
-    none: () => (wanted !== "all" ? el("p", { class: "quiet" }, t("jobs.none.such")) : empty(t("payments.none"), t("payments.none.hint"))),
-  });
-  const which = choice(t("payments.which"), [["all", t("payments.which.all")], ...SOME.map((one) => [one, word("payments.which", one)])], (chosen) => {
-    wanted = chosen;
-    list.restart();
-  });
-  which.id = "payments-which";
-  const node = el("section", { class: "card page-part", "aria-labelledby": "all-title" },
-    el("div", { class: "part-head" }, el("h2", { id: "all-title" }, t("payments.all")), el("div", { class: "tools" }, which)),
-    list.top, shelf, list.nothing, list.rest);
-  show(shelf, false);
-  return { node, list };
-}
+  ], t("payments.all")),
+  keyOf,
+  noneSuch: t("jobs.none.such"),
+  none: () => empty(t("payments.none"), t("payments.none.hint")),
+});
 
 export function openList(root) {
   const sums = el("dl", { class: "facts wide counts" });
   const counts = el("section", { class: "card page-part", "aria-label": t("payments.counts"), hidden: true }, sums);
-  const wrong = el("div");
-  const first = el("div", {}, waiting());
-  const asked = people(look);
+  const live = readLive("/api/1/payments", draw);
+  const asked = people(live.look);
   const risk = exposure();
   const moves = open();
   const all = everything();
   let seen = "";
-
-  async function read(ask) {
-    try {
-      const found = await ask("/api/1/payments");
-      wrong.replaceChildren();
-      first.replaceChildren();
-      draw(found);
-    } catch (error) {
-      if (error.status === 401) return;
-      first.replaceChildren();
-      wrong.replaceChildren(trouble(error, look));
-    }
-  }
 
   function draw(found) {
     const { counts: now } = found;
@@ -125,13 +95,9 @@ export function openList(root) {
     seen = newest;
   }
 
-  function look() {
-    return read(api.read);
-  }
-
-  root.append(heading(t("nav.payments")), wrong, first, counts, asked.node, risk.node, moves.node, all.node);
+  root.append(heading(t("nav.payments")), ...live.nodes, counts, asked.node, risk.node, moves.node, all.node);
   all.list.restart();
-  const stop = every(LIVE_MS, () => read(api.watch));
+  const stop = live.watch(LIVE_MS);
   return {
     draw: risk.tick,
     close() {

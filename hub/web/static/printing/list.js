@@ -4,8 +4,8 @@ import * as api from "../api.js";
 import { worst } from "../devices/conditions.js";
 import { el, put, redraw, show } from "../kit/dom.js";
 import { icon } from "../kit/icons.js";
-import { choice, every, pagedList } from "../kit/list.js";
-import { empty, facts, heading, pill, table, trouble, waiting } from "../kit/parts.js";
+import { chosenList, readLive } from "../kit/list.js";
+import { empty, facts, heading, pill, table } from "../kit/parts.js";
 import { t, word } from "../kit/t.js";
 import { ago, count, moment } from "../kit/words.js";
 import { may, mayNot } from "../me.js";
@@ -16,7 +16,6 @@ import { questions } from "./ask.js";
 import { fromOf, JOB_TONE, jobLink, printerOf, reasonOf, stateOf } from "./words.js";
 
 const LIVE_MS = 2000;
-const READ = 30;
 const ENDED = ["printed", "failed", "expired", "cancelled"];
 
 const what = (one) => el("span", {}, jobLink(one),
@@ -75,55 +74,27 @@ function open(done) {
   };
 }
 
-function ended(done) {
-  let wanted = "all";
-  const rows = table(columns(done, { title: t("job.ended"), name: "bare", cell: (one) => moment(one.ended_at_ms || one.made_at_ms) }), t("jobs.lately"));
-  const shelf = el("div", {}, rows.node);
-  const list = pagedList({
-    load: async (cursor, ask) => {
-      const found = await ask("/api/1/printing/ended", { which: wanted, cursor, limit: READ });
-      return [found.jobs, found.next_cursor];
-    },
-    draw: (items) => {
-      show(shelf, items.length > 0);
-      rows.draw(items, keyOf);
-    },
-    none: () => (wanted !== "all" ? el("p", { class: "quiet" }, t("jobs.none.such")) : empty(t("jobs.none"), t("jobs.none.hint"))),
-  });
-  const which = choice(t("job.state"), [["all", t("jobs.all")], ...ENDED.map((one) => [one, word("job.state", one)]), ["drawers", t("jobs.drawers")]], (chosen) => {
-    wanted = chosen;
-    list.restart();
-  });
-  which.id = "ended-state";
-  const node = el("section", { class: "card page-part", "aria-labelledby": "ended-title" },
-    el("div", { class: "part-head" }, el("h2", { id: "ended-title" }, t("jobs.lately")), el("div", { class: "tools" }, which)),
-    list.top, shelf, list.nothing, list.rest);
-  show(shelf, false);
-  return { node, list };
-}
+const ended = (done) => chosenList({
+  id: "ended",
+  title: t("jobs.lately"),
+  label: t("job.state"),
+  options: [["all", t("jobs.all")], ...ENDED.map((one) => [one, word("job.state", one)]), ["drawers", t("jobs.drawers")]],
+  path: "/api/1/printing/ended",
+  items: "jobs",
+  rows: table(columns(done, { title: t("job.ended"), name: "bare", cell: (one) => moment(one.ended_at_ms || one.made_at_ms) }), t("jobs.lately")),
+  keyOf,
+  noneSuch: t("jobs.none.such"),
+  none: () => empty(t("jobs.none"), t("jobs.none.hint")),
+});
 
 export function openList(root) {
   const sums = el("dl", { class: "facts wide counts" });
   const counts = el("section", { class: "card page-part", "aria-label": t("jobs.counts"), hidden: true }, sums);
-  const wrong = el("div");
-  const first = el("div", {}, waiting());
-  const asked = questions(look);
-  const waits = open(look);
-  const past = ended(look);
+  const live = readLive("/api/1/printing", draw);
+  const asked = questions(live.look);
+  const waits = open(live.look);
+  const past = ended(live.look);
   let seen = "";
-
-  async function read(ask) {
-    try {
-      const found = await ask("/api/1/printing");
-      wrong.replaceChildren();
-      first.replaceChildren();
-      draw(found);
-    } catch (error) {
-      if (error.status === 401) return;
-      first.replaceChildren();
-      wrong.replaceChildren(trouble(error, look));
-    }
-  }
 
   function draw(found) {
     const { counts: now } = found;
@@ -140,14 +111,10 @@ export function openList(root) {
     seen = newest;
   }
 
-  function look() {
-    return read(api.read);
-  }
-
-  root.append(heading(t("nav.printing")), may("printing") ? "" : mayNot("printing"), wrong, first,
+  root.append(heading(t("nav.printing")), may("printing") ? "" : mayNot("printing"), ...live.nodes,
     asked.node, counts, waits.node, past.node);
   past.list.restart();
-  const stop = every(LIVE_MS, () => read(api.watch));
+  const stop = live.watch(LIVE_MS);
   return {
     close() {
       stop();
