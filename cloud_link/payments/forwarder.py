@@ -310,7 +310,7 @@ class Forwarder:
             if not calling.cancelled():  # we are being ended ourselves
                 calling.cancel()
                 raise
-            return ProcessorSaid("unknown", "cut off, or no answer in time")
+            return ProcessorSaid("unknown", "cut off, or no answer in time", reached=False)
         except Exception as error:
             log.exception("the adapter for %s failed", self._processor.name)
             return ProcessorSaid("unknown", f"the adapter failed: {type(error).__name__}")

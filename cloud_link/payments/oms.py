@@ -36,7 +36,7 @@ from hub.service.payments.commands import ProcessorOutcome, ProcessorSaid
 
 M = TypeVar("M", bound=BaseModel)
 REASON_CHARS: Final = 200
-NO_LINK: Final = ProcessorSaid("not-sent", "there is no session with the OMS")
+NO_LINK: Final = ProcessorSaid("not-sent", "there is no session with the OMS", reached=False)
 _OUTCOMES: Final[dict[str, ProcessorOutcome]] = {
     "pending": "acked",
     "approved": "approved",
@@ -130,14 +130,14 @@ class OmsProcessor:
     async def _got(self, path: str, reply: type[M]) -> M | ProcessorSaid:
         client = self._client()
         if client is None:
-            return ProcessorSaid("unknown", NO_LINK.reason)
+            return replace(NO_LINK, outcome="unknown")
         try:
             return await client.get(path, reply)
         except OmsError as error:
             said = _failure(error)
             if said.outcome == "not-found":
                 return said
-            return ProcessorSaid("unknown", said.reason, not_before_ms=said.not_before_ms)
+            return replace(said, outcome="unknown")
 
 
 def _path(effect: Effect) -> str:
@@ -155,7 +155,10 @@ def _failure(error: OmsError) -> ProcessorSaid:
             wait_ms = int(error.retry_after_s * 1000)
             refused = error.unsent or code == OmsCode.BUSY
             return ProcessorSaid(
-                "not-sent" if refused else "unknown", reason, not_before_ms=wait_ms
+                "not-sent" if refused else "unknown",
+                reason,
+                not_before_ms=wait_ms,
+                reached=error.problem is not None,
             )
         case _ if code == OmsCode.CONFLICT:
             return ProcessorSaid("unknown", reason)

@@ -1,7 +1,9 @@
 """What every processor's adapter is: small, without state, judged by one conformance suite.
 
 An adapter never decides whether something is repeated.  It says what it knows: ``not-sent`` only
-with proof that nothing left this box, ``unknown`` whenever the request may have been carried out.
+with proof that nothing left this box, ``unknown`` whenever the request may have been carried out,
+and ``reached=False`` when no answer came: a processor that is asked and can't tell is another thing
+than a line that is away.
 """
 
 from __future__ import annotations

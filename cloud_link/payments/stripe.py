@@ -104,7 +104,7 @@ class StripeProcessor:
                 said: ProcessorSaid = await call
                 return said
         except TimeoutError:
-            return ProcessorSaid("unknown", f"no answer within {CALL_S:g} s")
+            return ProcessorSaid("unknown", f"no answer within {CALL_S:g} s", reached=False)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return ProcessorSaid("unknown", f"an answer of another shape: {type(error).__name__}")
 
@@ -339,7 +339,7 @@ class StripeProcessor:
             reply = await self._transport.send(request)
         except Transient as error:
             outcome: Any = "not-sent" if error.unsent else "unknown"
-            return Answer({}, ProcessorSaid(outcome, str(error)[:200]))
+            return Answer({}, ProcessorSaid(outcome, str(error)[:200], reached=False))
         try:
             body = json.loads(reply.body)
         except ValueError:

@@ -202,7 +202,9 @@ async def no_way_to_it_is_not_sent(bench: Bench) -> str:
     adapter = await bench.elsewhere("http://127.0.0.1:9")
     try:
         expect(await adapter.charge(bench.effect()), "not-sent", "a charge")
-        expect(await adapter.look_up(bench.effect()), "unknown", "a look-up")
+        said = await adapter.look_up(bench.effect())
+        expect(said, "unknown", "a look-up")
+        need(not said.reached, "a processor that wasn't there is said to have been reached")
     finally:
         await adapter.close()
     return "not-sent; unknown"

@@ -46,7 +46,8 @@ class TerminalSaid:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSaid:
-    """What a processor answered.  ``not_before_ms``: it asks for so much patience."""
+    """What a processor answered.  ``not_before_ms``: it asks for so much patience.  ``reached``:
+    whether it said anything at all; a line that is away says nothing of a payment."""
 
     outcome: ProcessorOutcome
     reason: str = ""
@@ -54,6 +55,7 @@ class ProcessorSaid:
     approval_code: str = ""
     code: DeclineCode = DeclineCode.OTHER
     not_before_ms: int = 0
+    reached: bool = True
 
 
 # At the terminal ----------------------------------------------------------------------------------

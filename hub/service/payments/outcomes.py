@@ -83,6 +83,8 @@ def _not_told(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
     """The processor was asked and couldn't tell: after two days of that people have to.  That it is
     to be voided stays: what they find approved goes back."""
     row = later(unit, row, said)
+    if not said.reached:
+        return row
     known = row.sent_at_ms is not None
     asked_ms = standing(unit, row).sent_age_ms if known else stored_age_ms(unit, row)
     if row.lookups < LOOK_UPS_MIN or asked_ms < LOOK_UP_MAX_MS:
@@ -144,13 +146,13 @@ def in_doubt(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str = PROCESS
 
 
 def later(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
-    """The same is to be done again, after a pause that grows."""
+    """The same is to be done again, after a pause that grows with each vain answer."""
     return paymentrows.change(
         unit.tx,
         row,
         fence=row.fence + 1,
         lease_budget_ms=0,
-        lookups=row.lookups + 1,
+        lookups=row.lookups + said.reached,
         due_budget_ms=_due(unit, row, said),
         **_ref(said),
     )

@@ -299,7 +299,10 @@ def test_a_void_nobody_can_tell_of_for_two_days_is_a_persons_matter_and_stays_wa
 def test_a_line_that_was_away_for_two_days_is_no_answer(shop: WorkingShop) -> None:
     payment = shop.kept()
     shop.do(CHARGE, "unknown")
-    shop.wait(60 * HOUR_MS)
+    for _ in range(20):
+        shop.wait(3 * HOUR_MS)
+        shop.do(LOOK_UP, "unknown", reached=False)
+    shop.wait(HOUR_MS)
     steps = len(shop.steps(payment))
     for _ in range(8):
         shop.do(LOOK_UP, "unknown")

@@ -178,7 +178,9 @@ class Bank:
         match self._random.choice(("refused", "request lost", "answer lost", "late")):
             case "refused":
                 asks = what.startswith("look_up")
-                return ProcessorSaid("unknown" if asks else "not-sent", "no connection")
+                return ProcessorSaid(
+                    "unknown" if asks else "not-sent", "no connection", reached=False
+                )
             case "request lost":
                 self._seen["request lost"] += 1
                 await asyncio.sleep(self.timeout_s)
@@ -191,7 +193,7 @@ class Bank:
                 wait_s = self.timeout_s + self._random.uniform(0.0, 90.0)
                 asyncio.get_running_loop().call_later(wait_s, self._late, do, what, effect)
                 await asyncio.sleep(self.timeout_s)
-        return ProcessorSaid("unknown", "no answer")
+        return ProcessorSaid("unknown", "no answer", reached=False)
 
     def _late(self, do: Any, what: str, effect: Effect) -> None:
         do(effect)

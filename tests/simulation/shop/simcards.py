@@ -148,7 +148,7 @@ class SimProcessor:
             told = await world.network.call(self._process, PROCESSOR, request, BANK_S - 1.0)
         except Lost as error:
             await asyncio.sleep(0)
-            return ProcessorSaid("unknown", str(error))
+            return ProcessorSaid("unknown", str(error), reached=False)
         assert told["outcome"] in OUTCOMES
         return ProcessorSaid(
             told["outcome"], psp_ref=told.get("psp_ref", ""), code=code_of(told.get("code", ""))
