@@ -99,8 +99,9 @@ def due(
     terminals: tuple[str, ...] | None = None,
 ) -> list[RefundRow]:
     """Up to 200 refunds that something can be done about now, oldest first: those of payments in
-    one of these states; ``terminals``: only of these, as far as the hub drives them.  What is let
-    go whole isn't among them."""
+    one of these states, and what is in doubt of one of which all is known to have gone back;
+    ``terminals``: only of these, as far as the hub drives them.  What is let go whole isn't among
+    them."""
     marks = ", ".join("?" * len(payment_states))
     names = ", ".join(f"r.{name}" for name in RefundRow._fields)
     where = ""
@@ -109,7 +110,8 @@ def due(
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.due_budget_ms <= ?"
-        f" AND r.lease_budget_ms <= ? AND p.state IN ({marks})"
+        f" AND r.lease_budget_ms <= ? AND (p.state IN ({marks})"
+        " OR p.state = 'refunded' AND r.state = 'unknown')"
         f" AND NOT (p.state = 'authorised' AND p.void_asked = 1){where} ORDER BY r.id LIMIT ?"
     )
     found = rows.all(sql, budget_ms, budget_ms, *payment_states, *(terminals or ()), REFUNDS_MAX)

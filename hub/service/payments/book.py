@@ -10,6 +10,7 @@ from typing import Any, Final
 from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
 from hub.contract.problems import Code, Refusal
 from hub.domain.payments.states import (
+    EXPOSED,
     STORED_AWAY,
     TRANSITIONS,
     PaymentEvent,
@@ -47,6 +48,7 @@ _TOLD: Final[dict[PaymentState, str]] = {
 }
 """What the cloud is told when a payment comes to be so."""
 _ENDED: Final = frozenset({S.REFUSED, S.ABANDONED})
+_CLOSED: Final = frozenset({S.RECOVERED, S.WRITTEN_OFF})
 _DOUBTED: Final = frozenset({S.UNKNOWN, S.MANUAL, S.LOST})
 
 
@@ -155,12 +157,10 @@ def changed(unit: Unit, row: PaymentRow) -> None:
 def retake(unit: Unit, fact: PaymentMoved) -> None:
     """Write a payment again as it was told, in a hub that was restored from an older copy.
 
-    What may have gone on since is in doubt and looked up.  Errors: ``ValueError`` for a state that
-    this version doesn't know.
+    What may have gone on since is in doubt and looked up; what went on at once, without a word to
+    the cloud, does so again.  Errors: ``ValueError`` for a state that this version doesn't know.
     """
-    state = PaymentState(fact.state)
-    if state is S.STORED and fact.custody == "hub":
-        state = S.FORWARD_UNKNOWN
+    state = _gone_on(PaymentState(fact.state), fact.custody)
     row = paymentrows.get(unit.tx, fact.payment_id) or _told_again(unit, fact)
     paymentrows.put_step(unit.tx, row, fact.step, str(state), "recovery", fact.reason[:DETAIL_MAX])
     facts: dict[str, Any] = {
@@ -192,6 +192,17 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     changed(unit, row)
 
 
+def _gone_on(told: PaymentState, custody: str) -> PaymentState:
+    """Where a payment of which that was the last that was told may be by now."""
+    match told:
+        case S.STORED | S.DECLINED if custody == "hub":
+            return S.FORWARD_UNKNOWN
+        case S.DECLINED | S.EXPIRED:
+            return S.RECOVERY
+        case _:
+            return told
+
+
 def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
     new = NewPayment(
         payment_id=fact.payment_id,
@@ -218,6 +229,8 @@ def is_told(unit: Unit, fact: PaymentMoved) -> bool:
     if row.state == fact.state:
         return row.refunded_minor >= fact.refunded_minor
     state = PaymentState(row.state)
+    if fact.state in _CLOSED:
+        return state not in EXPOSED | {S.RECOVERY, S.EXPIRED}
     near = {after for (before, _), after in TRANSITIONS.items() if before is state}
     far = {after for (before, _), after in TRANSITIONS.items() if before in near}
     return fact.state not in near | far

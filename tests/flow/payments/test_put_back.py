@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from hub.domain.payments.declines import DeclineCode
+from hub.domain.payments.work import Hand, WorkKind
+from hub.service.payments.commands import EndWork, ExpirePayments, LeaseWork, ProcessorSaid
 from tests.support.copies import Copies, Till, from_cloud
 from tests.support.paying import CARD, PayingShop, rules
+from tests.support.payingwork import HOUR_MS, WorkingShop
 from tests.support.shop import Shop
 
 
@@ -132,3 +136,93 @@ def test_voids_and_returns_that_are_told_again_give_back_once(
     assert found[:3] == ("authorised", 1, 1)
     ids = "SELECT refund_id, amount_minor FROM payment_refunds"
     assert restored.all(ids) == paying.all(ids) != [], "under the same key at the processor"
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Iterator[WorkingShop]:
+    (tmp_path / "working").mkdir()
+    made = WorkingShop(tmp_path / "working")
+    yield made
+    made.check_laws()
+    made.close()
+
+
+def put_back(copies: Copies, copy: Path, lost: WorkingShop) -> Shop:
+    """A hub over the copy that has heard what the cloud knows of the lost one's payments."""
+    restored = copies.put_back(copy, lost, payments=rules())
+    restored.internal(from_cloud(lost))
+    return restored
+
+
+def ended(restored: Shop, outcome: Any) -> None:
+    """Whatever is to be done is done so."""
+    for work in restored.internal(LeaseWork(Hand.PROCESSOR)):
+        restored.internal(EndWork(work, ProcessorSaid(outcome, psp_ref="psp-9")))
+
+
+def test_what_was_not_presented_in_time_is_a_receivable_after_a_restore_too(
+    working: WorkingShop, copies: Copies
+) -> None:
+    copy = copies.take(working)
+    payment = working.kept()
+    working.wait(24 * HOUR_MS)
+    working.expire()
+    assert working.row(payment).state == "recovery"
+    restored = put_back(copies, copy, working)
+    ended(restored, "not-found")
+    ended(restored, "not-found")
+    restored.clock.advance(25 * 3600)
+    restored.internal(ExpirePayments())
+    assert (row_of(restored, payment) or ("",))[0] == "recovery"
+
+
+def test_what_had_expired_before_the_copy_s_next_fact_is_a_receivable_at_once(
+    working: WorkingShop, copies: Copies
+) -> None:
+    payment = working.kept()
+    copy = copies.take(working)
+    working.wait(24 * HOUR_MS)
+    working.expire()
+    restored = put_back(copies, copy, working)
+    assert (row_of(restored, payment) or ("",))[0] == "recovery"
+    assert restored.value("SELECT count(*) FROM payment_secrets") == 0
+
+
+@pytest.mark.parametrize("outcome", ["declined", "captured"])
+def test_what_was_declined_before_a_restore_is_looked_up(
+    working: WorkingShop, copies: Copies, outcome: str
+) -> None:
+    copy = copies.take(working)
+    payment = working.kept()
+    working.do(WorkKind.CHARGE, "declined", code=DeclineCode.FRAUD)
+    assert working.row(payment).state == "recovery"
+    restored = put_back(copies, copy, working)
+    assert (row_of(restored, payment) or ("",))[0] == "forward_unknown", "it may have gone on"
+    ended(restored, outcome)
+    after = "recovery" if outcome == "declined" else "captured"
+    assert (row_of(restored, payment) or ("",))[0] == after
+
+
+def test_a_kept_payment_that_was_declined_is_a_receivable_after_a_restore_too(
+    working: WorkingShop, copies: Copies
+) -> None:
+    payment = working.stored()
+    working.sold(payment)
+    copy = copies.take(working)
+    working.report(payment, "refused")
+    assert working.row(payment).state == "recovery"
+    restored = put_back(copies, copy, working)
+    assert (row_of(restored, payment) or ("",))[0] == "recovery"
+
+
+def test_a_receivable_that_was_closed_is_closed_after_a_restore_too(
+    working: WorkingShop, copies: Copies
+) -> None:
+    copy = copies.take(working)
+    payment = working.kept()
+    working.do(WorkKind.CHARGE, "declined", code=DeclineCode.FRAUD)
+    body = {"payment_id": payment["payment_id"], "how": "paid", "reason": "came back with cash"}
+    working.sign_in("till-3", "anna")
+    working.ok("till-3", "payment/close-receivable", body)
+    restored = put_back(copies, copy, working)
+    assert (row_of(restored, payment) or ("",))[0] == "recovered"

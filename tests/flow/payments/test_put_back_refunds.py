@@ -71,3 +71,26 @@ def test_a_hub_put_back_tells_again_who_gives_a_returns_money_back(
     restored.sign_in("till-1", "mia")
     again = restored.ok("till-1", "return/commit", back)["refund"]
     assert again == told, "else the till gives it back, too"
+
+
+def test_a_refund_in_doubt_of_what_went_back_before_the_restore_comes_to_an_end(
+    paying: PayingShop, copies: Copies
+) -> None:
+    payment = paying.own(499)
+    paying.report(payment, "approved", captured=True)
+    paying.ok("till-1", "sale/commit", paying.selling(payment))
+    paying.sign_in("till-1", "mia")
+    paying.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
+    (work,) = paying.internal(LeaseWork(Hand.PROCESSOR))
+    paying.internal(EndWork(work, ProcessorSaid("unknown")))
+    copy = copies.take(paying)
+    paying.clock.advance(3600)
+    given_back(paying)
+    assert standing(paying, payment) == ("refunded", 499)
+    restored = copies.put_back(copy, paying, payments=rules())
+    restored.internal(from_cloud(paying))
+    assert standing(restored, payment) == ("refunded", 499)
+    restored.clock.advance(3600)
+    given_back(restored)
+    assert restored.value("SELECT state FROM payment_refunds") == "done"
+    assert standing(restored, payment) == ("refunded", 499)
