@@ -46,8 +46,8 @@ async def carry_out(processor: Processor, work: Leased, token: bytes | None) -> 
             return await processor.reverse(effect)
         case WorkKind.REFUND:
             return await _refunded(processor, work, effect)
-        case WorkKind.ASK:
-            return ProcessorSaid("not-sent", "that is a question for a terminal")
+        case WorkKind.ASK | WorkKind.LINK:
+            return ProcessorSaid("not-sent", "that is nothing for a processor")
 
 
 async def _charged(processor: Processor, work: Leased, effect: Effect) -> ProcessorSaid:

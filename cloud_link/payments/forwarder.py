@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 
 from cloud_link.pacing import Sleep, first_of
 from cloud_link.payments.carrying import carry_out
-from cloud_link.payments.processor import Processor
 from hub.clock import Clock, Randomness
 from hub.crashpoints import crashpoint
 from hub.domain.payments.tokens import SealedToken
@@ -44,6 +43,8 @@ STOP_S: Final = 3.0
 KEY_PATIENCE_MS: Final = 10 * 60_000
 """A token that can't be opened now is tried again then; the payment waits, nothing is lost."""
 UNSENT: Final = frozenset({"unknown", "not-sent"})
+_SEALED: Final = frozenset({WorkKind.CHARGE, WorkKind.LINK})
+"""Work that needs what the vault has sealed."""
 
 Unseal = Callable[[str, SealedToken], bytes]
 Carry = Callable[[Any, Leased, bytes | None], Coroutine[Any, Any, ProcessorSaid]]
@@ -80,6 +81,16 @@ class ForwarderStatus:
     told: dict[str, int]
 
 
+class Party(Protocol):
+    """Whom the work is brought to: its name, how long it takes at most, how its connections go."""
+
+    name: str
+    timeout_s: float
+
+    async def close(self) -> None:
+        """Let connections go."""
+
+
 class Forwarder:
     """``ready``: whether there is a way to the processor; ``held``: whether that is cut on purpose
     (then what is in flight is cut, too).  Tell it by :meth:`look` when either has changed.
@@ -88,7 +99,7 @@ class Forwarder:
     def __init__(
         self,
         gate: Ask,
-        processor: Processor,
+        processor: Party,
         unseal: Unseal,
         tempo: Tempo,
         *,
@@ -265,7 +276,7 @@ class Forwarder:
 
     async def _said(self, work: Leased) -> ProcessorSaid:
         token = None
-        if work.kind is WorkKind.CHARGE:
+        if work.kind in _SEALED:
             token = self._opened(work)
             if token is None:
                 why = "its token can't be opened: the hub's log and status say why"
@@ -279,7 +290,7 @@ class Forwarder:
     def _opened(self, work: Leased) -> bytes | None:
         if work.token is None:
             self._note_problem(f"payment {work.payment_id} has no token")
-            log.error("payment %s is to be charged and has no token", work.payment_id)
+            log.error("%s of payment %s has no token", work.kind, work.payment_id)
             return None
         try:
             token = self._unseal(work.payment_id, work.token)

@@ -125,7 +125,7 @@ class OmsProcessor:
         try:
             return await client.post(path, body, reply)
         except OmsError as error:
-            return _failure(error)
+            return failure(error)
 
     async def _got(self, path: str, reply: type[M]) -> M | ProcessorSaid:
         client = self._client()
@@ -134,7 +134,7 @@ class OmsProcessor:
         try:
             return await client.get(path, reply)
         except OmsError as error:
-            said = _failure(error)
+            said = failure(error)
             if said.outcome == "not-found":
                 return said
             return replace(said, outcome="unknown")
@@ -144,8 +144,9 @@ def _path(effect: Effect) -> str:
     return f"/payments/{quote(effect.payment_id, safe='')}"
 
 
-def _failure(error: OmsError) -> ProcessorSaid:
-    """``not-sent`` only for what the contract says was refused before anything was done."""
+def failure(error: OmsError) -> ProcessorSaid:
+    """What a failed call says: ``not-sent`` only for what the contract says was refused before
+    anything was done."""
     reason = str(error)[:REASON_CHARS]
     code = error.problem.code if error.problem is not None else ""
     match error:

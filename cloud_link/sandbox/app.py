@@ -19,6 +19,7 @@ from .auth import Doorkeeper, Secrets, load_secrets
 from .context import CONTEXT, Context, Settings
 from .datasets import Snapshots
 from .door import Door
+from .link_routes import add_link_routes
 from .payment_routes import add_payment_routes
 from .problems import Refusal, refuse
 from .routes import add_routes
@@ -100,6 +101,7 @@ def application(context: Context) -> web.Application:
     app[CONTEXT] = context
     add_routes(app)
     add_payment_routes(app)
+    add_link_routes(app)
     add_admin_routes(app)
     return app
 

@@ -26,6 +26,7 @@ from hub.contract.oms_payments import (
 )
 
 from .commands import append_command
+from .links import LINK_SCHEMA, LINK_TABLE
 from .problems import refuse
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ CREATE TABLE IF NOT EXISTS payment_effects (
     psp_ref      TEXT NOT NULL
 ) STRICT
 """,
+    LINK_SCHEMA,
 )
-TABLES = ("payments", "payment_keys", "payment_refunds", "payment_effects")
+TABLES = ("payments", "payment_keys", "payment_refunds", "payment_effects", LINK_TABLE)
 STANDS = ("pending", "approved", "captured")
 _TOLD = re.compile(rb"decline-([a-z-]+)|late")
 

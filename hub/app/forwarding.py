@@ -1,4 +1,4 @@
-"""The connection to the processor that the settings name."""
+"""The connection to the processor that the settings name, and the sender of payment links."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Final
 
 from cloud_link.link import CloudLink
 from cloud_link.payments.forwarder import Forwarder, Tempo
+from cloud_link.payments.links import LinkOffice, carry_link
 from cloud_link.payments.oms import OmsProcessor
 from cloud_link.payments.processor import Processor
 from cloud_link.payments.stripe import StripeProcessor
 from cloud_link.transport import AiohttpTransport, TlsFiles
 from hub.config import Settings
 from hub.domain.payments.tokens import SealedToken
+from hub.domain.payments.work import Hand
 from hub.security.vault import PaymentVault
 from hub.service.gate import Gate
+from hub.service.payments.owing import CONTACT
 
 CONNECT_S: Final = 10.0
 
@@ -57,6 +60,36 @@ def make_forwarder(
         tempo,
         ready=ready,
         held=lambda: link.held,
+    )
+
+
+def make_link_sender(
+    settings: Settings,
+    gate: Gate,
+    vault: PaymentVault | None,
+    link: CloudLink,
+    tempo: Tempo,
+    recovered: Callable[[], bool],
+) -> Forwarder | None:
+    """What brings payment links to the OMS; None: there is none, or this hub is for training."""
+    if settings.cloud.url is None or settings.store.training:
+        return None
+
+    def unseal(payment_id: str, contact: SealedToken) -> bytes:
+        if vault is None:
+            raise NoVault("the vault's file can't be opened: the log of the start says why")
+        return vault.unseal(payment_id, contact, CONTACT)
+
+    return Forwarder(
+        gate,
+        LinkOffice(lambda: link.client, settings.cloud.request_timeout_s),
+        unseal,
+        tempo,
+        ready=lambda: link.client is not None and recovered(),
+        held=lambda: link.held,
+        parallel=1,
+        hand=Hand.LINKS,
+        carry=carry_link,
     )
 
 

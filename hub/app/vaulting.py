@@ -59,6 +59,8 @@ def payment_rules(
         mirror=payments.mirror,
         terminal_of=terminal_of,
         vault=vault,
+        links=settings.cloud.url is not None and not settings.store.training,
+        link_at_once=payments.link_at_once,
     )
 
 

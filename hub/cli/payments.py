@@ -153,6 +153,65 @@ def close(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> 
     _told(ask_as_staff("payment", "close-receivable", wanted, staff_no), as_json)
 
 
+@command.command("contact")
+@click.argument("payment")
+@click.option("--email", default="", help="The customer's e-mail address.")
+@click.option("--phone", default="", help="Telephone number with + and the country code.")
+@click.option("--forget", is_flag=True, help="Destroy what is kept.")
+@_STAFF
+@json_option
+@config_option
+def contact(
+    payment: str, email: str, phone: str, forget: bool, staff_no: str, as_json: bool
+) -> None:
+    """Keep how the customer of a payment can be reached, should it come to be owed.
+
+    It is sealed, and destroyed when the payment can't be owed any more. The hub has to run.
+    """
+    from hub.cli.staffdoor import ask_as_staff
+
+    given = {name: value for name, value in (("email", email), ("phone", phone)) if value}
+    if bool(given) == forget:
+        fail("nothing to keep", next_step="give --email, --phone or both; or --forget")
+    wanted = {"payment_id": _named(payment)} | ({} if forget else {"contact": given})
+    now = ask_as_staff("payment", "contact", wanted, staff_no)
+    _say(now, as_json, "The contact is forgotten." if forget else "The contact is kept.")
+
+
+@command.command("link")
+@click.argument("payment")
+@_STAFF
+@json_option
+@config_option
+def link(payment: str, staff_no: str, as_json: bool) -> None:
+    """Have the OMS send the customer a link to pay what is owed.
+
+    It goes out as soon as the OMS is in reach; `show` says how it stands. The hub has to run.
+    """
+    from hub.cli.staffdoor import ask_as_staff
+
+    now = ask_as_staff("payment", "send-link", {"payment_id": _named(payment)}, staff_no)
+    _say(now, as_json, "The link is on its way.")
+
+
+@command.command("settle-link")
+@click.argument("payment")
+@click.argument("how", type=click.Choice(("given-back", "kept")))
+@click.option("--reason", required=True, help="Where it was given back, or for what it is kept.")
+@_STAFF
+@json_option
+@config_option
+def settle_link(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> None:
+    """Say what became of money paid by a link that wasn't owed: GIVEN-BACK in the OMS, or KEPT.
+
+    The hub has to run.
+    """
+    from hub.cli.staffdoor import ask_as_staff
+
+    wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
+    _say(ask_as_staff("payment", "settle-link", wanted, staff_no), as_json, "It is written down.")
+
+
 # Reading and printing ----------------------------------------------------------------------------
 
 
@@ -240,6 +299,10 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
             f"  {_instant(step.at_ms, unit)}  {step.before or 'new'} -> {step.after}"
             f"  ({step.event}, by {step.by}{detail})"
         )
+    for link in found.links:
+        until = f", until {_instant(link.expires_at_ms, unit)}" if link.expires_at_ms else ""
+        why = f": {link.reason}" if link.reason else ""
+        click.echo(f"  {_instant(link.at_ms, unit)}  payment link: {link.state}{until}{why}")
     for word in found.words:
         click.echo(
             f"  {_instant(word.at_ms, unit)}  somebody says: {word.outcome} ({word.evidence})"
@@ -275,6 +338,13 @@ def _print_exposure(found: ExposureOnPage) -> None:
         ],
         empty="No terminal holds anything that is at risk.",
     )
+
+
+def _say(now: Any, as_json: bool, text: str) -> None:
+    if as_json:
+        print_json(now)
+    else:
+        click.echo(text)
 
 
 def _told(now: Any, as_json: bool) -> None:

@@ -69,6 +69,11 @@ class Payments(Section):
         " is used.",
     )
     key_file: AbsolutePath | None = Field(default=None, description="A file that holds `key`.")
+    link_at_once: bool = Field(
+        default=False,
+        description="Have the OMS send a payment link as soon as a payment with a contact is owed;"
+        " else a person asks for it.",
+    )
     mirror: str = Field(
         default="",
         max_length=40,

@@ -28,6 +28,7 @@ from hub.contract.oms_digests import (
     DigestRequest,
 )
 from hub.contract.oms_envelope import CloudEvent, Heads, Id
+from hub.contract.oms_links import LinkReply, LinkRequest
 from hub.contract.oms_payments import (
     PaymentCharge,
     PaymentEffect,
@@ -278,6 +279,7 @@ class Command(Outgoing):
     support.requested {reason}, drill.requested {minutes} (these four may say who asked: asked_by,
     and are answered by the event command.ended), count.requested {sku|skus},
     dataset.changed {dataset}, payment.outcome (PaymentOutcome: how a payment stands, told late),
+    payment.link_paid (LinkPaid: a customer has paid by a link),
     epoch.closed {epoch}, order.assigned {order_id, lines},
     order.changed, order.cancelled {order_id}, allotment.status, transfer.announced, asn.announced,
     customer.arrived.  A type the hub doesn't know is passed over, with a line in its log.
@@ -358,6 +360,8 @@ CALLS: tuple[Call, ...] = (
     Call("POST", "/payments/{payment_id}/reversal", PaymentReply, PaymentEffect),
     Call("POST", "/payments/{payment_id}/refunds", PaymentRefundReply, PaymentRefund),
     Call("GET", "/payments/{payment_id}/refunds/{key}", PaymentRefundReply),
+    Call("POST", "/payments/{payment_id}/link", LinkReply, LinkRequest),
+    Call("GET", "/payments/{payment_id}/link", LinkReply),
     Call("GET", "/availability", AvailabilityReply, query=("sku",)),
     Call("GET", "/health", HealthReply, session=False),
 )

@@ -18,6 +18,7 @@ from hub.contract.base import (
     Reason,
     UniqueId,
 )
+from hub.contract.receivables import Contact
 
 PaidMinor = Annotated[int, Field(ge=1, le=9_000_000_000_000_000, strict=True)]
 Last4 = Annotated[str, Field(pattern=r"^([0-9]{4})?$")]
@@ -39,6 +40,9 @@ class StartPayment(Command):
     ``offline``: ``accept`` lets the terminal approve it without the processor, within the shop's
     caps and the permission ``offline.accept``; else it has to be online.  Above a person's maximum
     ``approval_id`` names an approval of that permission, whose subject is the ``sale_id``.
+
+    ``contact``: how the customer can be reached, where they gave it, should the payment come to be
+    owed (``contact_kept`` says that it is kept).
     """
 
     service: ClassVar[str] = "payment"
@@ -50,6 +54,7 @@ class StartPayment(Command):
     terminal: DeviceId | Literal["own"] | None = None
     offline: Literal["accept", "refuse"] = "accept"
     approval_id: UniqueId | None = None
+    contact: Contact | None = None
 
 
 Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown", "reversed"]
@@ -165,7 +170,8 @@ class PaymentView(Outgoing):
 
     ``tenderable``: a sale may be paid with it now.  ``waits_for``: ``terminal``, ``processor``,
     ``person`` or nothing.  ``offline_refused``: why it may only be approved online.
-    ``expires_in_ms``: of a stored one, until it may not be presented any more.
+    ``expires_in_ms``: of a stored one, until it may not be presented any more.  ``contact_kept``:
+    the hub knows how to reach the customer.
     """
 
     id: int
@@ -195,6 +201,7 @@ class PaymentView(Outgoing):
     begun_at_ms: InstantMs
     changed_at_ms: InstantMs
     reason: str = ""
+    contact_kept: bool = False
     steps: tuple[PaymentStep, ...] = ()
 
 

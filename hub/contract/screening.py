@@ -12,7 +12,7 @@ import typing
 from functools import cache
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from hub.domain import cards
 from hub.domain.checkdigits import gs1_valid
@@ -98,6 +98,8 @@ def _is_gtin(text: str) -> bool:
 
 def _find(value: Any, *, article: bool = False) -> str | None:
     """Where in a value the first card data is (``.lines[0].reason``); None if there is none."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
     if isinstance(value, str):
         is_card = cards.find_card_data(value) is not None and not (article and _is_gtin(value))
         return "" if is_card else None

@@ -111,8 +111,8 @@ class PaymentVault:
 
     # -- tokens -------------------------------------------------------------------------------
 
-    def seal(self, payment_id: str, token: bytes) -> SealedToken:
-        """Seal a token of at most 4 KiB for this payment alone."""
+    def seal(self, payment_id: str, token: bytes, what: str = "token") -> SealedToken:
+        """Seal a token of at most 4 KiB for this payment alone.  ``what`` it is, is sealed in."""
         if not 1 <= len(token) <= TOKEN_BYTES_MAX:
             raise ValueError(f"a token has 1 to {TOKEN_BYTES_MAX} bytes")
         key_id, key = self._ring.keys[-1]
@@ -120,13 +120,13 @@ class PaymentVault:
         return SealedToken(
             key_id,
             wrapped=self._encrypt(key, own, _about_key(key_id, payment_id)),
-            sealed=self._encrypt(own, token, _about_token(payment_id)),
+            sealed=self._encrypt(own, token, _about_token(payment_id, what)),
         )
 
-    def unseal(self, payment_id: str, token: SealedToken) -> bytes:
+    def unseal(self, payment_id: str, token: SealedToken, what: str = "token") -> bytes:
         """The token.  Errors: :class:`SealBroken`."""
         own = self._own_key(payment_id, token)
-        return _decrypt(own, token.sealed, _about_token(payment_id), payment_id)
+        return _decrypt(own, token.sealed, _about_token(payment_id, what), payment_id)
 
     def rewrap(self, payment_id: str, token: SealedToken) -> SealedToken:
         """The same token under the current key; its own key stays.  Errors: :class:`SealBroken`."""
@@ -237,5 +237,5 @@ def _about_key(key_id: str, payment_id: str) -> bytes:
     return f"key {key_id} of {payment_id}".encode()
 
 
-def _about_token(payment_id: str) -> bytes:
-    return f"token of {payment_id}".encode()
+def _about_token(payment_id: str, what: str) -> bytes:
+    return f"{what} of {payment_id}".encode()

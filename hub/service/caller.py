@@ -35,6 +35,12 @@ class Caller:
         """True for a technician's page or a shell on the box."""
         return self.kind in (CallerKind.WEB, CallerKind.CLI)
 
+    @property
+    def is_manager(self) -> bool:
+        """True for a member of staff who is signed in at the page as a manager."""
+        named = self.kind is CallerKind.WEB and self.staff_id is not None
+        return named and self.id.startswith("manager-")
+
 
 HUB = Caller(CallerKind.HUB, "hub")
 CLOUD = Caller(CallerKind.CLOUD, "oms")

@@ -25,8 +25,15 @@ def no_terminal(_device_id: str) -> str | None:
 class Vault(Protocol):
     """Where tokens are sealed; asked in the writer's thread."""
 
-    def seal(self, payment_id: str, token: bytes) -> SealedToken:
-        """Seal a token for this payment alone."""
+    def seal(self, payment_id: str, token: bytes, what: str = "token") -> SealedToken:
+        """Seal a token (or ``what`` else) for this payment alone."""
+
+    def unseal(self, payment_id: str, token: SealedToken, what: str = "token") -> bytes:
+        """What was sealed.  Errors: whatever the vault raises when it can't be opened."""
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The names of all keys that are here."""
 
     @property
     def current(self) -> str:
@@ -45,7 +52,8 @@ class Vault(Protocol):
 @dataclass(frozen=True, slots=True)
 class PaymentRules:
     """``processor``: the hub has a connection to one.  ``terminal_of``: the terminal that serves a
-    till, if the hub drives one.  ``vault`` None: this hub keeps no tokens."""
+    till, if the hub drives one.  ``vault`` None: this hub keeps no tokens.  ``links``: there is an
+    OMS that can be asked to send payment links; ``link_at_once``: it is, without a person."""
 
     caps: Caps = field(default_factory=Caps)
     offline: bool = True
@@ -53,6 +61,8 @@ class PaymentRules:
     mirror: str = ""
     terminal_of: Callable[[str], str | None] = no_terminal
     vault: Vault | None = None
+    links: bool = False
+    link_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

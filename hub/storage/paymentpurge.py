@@ -15,6 +15,10 @@ KEEP_DAYS: Final = 400
 AT_ONCE: Final = 100
 LINES_AT_ONCE: Final = 500
 
+_PARTS: Final = (
+    *("payment_secrets", "payment_contacts", "payment_steps", "payment_words"),
+    *("payment_refunds", "payment_links"),
+)
 _OVER: Final = (
     "state IN ('refused', 'abandoned', 'voided', 'captured', 'settled', 'reversed', 'refunded',"
     " 'recovered', 'written_off') AND changed_at_ms < ?"
@@ -22,6 +26,8 @@ _OVER: Final = (
     " AND (state <> 'captured' OR NOT EXISTS (SELECT 1 FROM settlement_files))"
     " AND NOT EXISTS (SELECT 1 FROM payment_refunds r WHERE r.payment = payments.id"
     " AND (r.state NOT IN ('done', 'refused') OR r.changed_at_ms >= ?))"
+    " AND NOT EXISTS (SELECT 1 FROM payment_links l WHERE l.payment = payments.id"
+    " AND l.state = 'surplus')"
 )
 
 
@@ -36,7 +42,7 @@ def purge(tx: Tx, before_ms: int) -> int:
         AT_ONCE,
     )
     for number, terminal_id, offline_seq in old:
-        for table in ("payment_secrets", "payment_steps", "payment_words", "payment_refunds"):
+        for table in _PARTS:
             tx.run(f"DELETE FROM {table} WHERE payment = ?", number)
         tx.run("DELETE FROM payments WHERE id = ?", number)
         if offline_seq is not None:

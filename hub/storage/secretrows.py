@@ -1,15 +1,21 @@
-"""Sealed tokens of stored payments: kept while they are needed, then shredded."""
+"""What is sealed about payments: tokens, kept while they are needed, and customers' contacts, kept
+while they may be needed; then shredded."""
 
 from __future__ import annotations
+
+from typing import Final, Literal
 
 from hub.domain.payments.tokens import SealedToken
 from hub.storage.rows import Rows, Tx
 
+Kind = Literal["token", "contact"]
+_TABLES: Final[dict[Kind, str]] = {"token": "payment_secrets", "contact": "payment_contacts"}
 
-def put(tx: Tx, payment: int, token: SealedToken) -> None:
-    """Keep a payment's token, in place of one that is kept already."""
+
+def put(tx: Tx, payment: int, token: SealedToken, kind: Kind = "token") -> None:
+    """Keep a payment's secret of this kind, in place of one that is kept already."""
     tx.run(
-        "INSERT INTO payment_secrets (payment, key_id, wrapped, sealed) VALUES (?, ?, ?, ?)"
+        f"INSERT INTO {_TABLES[kind]} (payment, key_id, wrapped, sealed) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET key_id = excluded.key_id, wrapped = excluded.wrapped,"
         " sealed = excluded.sealed",
         payment,
@@ -19,29 +25,32 @@ def put(tx: Tx, payment: int, token: SealedToken) -> None:
     )
 
 
-def get(rows: Rows, payment: int) -> SealedToken | None:
-    """A payment's token; None: it never had one here, or it is shredded."""
-    row = rows.one("SELECT key_id, wrapped, sealed FROM payment_secrets WHERE payment = ?", payment)
+def get(rows: Rows, payment: int, kind: Kind = "token") -> SealedToken | None:
+    """A payment's secret; None: it never had one here, or it is shredded."""
+    sql = f"SELECT key_id, wrapped, sealed FROM {_TABLES[kind]} WHERE payment = ?"
+    row = rows.one(sql, payment)
     return SealedToken(*row) if row else None
 
 
-def shred(tx: Tx, payment: int) -> bool:
-    """Forget a token for good; whether there was one.
+def shred(tx: Tx, payment: int, kind: Kind = "token") -> bool:
+    """Forget a secret for good; whether there was one.
 
     Its bytes are overwritten before the row goes: SQLite leaves those of a deleted row on the page.
     """
-    tx.run(
-        "UPDATE payment_secrets SET wrapped = zeroblob(length(wrapped)),"
+    gone = tx.run(
+        f"UPDATE {_TABLES[kind]} SET wrapped = zeroblob(length(wrapped)),"
         " sealed = zeroblob(length(sealed)) WHERE payment = ?",
         payment,
     )
-    return tx.run("DELETE FROM payment_secrets WHERE payment = ?", payment) > 0
+    return bool(gone) and tx.run(f"DELETE FROM {_TABLES[kind]} WHERE payment = ?", payment) > 0
 
 
-def not_under(rows: Rows, key_id: str, limit: int) -> list[tuple[int, str, SealedToken]]:
-    """Tokens that another key than this wraps: ``(payment, payment_id, token)``."""
+def not_under(
+    rows: Rows, key_id: str, limit: int, kind: Kind = "token"
+) -> list[tuple[int, str, SealedToken]]:
+    """Secrets that another key than this wraps: ``(payment, payment_id, token)``."""
     found = rows.all(
-        "SELECT s.payment, p.payment_id, s.key_id, s.wrapped, s.sealed FROM payment_secrets s"
+        f"SELECT s.payment, p.payment_id, s.key_id, s.wrapped, s.sealed FROM {_TABLES[kind]} s"
         " JOIN payments p ON p.id = s.payment WHERE s.key_id <> ? ORDER BY s.payment LIMIT ?",
         key_id,
         limit,
@@ -50,5 +59,8 @@ def not_under(rows: Rows, key_id: str, limit: int) -> list[tuple[int, str, Seale
 
 
 def keys_in_use(rows: Rows) -> frozenset[str]:
-    """The names of the keys that any kept token needs."""
-    return frozenset(row[0] for row in rows.all("SELECT DISTINCT key_id FROM payment_secrets"))
+    """The names of the keys that any kept secret needs."""
+    found = rows.all(
+        "SELECT DISTINCT key_id FROM payment_secrets UNION SELECT key_id FROM payment_contacts"
+    )
+    return frozenset(row[0] for row in found)

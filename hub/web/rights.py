@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from hub.contract import admin, payments, peripherals, printing, settlement
+from hub.contract import admin, payments, peripherals, printing, receivables, settlement
 from hub.contract.base import Command
 from hub.contract.pages import house
 from hub.contract.problems import Code, refuse
@@ -82,6 +82,9 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     payments.GivePaymentUp: Right.PAYMENTS,
     payments.DecidePayment: Right.PAYMENTS,
     payments.CloseReceivable: Right.PAYMENTS,
+    receivables.SetContact: Right.PAYMENTS,
+    receivables.SendLink: Right.PAYMENTS,
+    receivables.SettleLink: Right.PAYMENTS,
     settlement.ImportSettlement: Right.PAYMENTS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,

@@ -123,8 +123,8 @@ class WorstProcessor:
             case WorkKind.REFUND:
                 account.refunds.setdefault(work.key, work.amount_minor)
                 return ProcessorSaid("refunded")
-            case WorkKind.ASK:
-                raise AssertionError("that is for a terminal")
+            case WorkKind.ASK | WorkKind.LINK:
+                raise AssertionError("that is for somebody else")
 
     def charge(
         self,

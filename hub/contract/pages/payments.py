@@ -16,11 +16,12 @@ from pydantic import Field
 from hub.contract.base import Incoming, Outgoing, UniqueId
 from hub.contract.pages.base import PageQuery
 from hub.contract.payments import ExposureView, PaymentView
+from hub.contract.receivables import LinkSeen
 
 LISTED_MAX = 100
 """Of payments that need a person, and of those under way."""
 
-Act = Literal["give-up", "decide", "paid", "write-off"]
+Act = Literal["give-up", "decide", "paid", "write-off", "contact", "send-link", "settle-link"]
 
 
 class PaymentTrouble(Outgoing):
@@ -35,6 +36,7 @@ class PaymentTrouble(Outgoing):
         "nobody-presents",
         "give-back",
         "twice",
+        "paid-twice",
     ]
     wrong: str
     means: str
@@ -43,7 +45,8 @@ class PaymentTrouble(Outgoing):
 
 class PaymentOnPage(PaymentView):
     """A payment; names instead of ids where they are known.  ``sale_known``: the sale is written.
-    ``acts``: what a person may ask for now (who may is another question)."""
+    ``acts``: what a person may ask for now (who may is another question).  ``link_why_not``: why
+    no payment link can be sent for what is owed; empty: one can, or nothing is owed."""
 
     device_name: str = ""
     terminal_name: str = ""
@@ -53,6 +56,7 @@ class PaymentOnPage(PaymentView):
     stored_at_ms: int | None = None
     trouble: PaymentTrouble | None = None
     acts: tuple[Act, ...] = ()
+    link_why_not: str = ""
 
 
 class TerminalExposure(Outgoing):
@@ -137,8 +141,12 @@ class RefundSeen(Outgoing):
 
 
 class PaymentWhole(Outgoing):
-    """A payment with its steps (oldest first), what people said, and what goes back of it."""
+    """A payment with its steps (oldest first), what people said, what goes back of it, and the
+    links that the customer was asked by.  ``contact``: how the customer can be reached, masked
+    (``a***@d***.org``), for managers only."""
 
     payment: PaymentOnPage
     words: tuple[PaymentWord, ...] = ()
     refunds: tuple[RefundSeen, ...] = Field(default=(), description="At most 100, oldest first.")
+    links: tuple[LinkSeen, ...] = ()
+    contact: str = ""

@@ -21,9 +21,16 @@ from hub.contract.oms import (
 from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, ROW_MODELS, CatalogRow
 from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import EVENT_DATA
+from hub.contract.oms_links import LinkPaid
 from hub.contract.oms_payments import PaymentOutcome
 from hub.contract.oms_remote import REMOTE_COMMANDS
-from hub.contract.publish import oms_event_samples, oms_payment_samples, oms_samples, samples
+from hub.contract.publish import (
+    oms_event_samples,
+    oms_link_samples,
+    oms_payment_samples,
+    oms_samples,
+    samples,
+)
 from hub.contract.publish.oms_prose import description
 from hub.contract.publish.openapi import Document, body, head, operation_id, problems
 from hub.contract.publish.schemas import Schema, component_schemas, ref
@@ -49,6 +56,8 @@ _SUMMARIES: dict[tuple[str, str], str] = {
     ("POST", "/payments/{payment_id}/reversal"): "Let go of what was authorised",
     ("POST", "/payments/{payment_id}/refunds"): "Give captured money back",
     ("GET", "/payments/{payment_id}/refunds/{key}"): "How a refund stands",
+    ("POST", "/payments/{payment_id}/link"): "Send the customer a link to pay what is owed",
+    ("GET", "/payments/{payment_id}/link"): "How the last link of a payment stands",
     ("GET", "/availability"): "Other shops' stock",
     ("GET", "/health"): "Is the OMS there?",
 }
@@ -81,8 +90,8 @@ _EXAMPLES = {
     "key": oms_payment_samples.REFUND_KEY,
 }
 
-_REQUESTS = oms_samples.REQUESTS | oms_payment_samples.REQUESTS
-_REPLIES = oms_samples.REPLIES | oms_payment_samples.REPLIES
+_REQUESTS = oms_samples.REQUESTS | oms_payment_samples.REQUESTS | oms_link_samples.REQUESTS
+_REPLIES = oms_samples.REPLIES | oms_payment_samples.REPLIES | oms_link_samples.REPLIES
 
 _ALWAYS = (
     OmsCode.VALIDATION,
@@ -109,6 +118,7 @@ _OWN_CODES: dict[tuple[str, str], tuple[OmsCode, ...]] = {
     ("POST", "/payments/{payment_id}/capture"): (OmsCode.CONFLICT,),
     ("POST", "/payments/{payment_id}/reversal"): (OmsCode.CONFLICT,),
     ("POST", "/payments/{payment_id}/refunds"): (OmsCode.CONFLICT,),
+    ("POST", "/payments/{payment_id}/link"): (OmsCode.CONFLICT,),
     ("GET", "/datasets/{name}/changes"): (OmsCode.CURSOR_GONE,),
 }
 
@@ -287,7 +297,7 @@ def _security() -> Document:
 
 def _schemas() -> dict[str, Schema]:
     models: list[type[BaseModel]] = [oms.OmsProblem, oms.TokenReply, *EVENT_DATA.values()]
-    models += [*REMOTE_COMMANDS.values(), PaymentOutcome]
+    models += [*REMOTE_COMMANDS.values(), PaymentOutcome, LinkPaid]
     models += [model for rows in ROW_MODELS.values() for model in rows]
     for call in CALLS:
         models += [model for model in (call.request, call.reply) if model is not None]

@@ -89,7 +89,16 @@ Optional: of a shop that keeps payments itself while the processor is out of rea
 - A refusal (a problem below 500 other than 408, 409 and 425) MUST mean that nothing was done. After
   anything else, and after no answer, the hub looks up before it repeats.
 - `GET /payments/{payment_id}` MUST be 404 `not-found` only when no charge of it was taken over.
-- An outcome that comes later than the answer is told by the command `payment.outcome`."""
+- An outcome that comes later than the answer is told by the command `payment.outcome`.
+
+A payment link asks a customer for what the shop is owed: a card that was declined after the goods
+went out. Optional, too: an OMS that sends none answers `POST /payments/{payment_id}/link` with 404.
+
+- The same request under the same key MUST send one message at most and be answered alike; the same
+  key for something else is 409 `conflict`. The payment need not be one that the OMS has charged.
+- The contact is for this message only and SHOULD NOT be kept beyond it.
+- What a customer pays by a link is told by the command `payment.link_paid` (`LinkPaid`), once or
+  more often. `GET /payments/{payment_id}/link` says how the last one stands."""
 
 _DIGESTS = """\
 ## Digests

@@ -70,6 +70,16 @@ REQUESTS: dict[tuple[str, str], Example] = {
         "how": "paid",
         "reason": "paid in cash the next day",
     },
+    ("payment", "contact"): {
+        "payment_id": STORED,
+        "contact": {"email": "customer@example.org", "phone": "+491701234567"},
+    },
+    ("payment", "send-link"): {"payment_id": STORED},
+    ("payment", "settle-link"): {
+        "payment_id": STORED,
+        "how": "given-back",
+        "reason": "paid in cash before; given back in the portal",
+    },
     ("settlement", "import"): {
         "processor": "stripe",
         "name": "payout-2026-11-22.csv",

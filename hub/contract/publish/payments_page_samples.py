@@ -90,5 +90,16 @@ REPLIES: Final[dict[str, Example]] = {
                 "yours": True,
             }
         ],
+        "links": [
+            {
+                "at_ms": samples.NOW_MS - 50_000,
+                "changed_at_ms": samples.NOW_MS - 40_000,
+                "amount_minor": 2499,
+                "state": "sent",
+                "by": "1003",
+                "url": "https://pay.example/l/7Qm2",
+            }
+        ],
+        "contact": "a***@d***.org",
     },
 }

@@ -207,6 +207,25 @@ STORED_AWAY: Final = frozenset(
     }
 )
 """A payment in the hub's custody whose token is still needed: a soft decline is presented again."""
+MAY_BE_OWED: Final = frozenset(
+    {
+        _S.INTENT,
+        _S.AT_TERMINAL,
+        _S.UNKNOWN,
+        _S.STORED,
+        _S.FORWARDING,
+        _S.FORWARD_UNKNOWN,
+        _S.FORWARDED,
+        _S.AUTHORISED,
+        _S.DECLINED,
+        _S.RETRY_WAIT,
+        _S.EXPIRED,
+        _S.LOST,
+        _S.MANUAL,
+        _S.RECOVERY,
+    }
+)
+"""It may still end as a receivable, unless it is to be voided: the customer's contact is kept."""
 FINAL: Final = frozenset(
     {
         _S.REFUSED,

@@ -32,7 +32,7 @@ NOT_FOUND_TIMES: Final = 2
 class WorkKind(StrEnum):
     """``charge`` presents a stored payment; ``look_up`` asks what became of one; ``capture`` takes
     what was authorised; ``reverse`` lets it go; ``refund`` gives captured money back; ``ask`` is a
-    status query at the terminal."""
+    status query at the terminal; ``link`` has the customer asked for what is owed."""
 
     CHARGE = "charge"
     LOOK_UP = "look_up"
@@ -40,13 +40,16 @@ class WorkKind(StrEnum):
     REVERSE = "reverse"
     REFUND = "refund"
     ASK = "ask"
+    LINK = "link"
 
 
 class Hand(StrEnum):
-    """Who can do it: the processor's connection, or the terminal that the hub drives."""
+    """Who can do it: the processor's connection, the terminal that the hub drives, or the OMS that
+    sends payment links."""
 
     PROCESSOR = "processor"
     TERMINAL = "terminal"
+    LINKS = "links"
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,7 @@ _COMMANDS: dict[str, Callable[[Unit, CloudCommand], tuple[str, str] | None]] = {
     "count.requested": _count_requested,
     "epoch.closed": _epoch_closed,
     "payment.outcome": outcomes.told,
+    "payment.link_paid": outcomes.link_paid,
 }
 
 

@@ -11,6 +11,7 @@ from hub.contract.base import Command
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
 from hub.service.payments import book
+from hub.service.shop import Vault
 from hub.service.unit import Unit
 from hub.storage import paymentrows, secretrows
 
@@ -42,20 +43,28 @@ def rewrap_tokens(unit: Unit, _command: RewrapTokens) -> Rewrapped:
     vault = unit.shop.payments.vault
     if vault is None:
         return Rewrapped(secretrows.keys_in_use(unit.tx), 0, 0)
-    broken = done = 0
-    found = secretrows.not_under(unit.tx, vault.current, REWRAP_MAX)
-    for payment, payment_id, token in found:
-        try:
-            secretrows.put(unit.tx, payment, vault.rewrap(payment_id, token))
-            _mirror_again(unit, payment)
-            done += 1
-        except Exception:  # its key is gone, or it was changed: a person decides about it
-            log.exception("the token of payment %s can't be put under another key", payment_id)
-            broken += 1
+    done, broken, full = _rewrap(unit, vault, "token")
+    contacts, closed, more = _rewrap(unit, vault, "contact")
+    done, broken = done + contacts, broken + closed
     if done:
         unit.note("payments.rewrapped", vault.current, {"tokens": done, "broken": broken})
-    more = len(found) == REWRAP_MAX and done > 0
-    return Rewrapped(secretrows.keys_in_use(unit.tx), int(more), broken)
+    return Rewrapped(secretrows.keys_in_use(unit.tx), int((full or more) and done > 0), broken)
+
+
+def _rewrap(unit: Unit, vault: Vault, kind: secretrows.Kind) -> tuple[int, int, bool]:
+    """``(done, broken, perhaps there are more)``."""
+    broken = done = 0
+    found = secretrows.not_under(unit.tx, vault.current, REWRAP_MAX, kind)
+    for payment, payment_id, sealed in found:
+        try:
+            secretrows.put(unit.tx, payment, vault.rewrap(payment_id, sealed), kind)
+            if kind == "token":
+                _mirror_again(unit, payment)
+            done += 1
+        except Exception:  # its key is gone, or it was changed: a person decides about it
+            log.exception("the %s of payment %s can't be put under another key", kind, payment_id)
+            broken += 1
+    return done, broken, len(found) == REWRAP_MAX
 
 
 def _mirror_again(unit: Unit, payment: int) -> None:

@@ -23,7 +23,7 @@ from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.incoming import same_request
-from hub.service.payments import admission, answers, book, outcomes, views
+from hub.service.payments import admission, answers, book, outcomes, owing, views
 from hub.service.payments.commands import ProcessorSaid, TerminalSaid
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
@@ -73,6 +73,8 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
         unit.caller.key,
         " ".join(bars),
     )
+    if command.contact is not None:
+        owing.keep(unit, row, command.contact)
     if driven_by == "till":
         row = book.move(unit, row, PaymentEvent.SENT, unit.caller.key)
     return _view(unit, row)

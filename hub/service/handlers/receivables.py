@@ -1,11 +1,13 @@
-"""What people decide about payments: outcomes that nobody can look up, receivables."""
+"""What people decide about payments: outcomes that nobody can look up, receivables,
+payment links."""
 
 from __future__ import annotations
 
 from hub.contract.base import Command
 from hub.contract.payments import CloseReceivable, DecidePayment, PaymentView
+from hub.contract.receivables import SendLink, SetContact, SettleLink
 from hub.service.gate import Handler
-from hub.service.payments import people
+from hub.service.payments import links, people
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
 from hub.storage.paymentrows import PaymentRow
@@ -21,10 +23,31 @@ def close(unit: Unit, command: CloseReceivable) -> PaymentView:
     return _view(unit, people.close(unit, command))
 
 
+def contact(unit: Unit, command: SetContact) -> PaymentView:
+    """See :class:`SetContact`."""
+    return _view(unit, links.set_contact(unit, command))
+
+
+def send_link(unit: Unit, command: SendLink) -> PaymentView:
+    """See :class:`SendLink`."""
+    return _view(unit, links.send(unit, command))
+
+
+def settle_link(unit: Unit, command: SettleLink) -> PaymentView:
+    """See :class:`SettleLink`."""
+    return _view(unit, links.settle(unit, command))
+
+
 def _view(unit: Unit, row: PaymentRow) -> PaymentView:
     unit.cover_all()
     teller = Teller(unit.tx, unit.shop.payments, unit.now_ms, unit.tx.budget_ms)
     return teller.payment(row)
 
 
-WRITES: dict[type[Command], Handler] = {DecidePayment: decide, CloseReceivable: close}
+WRITES: dict[type[Command], Handler] = {
+    DecidePayment: decide,
+    CloseReceivable: close,
+    SetContact: contact,
+    SendLink: send_link,
+    SettleLink: settle_link,
+}

@@ -34,7 +34,7 @@ from hub.service.internal import InternalCommand
 from hub.service.payments import book
 from hub.service.payments.commands import NoteTerminal
 from hub.service.unit import Unit
-from hub.storage import paymentrows, paymentwork, salerows, settlementrows
+from hub.storage import linkrows, paymentrows, paymentwork, salerows, settlementrows
 from hub.storage.paymentrows import PaymentRow
 from hub.storage.rows import Rows
 from hub.storage.settlementrows import SettlementLineRow
@@ -129,6 +129,8 @@ def _payment_of(rows: Rows, line: SettlementLine) -> PaymentRow | None:
 def _judged(unit: Unit, line: SettlementLine, row: PaymentRow | None, paid: set[str]) -> Verdict:
     if row is None and salerows.sale_of_payment(unit.tx, line.payment_id) is not None:
         return Verdict.STAND_ALONE
+    if row is not None and linkrows.is_paid_by(unit.tx, row.id, line.psp_ref):
+        return Verdict.MATCHED  # by a link, when it was owed: the payment itself brought nothing
     verdict = judge_payment(_booked(unit.tx, row, paid), line.amount_minor, line.currency)
     if row is None or verdict not in (Verdict.MATCHED, Verdict.GIVEN_UP):
         return verdict

@@ -22,14 +22,18 @@ from hub.contract.pages.payments import (
     RefundSeen,
 )
 from hub.contract.problems import Code, refuse
+from hub.contract.receivables import LinkSeen
 from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
 from hub.service.pages.paymentmeter import Moment
+from hub.service.payments import owing
 from hub.service.shop import Shop
-from hub.storage import wordrows
+from hub.storage import linkrows, secretrows, wordrows
+from hub.storage.linkrows import LinkRow
 from hub.storage.pages import LAST
 from hub.storage.pages import payments as rows_of
 from hub.storage.pages.payments import PaymentHead
+from hub.storage.paymentrows import PaymentRow
 from hub.storage.rows import Rows
 
 ASKED: Final = ("manual", "lost", "recovery", "expired", "forwarded")
@@ -82,6 +86,8 @@ def people(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
             found[head.row.id] = head, why
     for head, why in _noted(at):
         found.setdefault(head.row.id, (head, why))
+    for head in rows_of.paid_twice(rows, LISTED_MAX):
+        found[head.row.id] = head, paymentwords.PAID_TWICE
     return [found[number] for number in sorted(found)][:LISTED_MAX]
 
 
@@ -144,6 +150,8 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
         raise refuse(Code.NOT_FOUND, "This hub has no such payment.")
     at = _now(unit)
     why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
+    if linkrows.surplus_of(unit.rows, head.row.id):
+        why = paymentwords.PAID_TWICE
     if why is None:
         why = next((why for other, why in _noted(at) if other.row.id == head.row.id), None)
     me = unit.caller.staff_id
@@ -168,7 +176,28 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
             )
             for refund in rows_of.refunds(unit.rows, head.row.id)
         ),
+        links=tuple(map(_link, linkrows.of_payment(unit.rows, head.row.id))),
+        contact=_contact(unit, head.row) if unit.caller.is_manager else "",
     )
+
+
+def _link(row: LinkRow) -> LinkSeen:
+    return LinkSeen(
+        at_ms=row.made_at_ms,
+        changed_at_ms=row.changed_at_ms,
+        amount_minor=row.paid_minor or row.amount_minor,
+        state=row.state,
+        by=row.by,
+        url=row.url,
+        expires_at_ms=row.expires_at_ms,
+        psp_ref=row.psp_ref,
+        reason=row.reason,
+    )
+
+
+def _contact(unit: ReadUnit, row: PaymentRow) -> str:
+    sealed = secretrows.get(unit.rows, row.id, owing.CONTACT)
+    return owing.masked(row, sealed, unit.shop.payments)
 
 
 def _now(unit: ReadUnit) -> Moment:
@@ -181,6 +210,13 @@ def _view(
     known = dict(at.tells.payment(head.row, steps=steps))
     if why is not None:
         known["waits_for"] = "person"
+    row, why_not = head.row, ""
+    acts = paymentwords.acts(row, why)
+    if row.state == "recovery":
+        why_not = owing.why_no_link(at.rows, row, at.shop.payments, at.now_ms)
+        acts += ("contact",) if why_not else ("send-link", "contact")
+    elif steps and owing.may_be_owed(row):
+        acts += ("contact",)
     return PaymentOnPage(
         **known,
         device_name=head.device_name,
@@ -190,5 +226,6 @@ def _view(
         psp_ref=head.row.psp_ref,
         stored_at_ms=head.row.stored_at_ms,
         trouble=why,
-        acts=paymentwords.acts(head.row, why),
+        acts=acts,
+        link_why_not=why_not,
     )

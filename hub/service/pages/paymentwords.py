@@ -85,6 +85,8 @@ def acts(row: PaymentRow, why: PaymentTrouble | None) -> tuple[Act, ...]:
         found.append("decide")
     if state is PaymentState.RECOVERY:
         found += ["paid", "write-off"]
+    if why is not None and why.kind == "paid-twice":
+        found.append("settle-link")
     if not row.in_sale and not row.void_asked and state not in _GONE:
         found.append("give-up")
     return tuple(found)
@@ -132,6 +134,14 @@ _NOT_GIVEN_BACK: Final = PaymentTrouble(
     next_step="Give it back in the processor's portal, at the terminal, or in cash. This stays here"
     " for a week.",
 )
+PAID_TWICE: Final = PaymentTrouble(
+    kind="paid-twice",
+    wrong="The customer has paid by the payment link, but not what was owed: it was paid otherwise,"
+    " written off or taken back before, or is of another amount.",
+    means="The shop has money that may be the customer's.",
+    next_step="Look both up. Give the link's money back in the OMS by its reference, or keep it and"
+    " say for what; then say here what was done.",
+)
 NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
 """By the entry of the audit log that tells of it."""
 
@@ -146,7 +156,8 @@ def _receivable(row: PaymentRow) -> PaymentTrouble:
         kind="receivable",
         wrong=why,
         means="The customer has the goods, the shop has no money yet.",
-        next_step="Ask the customer to pay in another way, where they are known, and mark it paid."
+        next_step="Ask the customer to pay: by a payment link where an address is known, or in"
+        " another way, and mark it paid."
         " Otherwise write it off; that takes two people.",
     )
 

@@ -20,6 +20,7 @@ from hub.domain.payments.states import (
 )
 from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
+from hub.service.payments import owing
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
@@ -94,6 +95,7 @@ def move(
         secretrows.put(unit.tx, row.id, token)
     elif before.state in STORED_AWAY and after not in STORED_AWAY:
         secretrows.shred(unit.tx, row.id)
+    owing.settle(unit, row)
     fact = _fact_of(PaymentState(before.state), event, after)
     if fact is not None:
         _tell_cloud(unit, row, fact, step, detail)
@@ -118,6 +120,7 @@ def withdraw(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
             reason=reason[:DETAIL_MAX],
             due_budget_ms=_sooner(row, unit.tx.budget_ms),
         )
+        owing.settle(unit, row)
         changed(unit, row)
     return void_if_stored(unit, row, by)
 

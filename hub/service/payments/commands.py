@@ -22,6 +22,7 @@ ProcessorOutcome = Literal[
     "reversed",
     "refunded",
     "not-found",
+    "sent",  # a payment link
     "unknown",  # it may have been done
     "not-sent",  # proof that nothing left
 ]
@@ -47,7 +48,8 @@ class TerminalSaid:
 @dataclass(frozen=True, slots=True)
 class ProcessorSaid:
     """What a processor answered.  ``not_before_ms``: it asks for so much patience.  ``reached``:
-    whether it said anything at all; a line that is away says nothing of a payment."""
+    whether it said anything at all; a line that is away says nothing of a payment.  ``url`` and
+    ``expires_at_ms``: of a payment link."""
 
     outcome: ProcessorOutcome
     reason: str = ""
@@ -56,6 +58,8 @@ class ProcessorSaid:
     code: DeclineCode = DeclineCode.OTHER
     not_before_ms: int = 0
     reached: bool = True
+    url: str = ""
+    expires_at_ms: int | None = None
 
 
 # At the terminal ----------------------------------------------------------------------------------
@@ -110,7 +114,8 @@ class LeaseWork(InternalCommand):
 @dataclass(frozen=True, slots=True)
 class Leased:
     """One thing to do.  ``key`` is the idempotency key of this very effect, the same at each
-    repeat; ``refund_id`` is given for refunds of a part."""
+    repeat; ``refund_id`` is given for refunds of a part.  Of a payment link ``token`` is the sealed
+    contact, ``reason`` why the payment is owed."""
 
     kind: WorkKind
     payment_id: str
@@ -123,6 +128,7 @@ class Leased:
     terminal_ref: str
     first_sent_at_ms: int | None
     refund_id: str = ""
+    reason: str = ""
     token: SealedToken | None = field(default=None, repr=False)
 
 

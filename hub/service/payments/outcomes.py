@@ -24,7 +24,7 @@ from hub.service.payments import book, refunds
 from hub.service.payments.answers import LATE, note_other_ref
 from hub.service.payments.commands import ProcessorSaid
 from hub.service.unit import Unit
-from hub.storage import hubrow, paymentrows, secretrows
+from hub.storage import hubrow, linkrows, paymentrows, secretrows
 from hub.storage.paymentrows import PaymentRow
 
 S, E = PaymentState, PaymentEvent
@@ -202,6 +202,8 @@ def declined(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
 
 def learn(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> bool:
     """An outcome that nobody asked for just now; whether it changes anything."""
+    if linkrows.is_paid_by(unit.tx, row.id, said.psp_ref):
+        return False  # that money ended the receivable, and nothing else
     match said.outcome:
         case "approved" | "captured":
             after = approved(unit, row, said, by)

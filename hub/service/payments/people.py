@@ -31,13 +31,13 @@ _DECIDABLE: Final = frozenset({S.MANUAL, S.LOST, S.FORWARDED})
 def decide(unit: Unit, command: DecidePayment) -> PaymentRow:
     """See :class:`DecidePayment`.  What is decided already so isn't decided again.
 
-    Errors: ``conflict`` when it can be looked up, or is known; those of :func:`_person`.
+    Errors: ``conflict`` when it can be looked up, or is known; those of :func:`person`.
     """
-    row = _payment(unit, command.payment_id)
+    row = payment(unit, command.payment_id)
     if row.state not in _DECIDABLE:
         raise _not_so(row, "manual, lost or forwarded")
-    person = _person(unit, row, command.approval_id)
-    if not _agreed(unit, row, person, command.outcome, command.evidence):
+    who = person(unit, row, command.approval_id)
+    if not _agreed(unit, row, who, command.outcome, command.evidence):
         return row
     said = ProcessorSaid("unknown", f"said by {BY}: {command.outcome}")
     match command.outcome:
@@ -53,23 +53,24 @@ def decide(unit: Unit, command: DecidePayment) -> PaymentRow:
 def close(unit: Unit, command: CloseReceivable) -> PaymentRow:
     """See :class:`CloseReceivable`: paid otherwise one can say, to write off takes two.
 
-    Errors: ``conflict`` when it isn't a receivable; those of :func:`_person`.
+    Errors: ``conflict`` when it isn't a receivable; those of :func:`person`.
     """
-    row = _payment(unit, command.payment_id)
+    row = payment(unit, command.payment_id)
     if row.state != S.RECOVERY:
         raise _not_so(row, "a receivable (recovery)")
-    person = _person(unit, row, command.approval_id)
+    who = person(unit, row, command.approval_id)
     reason = command.reason
     if command.how == "paid":
-        about = {"amount_minor": row.amount_minor, "reason": reason, "by": person}
+        about = {"amount_minor": row.amount_minor, "reason": reason, "by": who}
         unit.note("payment.paid_otherwise", row.payment_id, about)
-        return book.move(unit, row, E.PAID_OTHERWISE, person, reason, reason=_cut(reason))
-    if not _agreed(unit, row, person, command.how, reason):
+        return book.move(unit, row, E.PAID_OTHERWISE, who, reason, reason=_cut(reason))
+    if not _agreed(unit, row, who, command.how, reason):
         return row
     return book.move(unit, row, E.WRITE_OFF, BY, reason, reason=_cut(reason))
 
 
-def _payment(unit: Unit, payment_id: str) -> PaymentRow:
+def payment(unit: Unit, payment_id: str) -> PaymentRow:
+    """A payment that people speak of.  Errors: ``not-found``."""
     row = paymentrows.get(unit.tx, payment_id)
     if row is None:
         raise refuse(Code.NOT_FOUND, "The hub knows no such payment.")
@@ -85,7 +86,7 @@ def _not_so(row: PaymentRow, wanted: str) -> Exception:
     )
 
 
-def _person(unit: Unit, row: PaymentRow, approval_id: str | None) -> str:
+def person(unit: Unit, row: PaymentRow, approval_id: str | None) -> str:
     """Who says it.  Errors: ``forbidden`` for a door without a name; those of ``permits.need``."""
     if unit.caller.is_admin:  # the page lets managers pass only
         if unit.caller.staff_id is None:

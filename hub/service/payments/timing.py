@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.domain.payments.states import PaymentEvent, PaymentState
 from hub.domain.payments.work import UNKNOWN_MAX_MS
-from hub.service.payments import book, outcomes, refunds
+from hub.service.payments import book, links, outcomes, refunds
 from hub.service.payments.commands import ExpirePayments, ProcessorSaid, RecoverPayments
 from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, paymentwork, refundrows
@@ -148,6 +148,7 @@ def recover(unit: Unit, command: RecoverPayments) -> int:
                 doubts += state is S.FORWARD_UNKNOWN
                 paymentrows.change(unit.tx, row, **outcomes.done(unit, row))
     refunds.end_leases(unit, 1 << 62)
+    links.end_leases(unit, 1 << 62)
     return doubts + (_doubt_copied(unit) if copied else 0)
 
 

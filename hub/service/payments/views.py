@@ -8,9 +8,10 @@ from hub.contract.payments import ExposureView, PaymentStep, PaymentView
 from hub.domain.payments.exposure import age_ms, bars, meter
 from hub.domain.payments.states import TENDERABLE, PaymentState
 from hub.domain.payments.work import Hand, Standing, next_work
+from hub.service.payments import owing
 from hub.service.payments.admission import exposure_of, standing_bars
 from hub.service.shop import PaymentRules
-from hub.storage import hubrow, paymentrows
+from hub.storage import hubrow, paymentrows, secretrows
 from hub.storage.paymentrows import PaymentRow, StepRow
 from hub.storage.rows import Rows
 
@@ -93,6 +94,7 @@ class Teller:
             begun_at_ms=row.begun_at_ms,
             changed_at_ms=row.changed_at_ms,
             reason=row.reason,
+            contact_kept=secretrows.get(self._rows, row.id, owing.CONTACT) is not None,
             steps=tuple(
                 PaymentStep(
                     at_ms=one.at_ms,

@@ -12,7 +12,7 @@ from hub.domain.payments.work import (
     WorkKind,
     next_work,
 )
-from hub.service.payments import answers, book, outcomes, refunds, timing
+from hub.service.payments import answers, book, links, outcomes, refunds, timing
 from hub.service.payments.commands import (
     EndWork,
     LearnOutcome,
@@ -38,6 +38,8 @@ NO_TOKEN_MS: Final = 5 * 60_000
 
 def lease(unit: Unit, command: LeaseWork) -> tuple[Leased, ...]:
     """See :class:`LeaseWork`: what was stored first at the front, refunds after all of them."""
+    if command.hand is Hand.LINKS:
+        return links.lease(unit, max(0, min(command.limit, LEASED_MAX)), command.lease_ms)
     if command.hand is Hand.PROCESSOR and not refunds.has_processor(unit):
         return ()
     unit.check_fence()  # another box has the shop: it does what is to be done
@@ -123,6 +125,9 @@ def key_of(row: PaymentRow, kind: WorkKind) -> str:
 def end(unit: Unit, command: EndWork) -> bool:
     """See :class:`EndWork`."""
     work, said = command.work, command.said
+    if work.kind is WorkKind.LINK:
+        assert isinstance(said, ProcessorSaid)
+        return links.end(unit, work, said)
     if work.refund_id:
         return refunds.end(unit, work, said)
     row = paymentrows.get(unit.tx, work.payment_id)

@@ -74,6 +74,15 @@ def to_give_back(rows: Rows, limit: int) -> list[PaymentHead]:
     return [_head(row) for row in rows.all(sql, limit)]
 
 
+def paid_twice(rows: Rows, limit: int) -> list[PaymentHead]:
+    """Payments that a customer paid by a link although nothing was owed, and nobody has seen to."""
+    sql = (
+        f"{_HEAD} WHERE p.id IN (SELECT payment FROM payment_links WHERE state = 'surplus'"
+        " ORDER BY payment LIMIT ?) ORDER BY p.id"
+    )
+    return [_head(row) for row in rows.all(sql, limit)]
+
+
 def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]]:
     """Payments that a processor told two references of since then, or refused to give back, as the
     newest 1,000 entries of the audit log say: (action, payment)."""

@@ -15,9 +15,11 @@ from hub.domain.payments.exposure import Caps
 from hub.domain.payments.states import PaymentState as S
 from hub.service.handlers import collect
 from hub.service.shop import PaymentRules
+from hub.storage import linkrows
 from hub.storage.rows import Tx
 from tests.hubparts import SHOP, HubParts, hub_parts
 from tests.support.cardrows import WAYS, add_payment, payment_id
+from tests.support.paying import PlainVault
 from tests.wire.web.staffed import PIN, at_the_page, hire
 
 HOUR_MS = 3_600_000
@@ -139,6 +141,51 @@ async def test_two_managers_decide_each_with_evidence(hub: HubParts) -> None:
     assert not (await read(hub, f"payments/{payment_id(1)}", "1005"))["words"][0]["yours"]
     status, now = await post(hub, "1005", "payment/decide", body)
     assert (status, now["state"]) == (200, "abandoned")
+    assert (await read(hub, "payments"))["people"] == []
+
+
+async def test_a_contact_is_shown_masked_and_to_managers_only(tmp_path: Path) -> None:
+    payments = PaymentRules(vault=PlainVault(), links=True)
+    async with hub_parts(
+        tmp_path, handlers=collect, shop=replace(SHOP, payments=payments)
+    ) as parts:
+        await hire(parts)
+        await parts.write(lambda tx: add_payment(tx, 1, S.RECOVERY, in_sale=1))
+        path = f"payments/{payment_id(1)}"
+        before = (await read(parts, path, "1003"))["payment"]
+        assert before["acts"] == ["paid", "write-off", "contact"]
+        assert "how to reach the customer" in before["link_why_not"]
+        body = {"payment_id": payment_id(1), "contact": {"email": "dora@example.org"}}
+        assert (await post(parts, "1002", "payment/contact", body))[0] == 403
+        status, now = await post(parts, "1003", "payment/contact", body)
+        assert (status, now["contact_kept"]) == (200, True)
+        seen = await read(parts, path, "1003")
+        assert seen["contact"] == "d***@e***.org"
+        assert seen["payment"]["acts"] == ["paid", "write-off", "send-link", "contact"]
+        theirs = await read(parts, path, "1002")
+        assert (theirs["contact"], theirs["payment"]["contact_kept"]) == ("", True)
+        assert "dora" not in f"{seen}{theirs}{await read(parts, 'payments')}"
+        del body["contact"]
+        status, _ = await post(parts, "1003", "payment/send-link", body)
+        assert status == 200
+        (link,) = (await read(parts, path))["links"]
+        assert (link["state"], link["by"]) == ("wanted", "1003")
+
+
+async def test_money_of_a_link_that_was_not_owed_is_shown_until_somebody_says(
+    hub: HubParts,
+) -> None:
+    def paid(tx: Tx) -> None:
+        row = add_payment(tx, 1, S.WRITTEN_OFF, in_sale=1)
+        link = linkrows.add(tx, "key-1", row.id, 499, "1003")
+        linkrows.change(tx, link, state="surplus", psp_ref="pl-1", paid_minor=499)
+
+    await hub.write(paid)
+    (one,) = (await read(hub, "payments"))["people"]
+    assert (one["trouble"]["kind"], one["acts"]) == ("paid-twice", ["settle-link"])
+    assert (await hub.status.fresh()).payments.needs == {"paid-twice": 1}
+    body = {"payment_id": payment_id(1), "how": "given-back", "reason": "portal, pl-1"}
+    assert (await post(hub, "1003", "payment/settle-link", body))[0] == 200
     assert (await read(hub, "payments"))["people"] == []
 
 

@@ -59,13 +59,64 @@ const closing = (payment, how, done) => form({
   },
 });
 
+const contact = (payment, done) => form({
+  title: t("contact.title"),
+  text: t("contact.text"),
+  fields: [
+    { name: "email", label: t("contact.email"), type: "email", maxlength: 254 },
+    { name: "phone", label: t("contact.phone"), hint: t("contact.phone.hint"), type: "tel", maxlength: 16 },
+  ],
+  yes: t("contact.yes"),
+  act: async (values, close) => {
+    const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
+    const known = Object.keys(given).length > 0;
+    await api.change("payment", "contact", { payment_id: payment.payment_id, ...(known ? { contact: given } : {}) });
+    close();
+    say(t(known ? "contact.done" : "contact.gone"));
+    done();
+  },
+});
+
+async function sendLink(payment, done) {
+  const yes = await ask({
+    title: t("link.title", { amount: amountOf(payment) }), text: [t("link.text"), t("link.text.more")], yes: t("link.yes"),
+  });
+  if (!yes) return;
+  try {
+    await api.change("payment", "send-link", { payment_id: payment.payment_id });
+    say(t("link.done"));
+  } catch (refused) {
+    if (refused.status !== 401) say(refused.message, "bad");
+  }
+  done();
+}
+
+const settleLink = (payment, done) => form({
+  title: t("settle.title"),
+  text: t("settle.text"),
+  fields: [
+    { name: "how", label: t("settle.how"), options: [["", t("decide.choose")], ...["given-back", "kept"].map((one) => [one, t(`settle.${one}`)])], required: true },
+    { name: "reason", label: t("settle.reason"), hint: t("settle.hint"), required: true, maxlength: 200 },
+  ],
+  yes: t("settle.yes"),
+  act: async ({ how, reason }, close) => {
+    await api.change("payment", "settle-link", { payment_id: payment.payment_id, how, reason });
+    close();
+    say(t("settle.done"));
+    done();
+  },
+});
+
 const ACT = {
+  contact,
+  "send-link": sendLink,
+  "settle-link": settleLink,
   "give-up": giveUp,
   decide,
   paid: (payment, done) => closing(payment, "paid", done),
   "write-off": (payment, done) => closing(payment, "written-off", done),
 };
-const STYLE = { decide: "primary", paid: "primary", "give-up": "plain", "write-off": "plain" };
+const STYLE = { contact: "plain", "send-link": "primary", "settle-link": "primary", decide: "primary", paid: "primary", "give-up": "plain", "write-off": "plain" };
 
 // The buttons of what may be done now, by this person; or who may do it.
 export function actions(payment, done) {
@@ -74,5 +125,5 @@ export function actions(payment, done) {
   return el("div", { class: "payment-acts" }, ifMay("payments", () => el("div", { class: "buttons" }, acts.map((one) =>
     button(t(`act.${one}`), `${STYLE[one]} small`, () => ACT[one](payment, done), {
       "data-act": one, "aria-label": `${t(`act.${one}`)}: ${amountOf(payment)}`,
-    })))));
+    })))), payment.link_why_not ? el("p", { class: "quiet link-why-not" }, t("link.whynot", { why: payment.link_why_not })) : "");
 }

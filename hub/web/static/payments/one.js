@@ -25,7 +25,7 @@ const approvedOf = (payment) => (payment.approved_offline ? t("payment.offline",
 
 const custodyOf = (payment) => (payment.approved_offline ? word("payment.custody", payment.custody) : "");
 
-function about(payment, done) {
+function about({ payment, contact }, done) {
   return el("section", { class: "card" }, el("h2", {}, t("payment.about"), pill(stateOf(payment), toneOf(payment)).node),
     el("p", { class: "big-figure" }, amountOf(payment)),
     factList([
@@ -38,6 +38,7 @@ function about(payment, done) {
       [t("payment.ends"), payment.expires_in_ms !== undefined ? lasting(payment.expires_in_ms) : ""],
       [t("payment.refused"), (payment.offline_refused || []).map((one) => word("bar", one)).join(" ")],
       [t("payment.why"), reasonOf(payment)],
+      [t("payment.contact"), contact ? isolated(contact) : payment.contact_kept ? t("payment.contact.kept") : ""],
       [t("job.till"), tillOf(payment)],
       [t("payment.terminal"), terminalOf(payment)],
       [t("payment.begun"), moment(payment.begun_at_ms)],
@@ -88,6 +89,15 @@ const refunds = ({ payment, refunds: back }) => (back.length ? el("section", { c
       el("span", { class: "quiet" }, [moment(one.at_ms), sentence(one.reason || "")].filter(Boolean).join(" · "))),
     pill(word("refund.state", one.state), REFUND_TONE[one.state] || "idle").node)))) : "");
 
+const LINK_TONE = { sent: "notice", paid: "good", refused: "bad", surplus: "bad", unknown: "warn", wanted: "idle", sending: "notice" };
+
+const links = ({ payment, links: asked }) => (asked.length ? el("section", { class: "card" }, el("h2", {}, t("payment.links")),
+  el("ul", { class: "mini-list" }, asked.map((one) => el("li", {},
+    el("span", {}, money(one.amount_minor, payment.currency), el("br"),
+      el("span", { class: "quiet" }, [moment(one.at_ms), one.expires_at_ms && one.state === "sent" ? t("link.until", { at: moment(one.expires_at_ms) }) : "",
+        one.psp_ref && isolated(one.psp_ref), sentence(one.reason || "")].filter(Boolean).join(" · "))),
+    pill(word("link.state", one.state), LINK_TONE[one.state] || "idle").node)))) : "");
+
 export function openPayment(root, paymentId) {
   const name = el("h1", { tabindex: "-1" }, t("payment.title"));
   const body = el("div");
@@ -97,18 +107,18 @@ export function openPayment(root, paymentId) {
   const reading = readInto(body, (ask) => ask(path), (found) => {
     const { payment } = found;
     name.replaceChildren(t("payment.named", { amount: amountOf(payment) }));
-    wanted = !FINAL.includes(payment.state);
+    wanted = !FINAL.includes(payment.state) || found.links.some((one) => one.state === "surplus");
     return [
       wrong(payment, reading.again),
-      el("div", { class: "board two payment-board" }, el("div", { class: "stack" }, about(payment, reading.again), words(found), refunds(found)), steps(payment)),
+      el("div", { class: "board two payment-board" }, el("div", { class: "stack" }, about(found, reading.again), words(found), refunds(found), links(found)), steps(payment)),
     ];
   });
   let seen = "";
   const stop = every(LIVE_MS, async () => {
     if (!wanted) return;
     try {
-      const { payment, words: said } = await api.watch(path);
-      const now = JSON.stringify([payment.state, payment.void_asked, payment.in_sale, payment.steps?.length, said.length]);
+      const { payment, words: said, links: asked } = await api.watch(path);
+      const now = JSON.stringify([payment.state, payment.void_asked, payment.in_sale, payment.steps?.length, said.length, payment.contact_kept, asked.map((one) => one.state)]);
       if (seen && seen !== now) reading.refresh();
       seen = now;
     } catch {

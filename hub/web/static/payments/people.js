@@ -9,7 +9,7 @@ import { may, mayNot } from "../me.js";
 import { actions } from "./acting.js";
 import { amountOf, cardOf, paymentLink, tillOf } from "./words.js";
 
-const GRAVE = ["manual", "lost", "twice"];
+const GRAVE = ["manual", "lost", "twice", "paid-twice"];
 export const levelOf = (kind) => (GRAVE.includes(kind) ? "critical" : "warning");
 
 const where = (payment) => [cardOf(payment), tillOf(payment), moment(payment.begun_at_ms),
@@ -39,7 +39,7 @@ function asked(first, done) {
       redraw(sub, where(payment), () => unbroken(where(payment), isolated(payment.receipt_no)).map((one) =>
         (typeof one === "string" ? document.createTextNode(one) : one)));
       redraw(words, payment.trouble, () => trouble(payment.trouble));
-      redraw(act, [payment.acts, payment.state, payment.void_asked], () => (may("payments") ? actions(payment, done) : ""));
+      redraw(act, [payment.acts, payment.state, payment.void_asked, payment.link_why_not], () => (may("payments") ? actions(payment, done) : ""));
     },
   };
 }

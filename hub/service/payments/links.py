@@ -1,0 +1,256 @@
+"""Payment links: what is owed is asked for through the OMS, durably, one message a link.
+
+A link is a row of its own with states of its own.  It is leased and brought to the OMS under one
+key, however often; the OMS sends one message for it.  What is paid by a link ends the receivable.
+Money that comes by a link for what isn't owed any more (it was written off, paid in cash, taken
+back) is neither kept quietly nor sent back blindly, for the hub can't know which of two payments
+the shop keeps: it is shown to people until one says what became of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hub.contract.oms_links import LinkPaid
+from hub.contract.problems import Code, refuse
+from hub.contract.receivables import SendLink, SetContact, SettleLink
+from hub.domain.payments.states import PaymentEvent, PaymentState
+from hub.domain.payments.tokens import SealedToken
+from hub.domain.payments.work import WorkKind
+from hub.service.payments import book, owing, people
+from hub.service.payments.commands import Leased, ProcessorSaid
+from hub.service.unit import Unit
+from hub.storage import linkrows, paymentrows, secretrows
+from hub.storage.linkrows import LinkRow
+from hub.storage.paymentrows import PaymentRow
+
+S, E = PaymentState, PaymentEvent
+
+TRIES_MAX: Final = 50
+"""So often an OMS may answer without saying whether a link was sent; then it is refused.  A line
+that is away counts for nothing."""
+WAIT_MS: Final = 10_000
+WAIT_MAX_MS: Final = 15 * 60_000
+BY_LINK: Final = "payment link"
+NOT_OWED: Final = "it isn't owed any more"
+
+
+# What people ask for ------------------------------------------------------------------------------
+
+
+def set_contact(unit: Unit, command: SetContact) -> PaymentRow:
+    """See :class:`SetContact`.  Errors: ``conflict`` for what can't be owed; those of
+    :func:`people.person`."""
+    row = people.payment(unit, command.payment_id)
+    who = people.person(unit, row, command.approval_id)
+    if command.contact is None:
+        if secretrows.shred(unit.tx, row.id, owing.CONTACT):
+            unit.note("payment.contact_forgotten", row.payment_id, {"by": who})
+            book.changed(unit, row)
+        return row
+    if not owing.may_be_owed(row):
+        raise refuse(
+            Code.CONFLICT,
+            f"This payment is {row.state}: nobody has to be asked for it, so no contact is kept.",
+            state=row.state,
+        )
+    if not owing.keep(unit, row, command.contact):
+        raise refuse(
+            Code.CONFLICT,
+            "This hub can't seal a contact: the key for payments is missing. Put it back from the"
+            " escrow first.",
+        )
+    unit.note("payment.contact_kept", row.payment_id, {"by": who})
+    book.changed(unit, row)
+    return row
+
+
+def send(unit: Unit, command: SendLink) -> PaymentRow:
+    """See :class:`SendLink`.  Errors: ``conflict`` with the reason why none can be sent."""
+    row = people.payment(unit, command.payment_id)
+    who = people.person(unit, row, command.approval_id)
+    why = owing.why_no_link(unit.tx, row, unit.shop.payments, unit.now_ms)
+    if why:
+        raise refuse(Code.CONFLICT, why, payment_id=row.payment_id, state=row.state)
+    owing.add_link(unit, row, who)
+    unit.note("payment.link_asked", row.payment_id, {"by": who})
+    book.changed(unit, row)
+    return row
+
+
+def settle(unit: Unit, command: SettleLink) -> PaymentRow:
+    """See :class:`SettleLink`.  Errors: ``conflict`` when there is nothing to settle."""
+    row = people.payment(unit, command.payment_id)
+    who = people.person(unit, row, command.approval_id)
+    found = linkrows.surplus_of(unit.tx, row.id)
+    if not found:
+        raise refuse(
+            Code.CONFLICT,
+            "No money of a payment link waits to be seen to: read the payment again.",
+            state=row.state,
+        )
+    for one in found:
+        reason = f"{command.how}: {command.reason}"[: book.DETAIL_MAX]
+        linkrows.change(unit.tx, one, state="settled", reason=reason)
+        about = {"by": who, "how": command.how, "reason": command.reason}
+        money = {"psp_ref": one.psp_ref, "amount_minor": one.paid_minor}
+        unit.note("payment.link_settled", row.payment_id, about | money)
+    book.changed(unit, row)
+    return row
+
+
+# Leases -------------------------------------------------------------------------------------------
+
+
+def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
+    """Take links that are due to be brought to the OMS, those due first at the front."""
+    if not unit.shop.payments.links:
+        return ()
+    unit.check_fence()
+    end_leases(unit, unit.tx.budget_ms)
+    taken: list[Leased] = []
+    for link in linkrows.due(unit.tx, unit.tx.budget_ms, linkrows.LINKS_MAX):
+        if len(taken) >= limit:
+            break
+        row = paymentrows.numbered(unit.tx, link.payment)
+        assert row is not None
+        contact = secretrows.get(unit.tx, row.id, owing.CONTACT)
+        if row.state != S.RECOVERY or contact is None:
+            why = NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
+            _change(unit, row, link, "dropped", reason=why)
+            continue
+        taken.append(_lease_one(unit, row, link, contact, lease_ms))
+    return tuple(taken)
+
+
+def _lease_one(
+    unit: Unit, row: PaymentRow, link: LinkRow, contact: SealedToken, lease_ms: int
+) -> Leased:
+    first_sent_at_ms = link.sent_at_ms
+    link = linkrows.change(
+        unit.tx,
+        link,
+        state="sending",
+        fence=link.fence + 1,
+        lease_budget_ms=unit.tx.budget_ms + lease_ms,
+        sent_at_ms=unit.now_ms if first_sent_at_ms is None else first_sent_at_ms,
+    )
+    return Leased(
+        kind=WorkKind.LINK,
+        payment_id=row.payment_id,
+        fence=link.fence,
+        key=link.link_key,
+        amount_minor=link.amount_minor,
+        currency=row.currency,
+        terminal_id=row.terminal_id,
+        psp_ref="",
+        terminal_ref="",
+        first_sent_at_ms=first_sent_at_ms,
+        reason="declined" if row.decline_code else "expired",
+        token=contact,
+    )
+
+
+def end_leases(unit: Unit, before_budget_ms: int) -> int:
+    """Whoever brought these had time enough: they are brought again, under the same key."""
+    found = linkrows.overdue(unit.tx, before_budget_ms)
+    for one in found:
+        facts = {"fence": one.fence + 1, "lease_budget_ms": 0, "due_budget_ms": unit.tx.budget_ms}
+        linkrows.change(unit.tx, one, state="unknown", **facts)
+    return len(found)
+
+
+def end(unit: Unit, work: Leased, said: ProcessorSaid) -> bool:
+    """Take in what the OMS said to a leased link; False when the fence isn't the current one."""
+    link = linkrows.get(unit.tx, work.key)
+    if link is None or link.fence != work.fence or link.state != "sending":
+        return False
+    row = paymentrows.numbered(unit.tx, link.payment)
+    assert row is not None
+    match said.outcome:
+        case "sent":
+            facts: dict[str, Any] = {"url": said.url, "expires_at_ms": said.expires_at_ms}
+            _change(unit, row, link, "sent", reason=said.reason, **facts)
+        case "captured":
+            _paid(unit, row, link, said.psp_ref, work.amount_minor)
+        case "declined" | "not-found":
+            _change(unit, row, link, "refused", reason=said.reason)
+        case "not-sent":
+            first = {"sent_at_ms": None} if work.first_sent_at_ms is None else {}
+            due_ms = _due(unit, link, said)
+            _change(unit, row, link, "wanted", reason=said.reason, due_budget_ms=due_ms, **first)
+        case _ if link.tries + said.reached >= TRIES_MAX:
+            _change(unit, row, link, "refused", reason="the OMS could not say whether it was sent")
+        case _:
+            tries, due_ms = link.tries + said.reached, _due(unit, link, said)
+            _change(
+                unit,
+                row,
+                link,
+                "unknown",
+                reason=said.reason,
+                due_budget_ms=due_ms,
+                tries=tries,
+            )
+    return True
+
+
+def _due(unit: Unit, link: LinkRow, said: ProcessorSaid) -> int:
+    """Each answer moves the fence on, so that the pauses grow with it."""
+    wait_ms = min(WAIT_MS << min(link.fence, 12), WAIT_MAX_MS)
+    return unit.tx.budget_ms + max(wait_ms, said.not_before_ms)
+
+
+def _change(
+    unit: Unit, row: PaymentRow, link: LinkRow, state: str, *, reason: str = "", **facts: Any
+) -> None:
+    linkrows.change(
+        unit.tx,
+        link,
+        state=state,
+        fence=link.fence + 1,
+        lease_budget_ms=0,
+        reason=reason[: book.DETAIL_MAX],
+        **facts,
+    )
+    book.changed(unit, row)
+
+
+# Paid ---------------------------------------------------------------------------------------------
+
+
+def paid(unit: Unit, told: LinkPaid) -> bool | None:
+    """Take in that a link was paid; whether that changes anything, None for a payment that isn't
+    here.  A hub that was put back from a copy may not know the link: the payment's id tells.
+
+    Errors: ``ValueError`` for a link of another payment.
+    """
+    row = paymentrows.get(unit.tx, told.payment_id)
+    if row is None:
+        about = {"psp_ref": told.psp_ref, "amount_minor": told.amount_minor}
+        unit.note("payment.link_paid_unknown", told.payment_id, about)
+        return None
+    link = linkrows.get(unit.tx, told.key)
+    if link is None:
+        link = linkrows.add(unit.tx, told.key, row.id, told.amount_minor, "cloud")
+    if link.payment != row.id:
+        raise ValueError("this link is of another payment")
+    if link.state in ("paid", "surplus", "settled"):
+        return False
+    _paid(unit, row, link, told.psp_ref, told.amount_minor)
+    return True
+
+
+def _paid(unit: Unit, row: PaymentRow, link: LinkRow, psp_ref: str, paid_minor: int) -> None:
+    facts: dict[str, Any] = {"psp_ref": psp_ref, "paid_minor": paid_minor}
+    if row.state == S.RECOVERY and paid_minor == owing.owed_minor(unit.tx, row):
+        _change(unit, row, link, "paid", **facts)
+        about = {"psp_ref": psp_ref, "amount_minor": paid_minor}
+        unit.note("payment.paid_by_link", row.payment_id, about)
+        detail = f"{BY_LINK} {psp_ref}".strip()
+        book.move(unit, row, E.PAID_OTHERWISE, BY_LINK, detail, reason=detail[: book.DETAIL_MAX])
+        return
+    why = "another amount is owed" if row.state == S.RECOVERY else f"the payment is {row.state}"
+    _change(unit, row, link, "surplus", reason=why, **facts)
+    about = {"psp_ref": psp_ref, "amount_minor": paid_minor, "state": row.state}
+    unit.note("payment.link_surplus", row.payment_id, about)

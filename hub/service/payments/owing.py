@@ -1,0 +1,123 @@
+"""How the customer of a payment can be reached, should it come to be owed: sealed, and gone as soon
+as that can't be any more."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Final
+
+from hub.contract.receivables import Contact
+from hub.domain.payments.states import MAY_BE_OWED, PaymentState
+from hub.domain.payments.tokens import SealedToken
+from hub.service.shop import PaymentRules
+from hub.service.unit import Unit
+from hub.storage import linkrows, refundrows, secretrows
+from hub.storage.linkrows import LinkRow
+from hub.storage.paymentrows import PaymentRow
+from hub.storage.rows import Rows
+
+log = logging.getLogger(__name__)
+
+CONTACT: Final = "contact"
+LINKS_MAX: Final = 5
+"""So many links are sent for one payment at most."""
+HIDDEN: Final = "***"
+
+
+def may_be_owed(row: PaymentRow) -> bool:
+    """Whether this payment may still come to be a receivable, or is one."""
+    return PaymentState(row.state) in MAY_BE_OWED and not row.void_asked
+
+
+def keep(unit: Unit, row: PaymentRow, contact: Contact) -> bool:
+    """Keep the contact of a payment; False where this hub has no vault to seal it in: then it isn't
+    kept at all."""
+    vault = unit.shop.payments.vault
+    if vault is None:
+        return False
+    known = {"email": contact.email, "phone": contact.phone}
+    plain = {name: value.get_secret_value() for name, value in known.items() if value is not None}
+    sealed = vault.seal(row.payment_id, json.dumps(plain).encode(), CONTACT)
+    secretrows.put(unit.tx, row.id, sealed, CONTACT)
+    return True
+
+
+def settle(unit: Unit, row: PaymentRow) -> None:
+    """After a step: what nobody can be asked for any more has no contact; what has come to be owed
+    is asked for by itself where the shop wants that."""
+    if not may_be_owed(row):
+        secretrows.shred(unit.tx, row.id, CONTACT)
+        return
+    rules = unit.shop.payments
+    if (
+        row.state == PaymentState.RECOVERY
+        and rules.link_at_once
+        and not why_no_link(unit.tx, row, rules)
+    ):
+        add_link(unit, row, "hub")
+
+
+def add_link(unit: Unit, row: PaymentRow, by: str) -> None:
+    """Want a link for what is owed."""
+    number = len(linkrows.of_payment(unit.tx, row.id)) + 1
+    key = f"{row.payment_id}-link-{number}"
+    linkrows.add(unit.tx, key, row.id, owed_minor(unit.tx, row), by)
+
+
+def owed_minor(rows: Rows, row: PaymentRow) -> int:
+    """What of a payment is owed: without what has come back meanwhile."""
+    return row.amount_minor - max(row.refunded_minor, refundrows.taken_minor(rows, row.id))
+
+
+def why_no_link(rows: Rows, row: PaymentRow, rules: PaymentRules, now_ms: int = 0) -> str:
+    """Why no link can be sent now, as a whole sentence; empty: it can.  ``now_ms``: a link that has
+    run out by then doesn't stand in the way."""
+    for stands, why in (
+        (row.state == PaymentState.RECOVERY, f"This payment is {row.state}: it isn't owed."),
+        (rules.links, "No OMS is set up (cloud.url): ask the customer yourselves."),
+        (owed_minor(rows, row) > 0, "All of it came back: nothing is owed."),
+        (
+            secretrows.get(rows, row.id, CONTACT) is not None,
+            "Nobody knows how to reach the customer: enter an e-mail address or telephone number.",
+        ),
+    ):
+        if not stands:
+            return why
+    return _why_no_other(linkrows.of_payment(rows, row.id), now_ms)
+
+
+def _why_no_other(links: list[LinkRow], now_ms: int) -> str:
+    if any(one.state in ("wanted", "sending", "unknown") for one in links):
+        return "A link is on its way already."
+    last = links[-1] if links else None
+    if last is not None and last.state == "sent" and (last.expires_at_ms or now_ms + 1) > now_ms:
+        return "The customer has a link that can still be paid."
+    if len(links) >= LINKS_MAX:
+        return f"{LINKS_MAX} links were sent for this payment: ask the customer in another way."
+    return ""
+
+
+def masked(row: PaymentRow, sealed: SealedToken | None, rules: PaymentRules) -> str:
+    """The contact as a manager may see it: ``a***@d***.org, +49***67``; empty: there is none."""
+    if sealed is None:
+        return ""
+    if rules.vault is None:
+        return HIDDEN
+    try:
+        found = json.loads(rules.vault.unseal(row.payment_id, sealed, CONTACT))
+    except Exception as error:
+        log.warning("the contact of payment %s can't be opened: %s", row.payment_id, error)
+        return HIDDEN
+    parts = (_masked_email(found.get("email", "")), _masked_phone(found.get("phone", "")))
+    return ", ".join(filter(None, parts))
+
+
+def _masked_email(text: str) -> str:
+    name, at, domain = text.partition("@")
+    _, _, top = domain.rpartition(".")
+    return f"{name[:1]}{HIDDEN}@{domain[:1]}{HIDDEN}.{top}" if at else ""
+
+
+def _masked_phone(text: str) -> str:
+    return f"{text[:3]}{HIDDEN}{text[-2:]}" if text else ""

@@ -1,0 +1,110 @@
+"""Payment links: what was asked for, sent, refused and paid."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from hub.storage.rows import Rows, Tx
+
+LINKS_MAX: Final = 100
+_OPEN = "state IN ('wanted', 'sending', 'unknown')"
+"""As in the index: SQLite uses it only for the very same words."""
+
+
+class LinkRow(NamedTuple):
+    """One link; ``payment`` is the payment's number, instants are UTC milliseconds, budgets the
+    hub's own."""
+
+    id: int
+    link_key: str
+    payment: int
+    amount_minor: int
+    state: str
+    fence: int
+    tries: int
+    due_budget_ms: int
+    lease_budget_ms: int
+    sent_at_ms: int | None
+    expires_at_ms: int | None
+    url: str
+    psp_ref: str
+    paid_minor: int
+    reason: str
+    by: str
+    made_at_ms: int
+    changed_at_ms: int
+
+
+_LINK = f"SELECT {', '.join(LinkRow._fields)} FROM payment_links"
+_SETTABLE = frozenset(LinkRow._fields) - {"id", "link_key", "payment", "amount_minor", "by"}
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def get(rows: Rows, link_key: str) -> LinkRow | None:
+    """A link by its key."""
+    row = rows.one(f"{_LINK} WHERE link_key = ?", link_key)
+    return LinkRow(*row) if row else None
+
+
+def of_payment(rows: Rows, payment: int) -> list[LinkRow]:
+    """The links of a payment, oldest first."""
+    sql = f"{_LINK} WHERE payment = ? ORDER BY id LIMIT ?"
+    return [LinkRow(*row) for row in rows.all(sql, payment, LINKS_MAX)]
+
+
+def surplus_of(rows: Rows, payment: int) -> list[LinkRow]:
+    """Those of a payment that were paid for what isn't owed, and that nobody has seen to."""
+    sql = f"{_LINK} WHERE state = 'surplus' AND payment = ? ORDER BY id LIMIT ?"
+    return [LinkRow(*row) for row in rows.all(sql, payment, LINKS_MAX)]
+
+
+def due(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
+    """Links to be brought to the OMS now, those due first at the front."""
+    sql = (
+        f"{_LINK} WHERE {_OPEN} AND state <> 'sending' AND due_budget_ms <= ?"
+        " AND lease_budget_ms <= ? ORDER BY due_budget_ms, id LIMIT ?"
+    )
+    return [LinkRow(*row) for row in rows.all(sql, budget_ms, budget_ms, limit)]
+
+
+def overdue(rows: Rows, budget_ms: int) -> list[LinkRow]:
+    """Up to 100 links under way whose lease is over."""
+    sql = f"{_LINK} WHERE {_OPEN} AND state = 'sending' AND lease_budget_ms <= ? LIMIT ?"
+    return [LinkRow(*row) for row in rows.all(sql, budget_ms, LINKS_MAX)]
+
+
+def is_paid_by(rows: Rows, payment: int, psp_ref: str) -> bool:
+    """Whether the processor's reference is that of what was paid by a link of this payment."""
+    sql = "SELECT 1 FROM payment_links WHERE psp_ref = ? AND psp_ref <> '' AND payment = ? LIMIT 1"
+    return bool(psp_ref) and rows.one(sql, psp_ref, payment) is not None
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def add(tx: Tx, link_key: str, payment: int, amount_minor: int, by: str) -> LinkRow:
+    """Want a link; the row as written."""
+    tx.run(
+        "INSERT INTO payment_links (link_key, payment, amount_minor, state, by, due_budget_ms,"
+        " made_at_ms, changed_at_ms) VALUES (?, ?, ?, 'wanted', ?, ?, ?, ?)",
+        link_key,
+        payment,
+        amount_minor,
+        by,
+        tx.budget_ms,
+        tx.now_ms,
+        tx.now_ms,
+    )
+    row = get(tx, link_key)
+    assert row is not None
+    return row
+
+
+def change(tx: Tx, row: LinkRow, **values: Any) -> LinkRow:
+    """Write some columns of a link; the row as it is now."""
+    assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"
+    values["changed_at_ms"] = tx.now_ms
+    tx.update("payment_links", row.id, values)
+    return row._replace(**values)

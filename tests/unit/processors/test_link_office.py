@@ -1,0 +1,109 @@
+"""Payment links on their way to the OMS: what each answer of its means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloud_link.errors import HelloRequired, OmsError, Permanent, Refused, Transient
+from cloud_link.payments.links import NOT_OFFERED, LinkOffice, carry_link
+from hub.contract.oms import OmsCode, OmsProblem
+from hub.contract.oms_links import LinkPaid, LinkReply, LinkRequest
+from hub.contract.publish import oms_link_samples as samples
+from hub.domain.payments.work import WorkKind
+from hub.service.payments.commands import Leased
+
+CONTACT = b'{"email": "dora@example.org"}'
+
+
+class Client:
+    """Answers as it is told."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, bytes]] = []
+
+    async def post(self, path: str, body: Any, _reply: Any) -> Any:
+        self.asked.append((path, body.content))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def work(kind: WorkKind = WorkKind.LINK) -> Leased:
+    return Leased(
+        kind=kind,
+        payment_id=samples.PAID["payment_id"],
+        fence=1,
+        key=samples.LINK_KEY,
+        amount_minor=4990,
+        currency="EUR",
+        terminal_id="t-1",
+        psp_ref="",
+        terminal_ref="",
+        first_sent_at_ms=None,
+        reason="declined",
+    )
+
+
+def office(answer: Any) -> tuple[LinkOffice, Client]:
+    client = Client(answer)
+    return LinkOffice(lambda: client, 1.0), client  # type: ignore[arg-type,return-value]
+
+
+def problem(code: OmsCode, status: int) -> OmsProblem:
+    return OmsProblem(type="about:blank", title="no", detail="no", status=status, code=code)
+
+
+def test_the_examples_are_their_models() -> None:
+    LinkRequest.model_validate(samples.REQUESTS["LinkRequest"])
+    LinkReply.model_validate(samples.REPLIES["LinkReply"])
+    LinkPaid.model_validate(samples.PAID)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("sent", "sent"), ("refused", "declined"), ("paid", "captured")]
+)
+async def test_what_the_oms_says_of_a_link(status: str, outcome: str) -> None:
+    reply = LinkReply.model_validate(samples.REPLIES["LinkReply"] | {"status": status})
+    sender, client = office(reply)
+    said = await carry_link(sender, work(), CONTACT)
+    assert (said.outcome, said.url) == (outcome, reply.url)
+    ((path, body),) = client.asked
+    assert path == f"/payments/{work().payment_id}/link"
+    assert LinkRequest.model_validate_json(body).contact.email == "dora@example.org"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Permanent("no", problem(OmsCode.NOT_FOUND, 404)), "declined"),
+        (Permanent("no", problem(OmsCode.VALIDATION, 422)), "declined"),
+        (Refused("no", problem(OmsCode.UNAUTHENTICATED, 401)), "not-sent"),
+        (HelloRequired("no"), "not-sent"),
+        (Transient("gone", unsent=True), "not-sent"),
+        (Transient("gone"), "unknown"),
+        (Permanent("no", problem(OmsCode.CONFLICT, 409)), "unknown"),
+    ],
+)
+async def test_a_call_that_fails(error: OmsError, outcome: str) -> None:
+    sender, _ = office(error)
+    said = await carry_link(sender, work(), CONTACT)
+    assert said.outcome == outcome
+    assert "dora" not in said.reason
+    if error.problem is not None and error.problem.code == OmsCode.NOT_FOUND:
+        assert said.reason == NOT_OFFERED
+
+
+async def test_without_a_session_nothing_is_sent() -> None:
+    sender = LinkOffice(lambda: None, 1.0)
+    assert (await carry_link(sender, work(), CONTACT)).outcome == "not-sent"
+    assert (await carry_link(sender, work(), b"?")).outcome == "not-sent"
+    assert (await carry_link(sender, work(WorkKind.CAPTURE), CONTACT)).outcome == "not-sent"
+
+
+async def test_a_contact_nobody_can_read_is_asked_for_anew() -> None:
+    sender, client = office(None)
+    said = await carry_link(sender, work(), b"?")
+    assert (said.outcome, client.asked) == ("declined", [])

@@ -1,0 +1,78 @@
+"""The sandbox's payment links: one message each, whatever gets lost; paid at the admin's door."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from cloud_link.payments.links import LinkOffice
+from cloud_link.payments.oms import OmsProcessor
+from hub.contract.oms_links import LinkPaid
+from hub.domain.payments.work import WorkKind
+from hub.service.payments.commands import Leased
+from tests.wire.processors.conftest import IDS, Oms
+
+
+def work() -> Leased:
+    payment_id = IDS.uuid7()
+    return Leased(
+        kind=WorkKind.LINK,
+        payment_id=payment_id,
+        fence=1,
+        key=f"{payment_id}-link-1",
+        amount_minor=499,
+        currency="EUR",
+        terminal_id="t-1",
+        psp_ref="",
+        terminal_ref="",
+        first_sent_at_ms=None,
+        reason="expired",
+    )
+
+
+def office(oms: Oms) -> LinkOffice:
+    processor = oms.bench.processor
+    assert isinstance(processor, OmsProcessor)
+    return LinkOffice(processor._client, 5.0)
+
+
+async def sent(oms: Oms) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await oms.admin("payments/links"))["links"]
+    return found
+
+
+def contact(email: str = "dora@example.org") -> bytes:
+    return json.dumps({"email": email}).encode()
+
+
+async def test_a_link_whose_answer_is_lost_is_sent_once(oms: Oms) -> None:
+    asked, sender = work(), office(oms)
+    await oms.faults(error_after_rate=1.0)
+    assert (await sender.send(asked, contact())).outcome == "unknown"
+    await oms.faults()
+    said = await sender.send(asked, contact())
+    assert (said.outcome, said.url[:8]) == ("sent", "https://")
+    assert said.expires_at_ms is not None
+    (link,) = await sent(oms)
+    assert (link["key"], link["messages"]) == (asked.key, 1)
+    assert "dora" not in str(link)
+    other = replace(asked, amount_minor=500)
+    assert (await sender.send(other, contact())).outcome == "unknown"
+
+
+async def test_an_address_that_takes_nothing_is_refused(oms: Oms) -> None:
+    said = await office(oms).send(work(), contact("nobody@mail.invalid"))
+    assert (said.outcome, said.reason) == ("declined", "the address takes no messages")
+
+
+async def test_what_is_paid_by_a_link_is_told_by_a_command(oms: Oms) -> None:
+    asked, sender = work(), office(oms)
+    await sender.send(asked, contact())
+    await oms.admin("payments/links/pay", {"payment_id": asked.payment_id})
+    commands = (await oms.admin("commands"))["commands"]
+    (told,) = [one["data"] for one in commands if one["type"] == "payment.link_paid"]
+    paid = LinkPaid.model_validate(told)
+    assert (paid.key, paid.amount_minor) == (asked.key, 499)
+    said = await sender.send(asked, contact())
+    assert (said.outcome, said.psp_ref) == ("captured", paid.psp_ref)
