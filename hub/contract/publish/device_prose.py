@@ -150,8 +150,8 @@ _SELLING = """\
   under that id, and tells with `payment/report` what it said; else the hub asks one of its own, and
   `bcast/payments` and `payment/get` tell what becomes of it. `offline_allowed` false: it may only
   be approved by the processor, for the reasons in `offline_refused`.
-- `contact` (`email`, `phone`), where the customer gave one, lets the shop send a payment link should
-  the payment come to be owed; the hub keeps it sealed and only as long (`contact_kept`).
+- `contact` (`email`, `phone`), where the customer gave one, lets the shop send a payment link if
+  the payment comes to be owed; the hub keeps it sealed and only as long (`contact_kept`).
 - While the outcome isn't known the basket can't be changed (`conflict` with the `payment_id`), and
   `sale/commit` with it is `outcome-unknown`. Wait, or take another tender: `payment/give-up` first,
   and if the card turns out approved, it goes back by itself.
