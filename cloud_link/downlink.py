@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cloud_link.errors import CursorGone, Permanent
 from cloud_link.http import OmsClient
+from cloud_link.orders import in_parts, lines_of
 from cloud_link.pacing import Pacer, Sleep
 from hub.contract.oms import MAX_WAIT_S, CommandsReply
 from hub.crashpoints import crashpoint
@@ -72,10 +73,12 @@ class Downlink:
         return await self._pacer.call(send)
 
     async def _apply(self, reply: CommandsReply) -> None:
-        applied: Applied = await self._gate.internal(
-            CLOUD, ApplyCommands(reply.commands, reply.cursor)
-        )
-        for outcome, count in applied.counts.items():
-            self.counts[outcome] = self.counts.get(outcome, 0) + count
-        for name in applied.datasets:
-            self._on_dataset(name)
+        """In bites, each with its own cursor: orders with many lines keep the shop waiting."""
+        parts = list(in_parts(reply.commands, lines_of)) or [()]
+        for number, part in enumerate(parts, start=1):
+            cursor = reply.cursor if number == len(parts) else part[-1].cursor
+            applied: Applied = await self._gate.internal(CLOUD, ApplyCommands(tuple(part), cursor))
+            for outcome, count in applied.counts.items():
+                self.counts[outcome] = self.counts.get(outcome, 0) + count
+            for name in applied.datasets:
+                self._on_dataset(name)

@@ -274,7 +274,7 @@ class CloudLink:
         try:
             hub = hub_of(self._gate.rows)
             prefix = f"/stores/{hub.store}/hubs/{hub.hub_id}/"
-            await parts.recovery.run(prefix, greeted.acked)
+            await parts.recovery.run(prefix, greeted.acked, greeted.open_orders)
             parts.greeter.recovered()
         finally:
             parts.recovering = False

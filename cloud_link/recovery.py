@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from cloud_link.errors import CursorGone
 from cloud_link.http import OmsClient
+from cloud_link.orders import in_parts
 from cloud_link.pacing import Pacer
 from hub.contract.oms import MAX_EVENTS_PAGE, EventsPage
 from hub.contract.oms_envelope import CloudEvent, Heads
+from hub.contract.oms_orders import OpenOrder
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
+from hub.service.handlers.orders import TakeOpenOrders
 from hub.service.handlers.recovery import FinishRecovery, Recovered, RecoverEvents
 
 log = logging.getLogger(__name__)
@@ -42,8 +46,12 @@ class Recovery:
         self._pacer = pacer
         self.progress = RecoveryProgress()
 
-    async def run(self, source_prefix: str, acked: Heads) -> None:
-        """Take everything back in, then lift the fence.  Errors: what ends the session."""
+    async def run(
+        self, source_prefix: str, acked: Heads, open_orders: Sequence[OpenOrder] = ()
+    ) -> None:
+        """Take everything back in, then lift the fence.  Errors: what ends the session.
+
+        Open orders come last: what is reserved for them depends on the stock."""
         self.progress = RecoveryProgress()
         cursor, more = "", True
         while more:
@@ -56,6 +64,8 @@ class Recovery:
             crashpoint("recovery.written")
             cursor, more = page.cursor, page.more
         counts = self.progress.counts
+        for part in in_parts(open_orders, lambda order: len(order.lines)):
+            await self._gate.internal(CLOUD, TakeOpenOrders(tuple(part)))
         crashpoint("recovery.before-lift")
         await self._gate.internal(CLOUD, FinishRecovery(acked, counts))
         crashpoint("recovery.lifted")

@@ -14,6 +14,7 @@ from hub import events
 from hub.clock import Ids, Randomness
 from hub.contract.oms import Hello, HelloReason, HelloReply, OmsCode
 from hub.contract.oms_envelope import Heads
+from hub.contract.oms_orders import OpenOrder
 from hub.crashpoints import crashpoint
 from hub.service.caller import CLOUD
 from hub.service.gate import Gate
@@ -38,11 +39,12 @@ NUMBER_MAX = 999_999_999
 @dataclass(frozen=True, slots=True)
 class Greeted:
     """An open session.  ``recovering``: facts that this database lost have to be fetched first, up
-    to ``acked``."""
+    to ``acked``, and ``open_orders`` taken in again."""
 
     commands_cursor: str
     recovering: bool
     acked: Heads
+    open_orders: tuple[OpenOrder, ...] = ()
 
 
 class Greeter:
@@ -118,7 +120,9 @@ class Greeter:
                 reply.incarnation, reply.session_token, reply.oms_incarnation
             )
             self._client.on_server_time(reply.server_time_ms)
-            return Greeted(outcome.commands_cursor, outcome.recovering, reply.acked)
+            return Greeted(
+                outcome.commands_cursor, outcome.recovering, reply.acked, reply.open_orders
+            )
         raise Permanent("the OMS doesn't open a session however it is asked")
 
     async def _say(self, hello: Hello) -> HelloReply | None:

@@ -12,11 +12,11 @@ from hub.contract.oms import (
     Hello,
     HelloReply,
     OmsCode,
-    OpenOrder,
     SessionCursors,
 )
 from hub.contract.oms_datasets import DATASETS
 from hub.contract.oms_envelope import Heads
+from hub.contract.oms_orders import OpenOrder
 
 from .commands import append_command
 from .cursors import cursor_text

@@ -326,6 +326,17 @@ class PaymentsStatus(Outgoing):
     problem: str = ""
 
 
+class OrdersStatus(Outgoing):
+    """Open online orders: those that lack goods (``short``), those promised by now and not ready
+    (``late``, the first of them since ``late_since_ms``), and the promise that comes next."""
+
+    open: int = 0
+    short: int = 0
+    late: int = 0
+    late_since_ms: int | None = None
+    next_promise_at_ms: int | None = None
+
+
 class HubStatus(Outgoing):
     """All the status page shows."""
 
@@ -362,5 +373,6 @@ class HubStatus(Outgoing):
     )
     printing: PrintingStatus = PrintingStatus()
     payments: PaymentsStatus = PaymentsStatus()
+    orders: OrdersStatus = OrdersStatus()
     drill: DrillStatus | None = Field(default=None, description="while one runs")
     last_drill: DrillOutcome | None = Field(default=None, description="unless one runs")

@@ -29,6 +29,7 @@ from hub.contract.oms_digests import (
 )
 from hub.contract.oms_envelope import CloudEvent, Heads, Id
 from hub.contract.oms_links import LinkReply, LinkRequest
+from hub.contract.oms_orders import OpenOrder
 from hub.contract.oms_payments import (
     PaymentCharge,
     PaymentEffect,
@@ -205,20 +206,6 @@ class Hello(Incoming):
     reason: HelloReason
 
 
-class OrderLine(Outgoing):
-    line_no: int
-    sku: str
-    qty: int
-
-
-class OpenOrder(Outgoing):
-    """An unfulfilled order (part) assigned to this shop."""
-
-    order_id: str
-    state: str
-    lines: tuple[OrderLine, ...] = ()
-
-
 class SessionCursors(Outgoing):
     """Where a hub with an empty database may begin; a hub that has its own cursors keeps them.
 
@@ -280,8 +267,8 @@ class Command(Outgoing):
     and are answered by the event command.ended), count.requested {sku|skus},
     dataset.changed {dataset}, payment.outcome (PaymentOutcome: how a payment stands, told late),
     payment.link_paid (LinkPaid: a customer has paid by a link),
-    epoch.closed {epoch}, order.assigned {order_id, lines},
-    order.changed, order.cancelled {order_id}, allotment.status, transfer.announced, asn.announced,
+    epoch.closed {epoch}, order.assigned (OrderAssigned), order.changed (OrderChanged),
+    order.cancelled (OrderCancelled), allotment.status, transfer.announced, asn.announced,
     customer.arrived.  A type the hub doesn't know is passed over, with a line in its log.
     """
 

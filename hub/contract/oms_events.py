@@ -29,6 +29,7 @@ from hub.contract.base import (
 )
 from hub.contract.oms_envelope import CloudEvent, Id, Seq
 from hub.contract.oms_facts import PREFIX, Currency, Day, Fact, Part, PhysicalBucket, Place, Word
+from hub.contract.oms_orders import FULFILMENT_FACTS, MAX_ORDER_LINES, FulfilmentLine
 from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
 
 
@@ -162,6 +163,24 @@ class StockClaimsShort(Fact):
     short_qty: Qty
     sale_id: Id | None = None
     victims: Annotated[tuple[ShortClaim, ...], Field(max_length=1000)] = ()
+
+
+class FulfilmentMoved(Fact):
+    """What became of an order in the shop; never whose it is.
+
+    ``accepted``: all of it is reserved, told again when goods that were missing have come.
+    ``short``: taken in or kept, but goods are missing.  ``rejected``: not taken in; ``why``.
+    ``handed_over``, ``shipped``: the goods have left, see ``movements``.  ``cancelled``,
+    ``expired``: its reservations are free again.  ``state`` is the order's after it.
+    """
+
+    order_id: Id
+    version: Seq = 0
+    state: Word
+    lines: Annotated[tuple[FulfilmentLine, ...], Field(max_length=MAX_ORDER_LINES)] = ()
+    why: FreeText = ""
+    movements: Movements = ()
+    occurred_at_ms: InstantMs
 
 
 class CashMoved(Fact):
@@ -325,6 +344,7 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         DRILL_ENDED: DrillEnded,
         OUTBOX_PARKED: OutboxParked,
         **dict.fromkeys(PAYMENT_FACTS.values(), PaymentMoved),
+        **dict.fromkeys(FULFILMENT_FACTS.values(), FulfilmentMoved),
     }
 )
 """The data model of each known event type; anything else is read as ``OtherFact``."""

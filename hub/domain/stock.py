@@ -89,8 +89,9 @@ _FORWARD: Final[dict[MovementType, frozenset[tuple[Place, Place]]]] = {
     MovementType.SALE_OVERRIDE: _pairs(_SELLABLE, _CUSTOMER),
     MovementType.PICK: _pairs(_SELLABLE, _STAGED),
     MovementType.UNPICK: _pairs(_STAGED, _SELLABLE),
-    MovementType.HANDOVER: _pairs(_STAGED, _CUSTOMER),
-    MovementType.SHIP: _pairs(_STAGED, _CUSTOMER),
+    # An order that was set aside without being booked as staged leaves from the shelf.
+    MovementType.HANDOVER: _pairs((*_SELLABLE, *_STAGED), _CUSTOMER),
+    MovementType.SHIP: _pairs((*_SELLABLE, *_STAGED), _CUSTOMER),
     MovementType.RETURN_RESELLABLE: _pairs(_CUSTOMER, _SELLABLE),
     MovementType.RETURN_QUARANTINE: _pairs(_CUSTOMER, (Bucket.QUARANTINE,)),
     MovementType.RETURN_REFURB: _pairs(_CUSTOMER, (Bucket.REFURBISH,)),

@@ -28,8 +28,9 @@ from hub.health.facts import HOUR_MS, NOTHING_MEASURED, Facts, Limits, Measured
 from hub.health.report import Examiner, problems_of
 from hub.service.gate import Gate
 from hub.service.handlers.devices import view
-from hub.service.pages import payments
+from hub.service.pages import orders, payments
 from hub.storage import sqlite, statusrows
+from hub.storage.rows import Rows
 from hub.storage.statusrows import StatusRows
 
 CACHED_S: Final = 1.0
@@ -104,16 +105,11 @@ class StatusSource:
         gate, shop = self._gate, self._gate.shop
         now_ms, budget_ms = gate.clock.wall_ms(), gate.budget.budget_ms()
         day = business_day(now_ms, shop.zone, shop.day_cutover_hour).isoformat()
-        rows, payments_now = await gate.read(
+        rows, payments_now, orders_now = await gate.read(
             lambda reader: (
-                statusrows.read(
-                    reader,
-                    business_day=day,
-                    recent_since_ms=now_ms - RATE_MINUTES * 60_000,
-                    budget_ms=budget_ms,
-                    failed_since_ms=now_ms - HOUR_MS,
-                ),
+                _read(reader, day, now_ms, budget_ms),
                 payments.status(reader, shop, now_ms, budget_ms),
+                orders.status(reader, now_ms),
             )
         )
         cloud = self._parts.cloud().model_copy(
@@ -145,6 +141,7 @@ class StatusSource:
             peripherals=self._peripherals(),
             printing=PrintingStatus(**asdict(rows.printing)),
             payments=self._with_way(payments_now),
+            orders=orders_now,
             drill=drills.running(rows.drill, now_ms, budget_ms),
             last_drill=drills.outcome(rows.drill),
         )
@@ -167,6 +164,16 @@ class StatusSource:
     def _peripherals(self) -> tuple[PeripheralView, ...]:
         desk = self._gate.live.desk
         return desk.listed() if desk is not None else ()
+
+
+def _read(rows: Rows, day: str, now_ms: int, budget_ms: int) -> StatusRows:
+    return statusrows.read(
+        rows,
+        business_day=day,
+        recent_since_ms=now_ms - RATE_MINUTES * 60_000,
+        budget_ms=budget_ms,
+        failed_since_ms=now_ms - HOUR_MS,
+    )
 
 
 def storage_status(database: Path, *, queue_depth: int, full: bool, alive: bool) -> StorageStatus:

@@ -110,6 +110,8 @@ class Announcer:
                     self._tell("printing", _fields(notice))
                 case notices.PaymentChanged():
                     self._tell("payments", _fields(notice))
+                case notices.OrderMoved():
+                    self._tell("orders", _fields(notice))
                 case notices.DatasetSwapped():
                     self._tell(notice.dataset, _fields(notice))
                 case _:

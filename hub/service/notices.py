@@ -111,6 +111,15 @@ class PaymentChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderMoved:
+    """An online order came, changed or ended; ``short``: goods are missing for it."""
+
+    order_id: str
+    state: str
+    short: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LogLevelAsked:
     """Log from this level on for so long; the empty logger is all of them."""
 
@@ -154,6 +163,7 @@ Notice = (
     | PrintQueued
     | PrintJobChanged
     | PaymentChanged
+    | OrderMoved
     | LogLevelAsked
     | DrillChanged
     | RemoteSettingsChanged

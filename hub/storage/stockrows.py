@@ -274,13 +274,27 @@ def expired_holds(rows: Rows, budget_ms: int, limit: int) -> list[tuple[int, int
 
 
 def reservations_of_sku(rows: Rows, sku_id: int, limit: int = 1000) -> list[tuple[str, int, int]]:
-    """``(order_id, qty, at_ms)`` of all unpicked reservations of a product."""
+    """``(order_id, qty, order number)`` of all unpicked reservations of a product."""
     return [
         (row[0], row[1], row[2])
         for row in rows.all(
-            "SELECT order_id, qty, at_ms FROM reservations WHERE sku_id = ? LIMIT ?", sku_id, limit
+            "SELECT r.order_id, r.qty, o.id FROM reservations r JOIN orders o"
+            " ON o.order_id = r.order_id WHERE r.sku_id = ? LIMIT ?",
+            sku_id,
+            limit,
         )
     ]
+
+
+def overreserved(rows: Rows, limit: int) -> list[tuple[str, int]]:
+    """``(sku, last movement)`` of products of which more is reserved for orders than is there."""
+    found = rows.all(
+        "SELECT DISTINCT k.sku, s.last_seq FROM reservations r CROSS JOIN stock s"
+        " ON s.sku_id = r.sku_id CROSS JOIN skus k ON k.id = r.sku_id CROSS JOIN orders o"
+        " ON o.order_id = r.order_id WHERE s.reserved > s.sellable LIMIT ?",
+        limit,
+    )
+    return [(row[0], row[1]) for row in found]
 
 
 def add_count_task(tx: Tx, sku_id: int, reason: str) -> None:

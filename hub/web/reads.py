@@ -17,6 +17,7 @@ from hub.contract.pages import cloud as cloud_models
 from hub.contract.pages import devices as device_models
 from hub.contract.pages import history as history_models
 from hub.contract.pages import house
+from hub.contract.pages import orders as order_models
 from hub.contract.pages import payments as payment_models
 from hub.contract.pages import printing as print_models
 from hub.contract.pages import sales as sale_models
@@ -31,7 +32,17 @@ from hub.service.answers import from_validation
 from hub.service.books import Books
 from hub.service.caller import Caller
 from hub.service.gate import Gate, ReadUnit
-from hub.service.pages import cloud, devices, history, outages, payments, printing, sales, stock
+from hub.service.pages import (
+    cloud,
+    devices,
+    history,
+    orders,
+    outages,
+    payments,
+    printing,
+    sales,
+    stock,
+)
 from hub.storage.rows import Rows
 from hub.web import answers, logpage, settingspage
 from hub.web.loglevels import LogLevels
@@ -58,6 +69,8 @@ FROM_ROWS: Final[Mapping[type[BaseModel], Reader]] = {
     cloud_models.EventQuery: cloud.event,
     cloud_models.ParkedQuery: cloud.parked,
     cloud_models.CommandsQuery: cloud.commands,
+    order_models.OrdersQuery: orders.listed,
+    order_models.OrderQuery: orders.one,
     payment_models.PaymentsQuery: payments.overview,
     payment_models.AllPaymentsQuery: payments.listed,
     payment_models.PaymentQuery: payments.one,

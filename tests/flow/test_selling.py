@@ -274,7 +274,7 @@ def test_who_holds_the_goods_gets_them_and_the_claims_are_told(shop: Shop) -> No
     assert event["short_qty"] == 3
     assert [(one["kind"], one["ref"], one["qty"]) for one in event["victims"]] == [
         ("hold", basket["basket_id"], 2),
-        ("order", "order-1", 1),
+        ("order", "order-2", 1),
     ]
     (moved,) = shop.all("SELECT type FROM movements WHERE ref_type = 'sale'")
     assert moved == ("sale_override",)

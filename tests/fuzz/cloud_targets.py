@@ -249,7 +249,9 @@ def _commands() -> list[dict[str, Any]]:
         "count.requested": {"skus": ["A-100"]},
         "dataset.changed": {"dataset": "catalog"},
         "epoch.closed": {"epoch": 2},
-        "order.assigned": {"order_id": "o", "lines": [{"sku": "A-100", "qty": 1}]},
+        "order.assigned": order_samples.ASSIGNED,
+        "order.changed": {"order_id": order_samples.ORDER, "version": 2, "state": "handed_over"},
+        "order.cancelled": {"order_id": "o", "version": 1},
     }
     return [
         {"cursor": "c", "id": f"cmd-{number}", "type": kind, "data": data, "issued_at_ms": 1}

@@ -22,6 +22,7 @@ from hub.contract.pages.history import (
     SalesHistoryQuery,
     SpeedHistoryQuery,
 )
+from hub.contract.pages.orders import OrderQuery, OrdersQuery
 from hub.contract.pages.payments import AllPaymentsQuery, PaymentQuery, PaymentsQuery
 from hub.contract.pages.printing import EndedQuery, JobQuery, PrintingQuery
 from hub.contract.pages.sales import (
@@ -41,6 +42,7 @@ from hub.service.pages import (
     cloud,
     devices,
     history,
+    orders,
     outages,
     payments,
     printing,
@@ -62,7 +64,7 @@ GROWING = (
     *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "movements", "outbox"),
     *("prices", "products", "requests", "return_lines", "returns", "sale_lines", "sales"),
     *("skus", "stock", "tenders", "commands", "day_totals", "parked", "print_jobs"),
-    *("payments", "payment_steps"),
+    *("payments", "payment_steps", "orders", "order_lines", "order_steps"),
 )
 ALONG_A_KEY = re.compile(
     r"ORDER BY (?:\w\.)?(?:seq|id|number|outbox_id)(?: DESC)? LIMIT"
@@ -78,6 +80,7 @@ SMALL = re.compile(
 )
 """A shop's devices, the certificates of one, what people said of a payment; and payments that still
 need something, which the caps keep few."""
+FEW_OPEN = ("baskets_live", "payments_open", "orders_open")
 SHOP = Shop(
     store="367",
     name="Corner Shop",
@@ -114,6 +117,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _cut_off(tx)
         _printed(tx)
         _paid(tx)
+        _ordered(tx)
         conn.execute("COMMIT")
     searchindex.build(path.with_name(searchindex.FILE_NAME), path)
     return path
@@ -286,6 +290,33 @@ def _paid(tx: Tx) -> None:
     )
 
 
+def _ordered(tx: Tx) -> None:
+    """Of the last four hundred orders each is open, every third of these short."""
+    tx.many(
+        "INSERT INTO orders (id, order_id, version, number, kind, state, short_lines, placed_at_ms,"
+        " promised_at_ms, due_ms, taken_at_ms, changed_at_ms, ended_at_ms)"
+        " VALUES (?1, ?2, 1, ?3, 'pickup', ?4, ?5, 1, ?6, ?6, 1, 1, ?7)",
+        [
+            (
+                n,
+                f"order-{n}",
+                f"W-{n:06d}",
+                "handed_over" if n <= FEW - 400 else "accepted",
+                int(n > FEW - 400 and n % 3 == 0),
+                1_700_000_000_000 + n // 4,
+                1_700_000_000_000 + n // 4 if n <= FEW - 400 else None,
+            )
+            for n in range(1, FEW + 1)
+        ],
+    )
+    tx.run(
+        "INSERT INTO order_lines SELECT id, 1, 'SKU-000007', 2, short_lines, 0 FROM orders"
+        " UNION ALL SELECT id, 2, 'unknown', 1, 0, 0 FROM orders"
+    )
+    tx.run("INSERT INTO order_steps SELECT id, 1, 1, 'accepted', '' FROM orders")
+    tx.run("INSERT INTO reservations SELECT order_id, 8, 2, 1 FROM orders WHERE id > ?", FEW - 400)
+
+
 def _cut_off(tx: Tx) -> None:
     whole = Marks(MANY, FEW - 1, MANY, MANY - 1, MANY)
     for number in range(3):
@@ -350,6 +381,12 @@ ASKED: tuple[tuple[Callable[[ReadUnit, Any], Any], Incoming], ...] = (
         lambda unit, _: payments.status(unit.rows, unit.shop, unit.now_ms, unit.budget_ms),
         PaymentsQuery(),
     ),
+    (orders.listed, OrdersQuery(limit=200)),
+    (orders.listed, OrdersQuery(which="short", limit=50)),
+    (orders.listed, OrdersQuery(q="W-0001", limit=50)),
+    (orders.listed, OrdersQuery(q="W-0001", limit=50, cursor="150")),
+    (orders.listed, OrdersQuery(q="order-7")),
+    (orders.one, OrderQuery(order_id="order-7")),
     (printing.overview, PrintingQuery()),
     (printing.ended, EndedQuery(limit=200)),
     (printing.ended, EndedQuery(which="failed", limit=200)),
@@ -378,7 +415,7 @@ def test_no_page_reads_a_growing_table_from_end_to_end(reader: LoopReader) -> No
             continue
         for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
             found = re.match(r"SCAN (\w+)", row[3])
-            is_few = row[3].endswith(("baskets_live", "payments_open")) or ALONG_A_KEY.search(sql)
+            is_few = row[3].endswith(FEW_OPEN) or ALONG_A_KEY.search(sql)
             if found and _table(sql, found[1]) in GROWING and not is_few:
                 scans[sql] = row[3]
             if "TEMP B-TREE FOR ORDER BY" in row[3] and not SMALL.search(sql):
@@ -439,6 +476,18 @@ def test_all_payments_are_found_once_also_where_few_fit(reader: LoopReader) -> N
     page = payments.overview(unit_of(reader), PaymentsQuery())
     assert len(page.people) == 100
     assert not {one.id for one in page.people} & {one.id for one in page.open}
+
+
+def test_all_orders_are_found_once_open_ones_first(reader: LoopReader) -> None:
+    found = pages(orders.listed, reader, OrdersQuery(limit=150), "orders")
+    assert len({one.order_id for one in found}) == len(found) == FEW
+    assert [one.open for one in found] == [True] * 400 + [False] * (FEW - 400)
+    assert found[0].order_id == f"order-{FEW - 399}"
+    assert found[400].order_id == f"order-{FEW - 400}"
+    short = pages(orders.listed, reader, OrdersQuery(which="short", limit=50), "orders")
+    assert len(short) == orders.listed(unit_of(reader), OrdersQuery()).counts.short == 133
+    named = pages(orders.listed, reader, OrdersQuery(q="W-0012", limit=30), "orders")
+    assert [one.number for one in named] == [f"W-{n:06d}" for n in range(1200, 1300)]
 
 
 def test_a_product_s_ledger_ends_where_it_began(reader: LoopReader) -> None:

@@ -13,11 +13,23 @@ from hub.service.handlers.printing import (
 )
 from hub.storage import printrows
 from tests.storage.freeze import trade
+from tests.support import ordering
 from tests.support.shop import Shop
 
 GROWING = (
     *("audit", "barcodes", "basket_lines", "baskets", "documents", "holds", "journals"),
-    *("movements", "outbox", "prices", "print_copies", "print_jobs", "products", "requests"),
+    *(
+        "orders",
+        "order_lines",
+        "order_steps",
+        "movements",
+        "outbox",
+        "prices",
+        "print_copies",
+        "print_jobs",
+        "products",
+        "requests",
+    ),
     *("return_lines", "returns"),
     *("sale_lines", "sales", "skus", "stock", "tenders"),
 )
@@ -43,6 +55,7 @@ def test_every_statement_of_a_day_finds_its_rows_by_an_index(tmp_path: Path) -> 
     override = shop.sale(tea, total_minor=50 * 499) | {"stock_override": {"reason": "seen"}}
     shop.ok("till-1", "sale/commit", override)
     print_and_ask(shop)
+    serve_online(shop)
     shop.run("UPDATE streams SET acked_seq = head_seq")
     shop.clock.advance(40 * 86_400)
     shop.housekeep()
@@ -99,10 +112,29 @@ def print_and_ask(shop: Shop) -> None:
         shop.ok("till-1", "print/list", {"state": state})
 
 
+def serve_online(shop: Shop) -> None:
+    """An order that is short, changed, filled and given out, and one that is cancelled."""
+    shop.stock_up("tea", 60)
+    for name in ("o-1", "o-2"):
+        ordering.tell(shop, "order.assigned", ordering.order(name, {"tea": 100, "none": 1}))
+    shop.stock_up("tea", 200)
+    shop.housekeep()
+    for version, more in enumerate(
+        ({"note": "x"}, {"state": "ready"}, {"state": "handed_over"}), 2
+    ):
+        data = {"order_id": "o-1", "version": version, **more}
+        ordering.tell(shop, "order.changed", data)
+    ordering.tell(shop, "order.cancelled", {"order_id": "o-2", "version": 2})
+    for which in ("open", "short", "all"):
+        shop.ok("till-1", "order/list", {"which": which})
+    shop.ok("till-1", "order/get", {"order_id": "o-1"})
+
+
 def _bounded(sql: str, plan: str) -> bool:
-    """Whether what is scanned stays small: live baskets, those ended within a week, a page."""
+    """Whether what is scanned stays small: live baskets, those ended within a week, open
+    orders and what they lack, a page."""
     return (
-        plan.endswith(("USING INDEX baskets_live", "USING INDEX print_jobs_open"))
+        plan.endswith(("baskets_live", "print_jobs_open", "orders_open", "order_lines_short"))
         or "FROM baskets WHERE state IN ('closed'" in sql
         or ORDERED_BY_KEY.search(sql) is not None
     )

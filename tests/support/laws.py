@@ -14,6 +14,7 @@ from hub.contract.oms_events import EVENT_DATA
 from hub.service import auditlog, ledger
 from hub.storage.rows import Rows
 from tests.support.cardlaws import CARDS
+from tests.support.orderlaws import ORDERS
 
 Law = Callable[[Rows], Iterator[str]]
 ONCE = (
@@ -323,6 +324,7 @@ QUICK: tuple[Law, ...] = (
     only_a_word_prints_again,
     print_jobs_add_up,
     *CARDS,
+    *ORDERS,
 )
 WHOLE: tuple[Law, ...] = (
     levels_are_the_sum_of_the_ledger,

@@ -23,7 +23,7 @@ from hub.service.internal import Housekeep, InternalCommand
 from hub.service.shop import Shop as Rules
 from hub.storage import hubrow, peripheralrows
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
-from tests.support import laws
+from tests.support import laws, ordering
 from tests.support.gatebench import (
     PIN,
     FakeInstants,
@@ -244,20 +244,8 @@ class Shop(OpenShop):
         return str(row[0]) if row else None
 
     def reserve(self, order_id: str, sku: str, qty: int) -> None:
-        """An order's reservation, as the cloud's commands make it."""
-        self.run(
-            "INSERT INTO reservations SELECT ?, id, ?, ? FROM skus WHERE sku = ?",
-            order_id,
-            qty,
-            self.clock.wall_ms(),
-            sku,
-        )
-        self.run(
-            "UPDATE stock SET reserved = reserved + ?"
-            " WHERE sku_id = (SELECT id FROM skus WHERE sku = ?)",
-            qty,
-            sku,
-        )
+        """An order of the cloud that reserves so much."""
+        ordering.tell(self, "order.assigned", ordering.order(order_id, {sku: qty}))
 
     # Asking ------------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ class ClaimView(Outgoing):
 
     kind: Literal["basket", "order"]
     id: str = Field(description="Id of the basket or the order.")
+    number: str = Field(default="", description="What people call the order.")
     qty: int
 
 

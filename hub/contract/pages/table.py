@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from hub.contract.base import Incoming, Outgoing
-from hub.contract.pages import cloud, devices, history, house, payments, printing, sales, stock
+from hub.contract.pages import (
+    cloud,
+    devices,
+    history,
+    house,
+    orders,
+    payments,
+    printing,
+    sales,
+    stock,
+)
 
 BASE: Final = "/api/1"
 _IN_PATH = re.compile(r"{(\w+)}")
@@ -114,6 +124,14 @@ READS: Final = (
         "One card payment",
         payments.PaymentQuery,
         payments.PaymentWhole,
+        may_be_missing=True,
+    ),
+    PageRead(f"{BASE}/orders", "Online orders", orders.OrdersQuery, orders.OrdersPage),
+    PageRead(
+        f"{BASE}/orders/{{order_id}}",
+        "One order",
+        orders.OrderQuery,
+        orders.OrderOnPage,
         may_be_missing=True,
     ),
     PageRead(f"{BASE}/baskets", "Live baskets", sales.BasketsQuery, sales.BasketsPage),

@@ -10,7 +10,7 @@ from hub.contract import envelope, keeping, lending
 from hub.contract.catalog import LevelView
 from hub.contract.peripherals import PeripheralEvent
 from hub.contract.problems import Code, Problem
-from hub.contract.publish import payment_samples, peripheral_samples, samples
+from hub.contract.publish import order_samples, payment_samples, peripheral_samples, samples
 from hub.contract.publish.schemas import Schema, component_schemas, ref, summary_of
 from hub.contract.registry import OPERATIONS, Door, Operation
 from hub.contract.scans import Scan, ScanEvent
@@ -50,6 +50,15 @@ NOTICES: dict[str, tuple[str, Schema, Document]] = {
             "state": "ambiguous",
             "reason": "the hub stopped while it was being printed",
         },
+    ),
+    "orders": (
+        "An online order came, changed or ended; `short`: goods are missing. `order/get` tells.",
+        {
+            "order_id": {"type": "string"},
+            "state": {"type": "string"},
+            "short": {"type": "boolean"},
+        },
+        order_samples.BROADCAST,
     ),
     "payments": (
         "A card payment is in another state, or something is to be done: `payment/get` tells.",

@@ -163,6 +163,14 @@ _SELLING = """\
 - A terminal that the hub knows nothing of works as ever: a card tender with a `payment_id` of its
   own, which the hub neither forwards nor gives back.
 
+### Online orders
+
+- `order/list` and `order/get` show the orders that the cloud has given to this shop: what is
+  reserved for them can't be sold without an override, and what is missing. `bcast/orders` says that
+  there is something new. Whose an order is, `order/get` tells while it is open and somebody is
+  signed in on the device. Picking, packing and handing over with the hub are yet to come: until
+  then the cloud tells how an order ended.
+
 ### Card data
 
 Never send a card number, track data, EMV tags 57 or 5A, or a PIN block, in no field and no fact:

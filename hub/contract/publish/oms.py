@@ -22,6 +22,7 @@ from hub.contract.oms_datasets import DATASETS, MAX_CHANGES, ROW_MODELS, Catalog
 from hub.contract.oms_envelope import CloudEvent
 from hub.contract.oms_events import EVENT_DATA
 from hub.contract.oms_links import LinkPaid
+from hub.contract.oms_orders import ORDER_COMMANDS
 from hub.contract.oms_payments import PaymentOutcome
 from hub.contract.oms_remote import REMOTE_COMMANDS
 from hub.contract.publish import (
@@ -297,7 +298,7 @@ def _security() -> Document:
 
 def _schemas() -> dict[str, Schema]:
     models: list[type[BaseModel]] = [oms.OmsProblem, oms.TokenReply, *EVENT_DATA.values()]
-    models += [*REMOTE_COMMANDS.values(), PaymentOutcome, LinkPaid]
+    models += [*REMOTE_COMMANDS.values(), *ORDER_COMMANDS.values(), PaymentOutcome, LinkPaid]
     models += [model for rows in ROW_MODELS.values() for model in rows]
     for call in CALLS:
         models += [model for model in (call.request, call.reply) if model is not None]

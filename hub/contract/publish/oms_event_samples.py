@@ -7,8 +7,9 @@ from typing import Any
 
 from hub.contract import oms_events as events
 from hub.contract.oms_envelope import rfc3339, sequence_text
+from hub.contract.oms_orders import FULFILMENT_FACTS
 from hub.contract.oms_payment_events import PAYMENT_FACTS
-from hub.contract.publish import payment_samples, samples
+from hub.contract.publish import order_samples, payment_samples, samples
 
 Example = dict[str, Any]
 
@@ -17,7 +18,6 @@ SOURCE = f"/stores/{samples.STORE}/hubs/{HUB}/3"
 OMS = "oms-2026-a"
 TOKEN = "s-5f2c9e"  # noqa: S105 - an example of a session's name
 HASH = hashlib.sha256(b"example").hexdigest()
-ORDER = "order-1001"
 _MOVED: list[Example] = [
     {"seq": 4711, "sku": "A-100", "qty": 2, "from": "sellable", "to": "customer", "type": "sale"}
 ]
@@ -228,6 +228,7 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
             "caught_up_ms": 2_140,
         },
     ),
+    **{kind: ("orders", order_samples.event(fact)) for fact, kind in FULFILMENT_FACTS.items()},
     events.OUTBOX_PARKED: (
         "sales",
         {
@@ -247,6 +248,7 @@ def event_of(kind: str, seq: int = 42) -> Example:
     stream, data = EVENT_DATA[kind]
     aggregate = (
         data.get("payment_id")
+        or data.get("order_id")
         or data.get("sale_id")
         or data.get("return_id")
         or data.get("count_id")

@@ -75,6 +75,26 @@ A durable log, read by long poll: `GET /commands?cursor=…&wait=50` answers at 
 something, or with nothing after `wait` seconds. Asking from a cursor confirms everything up to it.
 Delivery is at least once; `id` tells repeats. A command of an unknown type is passed over."""
 
+_ORDERS = """\
+## Online orders
+
+Optional: of an OMS that gives online orders to shops, by the commands `order.assigned`
+(`OrderAssigned`), `order.changed` (`OrderChanged`) and `order.cancelled` (`OrderCancelled`).
+
+- `order_id` names one shop's part of an order for ever; `version` rises with every command about
+  it. A hub that knows the same or a higher one does nothing: repeats and late ones are harmless.
+- The shop answers with `fulfilment.accepted` when all of it is reserved, `fulfilment.short` when
+  goods are missing: the order is kept all the same, and `accepted` follows when they have come. An
+  order that can't be taken in is answered by `fulfilment.rejected`, any command about orders that
+  fails by `command.ended`.
+- People in the shop don't work on orders with the hub yet: what became of one, the OMS tells by
+  `state` in `order.changed`. With `handed_over` and `shipped` the goods leave the shop's stock,
+  told by `fulfilment.handed_over` and `.shipped` with their movements.
+- `open_orders` in the answer to HELLO: with all their fields and their `version` a hub that was
+  put back, or is new, takes them in again; one without `version` is passed over.
+- The customer's name and the note are kept while the order is open, shown to signed-in staff, and
+  never told again."""
+
 _PAYMENTS = """\
 ## Card payments
 
@@ -141,6 +161,7 @@ def description() -> str:
         _COMMANDS,
         _DATASETS.format(chunk=MAX_CHUNK_BYTES, rows=rows),
         _DIGESTS,
+        _ORDERS,
         _PAYMENTS,
         _RETRIES,
         _limits(),

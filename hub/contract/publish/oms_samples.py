@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hub.contract import oms_events as events
-from hub.contract.publish import samples
-from hub.contract.publish.oms_event_samples import HASH, HUB, OMS, ORDER, SOURCE, TOKEN, event_of
+from hub.contract.publish import order_samples, samples
+from hub.contract.publish.oms_event_samples import HASH, HUB, OMS, SOURCE, TOKEN, event_of
 
 Example = dict[str, Any]
 
@@ -54,13 +54,7 @@ REPLIES: dict[str, Example] = {
         "session_token": TOKEN,
         "cursors": {"commands": "c-17", "datasets": {"catalog": "d-204"}},
         "acked": _HEADS,
-        "open_orders": [
-            {
-                "order_id": ORDER,
-                "state": "assigned",
-                "lines": [{"line_no": 1, "sku": "A-100", "qty": 1}],
-            }
-        ],
+        "open_orders": [order_samples.OPEN],
         "server_time_ms": samples.NOW_MS,
         "oldest_contract": 1,
         "nonce": "b7c1f0a2e94d4b6f",

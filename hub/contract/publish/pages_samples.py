@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hub.contract.publish import (
+    order_samples,
     payments_page_samples,
     peripheral_samples,
     printing_samples,
@@ -24,6 +25,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "basket_id": samples.BASKET,
     "job_id": printing_samples.PRINT_JOB,
     "payment_id": payments_page_samples.PAYMENT,
+    "order_id": order_samples.ORDER,
     "outbox_id": 4711,
     "outage_id": _OUTAGE_ID,
     "day": "2026-11-22",
@@ -130,6 +132,7 @@ REPLIES: Final[dict[str, Example]] = {
         "peripherals": peripheral_samples.RESULTS["PeripheralList"]["peripherals"],
     },
     **payments_page_samples.REPLIES,
+    **order_samples.PAGES,
     "PrintingPage": {
         "counts": {"queued": 0, "printing": 0, "ambiguous": 1, "printed": 240, "failed": 1},
         "ambiguous": [_JOB],

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.contract.publish import payment_samples, peripheral_samples, printing_samples
+from hub.contract.publish import (
+    order_samples,
+    payment_samples,
+    peripheral_samples,
+    printing_samples,
+)
 
 Example = dict[str, Any]
 Address = tuple[str, str]
@@ -133,6 +138,7 @@ _HEAD: Example = {"basket_id": BASKET, "version": 2}
 
 REQUESTS: dict[Address, Example] = {
     **peripheral_samples.REQUESTS,
+    **order_samples.REQUESTS,
     **payment_samples.REQUESTS,
     **printing_samples.REQUESTS,
     ("hub", "info"): {},
@@ -226,6 +232,7 @@ REQUESTS: dict[Address, Example] = {
 
 RESULTS: dict[str, Example] = {
     **peripheral_samples.RESULTS,
+    **order_samples.RESULTS,
     **payment_samples.RESULTS,
     **printing_samples.RESULTS,
     "Nothing": {},

@@ -28,6 +28,7 @@ MODULES: Final = (
     "loglevel",
     "mending",
     "mirroring",
+    "orders",
     "paying",
     "paymentkeys",
     "payments",

@@ -17,6 +17,7 @@ from hub.contract.oms import Hello, HelloReply
 from hub.contract.oms_datasets import DATASETS
 from hub.contract.oms_envelope import Heads
 from hub.contract.oms_events import DRIFT_DETECTED
+from hub.contract.oms_orders import ORDER_COMMANDS
 from hub.contract.problems import Refusal
 from hub.domain import cards
 from hub.domain.errors import DomainError
@@ -24,6 +25,7 @@ from hub.service.gate import Handler
 from hub.service.handlers import outcomes, parking, remote
 from hub.service.internal import InternalCommand
 from hub.service.notices import AckedMoved, HubChanged
+from hub.service.orders import commands as orders
 from hub.service.unit import Unit
 from hub.storage import commandrows, driftrows, hubrow, outbox, relinkrows, stockrows
 from hub.storage.driftrows import DriftRow
@@ -269,16 +271,19 @@ def apply_commands(unit: Unit, command: ApplyCommands) -> Applied:
 
 
 def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> tuple[str, str]:
-    """``(outcome, why)``; what remote management has asked for is told to the cloud."""
+    """``(outcome, why)``; what remote management has asked for is told to the cloud, and which
+    order can't be served."""
     if one.type == "dataset.changed":
         name = one.data.get("dataset")
         changed.extend(known for known in DATASETS if known == name)
         return "done", ""
-    managed = one.type in remote.MANAGED
-    if managed and (known := commandrows.find(unit.tx, one.id)):
+    managed, order = one.type in remote.MANAGED, one.type in ORDER_COMMANDS
+    if (managed or order) and (known := commandrows.find(unit.tx, one.id)):
         return known
     outcome, why = _carried_out(unit, one)
-    if managed:
+    if order and outcome == "failed":
+        orders.refused(unit, one, why)
+    if managed or (order and outcome == "failed"):
         remote.tell_outcome(unit, one.id, one.type, outcome, why)
     return ("done", remote.UNDER_WAY) if outcome == remote.PENDING else (outcome, why)
 
@@ -326,6 +331,7 @@ def _epoch_closed(unit: Unit, one: CloudCommand) -> None:
 
 _COMMANDS: dict[str, Callable[[Unit, CloudCommand], tuple[str, str] | None]] = {
     **dict.fromkeys(remote.MANAGED, remote.carry_out),
+    **dict.fromkeys(ORDER_COMMANDS, orders.told),
     "count.requested": _count_requested,
     "epoch.closed": _epoch_closed,
     "payment.outcome": outcomes.told,

@@ -16,6 +16,7 @@ from hub.service.handlers import baskets, printing
 from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
+from hub.service.orders import commands as orders
 from hub.service.payments import timing
 from hub.service.payments.commands import ExpirePayments
 from hub.service.timekeeping import JUMP_MS
@@ -70,9 +71,11 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
 
     While the wall clock isn't trusted, nothing is forgotten and no day begins.
     """
+    done = _expire_holds(unit)
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         receiptcodes.keep_own_key(unit)
-    done = _expire_holds(unit) + printing.expire_printing(unit, printing.ExpirePrinting())
+        done += orders.look_again(unit)
+    done += printing.expire_printing(unit, printing.ExpirePrinting())
     done += timing.expire(unit, ExpirePayments())
     if hubrow.get(unit.tx).clock_suspect:
         return done  # a clock that jumped ahead would have everything forgotten

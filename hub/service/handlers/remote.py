@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from hub.config import remote
 from hub.contract.admin import RevokeDevice
 from hub.contract.base import Command
@@ -24,10 +22,10 @@ from hub.contract.oms_remote import (
     REMOTE_COMMANDS,
     ConfigChanged,
     DrillRequested,
-    RemoteCommand,
     SupportRequested,
 )
 from hub.domain import cards
+from hub.service import clouddata
 from hub.service.gate import Handler, Reader
 from hub.service.handlers import devices, drill
 from hub.service.internal import InternalCommand
@@ -125,7 +123,7 @@ def carry_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     """
     if one.type == "device.revoked":
         return _device_revoked(unit, one)
-    asked = _parsed(one)
+    asked = clouddata.read(REMOTE_COMMANDS[one.type], one.data)
     match asked:
         case ConfigChanged():
             return _config_changed(unit, one, asked)
@@ -134,15 +132,6 @@ def carry_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
         case DrillRequested():
             return _drill_requested(unit, one, asked)
     raise Fails("this hub doesn't offer it")
-
-
-def _parsed(one: CloudCommand) -> RemoteCommand:
-    try:
-        return REMOTE_COMMANDS[one.type].model_validate(one.data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "data"
-        raise Fails(f"{where[:64]}: {first['msg']}") from None
 
 
 def who(one: CloudCommand) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.contract.base import Command
 from hub.contract.basket import BasketCommand
-from hub.contract.oms_events import SALE_COMPLETED, STOCK_CLAIMS_SHORT
+from hub.contract.oms_events import SALE_COMPLETED
 from hub.contract.problems import Code, refuse
 from hub.contract.sale import (
     CommitSale,
@@ -27,9 +27,7 @@ from hub.domain.stock import (
     Counterparty,
     Movement,
     MovementType,
-    OpenClaim,
     check_sale,
-    claims_short,
     counter_sellable,
 )
 from hub.service import deviations, permits, pricing, receipts
@@ -40,6 +38,7 @@ from hub.service.incoming import same_request
 from hub.service.items import Item, Priced, price
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, SaleMade
+from hub.service.orders import shortages
 from hub.service.payments import claims
 from hub.service.unit import Unit
 from hub.storage import basketrows, salerows, stockrows
@@ -272,7 +271,9 @@ def _take_goods(
         movement = Movement(kind, Bucket.SELLABLE, Counterparty.CUSTOMER, item.qty)
         ledger.move(item.sku, movement, item.line_no)
     for sku in sorted(short):
-        _report_short(unit, sale_id, ledger, sku)
+        reason = f"sold by override in {sale_id}"
+        stockrows.add_count_task(unit.tx, ledger.level(sku).sku_id, reason)
+        shortages.report(unit, ledger, sku, sale_id, sale_id)
 
 
 def _check_stock(unit: Unit, command: CommitSale, ledger: Ledger, wanted: Counter[str]) -> set[str]:
@@ -304,37 +305,6 @@ def _check_stock(unit: Unit, command: CommitSale, ledger: Ledger, wanted: Counte
             },
         )
     return short
-
-
-_CLAIM_KINDS = {"allotted": "allotment", "held": "hold", "reserved": "order"}
-
-
-def _report_short(unit: Unit, sale_id: str, ledger: Ledger, sku: str) -> None:
-    """Tell whose claims an override broke, and have the product counted."""
-    row = ledger.level(sku)
-    stockrows.add_count_task(unit.tx, row.sku_id, f"sold by override in {sale_id}")
-    holds = [OpenClaim(*one) for one in stockrows.holds_of_sku(unit.tx, row.sku_id)]
-    orders = [OpenClaim(*one) for one in stockrows.reservations_of_sku(unit.tx, row.sku_id)]
-    victims = claims_short(row.levels, holds, orders)
-    short_qty = sum(victim.qty for victim in victims) or max(0, -row.levels.sellable)
-    if short_qty == 0:
-        return
-    unit.emit(
-        "stock",
-        STOCK_CLAIMS_SHORT,
-        sku,
-        {
-            "sku": sku,
-            "short_qty": short_qty,
-            "sale_id": sale_id,
-            "victims": [
-                {"kind": _CLAIM_KINDS[victim.kind], "ref": victim.ref, "qty": victim.qty}
-                for victim in victims
-            ],
-        },
-        sale_id,
-        sku,
-    )
 
 
 def _event(

@@ -27,6 +27,7 @@ from hub.service.gate import ReadUnit
 from hub.service.handlers.catalog import NO_STOCK, level_view
 from hub.service.pages import bad_cursor, dotted, numbers
 from hub.storage import catalogrows, searchindex, stockrows
+from hub.storage.pages import orders as order_pages
 from hub.storage.pages import stock
 from hub.storage.pages.stock import DocumentHead, TaskRow
 from hub.storage.stockrows import LevelRow, MovementRow
@@ -110,10 +111,10 @@ def product(unit: ReadUnit, query: ProductQuery) -> ProductPage:
 
 def _claims(unit: ReadUnit, sku_id: int) -> tuple[ClaimView, ...]:
     holds = stockrows.holds_of_sku(unit.rows, sku_id, CLAIMS_MAX)
-    orders = stockrows.reservations_of_sku(unit.rows, sku_id, CLAIMS_MAX)
+    orders = order_pages.claims_of_sku(unit.rows, sku_id, CLAIMS_MAX)
     found = [
         *(ClaimView(kind="basket", id=basket, qty=qty) for basket, qty, _ in holds),
-        *(ClaimView(kind="order", id=order, qty=qty) for order, qty, _ in orders),
+        *(ClaimView(kind="order", id=id_, qty=qty, number=number) for id_, qty, number in orders),
     ]
     return tuple(found[:CLAIMS_MAX])
 

@@ -60,6 +60,7 @@ _DOCUMENTS = {
     "return": "SELECT r.return_id, r.at_ms, r.device_id, s.sale_id, s.receipt_no, coalesce("
     "(SELECT l.reason FROM return_lines l WHERE l.return = r.id AND l.line_no = ?2), '')"
     " FROM returns r JOIN sales s ON s.id = r.sale WHERE r.id = ?1",
+    "order": "SELECT order_id, ended_at_ms, NULL, NULL, NULL, number FROM orders WHERE id = ?1",
 }
 _OTHER = (
     "SELECT document_id, at_ms, device_id, NULL, NULL, reference FROM documents"

@@ -166,7 +166,7 @@ async def test_commands_are_done_once_however_often_and_in_whatever_order_they_c
         ("count.requested", {"skus": [sku, "NEW-1"]}),
         ("device.revoked", {"device_id": KIOSK.id}),
         ("device.revoked", {"nonsense": 1}),
-        ("order.assigned", {"order_id": "o-1", "lines": []}),
+        ("customer.arrived", {"order_id": "o-1"}),
         ("config.changed", {"key": "a", "value": 1}),
     ):
         await oms.ask("POST", "/sandbox/commands", {"type": kind, "data": data})

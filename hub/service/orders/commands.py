@@ -1,0 +1,320 @@
+"""What the cloud's commands do to an order, in the transaction that moves their cursor.
+
+Everything is harmless when it is repeated or comes late: a command whose version is known already
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final
+
+from hub.contract.oms import Command as CloudCommand
+from hub.contract.oms_orders import (
+    FULFILMENT_FACTS,
+    MAX_OPEN_ORDERS,
+    ORDER_COMMANDS,
+    OpenOrder,
+    OrderAssigned,
+    OrderCancelled,
+    OrderChanged,
+)
+from hub.domain import cards
+from hub.domain.errors import Conflict, DomainError
+from hub.domain.orders import GONE, TOLD, OrderEvent, OrderKind, OrderState, Wanted, advance
+from hub.domain.stock import Bucket, Counterparty, Movement, MovementType
+from hub.service import clouddata
+from hub.service.ledger import Ledger
+from hub.service.orders import book, shortages
+from hub.service.retelling import recovered_id
+from hub.service.unit import Unit
+from hub.storage import hubrow, orderrows, relinkrows, stockrows
+from hub.storage.orderrows import LineRow, OrderRow
+
+log = logging.getLogger(__name__)
+
+REFILLED_AT_ONCE: Final = 50
+ID_CHARS_MAX: Final = 64
+DONE: Final = ("done", "")
+_LEAVES: Final = {
+    OrderState.HANDED_OVER: MovementType.HANDOVER,
+    OrderState.SHIPPED: MovementType.SHIP,
+}
+
+
+def told(unit: Unit, one: CloudCommand) -> tuple[str, str]:
+    """Carry a command out: ``(outcome, remark)``.  Errors: ValueError, DomainError."""
+    asked = clouddata.read(ORDER_COMMANDS[one.type], one.data)
+    row = orderrows.get(unit.tx, asked.order_id)
+    if row is not None and asked.version <= row.version:
+        return "done", f"version {row.version} is known already"
+    match asked:
+        case OrderAssigned():
+            _assigned(unit, row, asked)
+        case OrderChanged():
+            _changed(unit, row, asked)
+        case OrderCancelled():
+            _cancelled(unit, row, asked)
+    return DONE
+
+
+def refused(unit: Unit, one: CloudCommand, why: str) -> None:
+    """A command couldn't be carried out: an order that isn't here for it was not taken in."""
+    order_id, version = one.data.get("order_id"), one.data.get("version")
+    if one.type != "order.assigned" or not isinstance(order_id, str):
+        return
+    if not 0 < len(order_id) <= ID_CHARS_MAX or cards.mask(order_id) != order_id:
+        return
+    if hubrow.get(unit.tx).fence == "superseded" or orderrows.get(unit.tx, order_id) is not None:
+        return
+    data = {
+        "order_id": order_id,
+        "version": version if isinstance(version, int) and version >= 0 else 0,
+        "state": OrderState.REJECTED.value,
+        "why": cards.mask(why),
+        "occurred_at_ms": unit.now_ms,
+    }
+    key = (order_id, one.id, str(unit.now_ms))
+    unit.emit_aside("orders", FULFILMENT_FACTS["rejected"], order_id, data, *key)
+
+
+# Taking in ---------------------------------------------------------------------------------------
+
+
+def _assigned(unit: Unit, row: OrderRow | None, asked: OrderAssigned) -> None:
+    if row is None:
+        _take_in(unit, asked)
+        return
+    fields = asked.model_dump(exclude={"lines"})
+    _renew(unit, row, OrderChanged(**fields, lines=asked.lines))
+
+
+def _take_in(unit: Unit, asked: OrderAssigned) -> OrderRow:
+    if orderrows.open_count(unit.tx, MAX_OPEN_ORDERS) >= MAX_OPEN_ORDERS:
+        raise Conflict(f"{MAX_OPEN_ORDERS} orders are open in this shop: no more are taken in.")
+    kind = OrderKind(asked.kind)
+    row = orderrows.add(
+        unit.tx,
+        OrderRow(
+            id=0,
+            order_id=asked.order_id,
+            version=asked.version,
+            number=asked.number,
+            part=asked.part,
+            kind=kind.value,
+            state=advance(kind, OrderState.ASSIGNED, OrderEvent.ACCEPT).value,
+            short_lines=0,
+            placed_at_ms=asked.placed_at_ms,
+            promised_at_ms=asked.promised_at_ms,
+            taken_at_ms=unit.now_ms,
+            changed_at_ms=unit.now_ms,
+            ended_at_ms=None,
+            told=0,
+            customer_name=asked.customer_name,
+            note=asked.note,
+        ),
+    )
+    orderrows.add_step(unit.tx, row.id, "accepted")
+    return _reserve(unit, row, _wanted(asked))
+
+
+def _wanted(asked: OrderAssigned | OrderChanged) -> list[Wanted]:
+    lines = sorted(asked.lines or (), key=lambda line: line.line_no)
+    return [Wanted(line.line_no, line.sku, line.qty) for line in lines]
+
+
+def _reserve(unit: Unit, row: OrderRow, lines: list[Wanted]) -> OrderRow:
+    ledger = book.new_ledger(unit, row)
+    covered = book.reserve(unit, ledger, row, lines)
+    ledger.finish()
+    return book.cover_again(unit, row, covered)
+
+
+# Changing ----------------------------------------------------------------------------------------
+
+
+def _changed(unit: Unit, row: OrderRow | None, asked: OrderChanged) -> None:
+    if row is None:
+        whole = asked.model_dump(exclude={"state"}, exclude_none=True)
+        if {"number", "kind", "placed_at_ms", "lines"} - whole.keys():
+            raise Conflict("This order isn't known here: send order.assigned.")
+        row = _take_in(unit, OrderAssigned(**whole))
+        asked = OrderChanged(order_id=asked.order_id, version=asked.version, state=asked.state)
+        if asked.state is None:
+            return
+    _renew(unit, row, asked)
+
+
+def _renew(unit: Unit, row: OrderRow, asked: OrderChanged) -> None:
+    if row.ended_at_ms is not None and (asked.state is None or asked.lines is not None):
+        raise Conflict(f"Order {row.number} has ended ({row.state}): it can't be changed any more.")
+    given = asked.model_dump(exclude={"order_id", "lines", "state"}, exclude_none=True)
+    if row.ended_at_ms is not None:
+        given = {"version": asked.version}
+    row = replace(row, **given, changed_at_ms=unit.now_ms)
+    orderrows.save(unit.tx, row)
+    if asked.lines is not None:
+        orderrows.add_step(unit.tx, row.id, "changed")
+        row = _reserve(unit, row, _wanted(asked))
+    if asked.state is not None:
+        _become(unit, row, TOLD[asked.state])
+    elif asked.lines is None:
+        orderrows.add_step(unit.tx, row.id, "changed")
+        book.announce(unit, row)
+
+
+def _become(unit: Unit, row: OrderRow, event: OrderEvent, why: str = "") -> None:
+    """The step, and what it does to reservations and goods.  Errors: ``conflict``."""
+    after = advance(OrderKind(row.kind), OrderState(row.state), event)
+    orderrows.add_step(unit.tx, row.id, after.value, why)
+    if after in GONE:
+        _give_out(unit, row, after)
+        return
+    if after in (OrderState.CANCELLED, OrderState.EXPIRED):
+        ledger = book.new_ledger(unit, row)
+        book.release(unit, ledger, row)
+        ledger.finish()
+        book.tell(unit, book.end(unit, row, after), after.value, why=why)
+        return
+    row = replace(row, state=after.value, changed_at_ms=unit.now_ms)
+    orderrows.save(unit.tx, row)
+    book.announce(unit, row)
+
+
+def _cancelled(unit: Unit, row: OrderRow | None, asked: OrderCancelled) -> None:
+    if row is not None:
+        row = replace(row, version=asked.version)
+        _become(unit, row, OrderEvent.CANCEL, asked.reason)
+        return
+    row = orderrows.add(  # so that nothing older takes it in
+        unit.tx,
+        OrderRow(
+            id=0,
+            order_id=asked.order_id,
+            version=asked.version,
+            number=asked.order_id[:40],
+            part="",
+            kind=OrderKind.PICKUP.value,
+            state=OrderState.CANCELLED.value,
+            short_lines=0,
+            placed_at_ms=unit.now_ms,
+            promised_at_ms=None,
+            taken_at_ms=unit.now_ms,
+            changed_at_ms=unit.now_ms,
+            ended_at_ms=unit.now_ms,
+            told=0,
+            customer_name="",
+            note="",
+        ),
+    )
+    orderrows.add_step(unit.tx, row.id, "cancelled", asked.reason)
+    book.tell(unit, row, "cancelled", why=asked.reason)
+
+
+# Goods leave -------------------------------------------------------------------------------------
+
+
+def _give_out(unit: Unit, row: OrderRow, after: OrderState) -> None:
+    """The goods have left: out of the shelf as far as the book has them, the reservation with them.
+
+    What the book lacks is counted: a person has given out what it says isn't there.
+    """
+    ledger = book.new_ledger(unit, row)
+    had = orderrows.reserved(unit.tx, row.order_id)
+    book.release(unit, ledger, row)
+    lines = orderrows.lines(unit.tx, row.id)
+    fact = FULFILMENT_FACTS[after.value]
+    if _came_back(unit, fact, row):  # before a restore: its goods have left already
+        ledger.finish()
+        ended = book.end(unit, row, after, [(line.line_no, line.qty) for line in lines])
+        orderrows.save(unit.tx, ended)
+        book.announce(unit, ended)
+        return
+    given = _move(unit, ledger, row, lines, _LEAVES[after])
+    gone = Counter[str]()
+    for line in lines:
+        gone[line.sku] += given[line.line_no]
+    for sku, qty in gone.items():
+        if sku not in had or qty > had[sku][1]:  # it may have been somebody else's
+            shortages.report(unit, ledger, sku, row.order_id)
+    movements = ledger.finish()
+    ended = book.end(unit, row, after, list(given.items()))
+    book.tell(unit, ended, after.value, movements=movements)
+
+
+def _move(
+    unit: Unit, ledger: Ledger, row: OrderRow, lines: list[LineRow], kind: MovementType
+) -> dict[int, int]:
+    """Line → the quantity that the book could give."""
+    given: dict[int, int] = {}
+    missing = Counter[str]()
+    for line in lines:
+        qty = min(line.qty, max(0, ledger.level(line.sku).levels.sellable))
+        missing[line.sku] += line.qty - qty
+        given[line.line_no] = qty
+        if qty:
+            movement = Movement(kind, Bucket.SELLABLE, Counterparty.CUSTOMER, qty)
+            ledger.move(line.sku, movement, line.line_no)
+    for sku, qty in missing.items():
+        if qty:
+            log.warning("order %s took %d more of %s than the book has", row.order_id, qty, sku)
+            reason = f"order {row.number} took {qty} more than the book had"
+            stockrows.add_count_task(unit.tx, ledger.level(sku).sku_id, reason)
+    return given
+
+
+def _came_back(unit: Unit, fact: str, row: OrderRow) -> bool:
+    """Whether the cloud has given this hub its own fact back after a restore."""
+    document_id = recovered_id(unit.event_id(fact, row.order_id))
+    return stockrows.document(unit.tx, document_id) is not None
+
+
+# By itself ---------------------------------------------------------------------------------------
+
+
+def look_again(unit: Unit) -> int:
+    """Reserve what has come for orders that lack it, the earliest promise first, and take from the
+    newest what isn't there any more; a bounded number, and how many."""
+    lost = stockrows.overreserved(unit.tx, REFILLED_AT_ONCE)
+    for sku, last_seq in lost:
+        ledger = Ledger.of(unit, "order")
+        shortages.report(unit, ledger, sku, f"book:{last_seq}:{unit.now_ms}")
+        ledger.finish()
+    found = orderrows.refillable(unit.tx, REFILLED_AT_ONCE)
+    for order_id in found:
+        row = orderrows.get(unit.tx, order_id)
+        assert row is not None
+        _reserve(unit, row, book.wanted_of(unit, row))
+    return len(lost) + len(found)
+
+
+# After a restore ---------------------------------------------------------------------------------
+
+
+def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
+    """Take in what the cloud says is open, as far as it isn't known; how many were new."""
+    new = 0
+    for one in orders:
+        known = orderrows.get(unit.tx, one.order_id)
+        if one.version < 1 or (known is not None and known.version >= one.version):
+            continue
+        try:
+            with relinkrows.apart(unit.tx):
+                _take_open(unit, known, one)
+        except (DomainError, ValueError) as error:
+            log.warning("open order %s isn't taken in: %s", cards.mask(one.order_id), error)
+            continue
+        new += 1
+    return new
+
+
+def _take_open(unit: Unit, known: OrderRow | None, one: OpenOrder) -> None:
+    data: dict[str, Any] = one.model_dump(exclude={"state"}, exclude_none=True)
+    cards.refuse_card_data([data])
+    asked = clouddata.read(OrderAssigned, data | {"number": one.number or one.order_id[:40]})
+    _assigned(unit, known, asked)
+    row = orderrows.get(unit.tx, one.order_id)
+    if one.state == OrderState.READY and row is not None and row.ended_at_ms is None:
+        _become(unit, row, OrderEvent.TOLD_READY)
