@@ -19,7 +19,13 @@ from cloud_link.session import Greeter
 from cloud_link.transport import HttpReply, HttpRequest
 from cloud_link.uplink import Uplink
 from hub.contract.oms import CALLS, MAX_BATCH_BYTES
-from hub.contract.publish import oms_event_samples, oms_payment_samples, oms_samples, samples
+from hub.contract.publish import (
+    oms_event_samples,
+    oms_payment_samples,
+    oms_samples,
+    order_samples,
+    samples,
+)
 from hub.service.outgoing import Limits
 from tests.fuzz.cloud_room import (
     CALLS_MAX,

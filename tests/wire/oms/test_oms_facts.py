@@ -8,6 +8,7 @@ from typing import Any
 from pysqlite3 import dbapi2
 
 from hub.contract.oms_events import RETURN_COMPLETED, SALE_COMPLETED, SALE_VOIDED
+from hub.contract.publish import order_samples
 from tests.wire.oms.cloud_room import IDS, Cloud, sale_data
 
 
@@ -141,7 +142,8 @@ async def test_an_order_is_open_until_the_hub_says_how_it_ended(cloud: Cloud) ->
         lines = [{"line_no": 1, "sku": "APPLE", "qty": 1}]
         order = {"type": "order.assigned", "data": {"order_id": order_id, "lines": lines}}
         await cloud.admin("commands", order)
-    done = hub.event("com.storehub.fulfilment.handed_over.v1", {"order_id": "o-1"}, stream="orders")
+    gone = order_samples.event("handed_over") | {"order_id": "o-1"}
+    done = hub.event("com.storehub.fulfilment.handed_over.v1", gone, stream="orders")
     await hub.send(done)
     again = await cloud.bench.new_hub()
     assert [order.order_id for order in again.reply.open_orders] == ["o-2"]
