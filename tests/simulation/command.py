@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.pool import played
+from tests.simulation.shop.cardcover import cover
 from tests.simulation.shop.coverage import MUST_FIRE
-from tests.simulation.shop.plan import Plan, draw
+from tests.simulation.shop.plan import STORM_EVERY, Plan, draw
 
 TRACE_LINES = 60
 KIND = "simulation"
@@ -30,6 +31,8 @@ EXAMPLES = """examples:
   python -m tests.simulation --seed 17 --trace    the same, with every line of the trace
   python -m tests.simulation --trials 50          seeds 1 to 50, as JSON lines
   python -m tests.simulation --seconds 600        as many seeds as there is time for
+  python -m tests.simulation --storms --trials 50 --coverage
+                                                  which steps card payments take in 50 storms
 
 Exit code 0: no promise was broken. A broken one prints the command that plays it again.
 """
@@ -66,6 +69,14 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument(
         "--stop-at-first", action="store_true", help="end with the first broken promise"
+    )
+    parser.add_argument(
+        "--storms", action="store_true", help="only seeds that are about nothing but card payments"
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="print which states and steps of card payments the runs came through, not JSON",
     )
     parser.add_argument("--only", help="with --seed: just these faults, separated by commas")
     return parser.parse_args(arguments)
@@ -142,6 +153,8 @@ class Campaign:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         self._tell(done=True)
+        if self.options.coverage:
+            print(*cover(self.counters).lines(), sep="\n", flush=True)
         return 1 if self.broken else 0
 
     def _play(self) -> None:
@@ -161,8 +174,14 @@ class Campaign:
                 return
             if options.trials is None and options.seconds is None and number >= 1:
                 return
-            yield plan_of(options.first + number, options.anti_entropy, options.days)
+            yield plan_of(self._seed(number), options.anti_entropy, options.days)
             number += 1
+
+    def _seed(self, number: int) -> int:
+        first: int = self.options.first
+        if not self.options.storms:
+            return first + number
+        return (-(-first // STORM_EVERY) + number) * STORM_EVERY
 
     def _take(self, report: dict[str, Any]) -> None:
         self.seeds += 1
@@ -185,13 +204,18 @@ class Campaign:
     def _tell(self, *, done: bool) -> None:
         self.told_s = time.monotonic()
         rate = self.days / self.cpu_s if self.cpu_s else 0.0
+        if self.options.coverage:
+            return
+        covered = cover(self.counters)
         told: dict[str, Any] = {
             "kind": KIND,
             "trials": self.seeds,
             "unit": "seeds",
             "faults": dict(sorted(self.counters.items())),
             "violations": self.broken,
-            "note": f"{self.days:.0f} store-days, {rate:.1f} per CPU second",
+            "note": f"{self.days:.0f} store-days, {rate:.1f} per CPU second,"
+            f" {covered.figures()['payment_steps_visited']} of {len(covered.steps)} steps of card"
+            " payments",
             "done": done,
         }
         if done:
@@ -199,6 +223,8 @@ class Campaign:
             told["figures"] = {
                 "store_days": round(self.days, 1),
                 "store_days_per_cpu_s": round(rate, 2),
+                **covered.figures(),
             }
+            told["not_visited"] = covered.unseen
             told["must_fire"] = list(MUST_FIRE)
         print(json.dumps(told), flush=True)

@@ -14,7 +14,7 @@ import pytest
 
 from hub.contract.topics import Topics
 from tests.simulation.kernel import World
-from tests.simulation.shop.bank import Charge
+from tests.simulation.shop.bank import Charge, Moods
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.history import History
 from tests.simulation.shop.moneybox import MoneyBox
@@ -44,7 +44,7 @@ class Bench:
         self.history = History(self.world)
         self.hub = PlainHub(self.world)
         self.broker = BrokerMachine(self.world)
-        self.processor = ProcessorMachine(self.world, decline=0.1, late=0.1)
+        self.processor = ProcessorMachine(self.world, moods=Moods(at_terminal=0.1), late=0.1)
         self.tills = [
             TillMachine(self.world, self.history, name, sales_per_day=200, crew=crew)
             for name in TILLS

@@ -30,11 +30,34 @@ class Charge:
     requested: int = 0
     refunded_minor: int = 0
     code: str = ""
+    second: bool = False
+    """It was declined, and approved on second thoughts."""
 
     @property
     def kept_minor(self) -> int:
         """What the shop has of it."""
         return self.amount_minor - self.refunded_minor if self.state == "captured" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moods:
+    """Shares of charges that are declined for now, for good, or get their outcome later; of
+    captures that are refused; of authorisations that lapse, and of declines that are thought over,
+    each time somebody looks; of charges that are only done long after whoever asked has given up
+    waiting; of a terminal's charges that are declined."""
+
+    soft: float = 0.06
+    hard: float = 0.04
+    pending: float = 0.06
+    no_capture: float = 0.0
+    lapse: float = 0.0
+    second: float = 0.0
+    late_deed: float = 0.0
+    at_terminal: float = 0.06
+
+
+CALM: Final = Moods()
+WILD: Final = Moods(0.16, 0.08, 0.14, 0.05, 0.15, 0.1, 0.15, 0.15)
 
 
 class Bank:
@@ -47,12 +70,14 @@ class Bank:
         count: Callable[[str], None],
         random: Random,
         now_s: Callable[[], float],
+        moods: Moods = CALM,
     ) -> None:
         self._charges = charges
         self._write = write
         self._count = count
         self._random = random
         self._now_s = now_s
+        self._moods = moods
         self.keys: dict[str, float] = {}
         self.refunds: dict[str, int] = {}
 
@@ -89,6 +114,10 @@ class Bank:
                 assert known is not None
                 known.state, known.code = row["state"], row["code"]
                 known.charged -= row["state"] == "declined"
+            case "reconsider":
+                assert known is not None
+                known.state, known.code, known.second = "authorised", "", True
+                known.charged += 1
             case "give_back":
                 assert known is not None
                 self.refunds[row["key"]] = row["amount_minor"]
@@ -105,6 +134,26 @@ class Bank:
         self._put("settle", one.payment_id, state=state, code=code)
         return self._told(self._charges[one.payment_id], "")
 
+    def told(self, one: Charge) -> Row:
+        """How a payment stands."""
+        return self._told(one, "")
+
+    def fickle(self, is_known: Callable[[str], bool]) -> None:
+        """Authorisations lapse, and declines of payments that the hub knows are thought over."""
+        if not (self._moods.lapse or self._moods.second):
+            return
+        for one in list(self._charges.values()):
+            if one.state == "authorised" and self._random.random() < self._moods.lapse:
+                self._count("authorisation lapses")
+                self._put("settle", one.payment_id, state="reversed", code="")
+            elif (
+                one.state == "declined"
+                and self._random.random() < self._moods.second
+                and is_known(one.payment_id)
+            ):
+                self._count("approved on second thoughts")
+                self._put("reconsider", one.payment_id)
+
     # ---------------------------------------------------------------------------------------------
 
     def _put(self, did: str, payment_id: str, **facts: Any) -> None:
@@ -117,15 +166,18 @@ class Bank:
             self._count("charge asked for again")
             return self._told(self._charges.get(name), key)
         known = self._charges.get(name)
+        if known is not None and known.second:
+            return self._told(known, key)
         if known is not None and known.state not in ("declined", "reversed"):
             self._count("charged under a forgotten key")
         choice = self._random.random()
         state, code = "authorised", ""
-        if choice < 0.06:
+        soft, hard = self._moods.soft, self._moods.soft + self._moods.hard
+        if choice < soft:
             state, code = "declined", self._random.choice(SOFT)
-        elif choice < 0.1:
+        elif choice < hard:
             state, code = "declined", self._random.choice(HARD)
-        elif choice < 0.16:
+        elif choice < hard + self._moods.pending:
             state = "pending"
         self._put(
             "charge", name, key=key, amount_minor=request["amount_minor"], state=state, code=code
@@ -152,6 +204,10 @@ class Bank:
         if one is None:
             return {"outcome": "not-found"}
         if one.state == "authorised":
+            if self._moods.no_capture and self._random.random() < self._moods.no_capture:
+                self._put("settle", name, state="declined", code=HARD[1])
+                self._count("capture declined")
+                return {"outcome": "declined", "code": HARD[1]}
             self._put("settle", name, state="captured", code="")
             self._count("charge captured")
         elif one.state != "captured":

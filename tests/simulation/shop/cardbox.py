@@ -40,11 +40,13 @@ Told = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class CardWay:
     """How a till takes cards: ``alone``, ``own`` or ``hub``; its terminal's name in the first case
-    is empty.  ``shop_has_others``: some till of the shop takes them by the hub."""
+    is empty.  ``shop_has_others``: some till of the shop takes them by the hub.  ``dawdles``: it
+    takes hours now and then to tell what its terminal said."""
 
     way: str = "alone"
     terminal: str = ""
     shop_has_others: bool = False
+    dawdles: bool = False
 
 
 class CardBox:
@@ -120,9 +122,10 @@ class CardBox:
             return job, None
         if is_kept(told):
             job = self._wallet.keep(job.with_payment(replace(payment, state="kept")))
-        if self._random.random() < 0.05:
+        if self._random.random() < (0.12 if self.by.dawdles else 0.05):
             self._world.count("till tells late")
-            await asyncio.sleep(self._random.uniform(300, 2_400))
+            most_s = 14_400 if self.by.dawdles else 2_400
+            await asyncio.sleep(self._random.uniform(300, most_s))
         return job, await self._tell(payment.payment_id, told)
 
     async def _followed(self, payment: Payment) -> PaymentView | None:
@@ -158,6 +161,10 @@ class CardBox:
         for payment in job.payments:
             while True:
                 told = await self._asked("status", payment)
+                if told is not None and told["outcome"] == "not-done":
+                    self._world.count("till's terminal is another one")
+                    self._wallet.done(job)
+                    return
                 if told is not None and told["outcome"] in ("approved", "refused"):
                     break
                 await asyncio.sleep(self._random.uniform(300, 1_800))
@@ -285,11 +292,14 @@ class CardBox:
         return None
 
     async def _submitted(self, command: Command) -> PaymentView | Code:
-        try:
-            return await self._hub.submit(command, PaymentView)
-        except Refused as error:
-            self._world.count(f"{command.operation} refused {error.problem.code}")
-            return error.problem.code
+        while True:
+            try:
+                return await self._hub.submit(command, PaymentView)
+            except Refused as error:
+                self._world.count(f"{command.operation} refused {error.problem.code}")
+                if error.problem.code is not Code.IDEMPOTENCY_EXPIRED:
+                    return error.problem.code
+            await asyncio.sleep(self._random.uniform(300, 1_800))  # a clock is wrong: a fresh key
 
     async def _asked(
         self, do: str, payment: Payment, *, offline: bool = False, at: str = ""

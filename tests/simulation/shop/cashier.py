@@ -133,6 +133,8 @@ class Cashier(VirtualTill):
     async def _paid(self, total_minor: int, sale: CommitSale) -> tuple[Job, tuple[Tender, ...]]:
         cash_job = Job(self.hub.new_key(), "sale", "commit")
         choice = self.random.random()
+        if self.crew.by_card:
+            choice = 0.45 + 0.55 * choice
         if total_minor == 0 or choice < 0.45:
             given = total_minor if choice < 0.2 else self._note(total_minor)
             return cash_job, (Tender(kind="cash", amount_minor=given),)
@@ -231,6 +233,12 @@ class Cashier(VirtualTill):
         )
         if not self.crew.in_steps:
             kinds = tuple(one for one in kinds if one[0] not in in_steps)
+        if self.crew.by_card:
+            kinds = (
+                (self._in_a_hurry, 60),
+                (self._changes_their_mind, 20),
+                (self._brings_something_back, 12),
+            )
         visit = self.random.choices([one for one, _ in kinds], [share for _, share in kinds])[0]
         try:
             await visit()
@@ -380,6 +388,8 @@ class Cashier(VirtualTill):
         """1 to 6 products; a price once seen is remembered for a while."""
         found: dict[str, ProductView] = {}
         count = min(6, 1 + int(self.random.expovariate(0.6)))
+        if self.crew.by_card:
+            count = 1
         wanted = self.crew.codes if self.random.random() < 0.5 else self.crew.codes[:BEST_SELLERS]
         for code in self.random.sample(wanted, min(count, len(wanted))):
             product = self._known.get(code)

@@ -17,6 +17,8 @@ class Crew:
     manager: Person
     codes: tuple[str, ...]
     in_steps: bool = True
+    by_card: bool = False
+    """Nobody pays otherwise, and nothing is done but selling and taking back."""
 
 
 class Manager:

@@ -84,6 +84,7 @@ class HubConfig:
     disk_every_s: float = 900.0
     watch_every_s: float = 900.0
     state_every_s: float = 1_200.0
+    busy_s: float = BUSY_S
     pace: Pace = field(default_factory=Pace)
     printing: PrintPace = field(default_factory=lambda: PrintPace(look_s=900.0))
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -212,6 +213,7 @@ def _paying(
         Tempo(process.clock, process.randomness),
         ready=lambda: teller.recovered,
     )
+    forwarder.busy_s = config.busy_s
     return teller, forwarder
 
 
@@ -292,13 +294,15 @@ class _Teller(Teller):
 class _Forwarder(Forwarder):
     """The real one, which looks less often while nothing is open: what is new wakes it."""
 
+    busy_s = BUSY_S
+
     async def _round(self) -> float:
         wait_s = await super()._round()
         if wait_s < LOOK_S:
             return wait_s
         rows = cast(Gate, self._gate).rows
         busy = rows.one(AT_THE_PROCESSOR) is not None or refundrows.open_ones(rows, 1)
-        return BUSY_S if busy else QUIET_S
+        return self.busy_s if busy else QUIET_S
 
 
 class _Never:

@@ -17,14 +17,13 @@ from hub.crashpoints import (
 from tests.simulation.kernel import Machine
 from tests.simulation.kernel.network import current
 from tests.simulation.shop.paper import Printer
+from tests.simulation.shop.weather import CARD_ACTS, DAY_S, both, minutes
 from tests.support.faultdisk import Fault
 
 if TYPE_CHECKING:
     from tests.simulation.shop.scenario import Scenario
 
-DAY_S = 86_400.0
 UNHEARD_S = 3_600.0
-Act = Callable[["Nemesis"], Awaitable[None]]
 
 
 class Nemesis:
@@ -138,22 +137,14 @@ class Nemesis:
             link.delay_s, link.reorder = (0.001, 0.005), False
 
 
-def _both(a: str, b: str) -> list[tuple[str, str]]:
-    return [(a, b), (b, a)]
-
-
-def _minutes(random: Random) -> float:
-    return random.uniform(5, 1800)
-
-
 def _hours(random: Random) -> float:
     return random.choice((random.uniform(60, 600), random.uniform(600, 30_000)))
 
 
 def _store_ways(nemesis: Nemesis, random: Random) -> list[tuple[str, str]]:
     tills = nemesis.shop.till_names
-    everybody = [way for name in tills for way in _both(name, "broker")]
-    single = [_both(name, "broker") for name in ("hub", *tills)]
+    everybody = [way for name in tills for way in both(name, "broker")]
+    single = [both(name, "broker") for name in ("hub", *tills)]
     return random.choice([*single, everybody])
 
 
@@ -204,7 +195,7 @@ async def _restore_hub(nemesis: Nemesis, random: Random) -> None:
     nemesis.arm_one_of(("recovery", "session"))
     shop, after_s = nemesis.shop, random.uniform(60, 20_000)
     again, quietly = random.random() < 0.4, random.random() < 0.6
-    cloud = _both("hub", "oms")
+    cloud = both("hub", "oms")
     how = random.random()
     if how < 0.4:
         nemesis.world.count("restored after the cloud was cut off")
@@ -253,44 +244,44 @@ async def _kill_processor(nemesis: Nemesis, _random: Random) -> None:
 
 
 async def _cut_cloud(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.cut(_both("hub", "oms"), _hours(random))
+    await nemesis.cut(both("hub", "oms"), _hours(random))
 
 
 async def _cut_cloud_one_way(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.cut([random.choice(_both("hub", "oms"))], _minutes(random))
+    await nemesis.cut([random.choice(both("hub", "oms"))], minutes(random))
 
 
 async def _spoil_cloud(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.spoil(_both("hub", "oms"), _minutes(random), random)
+    await nemesis.spoil(both("hub", "oms"), minutes(random), random)
 
 
 async def _cut_store(nemesis: Nemesis, random: Random) -> None:
     ways = _store_ways(nemesis, random)
     if random.random() < 0.3:
         ways = ways[:1]
-    await nemesis.cut(ways, _minutes(random))
+    await nemesis.cut(ways, minutes(random))
 
 
 async def _spoil_store(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.spoil(_store_ways(nemesis, random), _minutes(random), random)
+    await nemesis.spoil(_store_ways(nemesis, random), minutes(random), random)
 
 
 async def _cut_processor(nemesis: Nemesis, random: Random) -> None:
-    ways = [way for name in nemesis.shop.till_names for way in _both(name, "processor")]
-    await nemesis.cut(ways, _minutes(random))
+    ways = [way for name in nemesis.shop.till_names for way in both(name, "processor")]
+    await nemesis.cut(ways, minutes(random))
 
 
 async def _set_clock(nemesis: Nemesis, random: Random) -> None:
     clock = nemesis.world.machine("hub").clock
     step_s = random.choice((-86_400, -3_600, -90, -2, 2, 90, 3_600, 86_400 * 3))
     clock.offset_ms += step_s * 1000
-    await asyncio.sleep(_minutes(random))
+    await asyncio.sleep(minutes(random))
     clock.offset_ms -= step_s * 1000
 
 
 async def _oms_fails(nemesis: Nemesis, random: Random) -> None:
     nemesis.shop.oms.fail_odds = random.uniform(0.2, 1.0)
-    await asyncio.sleep(_minutes(random))
+    await asyncio.sleep(minutes(random))
     nemesis.shop.oms.fail_odds = 0.0
 
 
@@ -298,7 +289,7 @@ async def _oms_loses_answers(nemesis: Nemesis, random: Random) -> None:
     nemesis.shop.oms.lose_reply_odds = random.uniform(0.2, 0.9)
     nemesis.shop.oms.break_body_odds = random.choice((0.0, 0.3))
     nemesis.shop.oms.slow_odds = random.choice((0.0, 0.3))
-    await asyncio.sleep(_minutes(random))
+    await asyncio.sleep(minutes(random))
     nemesis.shop.oms.heal()
 
 
@@ -338,34 +329,6 @@ async def _stop_printer(nemesis: Nemesis, random: Random, stop: Callable[[Printe
     nemesis.shop.paper.mend()
 
 
-async def _acquirer_away(nemesis: Nemesis, random: Random) -> None:
-    """Terminals, tills and the hub can't reach the processor; the shop goes on."""
-    shop = nemesis.shop
-    names = ["hub", *shop.till_names, *(one.name for one in shop.terminals.values())]
-    long_s = random.uniform(60, 36_000) if random.random() < 0.95 else random.uniform(1, 2) * DAY_S
-    await nemesis.cut([way for name in names for way in _both(name, "processor")], long_s)
-
-
-async def _kill_terminal(nemesis: Nemesis, random: Random) -> None:
-    await nemesis.kill(random.choice(list(nemesis.shop.terminals.values())).name)
-
-
-async def _cut_terminal(nemesis: Nemesis, random: Random) -> None:
-    """From one of those that it talks to; or answers get lost."""
-    shop = nemesis.shop
-    till, terminal = random.choice(list(shop.terminals.items()))
-    ways = random.choice(
-        (
-            _both(terminal.name, "processor"),
-            _both("hub", "processor"),
-            _both(terminal.name, till) + _both(terminal.name, "hub"),
-            [("processor", terminal.name), ("processor", "hub")],
-            [(terminal.name, till), (terminal.name, "hub")],
-        )
-    )
-    await nemesis.cut(ways, _minutes(random))
-
-
 ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "hub killed": _kill_hub,
     "hub without power": _hub_without_power,
@@ -390,9 +353,7 @@ ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "disk full": _disk_full,
     "printer without paper": _no_paper,
     "printer without power": _no_printer_power,
-    "acquirer away": _acquirer_away,
-    "terminal killed": _kill_terminal,
-    "terminal cut": _cut_terminal,
+    **CARD_ACTS,
 }
 
 

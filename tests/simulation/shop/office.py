@@ -18,10 +18,12 @@ from hub.storage.paymentrows import PaymentRow
 if TYPE_CHECKING:
     from tests.simulation.shop.hubwiring import RunningHub
     from tests.simulation.shop.scenario import Scenario
+    from tests.simulation.shop.terminal import Slip
 
 S = PaymentState
 LOOKS_PER_S: Final = 1 / 1_800
 TWO: Final = (Caller(CallerKind.WEB, "office", "900"), Caller(CallerKind.WEB, "office", "201"))
+ERRS: Final = 0.3
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
 
@@ -74,12 +76,24 @@ class Office:
             else:
                 await self._decide(running, row, "approved")
             return
-        if slip is not None and slip.state in ("busy", "asked", "kept"):
-            return  # the terminal may still take it
-        if slip is not None and slip.state == "stored" and row.stored_at_ms is None:
-            return  # its till, or nobody, has yet to tell the hub
+        if self._waits(slip, row) and not self._errs():
+            return
         never = charge is None and self._random.random() < 0.5
         await self._decide(running, row, "never-done" if never else "declined")
+
+    def _waits(self, slip: Slip | None, row: PaymentRow) -> bool:
+        """Whether its terminal may still take it, or its till has yet to tell the hub."""
+        if slip is None:
+            return False
+        untold = slip.state == "stored" and row.stored_at_ms is None
+        return untold or slip.state in ("busy", "asked", "kept")
+
+    def _errs(self) -> bool:
+        """Now and then, in a storm, nobody has looked at the terminal."""
+        if not self._shop.plan.storm or self._random.random() >= ERRS:
+            return False
+        self._world.count("people decide too early")
+        return True
 
     async def _decide(self, running: RunningHub, row: PaymentRow, outcome: str) -> None:
         self._world.count(f"two people say {outcome} of what is {row.state}")

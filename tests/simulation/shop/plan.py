@@ -44,6 +44,29 @@ CARD_FAULTS: dict[str, tuple[float, float]] = {
 }
 """All kinds, and how often each comes when it comes at all; the last where the hub has to do with
 cards."""
+STORM_FAULTS: dict[str, tuple[float, float]] = {
+    "line away for a day": (0.3, 0.9),
+    "terminal away": (0.5, 2),
+    "terminal lost": (0.2, 1),
+    "terminal line slow": (1, 6),
+}
+"""Only where a seed is about nothing but payments."""
+CARD_STORM: dict[str, tuple[float, float]] = {
+    **STORM_FAULTS,
+    **CARD_FAULTS,
+    "hub killed": (0.5, 3),
+    "hub restarted": (0.5, 2),
+    "hub dies at a crash point": (1, 6),
+    "till killed": (0.5, 4),
+    "processor killed": (0.5, 3),
+    "cloud cut": (0.5, 2),
+    "hub clock set": (0.3, 1),
+}
+STORM_EVERY = 6
+"""One seed of so many is a storm."""
+STORM_DAYS = 3
+STORM_RESTORED = 0.2
+"""Share of storms in which the hub is put back to a copy."""
 WAYS = ("alone", "own", "hub")
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
@@ -71,6 +94,8 @@ class Plan:
     cards: tuple[str, ...] = ()
     keeps: bool = False
     """Terminals keep some of what they approve alone."""
+    storm: bool = False
+    """Nothing but card payments, and whatever is rare about them."""
 
     @property
     def takes_cards(self) -> bool:
@@ -85,6 +110,8 @@ class Plan:
 
 def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:
     """The plan of a seed; what is given is not drawn."""
+    if seed % STORM_EVERY == 0:
+        return draw_storm(seed, anti_entropy=anti_entropy, days=days)
     random = Random(f"{seed}/plan")
     faults = {
         kind: round(random.uniform(low, high), 2)
@@ -121,3 +148,29 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
     )
     plan = replace(plan, cards=cards[: plan.tills], keeps=keeps)
     return replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan
+
+
+def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:
+    """A small shop whose tills take nothing but cards, by the hub, in wild weather."""
+    random = Random(f"{seed}/plan/storm")
+    faults = {
+        kind: round(random.uniform(low, high), 2)
+        for kind, (low, high) in CARD_STORM.items()
+        if random.random() < 0.5
+    }
+    if random.random() < STORM_RESTORED:
+        faults["hub restored"] = round(random.uniform(0.3, 1), 2)
+    drawn = random.random() < 0.5
+    return Plan(
+        seed=seed,
+        days=days or STORM_DAYS,
+        tills=2,
+        sales_per_day=random.choice((15, 30)),
+        anti_entropy=drawn if anti_entropy is None else anti_entropy,
+        print_receipts=False,
+        scarce=False,
+        faults=faults,
+        cards=tuple(random.choices(("own", "hub"), k=2)),
+        keeps=random.random() < 0.7,
+        storm=True,
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.kernel import Process, World
-from tests.simulation.shop.bank import Bank, Charge, Row
+from tests.simulation.shop.bank import CALM, Bank, Charge, Moods, Row
 from tests.simulation.shop.history import History
 
 SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
@@ -24,12 +24,13 @@ SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
 class ProcessorMachine:
     """Give :meth:`start` to :meth:`World.add` under the name ``processor``.
 
-    ``decline`` and ``late`` are shares of payments; a late answer comes after the till's patience.
+    ``late`` is a share of payments; a late answer comes after the till's patience.  ``on_change``
+    is called with each payment that isn't as it was.
     """
 
-    def __init__(self, world: World, *, decline: float = 0.06, late: float = 0.04) -> None:
+    def __init__(self, world: World, *, moods: Moods = CALM, late: float = 0.04) -> None:
         self.world = world
-        self.decline = decline
+        self._moods = moods
         self.late = late
         self._random = world.random("processor")
         self._charges: dict[str, Charge] = {}
@@ -37,11 +38,18 @@ class ProcessorMachine:
         self._path: Path | None = None
         self._bank = self._new_bank()
         self.on_outcome: Callable[[str, Row], None] = lambda _payment_id, _told: None
-        self.on_charge: Callable[[str], None] = lambda _payment_id: None
+        self.on_charge: Callable[[str, int], None] = lambda _payment_id, _boot: None
+        self.on_change: Callable[[str], None] = lambda _payment_id: None
+        self.is_known: Callable[[str], bool] = lambda _payment_id: False
 
     def _new_bank(self) -> Bank:
         return Bank(
-            self._charges, self._write, self.world.count, self._random, self.world.loop.time
+            self._charges,
+            self._write,
+            self.world.count,
+            self._random,
+            self.world.loop.time,
+            self._moods,
         )
 
     async def start(self, process: Process) -> None:
@@ -65,6 +73,11 @@ class ProcessorMachine:
         """Broken promises about money, at rest; ``seen``: payments that a person looks at;
         ``owed``: those that the hub calls receivables."""
         return money_faults(history, self.charges(), seen, owed)
+
+    def told(self, payment_id: str) -> Row | None:
+        """What it says of a payment by itself."""
+        one = self._charges.get(payment_id)
+        return self._bank.told(one) if one is not None else None
 
     def owes_an_outcome(self) -> bool:
         """Whether a payment has no outcome yet."""
@@ -105,11 +118,13 @@ class ProcessorMachine:
         with self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         self._apply(row)
+        self.on_change(row["payment_id"])
 
     async def _settle(self) -> None:
         """Now and then a payment gets its outcome that had none."""
         while True:
             await asyncio.sleep(self._random.uniform(60, 3_600))
+            self._bank.fickle(self.is_known)
             for one in self._bank.pending()[:5]:
                 told = self._bank.settle(one)
                 self.world.count(f"outcome told late: {told['outcome']}")
@@ -123,7 +138,10 @@ class ProcessorMachine:
                 return self._reverse(request["payment_id"])
             case "charge" | "look_up" | "capture" | "let_go" | "give_back" | "look_up_give_back":
                 if request["do"] == "charge":
-                    self.on_charge(request["payment_id"])
+                    if self._moods.late_deed and self._random.random() < self._moods.late_deed:
+                        self.world.count("charge done late")
+                        await asyncio.sleep(self._random.uniform(20, 1_500))
+                    self.on_charge(request["payment_id"], request["boot"])
                 if request["do"] == "charge" and self._random.random() < self.late:
                     self.world.count("charge answered late")
                     told = self._bank.serve(request)
@@ -138,7 +156,8 @@ class ProcessorMachine:
     async def _authorise(self, payment_id: str, amount_minor: int) -> str:
         known = self._charges.get(payment_id)
         if known is None:
-            state = "declined" if self._random.random() < self.decline else "captured"
+            declined = self._random.random() < self._moods.at_terminal
+            state = "declined" if declined else "captured"
             row = {"do": "authorise", "payment_id": payment_id, "amount_minor": amount_minor}
             self._write(row | {"state": state})
             self.world.count(f"payment {state}")

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Rows
 from tests.simulation.kernel import Endless, Machine, World
+from tests.simulation.shop.bank import CALM, WILD
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.cardbox import CardWay
 from tests.simulation.shop.cardchecks import CardChecker, caps_of
@@ -22,7 +24,7 @@ from tests.simulation.shop.forgotten import Forgotten
 from tests.simulation.shop.goods import PRICES
 from tests.simulation.shop.history import History
 from tests.simulation.shop.hub import HubConfig, HubMachine
-from tests.simulation.shop.nemesis import DAY_S, Nemesis, Supervisor
+from tests.simulation.shop.nemesis import Nemesis, Supervisor
 from tests.simulation.shop.office import Office
 from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
@@ -31,8 +33,10 @@ from tests.simulation.shop.plan import Plan
 from tests.simulation.shop.processor import ProcessorMachine
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
+from tests.simulation.shop.telling import Telling
 from tests.simulation.shop.terminal import Slip, TerminalMachine
-from tests.simulation.shop.till import TillMachine
+from tests.simulation.shop.till import TillMachine, demo_crew
+from tests.simulation.shop.weather import DAY_S
 from tests.support.faultdisk import FaultDisk
 
 LOOK_S = 1_800.0
@@ -52,6 +56,16 @@ CAPS: tuple[dict[str, int], ...] = (
     {"terminal_cap_count": 3},
 )
 """What the shop may risk on cards, drawn."""
+QUIET: dict[str, Any] = {
+    "digest_every_s": 21_600,
+    "clock_every_s": 3_600.0,
+    "care_every_s": 3_600.0,
+    "disk_every_s": 3_600.0,
+    "watch_every_s": 3_600.0,
+    "state_every_s": 3_600.0,
+    "busy_s": 300.0,
+}
+"""How a hub looks after itself where nothing but payments matters: days are to cost little."""
 KEEPALIVE_S = 240.0
 """Longer than in a shop: quiet nights are to cost little."""
 
@@ -93,7 +107,8 @@ class Scenario:
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
         self.broker = BrokerMachine(self.world, keepalive_s=KEEPALIVE_S)
-        self.processor = ProcessorMachine(self.world)
+        self.processor = ProcessorMachine(self.world, moods=WILD if plan.storm else CALM)
+        self.telling = Telling(self)
         self.tills = [self._till(name, ways) for name in self.till_names]
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
@@ -111,6 +126,7 @@ class Scenario:
     def _hub_config(self, ways: dict[str, str], caps: dict[str, int]) -> HubConfig:
         plan = self.plan
         return HubConfig(
+            **(QUIET if plan.storm else {}),
             anti_entropy=plan.anti_entropy,
             devices=tuple(self.till_names),
             batch_events=plan.batch_events,
@@ -134,10 +150,12 @@ class Scenario:
             name,
             sales_per_day=plan.sales_per_day / plan.tills,
             keepalive_s=KEEPALIVE_S,
+            crew=demo_crew(by_card=plan.storm),
             cards=CardWay(
                 ways.get(name, "alone"),
                 self.terminals[name].name if name in self.terminals else "",
                 plan.takes_cards,
+                dawdles=plan.storm,
             ),
         )
 
@@ -170,6 +188,9 @@ class Scenario:
         if self.plan.takes_cards:
             self.processor.on_outcome = self.office.learn
             self.processor.on_charge = self.cards.presented
+            if self.plan.storm:
+                self.processor.on_outcome = lambda _payment_id, _told: None
+                self.telling.start()
             self.world.loop.create_task(self.office.watch(), name="office-watch")
         end_s = self.world.loop.time() + self.plan.days * DAY_S
         looks = 0
@@ -253,7 +274,7 @@ class Scenario:
         rest_s = REST_WITH_CARDS_S if self.plan.takes_cards else REST_S
         end_s = self.world.loop.time() + rest_s
         while self.world.loop.time() < end_s:
-            await asyncio.sleep(REST_LOOK_S)
+            await asyncio.sleep(REST_LOOK_S * (20 if self.plan.storm else 1))
             if not self._under_way():
                 return True
         self.world.violated(f"it doesn't come to rest: {self._under_way()}")
@@ -269,6 +290,8 @@ class Scenario:
                 return waiting
         if self.plan.takes_cards and self.processor.owes_an_outcome():
             return "the processor owes an outcome"
+        if self.plan.storm and self.telling.owes():
+            return "the processor has something to tell"
         for terminal in self.terminals.values():
             if terminal.waits():
                 return f"{terminal.name} has something to forward"
@@ -298,7 +321,7 @@ class Scenario:
         if not self.plan.takes_cards:
             faults = [text for till in self.tills for text in till.faults(seen)]
             return faults + self.processor.faults(self.history, seen)
-        seen = {*seen, *self.cards.unknown()}
+        seen = {*seen, *self.cards.loss.unknown()}
         faults = [text for till in self.tills for text in till.faults(seen)]
         return faults + self.processor.faults(self.history, seen, self.cards.owed())
 
@@ -320,6 +343,7 @@ class Scenario:
         self.supervisor.hold("hub")
         self.world.machine("hub").kill("to be restored")
         self.history.restored += 1
+        self.cards.loss.put_back()
         with self.forgotten.put_back("hub"):
             self.hub.restore(copy, quietly=quietly and self._cloud_knows_more(copy))
         await asyncio.sleep(60)

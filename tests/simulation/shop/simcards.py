@@ -142,6 +142,7 @@ class SimProcessor:
             "payment_id": effect.payment_id,
             "key": effect.key,
             "amount_minor": effect.amount_minor,
+            "boot": self._process.number,
         }
         world = self._process.world
         try:

@@ -27,7 +27,8 @@ ABSENT_MINDED: Final = 0.01
 @dataclass(slots=True)
 class Slip:
     """One transaction: ``state`` is ``busy``, ``asked``, ``approved``, ``refused``, ``stored``,
-    ``kept`` (it forwards that one itself) or ``undone``."""
+    ``kept`` (it forwards that one itself), ``undone`` or ``gone`` with a terminal that is
+    broken for good."""
 
     payment_id: str
     amount_minor: int
@@ -41,6 +42,7 @@ class Slip:
             "stored": "approved-offline",
             "kept": "approved-offline",
             "undone": "refused",
+            "gone": "not-done",
         }
         found: dict[str, Any] = {
             "outcome": words.get(self.state, self.state),
@@ -86,6 +88,14 @@ class TerminalMachine:
     def slip_of(self, payment_id: str) -> Slip | None:
         """What its journal says of a payment."""
         return self._slips.get(payment_id)
+
+    def lose(self) -> None:
+        """It is broken for good: what nobody else has is gone.  The new one knows what its
+        acquirer does."""
+        for slip in list(self._slips.values()):
+            if slip.state in ("busy", "stored", "kept"):
+                self.world.count(f"terminal lost with what was {slip.state}")
+                self._write(slip, "gone")
 
     def waits(self) -> bool:
         """Whether it still has something to find out or to forward."""
@@ -157,6 +167,8 @@ class TerminalMachine:
             return {"outcome": "approved"}
         if slip.state in ("stored", "refused", "undone", "approved"):
             return {"outcome": "approved" if slip.state == "undone" else "refused"}
+        if slip.state == "gone":
+            return {"outcome": "not-done"}
         return {"outcome": "unknown"}
 
     async def _catch_up(self, process: Process) -> None:

@@ -1,0 +1,112 @@
+"""What befalls card payments: lines and terminals that are away, for moments or for days."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.shop.nemesis import Nemesis
+
+DAY_S = 86_400.0
+
+
+def both(a: str, b: str) -> list[tuple[str, str]]:
+    """Both directions between two machines."""
+    return [(a, b), (b, a)]
+
+
+def minutes(random: Random) -> float:
+    """Up to half an hour, in seconds."""
+    return random.uniform(5, 1800)
+
+
+async def _acquirer_away(nemesis: Nemesis, random: Random) -> None:
+    """Terminals, tills and the hub can't reach the processor; the shop goes on."""
+    shop = nemesis.shop
+    names = ["hub", *shop.till_names, *(one.name for one in shop.terminals.values())]
+    long_s = random.uniform(60, 36_000) if random.random() < 0.95 else random.uniform(1, 2) * DAY_S
+    await nemesis.cut([way for name in names for way in both(name, "processor")], long_s)
+
+
+async def _kill_terminal(nemesis: Nemesis, random: Random) -> None:
+    await nemesis.kill(random.choice(list(nemesis.shop.terminals.values())).name)
+
+
+async def _cut_terminal(nemesis: Nemesis, random: Random) -> None:
+    """From one of those that it talks to; or answers get lost."""
+    shop = nemesis.shop
+    till, terminal = random.choice(list(shop.terminals.items()))
+    ways = random.choice(
+        (
+            both(terminal.name, "processor"),
+            both("hub", "processor"),
+            both(terminal.name, till) + both(terminal.name, "hub"),
+            [("processor", terminal.name), ("processor", "hub")],
+            [(terminal.name, till), (terminal.name, "hub")],
+        )
+    )
+    await nemesis.cut(ways, minutes(random))
+
+
+async def _away_for_a_day(nemesis: Nemesis, random: Random) -> None:
+    """Long enough for deadlines; before, the hub gets through for a moment, or half through."""
+    shop = nemesis.shop
+    terminals = [
+        way
+        for name in (*shop.till_names, *(one.name for one in shop.terminals.values()))
+        for way in both(name, "processor")
+    ]
+    hub = both("hub", "processor")
+    first_s, crack_s = random.uniform(1_800, 10_800), random.uniform(60, 1_200)
+    long_s = random.uniform(20.5, 30) if random.random() < 0.8 else random.uniform(48.5, 52)
+    through = random.choice(([], hub[:1], hub[1:]))
+    await asyncio.gather(
+        nemesis.cut(terminals, first_s + crack_s + long_s * 3_600),
+        nemesis.cut(hub, first_s),
+        nemesis.cut(through, crack_s, after_s=first_s + 0.01),
+        nemesis.cut(hub, long_s * 3_600, after_s=first_s + crack_s),
+    )
+
+
+async def _terminal_away(nemesis: Nemesis, random: Random) -> None:
+    """In the cellar, or at the repair shop."""
+    name = random.choice(list(nemesis.shop.terminals.values())).name
+    hours = random.uniform(0.27, 3) if random.random() < 0.6 else random.uniform(24.5, 34)
+    nemesis.shop.supervisor.hold(name)
+    try:
+        await nemesis.kill(name)
+        await asyncio.sleep(hours * 3_600)
+    finally:
+        nemesis.shop.supervisor.release(name)
+
+
+async def _lose_terminal(nemesis: Nemesis, random: Random) -> None:
+    """For good; another one takes its place."""
+    terminal = random.choice(list(nemesis.shop.terminals.values()))
+    await nemesis.kill(terminal.name)
+    terminal.lose()
+
+
+async def _slow_terminal(nemesis: Nemesis, random: Random) -> None:
+    """What it was asked for arrives long after whoever asked has gone, in any order."""
+    till, terminal = random.choice(list(nemesis.shop.terminals.items()))
+    links = [nemesis.world.network.link(one, terminal.name) for one in ("hub", till)]
+    for link in links:
+        link.delay_s, link.reorder = (0.001, 900.0), True
+    await asyncio.sleep(random.uniform(1_800, 7_200))
+    for link in links:
+        link.delay_s, link.reorder = (0.001, 0.005), False
+
+
+CARD_ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
+    "acquirer away": _acquirer_away,
+    "terminal killed": _kill_terminal,
+    "terminal cut": _cut_terminal,
+    "line away for a day": _away_for_a_day,
+    "terminal away": _terminal_away,
+    "terminal lost": _lose_terminal,
+    "terminal line slow": _slow_terminal,
+}
