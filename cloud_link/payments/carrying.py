@@ -27,6 +27,8 @@ def effect_of(work: Leased, token: bytes | None = None) -> Effect:
         psp_ref=work.psp_ref,
         token=token,
         first_sent_at_ms=work.first_sent_at_ms,
+        account=work.account,
+        account_epoch=work.account_epoch,
     )
 
 

@@ -118,6 +118,7 @@ class Forwarder:
         self._ready = ready
         self._held = held
         self._parallel = parallel
+        self._hand = hand
         self._work_s = 2 * processor.timeout_s + 5.0  # a look-up and what it allows
         self.lease_ms = int((self._work_s + TELL_S + TURN_S + 5.0) * 1000)
         self._woken = asyncio.Event()
@@ -161,8 +162,13 @@ class Forwarder:
 
     def notify(self, notices: Iterable[object]) -> None:
         """What was told after a commit."""
-        if any(isinstance(one, PaymentChanged) for one in notices):
+        if any(isinstance(one, PaymentChanged) and self._may_concern(one) for one in notices):
             self._woken.set()
+
+    def _may_concern(self, changed: PaymentChanged) -> bool:
+        """What is owed may be of either kind; the rest is the issuer's or the processor's."""
+        is_value = changed.kind != "card"
+        return self._hand is Hand.LINKS or is_value is (self._hand is Hand.ISSUER)
 
     def look(self) -> None:
         """Something has changed about the way to the processor: go on, or cut what is in flight."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -118,26 +119,37 @@ class OmsProcessor:
         """The client is the link's."""
 
     async def _posted(self, path: str, asked: BaseModel, reply: type[M]) -> M | ProcessorSaid:
-        client = self._client()
-        if client is None:
-            return NO_LINK
-        body = Body(asked.model_dump_json().encode())  # a token isn't worth compressing
-        try:
-            return await client.post(path, body, reply)
-        except OmsError as error:
-            return failure(error)
+        return await posted_to(self._client(), path, asked.model_dump(mode="json"), reply)
 
     async def _got(self, path: str, reply: type[M]) -> M | ProcessorSaid:
-        client = self._client()
-        if client is None:
-            return replace(NO_LINK, outcome="unknown")
-        try:
-            return await client.get(path, reply)
-        except OmsError as error:
-            said = failure(error)
-            if said.outcome == "not-found":
-                return said
-            return replace(said, outcome="unknown")
+        return await asked_of(self._client(), path, reply)
+
+
+async def posted_to(
+    client: OmsClient | None, path: str, asked: dict[str, Any], reply: type[M]
+) -> M | ProcessorSaid:
+    """The answer to a call that does something, or what a failure says about whether it was done;
+    ``client`` None: there is no session."""
+    if client is None:
+        return NO_LINK
+    body = Body(json.dumps(asked, separators=(",", ":")).encode())  # a token doesn't shrink
+    try:
+        return await client.post(path, body, reply)
+    except OmsError as error:
+        return failure(error)
+
+
+async def asked_of(client: OmsClient | None, path: str, reply: type[M]) -> M | ProcessorSaid:
+    """The answer to a look-up; ``not-found`` or ``unknown`` without one."""
+    if client is None:
+        return replace(NO_LINK, outcome="unknown")
+    try:
+        return await client.get(path, reply)
+    except OmsError as error:
+        said = failure(error)
+        if said.outcome == "not-found":
+            return said
+        return replace(said, outcome="unknown")
 
 
 def _path(effect: Effect) -> str:

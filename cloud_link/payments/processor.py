@@ -19,7 +19,8 @@ class Effect:
     """What is asked for.  ``payment_id`` finds it again; ``key`` is the idempotency key of this
     effect, and of a look-up that of the charge it asks after; amounts in minor units; ``token`` in
     plain only for the length of the call.  ``first_sent_at_ms``: when this payment was first
-    presented (UTC), for processors that are searched by time."""
+    presented (UTC), for processors that are searched by time.  ``account`` and its epoch: of what
+    was spent from an issuer's allotment."""
 
     payment_id: str
     key: str
@@ -28,6 +29,8 @@ class Effect:
     psp_ref: str = ""
     token: bytes | None = field(default=None, repr=False)
     first_sent_at_ms: int | None = None
+    account: str = ""
+    account_epoch: int = 0
 
 
 class Processor(Protocol):

@@ -26,6 +26,7 @@ from .routes import add_routes
 from .seeding import fill_store
 from .store import Database
 from .tls import server_context
+from .value_routes import add_value_routes
 from .wire import problem_response
 
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - as the settings may say
@@ -102,6 +103,7 @@ def application(context: Context) -> web.Application:
     add_routes(app)
     add_payment_routes(app)
     add_link_routes(app)
+    add_value_routes(app)
     add_admin_routes(app)
     return app
 

@@ -15,9 +15,11 @@ from hub.contract.oms_events import (
     SaleVoided,
 )
 from hub.contract.oms_facts import PREFIX, Fact
+from hub.contract.oms_value import AllotmentReturned, CreditIssued
 
 from .commands import set_order_state
 from .returnkeys import share_key
+from .value import Issuer
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -49,6 +51,10 @@ def apply_fact(
                     number,
                 ),
             )
+        case AllotmentReturned():
+            Issuer(db, store, 0).take_returned(fact)
+        case CreditIssued():
+            Issuer(db, store, 0).take_issued(fact)
         case HubReturnKey():
             share_key(db, store, fact.public_key)
         case _ if event.type.startswith(_FULFILMENT):

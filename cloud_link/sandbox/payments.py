@@ -364,14 +364,16 @@ def listed(db: Connection, store: str) -> dict[str, Any]:
     return found
 
 
-def kept(db: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """All that the processor knows."""
-    return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES}  # noqa: S608
+def kept(db: Connection, tables: tuple[str, ...]) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the processor knows, and the issuer."""
+    return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}  # noqa: S608
 
 
-def put_back(db: Connection, known: dict[str, list[tuple[Any, ...]]]) -> None:
-    """The processor still knows what the OMS has forgotten."""
-    for schema in SCHEMAS:
+def put_back(
+    db: Connection, known: dict[str, list[tuple[Any, ...]]], schemas: tuple[str, ...]
+) -> None:
+    """They still know what the OMS has forgotten."""
+    for schema in schemas:
         db.execute(schema)
     db.execute("BEGIN IMMEDIATE")
     for name, rows in known.items():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hub.clock import Randomness
 from hub.contract.oms import OmsCode
 
-from . import bundles, payments
+from . import bundles, payments, value_books
 from .problems import refuse
 
 if TYPE_CHECKING:
@@ -101,7 +101,11 @@ class Database:
                 f"{self._path} has schema version {version}, this sandbox writes {SCHEMA_VERSION}; "
                 "start it with an empty state directory"
             )
-        for schema in (bundles.SCHEMA, *payments.SCHEMAS):  # of later versions
+        for schema in (
+            bundles.SCHEMA,
+            *payments.SCHEMAS,
+            *value_books.SCHEMAS,
+        ):  # of later versions
             db.execute(schema)
         found = db.execute("SELECT value FROM meta WHERE key='oms_incarnation'").fetchone()
         self.oms_incarnation = found[0] if found else self._new_incarnation()
@@ -154,7 +158,8 @@ class Database:
         lives = [row[0] for row in self._db.execute("SELECT oms_incarnation FROM past_lives")]
         lives.append(self.oms_incarnation)
         incarnation = self._new_incarnation()
-        known = payments.kept(self._db)
+        tables = (*payments.TABLES, *value_books.TABLES)
+        known = payments.kept(self._db, tables)
         work_path = self._backup_path.with_suffix(".restoring")
         work_path.write_bytes(self._backup_path.read_bytes())
         try:
@@ -164,7 +169,7 @@ class Database:
         finally:
             work_path.unlink()
         self._db.execute(bundles.SCHEMA)
-        payments.put_back(self._db, known)
+        payments.put_back(self._db, known, (*payments.SCHEMAS, *value_books.SCHEMAS))
         self.oms_incarnation = incarnation
         return incarnation
 

@@ -107,7 +107,7 @@ class Teller(Rounds[TellerGate, Pace]):
     def _sales(self) -> float:
         """Start the intents whose terminal is free."""
         rows = paymentrows.in_state(self._gate.rows, PaymentState.INTENT, INTENTS_MAX)
-        mine = [row for row in rows if row.driven_by == "hub"]
+        mine = [row for row in rows if row.driven_by == "hub" and not row.is_value]
         ready, now_s, wait_s = set(self._terminals.ready_terminals()), self._now_s(), 1e9
         absent, later = self._work.absent_since_s, self._work.later_s
         for known in (absent, later):
@@ -219,7 +219,8 @@ class Teller(Rounds[TellerGate, Pace]):
     def _is_waiting(self, free: Sequence[str]) -> bool:
         """Whether somebody waits for what one of these terminals has to say."""
         doubtful = paymentrows.in_state(self._gate.rows, PaymentState.UNKNOWN, INTENTS_MAX)
-        return any(row.driven_by == "hub" and row.terminal_id in free for row in doubtful)
+        mine = (row for row in doubtful if row.driven_by == "hub" and not row.is_value)
+        return any(row.terminal_id in free for row in mine)
 
     async def _do_all(self, terminal_id: str, works: Sequence[Leased]) -> None:
         for work in works:

@@ -7,6 +7,7 @@ from typing import Final
 
 from cloud_link.link import CloudLink
 from cloud_link.payments.forwarder import Forwarder, Tempo
+from cloud_link.payments.issuer import OmsIssuer
 from cloud_link.payments.links import LinkOffice, carry_link
 from cloud_link.payments.oms import OmsProcessor
 from cloud_link.payments.processor import Processor
@@ -91,6 +92,39 @@ def make_link_sender(
         hand=Hand.LINKS,
         carry=carry_link,
     )
+
+
+def make_issuer_forwarder(
+    settings: Settings,
+    gate: Gate,
+    vault: PaymentVault | None,
+    link: CloudLink,
+    tempo: Tempo,
+    recovered: Callable[[], bool],
+) -> Forwarder | None:
+    """The way to whoever keeps gift cards; None: there is no cloud, or this hub is for training."""
+    if not has_issuer(settings):
+        return None
+
+    def unseal(payment_id: str, token: SealedToken) -> bytes:
+        if vault is None:
+            raise NoVault("the vault's file can't be opened")
+        return vault.unseal(payment_id, token)
+
+    return Forwarder(
+        gate,
+        OmsIssuer(lambda: link.client, settings.cloud.request_timeout_s),
+        unseal,
+        tempo,
+        ready=lambda: link.client is not None and recovered(),
+        held=lambda: link.held,
+        hand=Hand.ISSUER,
+    )
+
+
+def has_issuer(settings: Settings) -> bool:
+    """Whether there is a cloud that may keep gift cards."""
+    return settings.cloud.url is not None and not settings.store.training
 
 
 def _processor(settings: Settings, link: CloudLink) -> Processor | None:

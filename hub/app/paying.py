@@ -4,11 +4,17 @@ the processor, and the sender of payment links."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cloud_link.link import CloudLink
-from cloud_link.payments.forwarder import Tempo
+from cloud_link.payments.forwarder import Forwarder, Tempo
 from hub.app.comparing import DailyComparison
-from hub.app.forwarding import make_forwarder, make_link_sender
+from hub.app.forwarding import (
+    has_issuer,
+    make_forwarder,
+    make_issuer_forwarder,
+    make_link_sender,
+)
 from hub.app.mirroring import Ask, Mirror
 from hub.app.vaulting import KeyDesk, open_vault, payment_rules
 from hub.clock import Clock, Randomness
@@ -31,10 +37,17 @@ class CardPayments:
         self._clock = clock
         self._randomness = randomness
         self.vault = open_vault(settings, box, randomness)
+        self._link: CloudLink | None = None
 
     def rules(self, terminal_of: Callable[[str], str | None]) -> PaymentRules:
         """What handlers need to know."""
-        return payment_rules(self._settings, self.vault, terminal_of)
+        rules = payment_rules(self._settings, self.vault, terminal_of)
+        return replace(rules, issuer=has_issuer(self._settings), issuer_ready=self._is_issuer_there)
+
+    def _is_issuer_there(self) -> bool:
+        """Asked in the writer's thread: a word that is a moment old does no harm."""
+        link = self._link
+        return link is not None and link.client is not None and not link.held
 
     def connect(self, gate: Gate, ask: Ask, link: CloudLink, recovered: Callable[[], bool]) -> None:
         """Give it the gate, and the ways to devices and to the cloud.  ``recovered``: whether what
@@ -45,6 +58,10 @@ class CardPayments:
         tempo = Tempo(self._clock, self._randomness)
         self.forwarder = make_forwarder(self._settings, gate, self.vault, link, tempo, recovered)
         self._links = make_link_sender(self._settings, gate, self.vault, link, tempo, recovered)
+        self._link = link
+        self.issuer = make_issuer_forwarder(
+            self._settings, gate, self.vault, link, tempo, recovered
+        )
         gate.live.processor = self._way
         self._comparison = DailyComparison(gate)
 
@@ -52,34 +69,33 @@ class CardPayments:
         """Begin; what hangs on the hub and the link to the cloud are there."""
         self._mirror.start()
         self._comparison.start()
-        if self.forwarder is not None:
-            await self.forwarder.start()
-        if self._links is not None:
-            await self._links.start()
+        for way in self._ways():
+            await way.start()
 
     async def stop(self) -> None:
         """End."""
-        if self._links is not None:
-            await self._links.stop()
-        if self.forwarder is not None:
-            await self.forwarder.stop()
+        for way in reversed(self._ways()):
+            await way.stop()
         await self._mirror.stop()
         await self._comparison.stop()
 
     def look(self) -> None:
         """The link to the cloud has changed."""
-        if self.forwarder is not None:
-            self.forwarder.look()
-        if self._links is not None:
-            self._links.look()
+        for way in self._ways():
+            way.look()
 
     def notify(self, told: Sequence[object]) -> None:
         """Take what committed requests left to be told."""
         self._mirror.notify(told)
-        if self.forwarder is not None:
-            self.forwarder.notify(told)
+        for way in (self.forwarder, self.issuer):
+            if way is not None:
+                way.notify(told)
         if self._links is not None:
             self._links.notify(one for one in told if _may_be_asked(one))
+
+    def _ways(self) -> list[Forwarder]:
+        """To the processor, to whoever keeps gift cards, and to whoever sends payment links."""
+        return [way for way in (self.forwarder, self.issuer, self._links) if way is not None]
 
     def _way(self) -> tuple[str, str]:
         """How the way to the processor is, and what a person has to mend."""

@@ -38,6 +38,16 @@ from hub.contract.oms_payments import (
     PaymentReply,
 )
 from hub.contract.oms_remote import SupportPiece, SupportPieceReply
+from hub.contract.oms_value import (
+    ValueBalance,
+    ValueBalanceReply,
+    ValueCapture,
+    ValueHold,
+    ValueHoldReply,
+    ValueRefund,
+    ValueRefundReply,
+    ValueRelease,
+)
 
 CONTRACT_RANGE = (CONTRACT_VERSION, CONTRACT_VERSION)
 
@@ -267,6 +277,7 @@ class Command(Outgoing):
     and are answered by the event command.ended), count.requested {sku|skus},
     dataset.changed {dataset}, payment.outcome (PaymentOutcome: how a payment stands, told late),
     payment.link_paid (LinkPaid: a customer has paid by a link),
+    gift_card.allotted (GiftCardAllotted: what is set aside of one card for this shop),
     epoch.closed {epoch}, order.assigned (OrderAssigned), order.changed (OrderChanged),
     order.cancelled (OrderCancelled), allotment.status, transfer.announced, asn.announced,
     customer.arrived.  A type the hub doesn't know is passed over, with a line in its log.
@@ -349,6 +360,13 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/payments/{payment_id}/refunds/{key}", PaymentRefundReply),
     Call("POST", "/payments/{payment_id}/link", LinkReply, LinkRequest),
     Call("GET", "/payments/{payment_id}/link", LinkReply),
+    Call("POST", "/gift-cards/{token}/holds", ValueHoldReply, ValueHold),
+    Call("GET", "/gift-cards/holds/{hold_id}", ValueHoldReply),
+    Call("POST", "/gift-cards/holds/{hold_id}/capture", ValueHoldReply, ValueCapture),
+    Call("POST", "/gift-cards/holds/{hold_id}/release", ValueHoldReply, ValueRelease),
+    Call("POST", "/gift-cards/holds/{hold_id}/refunds", ValueRefundReply, ValueRefund),
+    Call("GET", "/gift-cards/holds/{hold_id}/refunds/{key}", ValueRefundReply),
+    Call("POST", "/gift-cards/balance", ValueBalanceReply, ValueBalance),
     Call("GET", "/availability", AvailabilityReply, query=("sku",)),
     Call("GET", "/health", HealthReply, session=False),
 )

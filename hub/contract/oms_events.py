@@ -31,6 +31,12 @@ from hub.contract.oms_envelope import CloudEvent, Id, Seq
 from hub.contract.oms_facts import PREFIX, Currency, Day, Fact, Part, PhysicalBucket, Place, Word
 from hub.contract.oms_orders import FULFILMENT_FACTS, MAX_ORDER_LINES, FulfilmentLine
 from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
+from hub.contract.oms_value import (
+    ALLOTMENT_RETURNED,
+    CREDIT_ISSUED,
+    AllotmentReturned,
+    CreditIssued,
+)
 
 
 class Movement(Part):
@@ -345,6 +351,8 @@ EVENT_DATA: Mapping[str, type[Fact]] = MappingProxyType(
         OUTBOX_PARKED: OutboxParked,
         **dict.fromkeys(PAYMENT_FACTS.values(), PaymentMoved),
         **dict.fromkeys(FULFILMENT_FACTS.values(), FulfilmentMoved),
+        ALLOTMENT_RETURNED: AllotmentReturned,
+        CREDIT_ISSUED: CreditIssued,
     }
 )
 """The data model of each known event type; anything else is read as ``OtherFact``."""

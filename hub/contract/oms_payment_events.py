@@ -42,7 +42,9 @@ class PaymentMoved(Fact):
     ``step`` is the number of the step in this payment's history: each is told once.  ``custody``:
     who keeps a stored one, the ``terminal`` or the ``hub``.  ``offline_seq``: the number of one
     that was approved without the processor, without gaps per terminal.  ``payment.voided`` is
-    told, too, when it turns out that nothing was taken of what was ``unknown`` before.
+    told, too, when it turns out that nothing was taken of what was ``unknown`` before.  ``kind``
+    ``gift_card`` or ``store_credit``: of an issuer, not a card; ``account``: whose allotment of
+    ``account_epoch`` it took the money from.
     """
 
     payment_id: Id
@@ -64,4 +66,7 @@ class PaymentMoved(Fact):
     scheme: Annotated[str, Field(max_length=20)] = ""
     decline_code: Annotated[str, Field(max_length=40)] = ""
     refunded_minor: MoneyMinor = 0
+    kind: Literal["card", "gift_card", "store_credit"] = "card"
+    account: Annotated[str, Field(max_length=64)] = ""
+    account_epoch: Seq = 0
     reason: FreeText = ""

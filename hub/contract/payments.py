@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import re
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.contract.base import (
     AmountMinor,
@@ -25,11 +26,28 @@ Last4 = Annotated[str, Field(pattern=r"^([0-9]{4})?$")]
 Code12 = Annotated[str, Field(max_length=12, pattern=r"^[A-Za-z0-9]*$")]
 Scheme = Annotated[str, Field(max_length=20, pattern=r"^[a-z0-9 _-]*$")]
 Ref = Annotated[str, Field(max_length=100, pattern=r"^[!-~]*$")]
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{6,64}")
 ReportedToken = Annotated[str, Field(max_length=4096)]
 
 
+class ValueTender(Incoming):
+    """A gift card or store credit, as it was read.  Whoever keeps its value is asked for it; the
+    number is sealed until then, and never told again."""
+
+    kind: Literal["gift_card", "store_credit"]
+    token: Annotated[SecretStr, Field(min_length=6, max_length=64)]
+    pin: Annotated[SecretStr, Field(min_length=1, max_length=12)] | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _is_a_reference(cls, token: SecretStr) -> SecretStr:
+        if _TOKEN.fullmatch(token.get_secret_value()) is None:
+            raise ValueError("a card's reference has 6 to 64 letters, digits, - and _")
+        return token
+
+
 class StartPayment(Command):
-    """Take a card payment for a sale that is about to be made.
+    """Take a card payment for a sale that is about to be made; or one with a gift card.
 
     ``payment_id`` is its name for ever, towards the terminal and the processor, too: a repeat finds
     the payment that was begun.  ``terminal``: which one to use; ``own``: the till asks its own and
@@ -43,6 +61,9 @@ class StartPayment(Command):
 
     ``contact``: how the customer can be reached, where they gave it, should the payment come to be
     owed (``contact_kept`` says that it is kept).
+    ``value``: a gift card or store credit instead of a terminal.  While the cloud can't be asked it
+    may be taken from what is set aside of that card for this shop (``offline`` ``accept``); beyond,
+    the answer is ``unavailable`` with ``left_minor``.
     """
 
     service: ClassVar[str] = "payment"
@@ -52,9 +73,16 @@ class StartPayment(Command):
     basket_id: UniqueId | None = None
     amount_minor: PaidMinor
     terminal: DeviceId | Literal["own"] | None = None
+    value: ValueTender | None = None
     offline: Literal["accept", "refuse"] = "accept"
     approval_id: UniqueId | None = None
     contact: Contact | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.value is not None and self.terminal is not None:
+            raise ValueError("a gift card needs no terminal: give value or terminal")
+        return self
 
 
 Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown", "reversed"]
@@ -169,9 +197,11 @@ class PaymentView(Outgoing):
     """A payment as it stands.
 
     ``tenderable``: a sale may be paid with it now.  ``waits_for``: ``terminal``, ``processor``,
-    ``person`` or nothing.  ``offline_refused``: why it may only be approved online.
+    ``issuer``, ``person`` or nothing.  ``offline_refused``: why it may only be approved online.
     ``expires_in_ms``: of a stored one, until it may not be presented any more.  ``contact_kept``:
-    the hub knows how to reach the customer.
+    the hub knows how to reach the customer.  ``kind``: ``card``, ``gift_card`` or ``store_credit``;
+    ``balance_minor``: what was left on such a card, where its issuer told it; ``allotted``: it was
+    taken from what is set aside for this shop.
     """
 
     id: int
@@ -196,12 +226,15 @@ class PaymentView(Outgoing):
     scheme: str = ""
     approval_code: str = ""
     decline_code: str = ""
-    waits_for: Literal["", "terminal", "processor", "person"] = ""
+    waits_for: Literal["", "terminal", "processor", "issuer", "person"] = ""
     expires_in_ms: int | None = None
     begun_at_ms: InstantMs
     changed_at_ms: InstantMs
     reason: str = ""
     contact_kept: bool = False
+    kind: Literal["card", "gift_card", "store_credit"] = "card"
+    balance_minor: int | None = None
+    allotted: bool = False
     steps: tuple[PaymentStep, ...] = ()
 
 

@@ -27,9 +27,10 @@ from hub.domain.stock import Disposition
 class Tender(Incoming):
     """A part of the payment.  A card tender was approved by its terminal already: ``payment_id`` is
     unique in the shop for ever; a card number never comes here, its last four digits may.  One that
-    was begun by ``payment/start`` has to be this sale's, of this amount, and tenderable."""
+    was begun by ``payment/start`` has to be this sale's, of this amount and kind, and tenderable.
+    A gift card or store credit always was."""
 
-    kind: Literal["cash", "card"]
+    kind: Literal["cash", "card", "gift_card", "store_credit"]
     amount_minor: AmountMinor
     payment_id: UniqueId | None = None
     last4: str | None = Field(default=None, pattern=r"^[0-9]{4}$")
@@ -38,7 +39,7 @@ class Tender(Incoming):
 
     @model_validator(mode="after")
     def _card_is_identified(self) -> Self:
-        if self.kind == "card" and self.payment_id is None:
+        if self.kind != "cash" and self.payment_id is None:
             raise ValueError("a card tender needs the payment_id its terminal was asked with")
         return self
 

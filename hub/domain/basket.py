@@ -142,6 +142,7 @@ class TenderKind(StrEnum):
     CASH = "cash"
     CARD = "card"
     GIFT_CARD = "gift_card"
+    STORE_CREDIT = "store_credit"
     LOYALTY = "loyalty"
 
 

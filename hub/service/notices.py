@@ -108,6 +108,7 @@ class PaymentChanged:
     device_id: str
     terminal_id: str
     state: str
+    kind: str = "card"
 
 
 @dataclass(frozen=True, slots=True)

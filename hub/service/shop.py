@@ -17,6 +17,11 @@ def no_drawer(_device_id: str) -> bool:
     return False
 
 
+def never() -> bool:
+    """It isn't so, ever."""
+    return False
+
+
 def no_terminal(_device_id: str) -> str | None:
     """A shop whose hub drives no card terminals."""
     return None
@@ -53,7 +58,9 @@ class Vault(Protocol):
 class PaymentRules:
     """``processor``: the hub has a connection to one.  ``terminal_of``: the terminal that serves a
     till, if the hub drives one.  ``vault`` None: this hub keeps no tokens.  ``links``: there is an
-    OMS that can be asked to send payment links; ``link_at_once``: it is, without a person."""
+    OMS that can be asked to send payment links; ``link_at_once``: it is, without a person.
+    ``issuer``: there is a cloud that keeps the value of gift cards; ``issuer_ready``: it can be
+    asked just now (asked in the writer's thread)."""
 
     caps: Caps = field(default_factory=Caps)
     offline: bool = True
@@ -63,6 +70,8 @@ class PaymentRules:
     vault: Vault | None = None
     links: bool = False
     link_at_once: bool = False
+    issuer: bool = False
+    issuer_ready: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)

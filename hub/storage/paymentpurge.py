@@ -23,7 +23,7 @@ _OVER: Final = (
     "state IN ('refused', 'abandoned', 'voided', 'captured', 'settled', 'reversed', 'refunded',"
     " 'recovered', 'written_off') AND changed_at_ms < ?"
     " AND (state NOT IN ('captured', 'settled') OR (in_sale = 1 AND void_asked = 0))"
-    " AND (state <> 'captured' OR NOT EXISTS (SELECT 1 FROM settlement_files))"
+    " AND (state <> 'captured' OR kind <> 'card' OR NOT EXISTS (SELECT 1 FROM settlement_files))"
     " AND NOT EXISTS (SELECT 1 FROM payment_refunds r WHERE r.payment = payments.id"
     " AND (r.state NOT IN ('done', 'refused') OR r.changed_at_ms >= ?))"
     " AND NOT EXISTS (SELECT 1 FROM payment_links l WHERE l.payment = payments.id"

@@ -15,7 +15,8 @@ OPEN: Final = (
 )
 """As in the index: SQLite uses it only for the very same words."""
 _RISK = (
-    "(offline_allowed = 1 OR state IN ('unknown', 'manual')) AND state IN ('intent', 'at_terminal',"
+    "kind = 'card' AND (offline_allowed = 1 OR state IN ('unknown', 'manual'))"
+    " AND state IN ('intent', 'at_terminal',"
     " 'unknown', 'stored', 'void_pending', 'forwarding', 'forward_unknown', 'forwarded',"
     " 'declined', 'retry_wait', 'lost', 'manual')"
 )
@@ -68,6 +69,15 @@ class PaymentRow(NamedTuple):
     refunded_minor: int
     mirrored: int
     reason: str
+    kind: str
+    account: str
+    account_epoch: int
+    balance_minor: int | None
+
+    @property
+    def is_value(self) -> bool:
+        """Whether an issuer keeps the money: a gift card or store credit."""
+        return self.kind != "card"
 
 
 class NewPayment(NamedTuple):
@@ -85,6 +95,7 @@ class NewPayment(NamedTuple):
     amount_minor: int
     currency: str
     offline_allowed: bool
+    kind: str = "card"
 
 
 class StepRow(NamedTuple):
@@ -100,7 +111,14 @@ class StepRow(NamedTuple):
 
 
 PAYMENT: Final = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
-_SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "amount_minor", "currency"}
+_SETTABLE = frozenset(PaymentRow._fields) - {
+    "id",
+    "payment_id",
+    "hash",
+    "amount_minor",
+    "currency",
+    "kind",
+}
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -136,7 +154,10 @@ def of_basket(rows: Rows, basket_id: str) -> list[PaymentRow]:
 def at_terminal(rows: Rows, terminal_id: str) -> PaymentRow | None:
     """The payment that a terminal has in hand: one at most."""
     return _first(
-        rows.one(f"{PAYMENT} WHERE state = 'at_terminal' AND terminal_id = ?", terminal_id)
+        rows.one(
+            f"{PAYMENT} WHERE state = 'at_terminal' AND kind = 'card' AND terminal_id = ?",
+            terminal_id,
+        )
     )
 
 
@@ -147,10 +168,10 @@ def in_state(rows: Rows, state: str, limit: int = LISTED_MAX) -> list[PaymentRow
 
 
 def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[PaymentRow]:
-    """Authorised payments that a sale was paid with, begun before then."""
+    """Authorised payments by card that a sale was paid with, begun before then."""
     sql = (
         f"{PAYMENT} WHERE {OPEN} AND state = 'authorised' AND in_sale = 1 AND void_asked = 0"
-        " AND begun_budget_ms <= ? LIMIT ?"
+        " AND kind = 'card' AND begun_budget_ms <= ? LIMIT ?"
     )
     return _many(rows.all(sql, begun_before_budget_ms, LISTED_MAX))
 
@@ -252,8 +273,7 @@ def add(tx: Tx, new: NewPayment) -> PaymentRow:
     number = tx.insert(
         f"INSERT INTO payments ({names}, state, begun_at_ms, begun_budget_ms, changed_at_ms)"
         f" VALUES ({marks}, 'intent', ?, ?, ?)",
-        *new[:-1],
-        int(new.offline_allowed),
+        *(int(one) if isinstance(one, bool) else one for one in new),
         tx.now_ms,
         tx.budget_ms,
         tx.now_ms,

@@ -21,7 +21,7 @@ def for_processor(rows: Rows, budget_ms: int, limit: int) -> list[PaymentRow]:
     """What the processor may be asked for now, what was stored first at the front."""
     return _many(
         rows,
-        f"{OPEN} AND {_FREE} AND ("
+        f"{OPEN} AND {_FREE} AND kind = 'card' AND ("
         "(state IN ('stored', 'retry_wait') AND custody = 'hub' AND in_sale = 1 AND void_asked = 0)"
         " OR (state = 'void_pending' AND custody = 'hub')"
         " OR state IN ('forward_unknown', 'forwarded')"
@@ -40,7 +40,8 @@ def for_terminals(
     marks = ", ".join("?" * len(terminals))
     return _many(
         rows,
-        f"{OPEN} AND {_FREE} AND driven_by = 'hub' AND terminal_id IN ({marks}) AND ("
+        f"{OPEN} AND {_FREE} AND kind = 'card' AND driven_by = 'hub' AND terminal_id IN ({marks})"
+        " AND ("
         "state = 'unknown'"
         " OR (state IN ('stored', 'void_pending') AND custody = 'terminal')"
         " OR (state = 'authorised' AND void_asked = 1))"
@@ -50,6 +51,19 @@ def for_terminals(
         *terminals,
         limit,
     )
+
+
+_ISSUERS: Final = (
+    f"{OPEN} AND kind <> 'card' AND lease_budget_ms <= ? AND (state = 'intent'"
+    " OR (due_budget_ms <= ? AND (state = 'unknown'"
+    " OR (state = 'authorised' AND (in_sale = 1 OR void_asked = 1)))))"
+)
+
+
+def for_issuer(rows: Rows, budget_ms: int, limit: int) -> list[PaymentRow]:
+    """What the issuer may be asked for now: customers who wait first."""
+    order = "ORDER BY state <> 'intent', begun_budget_ms, id LIMIT ?"
+    return _many(rows, f"{_ISSUERS} {order}", budget_ms, budget_ms, limit)
 
 
 def leases_over(rows: Rows, budget_ms: int) -> list[PaymentRow]:

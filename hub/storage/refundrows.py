@@ -97,16 +97,20 @@ def due(
     budget_ms: int,
     payment_states: tuple[str, ...],
     terminals: tuple[str, ...] | None = None,
+    *,
+    of_issuers: bool = False,
 ) -> list[RefundRow]:
     """Up to 200 refunds that something can be done about now, oldest first: those of payments in
     one of these states, and what is in doubt of one of which all is known to have gone back;
-    ``terminals``: only of these, as far as the hub drives them.  What is let go whole isn't among
-    them."""
+    ``terminals``: only of these, as far as the hub drives them; ``of_issuers``: of gift cards and
+    store credit, or of none of those.  What is let go whole isn't among them."""
     marks = ", ".join("?" * len(payment_states))
     names = ", ".join(f"r.{name}" for name in RefundRow._fields)
-    where = ""
+    where = f" AND p.kind {'<>' if of_issuers else '='} 'card'"
     if terminals is not None:
-        where = f" AND p.driven_by = 'hub' AND p.terminal_id IN ({', '.join('?' * len(terminals))})"
+        where += (
+            f" AND p.driven_by = 'hub' AND p.terminal_id IN ({', '.join('?' * len(terminals))})"
+        )
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.due_budget_ms <= ?"

@@ -133,10 +133,11 @@ def wrong_lines(rows: Rows, since_ms: int) -> list[WrongLineRow]:
 
 
 def unsettled(rows: Rows, before_ms: int) -> list[UnsettledRow]:
-    """Payments that were captured before then and that nothing has paid out; oldest first."""
+    """Card payments that were captured before then and that nothing has paid out, oldest first."""
     found = rows.all(
         "SELECT payment_id, sale_id, terminal_id, psp_ref, amount_minor, currency, changed_at_ms"
-        " FROM payments WHERE state = 'captured' AND changed_at_ms < ? ORDER BY id LIMIT ?",
+        " FROM payments WHERE state = 'captured' AND kind = 'card' AND changed_at_ms < ?"
+        " ORDER BY id LIMIT ?",
         before_ms,
         DIFFERENCES_MAX,
     )

@@ -46,12 +46,13 @@ def offline_numbers_have_no_gaps(rows: Rows) -> Iterator[str]:
 
 
 def tokens_are_kept_no_longer_than_needed(rows: Rows) -> Iterator[str]:
-    """Sealed, of payments that the hub is still to present."""
+    """Sealed, of payments that the hub is still to present, or to ask an issuer for."""
     for row in rows.all(
-        "SELECT p.payment_id, p.state, p.custody FROM payment_secrets s"
+        "SELECT p.payment_id, p.state, p.custody, p.kind FROM payment_secrets s"
         " JOIN payments p ON p.id = s.payment"
     ):
-        if row[1] not in STORED_AWAY or row[2] != "hub":
+        needed = STORED_AWAY if row[3] == "card" else ("intent", "at_terminal")
+        if row[1] not in needed or row[2] != "hub":
             yield f"a token is kept that nobody needs: {row}"
 
 
@@ -82,10 +83,23 @@ def no_more_is_given_back_than_was_taken(rows: Rows) -> Iterator[str]:
         yield f"more of a payment goes back than was taken: {row}"
 
 
+def allotments_say_what_was_spent(rows: Rows) -> Iterator[str]:
+    """In its epoch an account has spent what its payments took that weren't let go again; and all
+    figures keep within what was granted."""
+    for row in rows.all(
+        "SELECT a.account, a.granted_minor, a.returned_minor, a.spent_minor,"
+        " (SELECT coalesce(sum(p.amount_minor), 0) FROM payments p WHERE p.account = a.account"
+        " AND p.account_epoch = a.epoch AND p.state <> 'reversed') AS took FROM value_accounts a"
+        " WHERE a.spent_minor <> took OR a.granted_minor < a.returned_minor + a.spent_minor"
+    ):
+        yield f"an allotment and its payments disagree: {row}"
+
+
 CARDS: tuple[Law, ...] = (
     steps_lead_to_the_state,
     offline_numbers_have_no_gaps,
     tokens_are_kept_no_longer_than_needed,
     payments_and_tenders_agree,
     no_more_is_given_back_than_was_taken,
+    allotments_say_what_was_spent,
 )

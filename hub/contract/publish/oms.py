@@ -25,11 +25,13 @@ from hub.contract.oms_links import LinkPaid
 from hub.contract.oms_orders import ORDER_COMMANDS
 from hub.contract.oms_payments import PaymentOutcome
 from hub.contract.oms_remote import REMOTE_COMMANDS
+from hub.contract.oms_value import TOKEN_PATTERN, GiftCardAllotted
 from hub.contract.publish import (
     oms_event_samples,
     oms_link_samples,
     oms_payment_samples,
     oms_samples,
+    oms_value_samples,
     samples,
 )
 from hub.contract.publish.oms_prose import description
@@ -59,6 +61,13 @@ _SUMMARIES: dict[tuple[str, str], str] = {
     ("GET", "/payments/{payment_id}/refunds/{key}"): "How a refund stands",
     ("POST", "/payments/{payment_id}/link"): "Send the customer a link to pay what is owed",
     ("GET", "/payments/{payment_id}/link"): "How the last link of a payment stands",
+    ("POST", "/gift-cards/{token}/holds"): "Hold value of a gift card or store credit",
+    ("GET", "/gift-cards/holds/{hold_id}"): "How a hold stands",
+    ("POST", "/gift-cards/holds/{hold_id}/capture"): "Take what is held, or was set aside",
+    ("POST", "/gift-cards/holds/{hold_id}/release"): "Let go of what is held",
+    ("POST", "/gift-cards/holds/{hold_id}/refunds"): "Give captured value back",
+    ("GET", "/gift-cards/holds/{hold_id}/refunds/{key}"): "How a refund of value stands",
+    ("POST", "/gift-cards/balance"): "What is on a card",
     ("GET", "/availability"): "Other shops' stock",
     ("GET", "/health"): "Is the OMS there?",
 }
@@ -69,6 +78,8 @@ _PARAMETERS: dict[str, tuple[Schema, str]] = {
     "generation": ({"type": "string", "maxLength": 64}, "As the manifest names it."),
     "index": ({"type": "integer", "minimum": 0}, "As the manifest counts them."),
     "payment_id": ({"type": "string", "maxLength": 36}, "The payment, as the shop calls it."),
+    "hold_id": ({"type": "string", "maxLength": 36}, "The payment, as the shop calls it."),
+    "token": ({"type": "string", "pattern": TOKEN_PATTERN}, "As read from the card: not logged."),
     "key": ({"type": "string", "maxLength": 100}, "The effect, as the shop calls it."),
     "after": ({"type": "string", "default": ""}, "Cursor; empty is the beginning."),
     "source_prefix": ({"type": "string", "maxLength": 200}, "Only sources that begin so."),
@@ -89,10 +100,23 @@ _EXAMPLES = {
     "sku": "A-100",
     "payment_id": oms_payment_samples.PAYMENT,
     "key": oms_payment_samples.REFUND_KEY,
+    "hold_id": oms_value_samples.HOLD,
+    "token": oms_value_samples.TOKEN,
 }
 
-_REQUESTS = oms_samples.REQUESTS | oms_payment_samples.REQUESTS | oms_link_samples.REQUESTS
-_REPLIES = oms_samples.REPLIES | oms_payment_samples.REPLIES | oms_link_samples.REPLIES
+_IN_PATHS = (
+    "store",
+    "name",
+    "generation",
+    "index",
+    "payment_id",
+    "hold_id",
+    "token",
+    "key",
+)
+_SAMPLES = (oms_samples, oms_payment_samples, oms_link_samples, oms_value_samples)
+_REQUESTS = {name: one for module in _SAMPLES for name, one in module.REQUESTS.items()}
+_REPLIES = {name: one for module in _SAMPLES for name, one in module.REPLIES.items()}
 
 _ALWAYS = (
     OmsCode.VALIDATION,
@@ -120,6 +144,8 @@ _OWN_CODES: dict[tuple[str, str], tuple[OmsCode, ...]] = {
     ("POST", "/payments/{payment_id}/reversal"): (OmsCode.CONFLICT,),
     ("POST", "/payments/{payment_id}/refunds"): (OmsCode.CONFLICT,),
     ("POST", "/payments/{payment_id}/link"): (OmsCode.CONFLICT,),
+    ("POST", "/gift-cards/{token}/holds"): (OmsCode.CONFLICT,),
+    ("POST", "/gift-cards/holds/{hold_id}/refunds"): (OmsCode.CONFLICT,),
     ("GET", "/datasets/{name}/changes"): (OmsCode.CURSOR_GONE,),
 }
 
@@ -137,10 +163,7 @@ def build() -> Document:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "parameters": {
-                name: _parameter(name, "path")
-                for name in ("store", "name", "generation", "index", "payment_id", "key")
-            }
+            "parameters": {name: _parameter(name, "path") for name in _IN_PATHS}
             | {"hubIncarnation": _header(HEADER_INCARNATION, "integer", 3)}
             | {"hubSession": _header(HEADER_SESSION, "string", oms_event_samples.TOKEN)},
             "headers": _reply_headers(),
@@ -298,7 +321,8 @@ def _security() -> Document:
 
 def _schemas() -> dict[str, Schema]:
     models: list[type[BaseModel]] = [oms.OmsProblem, oms.TokenReply, *EVENT_DATA.values()]
-    models += [*REMOTE_COMMANDS.values(), *ORDER_COMMANDS.values(), PaymentOutcome, LinkPaid]
+    models += [*REMOTE_COMMANDS.values(), *ORDER_COMMANDS.values()]
+    models += [PaymentOutcome, LinkPaid, GiftCardAllotted]
     models += [model for rows in ROW_MODELS.values() for model in rows]
     for call in CALLS:
         models += [model for model in (call.request, call.reply) if model is not None]

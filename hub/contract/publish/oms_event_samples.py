@@ -9,7 +9,8 @@ from hub.contract import oms_events as events
 from hub.contract.oms_envelope import rfc3339, sequence_text
 from hub.contract.oms_orders import FULFILMENT_FACTS
 from hub.contract.oms_payment_events import PAYMENT_FACTS
-from hub.contract.publish import order_samples, payment_samples, samples
+from hub.contract.oms_value import ALLOTMENT_RETURNED, CREDIT_ISSUED
+from hub.contract.publish import oms_value_samples, order_samples, payment_samples, samples
 
 Example = dict[str, Any]
 
@@ -174,6 +175,8 @@ EVENT_DATA: dict[str, tuple[str, Example]] = {
         )
         for fact, kind in PAYMENT_FACTS.items()
     },
+    ALLOTMENT_RETURNED: ("payments", oms_value_samples.RETURNED),
+    CREDIT_ISSUED: ("payments", oms_value_samples.ISSUED),
     events.AUDIT_HEAD: (
         "telemetry",
         {"seq": 812, "head_hash": HASH, "business_day": "2026-11-22"},

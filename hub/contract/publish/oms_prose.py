@@ -120,6 +120,26 @@ went out. Optional, too: an OMS that sends none answers `POST /payments/{payment
 - What a customer pays by a link is told by the command `payment.link_paid` (`LinkPaid`), once or
   more often. `GET /payments/{payment_id}/link` says how the last one stands."""
 
+_VALUE = """\
+## Gift cards and store credit
+
+Optional: of a shop whose OMS keeps their value.
+
+- A hold is known by its `hold_id` (the payment's id) for ever; the same `hold_id` MUST be held once
+  and answered as it stands. A hold is all or nothing. `balance_minor` lets a till offer the rest in
+  another tender. After no answer the hub looks up before it does anything else.
+- A hold that isn't captured by `expires_at_ms` is let go by the OMS; its capture is `declined`.
+- A release of an unknown `hold_id` MUST be remembered: a capture that comes later is `declined`.
+- `gift_card.allotted` tells what is set aside of one card for this shop, per `epoch` of HELLO and
+  cumulative: `granted_minor`, and `recalled_minor` that is wanted back. The OMS MUST count
+  `granted - returned - captured` as spent until the shop gives it back
+  (`gift_card.allotment_returned`; the larger word counts). A capture with `allotment` MUST be taken
+  however late it comes. What an older epoch left stays set aside until a person knows that the box
+  of that time is gone.
+- `gift_card.issued` is store credit that the shop gave: the OMS keeps it from then on, all of it
+  set aside for that shop in `epoch` (0: nothing is). A capture that comes before it is 404
+  `not-found`, and comes again."""
+
 _DIGESTS = """\
 ## Digests
 
@@ -163,6 +183,7 @@ def description() -> str:
         _DIGESTS,
         _ORDERS,
         _PAYMENTS,
+        _VALUE,
         _RETRIES,
         _limits(),
         _errors(),

@@ -44,12 +44,13 @@ class WorkKind(StrEnum):
 
 
 class Hand(StrEnum):
-    """Who can do it: the processor's connection, the terminal that the hub drives, or the OMS that
-    sends payment links."""
+    """Who can do it: the processor's connection, the terminal that the hub drives, the OMS that
+    sends payment links, or whoever keeps the value of gift cards and store credit."""
 
     PROCESSOR = "processor"
     TERMINAL = "terminal"
     LINKS = "links"
+    ISSUER = "issuer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Standing:
     void_asked: bool
     forwards: int = 0
     sent_age_ms: int = 0
+    is_value: bool = False
+    """Of an issuer, not of a card's bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ def next_work(at: Standing, *, processor: bool) -> Work | None:
 
     ``processor``: whether the hub has a connection to one that knows this shop's payments.
     """
+    if at.is_value:
+        kind = _of_issuer(at)
+        return Work(kind, Hand.ISSUER) if kind is not None else None
     match at.state:
         case S.UNKNOWN:
             return _at_terminal(at, WorkKind.ASK)
@@ -99,6 +105,23 @@ def may_repeat(at: Standing) -> bool:
     """Whether a charge in doubt that the processor doesn't know may be presented again under its
     key."""
     return at.sent_age_ms < SAME_KEY_MS
+
+
+def _of_issuer(at: Standing) -> WorkKind | None:
+    """There is one to ask for everything; a hold is asked for once and looked up ever after."""
+    match at.state:
+        case S.INTENT:
+            return WorkKind.CHARGE
+        case S.UNKNOWN:
+            return WorkKind.LOOK_UP
+        case S.AUTHORISED if at.void_asked:
+            return WorkKind.REVERSE
+        case S.AUTHORISED if at.in_sale:
+            return WorkKind.CAPTURE
+        case S.CAPTURED | S.SETTLED if at.void_asked:
+            return WorkKind.REFUND
+        case _:
+            return None
 
 
 def _money(at: Standing, *, processor: bool) -> Work | None:

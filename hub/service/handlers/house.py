@@ -30,6 +30,7 @@ from hub.storage import (
     requests,
     staffrows,
     stockrows,
+    valuerows,
 )
 from hub.storage.hubrow import HubRow
 
@@ -87,7 +88,9 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     done += _end_old_baskets(unit)
     done += basketrows.purge(unit.tx, unit.now_ms - BASKETS_KEPT_DAYS * DAY_MS)
     done += printing.purge(unit)
-    done += paymentpurge.purge(unit.tx, unit.now_ms - paymentpurge.KEEP_DAYS * DAY_MS)
+    old_ms = unit.now_ms - paymentpurge.KEEP_DAYS * DAY_MS
+    done += paymentpurge.purge(unit.tx, old_ms)
+    done += valuerows.purge(unit.tx, old_ms, hubrow.get(unit.tx).epoch, paymentpurge.AT_ONCE)
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         _send_audit_head(unit)
     return done

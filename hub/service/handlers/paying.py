@@ -19,6 +19,8 @@ def begin_at_terminal(unit: Unit, command: BeginAtTerminal) -> AtTerminal | None
     row = paymentrows.get(unit.tx, command.payment_id)
     if row is None or row.state != PaymentState.INTENT or row.driven_by != "hub":
         return None
+    if row.is_value:
+        return None
     if paymentrows.at_terminal(unit.tx, row.terminal_id) is not None:
         return None
     row = book.move(unit, row, PaymentEvent.SENT, "hub", attempt=row.attempt + 1)

@@ -23,7 +23,7 @@ from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.incoming import same_request
-from hub.service.payments import admission, answers, book, outcomes, owing, views
+from hub.service.payments import admission, answers, book, outcomes, owing, value, views
 from hub.service.payments.commands import ProcessorSaid, TerminalSaid
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
@@ -52,7 +52,9 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
     terminal_id, driven_by = _terminal(unit, command)
     _check_others(unit, command, terminal_id, driven_by)
     bars: tuple[str, ...] = ()
-    if command.offline == "accept":
+    if command.value is not None:
+        value.check(unit, command, command.value)
+    elif command.offline == "accept":
         bars = admission.offline_bars(unit, command, terminal_id)
     row = book.begin(
         unit,
@@ -65,17 +67,20 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
             staff_id=unit.staff_id,
             terminal_id=terminal_id,
             driven_by=driven_by,
-            custody="terminal",
+            custody="hub" if command.value else "terminal",
             amount_minor=command.amount_minor,
             currency=unit.shop.currency,
-            offline_allowed=command.offline == "accept" and not bars,
+            offline_allowed=command.value is None and command.offline == "accept" and not bars,
+            kind=command.value.kind if command.value else "card",
         ),
         unit.caller.key,
         " ".join(bars),
     )
     if command.contact is not None:
         owing.keep(unit, row, command.contact)
-    if driven_by == "till":
+    if command.value is not None:
+        row = value.begin(unit, row, command.value, offline=value.may_be_offline(unit, command))
+    elif driven_by == "till":
         row = book.move(unit, row, PaymentEvent.SENT, unit.caller.key)
     return _view(unit, row)
 
@@ -139,7 +144,9 @@ def _counts(row: PaymentRow) -> bool:
 
 
 def _terminal(unit: Unit, command: StartPayment) -> tuple[str, str]:
-    """The terminal's id, and who drives it."""
+    """The terminal's id, and who drives it; an issuer stands in for one."""
+    if command.value is not None:
+        return value.ISSUER, "hub"
     if command.terminal == "own":
         return unit.caller.id, "till"
     if command.terminal is None:

@@ -46,6 +46,7 @@ def standing(row: PaymentRow, now_ms: int) -> Standing:
         void_asked=bool(row.void_asked),
         forwards=row.forwards,
         sent_age_ms=max(0, now_ms - row.sent_at_ms) if row.sent_at_ms else 0,
+        is_value=row.is_value,
     )
 
 

@@ -20,7 +20,7 @@ from hub.domain.payments.states import (
 )
 from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
-from hub.service.payments import owing
+from hub.service.payments import allotments, owing
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
@@ -48,6 +48,14 @@ _TOLD: Final[dict[PaymentState, str]] = {
     S.LOST: "lost",
 }
 """What the cloud is told when a payment comes to be so."""
+_CARD_FACTS: Final = (
+    "psp_ref",
+    "terminal_ref",
+    "approval_code",
+    "last4",
+    "scheme",
+    "decline_code",
+)
 _ENDED: Final = frozenset({S.REFUSED, S.ABANDONED})
 _CLOSED: Final = frozenset({S.RECOVERED, S.WRITTEN_OFF})
 _DOUBTED: Final = frozenset({S.UNKNOWN, S.MANUAL, S.LOST})
@@ -93,14 +101,21 @@ def move(
     before, row = row, paymentrows.change(unit.tx, row, **(facts | {"state": str(after)}))
     if token is not None:
         secretrows.put(unit.tx, row.id, token)
-    elif before.state in STORED_AWAY and after not in STORED_AWAY:
+    elif _needs_token(before) and not _needs_token(row):
         secretrows.shred(unit.tx, row.id)
     owing.settle(unit, row)
+    if after is S.REVERSED:
+        allotments.let_go(unit, row)
     fact = _fact_of(PaymentState(before.state), event, after)
     if fact is not None:
         _tell_cloud(unit, row, fact, step, detail)
     changed(unit, row)
     return row
+
+
+def _needs_token(row: PaymentRow) -> bool:
+    """Of an issuer's only until it is asked: then its payment's id is enough."""
+    return row.state in ((S.INTENT, S.AT_TERMINAL) if row.is_value else STORED_AWAY)
 
 
 def withdraw(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
@@ -130,6 +145,8 @@ def void_if_stored(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
     settled with whoever does."""
     if not row.void_asked:
         return row
+    if row.state == S.AUTHORISED and row.account and not row.forwards:
+        return move(unit, row, E.REVERSED, by, row.reason)  # the issuer has never heard of it
     if row.state == S.STORED and row.custody == "hub" and not row.forwards:
         return move(unit, row, E.VOID_ASKED, by, row.reason)
     if can(PaymentState(row.state), E.VOID_DEFERRED):
@@ -153,7 +170,9 @@ def given_back(
 def changed(unit: Unit, row: PaymentRow) -> None:
     """Have it told in the shop how a payment stands, and that something may be to be done."""
     unit.tell(
-        PaymentChanged(row.payment_id, row.sale_id, row.device_id, row.terminal_id, row.state)
+        PaymentChanged(
+            row.payment_id, row.sale_id, row.device_id, row.terminal_id, row.state, row.kind
+        )
     )
 
 
@@ -168,7 +187,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     paymentrows.put_step(unit.tx, row, fact.step, str(state), "recovery", fact.reason[:DETAIL_MAX])
     facts: dict[str, Any] = {
         name: value
-        for name in ("psp_ref", "terminal_ref", "approval_code", "last4", "scheme", "decline_code")
+        for name in (*_CARD_FACTS, "account", "account_epoch")
         if (value := getattr(fact, name))
     }
     if fact.offline_seq is not None and row.offline_seq is None:
@@ -220,6 +239,7 @@ def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
         amount_minor=fact.amount_minor,
         currency=fact.currency,
         offline_allowed=fact.offline_seq is not None,
+        kind=fact.kind,
     )
     return paymentrows.add(unit.tx, new)
 
@@ -275,6 +295,9 @@ def _tell_cloud(unit: Unit, row: PaymentRow, fact: str, step: int, detail: str) 
         "scheme": row.scheme,
         "decline_code": row.decline_code,
         "refunded_minor": row.refunded_minor,
+        "kind": row.kind,
+        "account": row.account,
+        "account_epoch": row.account_epoch,
         "reason": detail or row.reason,
     }
     try:

@@ -14,6 +14,7 @@ from hub.contract.sale import CommitSale, Tender
 from hub.domain import basket as rules
 from hub.domain.basket import BasketEvent, Settlement, TenderKind, settle
 from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
+from hub.domain.payments.value import ValueKind
 from hub.domain.staff import Permission
 from hub.service import permits
 from hub.service.payments import book, refunds
@@ -29,6 +30,7 @@ Claimed = dict[str, PaymentRow]
 PAID_OTHERWISE: Final = "the sale was paid otherwise"
 ALL_BACK: Final = "all of it came back"
 ASK_AGAIN_MS: Final = 2000
+_OF_ISSUERS: Final = frozenset(map(str, ValueKind))
 _WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
 
 
@@ -107,8 +109,17 @@ def claimed(unit: Unit, command: CommitSale, tender: Tender) -> PaymentRow | Non
     """
     assert tender.payment_id is not None
     row = paymentrows.get(unit.tx, tender.payment_id)
-    if row is None:
+    of_issuer = tender.kind in _OF_ISSUERS
+    if row is None and not of_issuer:
         return None
+    if row is None:
+        raise refuse(
+            Code.NOT_FOUND,
+            "The hub knows no such payment: begin it with payment/start and its value.",
+            payment_id=tender.payment_id,
+        )
+    if (of_issuer or row.is_value) and tender.kind != row.kind:
+        raise _not_this(row, "This payment is of another kind", kind=row.kind)
     if row.device_id != unit.caller.id and not unit.caller.is_admin:
         permits.need(unit, Permission.HUB_MANAGE)  # another till's customer has paid it
     if row.sale_id != command.sale_id:

@@ -60,6 +60,10 @@ class ProcessorSaid:
     reached: bool = True
     url: str = ""
     expires_at_ms: int | None = None
+    word: str = ""
+    """An issuer's own code of a refusal."""
+    balance_minor: int | None = None
+    """What is left on a gift card, where the issuer tells it."""
 
 
 # At the terminal ----------------------------------------------------------------------------------
@@ -114,8 +118,9 @@ class LeaseWork(InternalCommand):
 @dataclass(frozen=True, slots=True)
 class Leased:
     """One thing to do.  ``key`` is the idempotency key of this very effect, the same at each
-    repeat; ``refund_id`` is given for refunds of a part.  Of a payment link ``token`` is the sealed
-    contact, ``reason`` why the payment is owed."""
+    repeat; ``refund_id`` is given for refunds of a part; ``account`` and its epoch of what was
+    taken from an allotment.  Of a payment link ``token`` is the sealed contact, ``reason`` why the
+    payment is owed."""
 
     kind: WorkKind
     payment_id: str
@@ -130,6 +135,8 @@ class Leased:
     refund_id: str = ""
     reason: str = ""
     token: SealedToken | None = field(default=None, repr=False)
+    account: str = ""
+    account_epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

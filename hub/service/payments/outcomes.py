@@ -189,7 +189,7 @@ def approved(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
 def declined(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> PaymentRow:
     """No money: it is presented again later, or the shop has a receivable, or nobody minds."""
     facts = done(unit, row) | _ref(said)
-    facts |= {"declines": row.declines + 1, "decline_code": str(said.code)}
+    facts |= {"declines": row.declines + 1, "decline_code": said.word or str(said.code)}
     row = book.move(unit, row, E.DECLINED, by, said.reason, **facts)
     if row.void_asked or not row.in_sale:
         return book.move(unit, row, E.VOID_ASKED, by, "declined, and nothing was sold for it")
@@ -301,6 +301,7 @@ def standing(unit: Unit, row: PaymentRow) -> Standing:
         age_ms(
             sent_at_ms, sent_budget_ms, unit.now_ms, unit.tx.budget_ms, trusted=is_trusted(unit)
         ),
+        row.is_value,
     )
 
 

@@ -37,8 +37,15 @@ def has_processor(unit: Unit) -> bool:
     return unit.shop.payments.processor and not unit.shop.training
 
 
+def has_issuer(unit: Unit) -> bool:
+    """Whether there is a cloud that keeps the value of gift cards."""
+    return unit.shop.payments.issuer and not unit.shop.training
+
+
 def hand_of(unit: Unit, row: PaymentRow) -> Hand | None:
     """Who can give this payment's money back; None: only the till at its own terminal."""
+    if row.is_value:
+        return Hand.ISSUER if has_issuer(unit) else None
     if has_processor(unit):
         return Hand.PROCESSOR
     return Hand.TERMINAL if row.driven_by == "hub" else None
@@ -86,13 +93,15 @@ def lease(
     unit: Unit, hand: Hand, limit: int, lease_ms: int, terminals: tuple[str, ...] = ()
 ) -> list[Leased]:
     """Take refunds that are due for this hand, oldest first."""
-    by_processor = hand is Hand.PROCESSOR
-    if by_processor is not has_processor(unit):
+    if hand is not Hand.ISSUER and (hand is Hand.PROCESSOR) is not has_processor(unit):
         return []
-    states = _THERE if by_processor else (S.AUTHORISED, *_THERE)
-    of_terminals = None if by_processor else terminals
+    of_terminals = terminals if hand is Hand.TERMINAL else None
+    states = (S.AUTHORISED, *_THERE) if hand is Hand.TERMINAL else _THERE
     taken: list[Leased] = []
-    for refund in refundrows.due(unit.tx, unit.tx.budget_ms, tuple(map(str, states)), of_terminals):
+    of_issuers = hand is Hand.ISSUER
+    for refund in refundrows.due(
+        unit.tx, unit.tx.budget_ms, tuple(map(str, states)), of_terminals, of_issuers=of_issuers
+    ):
         if len(taken) >= limit:
             break
         row = paymentrows.numbered(unit.tx, refund.payment)
@@ -116,7 +125,7 @@ def _lease_one(unit: Unit, row: PaymentRow, refund: RefundRow, hand: Hand, lease
         "fence": refund.fence + 1,
         "lease_budget_ms": unit.tx.budget_ms + lease_ms,
     }
-    if refund.state == "unknown" and hand is Hand.PROCESSOR:
+    if refund.state == "unknown" and hand is not Hand.TERMINAL:
         kind = WorkKind.LOOK_UP
     else:
         kind = WorkKind.REFUND

@@ -81,7 +81,10 @@ def give_up_stored(unit: Unit, row: PaymentRow) -> PaymentRow:
 
 
 def _give_up_asking(unit: Unit, row: PaymentRow) -> int:
-    """A terminal that can't tell for a quarter of an hour: people have to."""
+    """A terminal that can't tell for a quarter of an hour: people have to.  An issuer knows what it
+    did whenever it can be asked again."""
+    if row.is_value:
+        return 0
     since_ms = row.doubt_budget_ms
     if not since_ms:
         paymentrows.change(unit.tx, row, doubt_budget_ms=max(1, unit.tx.budget_ms))
@@ -168,6 +171,9 @@ def _doubt_copied(unit: Unit) -> int:
                 doubts += 1
     for row in paymentrows.in_state(unit.tx, S.UNKNOWN, _ALL_MAX):
         paymentrows.change(unit.tx, row, doubt_budget_ms=max(1, unit.tx.budget_ms))
+    for row in paymentrows.in_state(unit.tx, S.AUTHORISED, _ALL_MAX):
+        if row.account:  # the other box may have told the issuer of it
+            paymentrows.change(unit.tx, row, forwards=max(1, row.forwards))
     return doubts
 
 

@@ -16,7 +16,7 @@ from hub.storage.paymentrows import PaymentRow, StepRow
 from hub.storage.rows import Rows
 
 S = PaymentState
-Waits = Literal["", "terminal", "processor", "person"]
+Waits = Literal["", "terminal", "processor", "issuer", "person"]
 
 _AT_TERMINAL: Final = frozenset({S.INTENT, S.AT_TERMINAL, S.UNKNOWN})
 _FOR_PEOPLE: Final = frozenset({S.MANUAL, S.LOST, S.RECOVERY})
@@ -25,6 +25,12 @@ _AT_PROCESSOR: Final = frozenset(
 )
 _WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
 _EXPIRES: Final = frozenset({S.STORED, S.RETRY_WAIT})
+
+_WAITS: Final[dict[Hand, Waits]] = {
+    Hand.TERMINAL: "terminal",
+    Hand.PROCESSOR: "processor",
+    Hand.ISSUER: "issuer",
+}
 
 
 def tenderable(row: PaymentRow) -> bool:
@@ -37,15 +43,22 @@ def waits_for(row: PaymentRow, *, processor: bool) -> Waits:
     """Whose word or deed is next."""
     state = PaymentState(row.state)
     if state in _AT_TERMINAL:
-        return "terminal"
+        return "issuer" if row.is_value else "terminal"
     if state in _FOR_PEOPLE:
         return "person"
     work = next_work(
-        Standing(state, row.custody, row.driven_by, bool(row.in_sale), bool(row.void_asked)),
+        Standing(
+            state,
+            row.custody,
+            row.driven_by,
+            bool(row.in_sale),
+            bool(row.void_asked),
+            is_value=row.is_value,
+        ),
         processor=processor,
     )
     if work is not None:
-        return "terminal" if work.hand is Hand.TERMINAL else "processor"
+        return _WAITS[work.hand]
     if row.void_asked and state in _WITH_MONEY:
         return "terminal"  # the till's own: nobody else can give it back
     if state in _AT_PROCESSOR:
@@ -95,6 +108,9 @@ class Teller:
             changed_at_ms=row.changed_at_ms,
             reason=row.reason,
             contact_kept=secretrows.get(self._rows, row.id, owing.CONTACT) is not None,
+            kind=row.kind,
+            balance_minor=row.balance_minor,
+            allotted=bool(row.account),
             steps=tuple(
                 PaymentStep(
                     at_ms=one.at_ms,

@@ -12,7 +12,7 @@ from hub.domain.payments.work import (
     WorkKind,
     next_work,
 )
-from hub.service.payments import answers, book, links, outcomes, refunds, timing
+from hub.service.payments import answers, book, links, outcomes, refunds, timing, value
 from hub.service.payments.commands import (
     EndWork,
     LearnOutcome,
@@ -42,6 +42,8 @@ def lease(unit: Unit, command: LeaseWork) -> tuple[Leased, ...]:
         return links.lease(unit, max(0, min(command.limit, LEASED_MAX)), command.lease_ms)
     if command.hand is Hand.PROCESSOR and not refunds.has_processor(unit):
         return ()
+    if command.hand is Hand.ISSUER and not refunds.has_issuer(unit):
+        return ()
     unit.check_fence()  # another box has the shop: it does what is to be done
     timing.end_leases(unit)
     by_hub = not refunds.has_processor(unit)
@@ -56,7 +58,8 @@ def lease(unit: Unit, command: LeaseWork) -> tuple[Leased, ...]:
         work = next_work(outcomes.standing(unit, row), processor=refunds.has_processor(unit))
         if work is None or work.hand is not command.hand or work.kind is WorkKind.REFUND:
             continue
-        leased = _lease_one(unit, row, work, command)
+        lease_one = value.lease_one if row.is_value else _lease_one
+        leased = lease_one(unit, row, work, command)
         if leased is not None:
             taken.append(leased)
     room = limit - len(taken)
@@ -68,6 +71,8 @@ def _candidates(unit: Unit, command: LeaseWork) -> list[PaymentRow]:
     budget_ms = unit.tx.budget_ms
     if command.hand is Hand.PROCESSOR:
         return paymentwork.for_processor(unit.tx, budget_ms, paymentwork.AT_ONCE_MAX)
+    if command.hand is Hand.ISSUER:
+        return paymentwork.for_issuer(unit.tx, budget_ms, paymentwork.AT_ONCE_MAX)
     if not command.terminals:
         return []
     return paymentwork.for_terminals(unit.tx, budget_ms, command.terminals, paymentwork.AT_ONCE_MAX)
@@ -136,7 +141,9 @@ def end(unit: Unit, command: EndWork) -> bool:
     if row.fence != work.fence:
         _learn_late(unit, row, work, said)
         return False
-    if isinstance(said, ProcessorSaid):
+    if isinstance(said, ProcessorSaid) and row.is_value:
+        after = value.ended(unit, row, work.kind, said)
+    elif isinstance(said, ProcessorSaid):
         after = outcomes.ended(unit, row, work.kind, said)
     else:
         after = _terminal_said(unit, row, work.kind, said)

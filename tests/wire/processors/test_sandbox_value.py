@@ -1,0 +1,138 @@
+"""The adapter for gift cards and the sandbox's issuer: each effect once, whatever is lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cloud_link.payments.carrying import carry_out
+from cloud_link.payments.conformance.bench import keyed
+from cloud_link.payments.issuer import OmsIssuer
+from cloud_link.payments.processor import Effect
+from hub.domain.payments.work import WorkKind
+from hub.service.payments.commands import Leased
+from tests.wire.processors.conftest import Oms
+
+CARD = "GC-7Q4K-9XWM-0042"
+
+
+@pytest.fixture
+async def issuer(oms: Oms) -> OmsIssuer:
+    card = {"account_ref": "acct-42", "token": CARD, "balance_minor": 5000, "pin": "9731"}
+    await oms.admin("value/cards", card)
+    client: Any = oms.bench.processor
+    return OmsIssuer(client._client, 5.0)
+
+
+def holding(oms: Oms, amount_minor: int = 1500, **secret: Any) -> Effect:
+    token = {"token": CARD, "kind": "gift_card", "pin": "9731"} | secret
+    return oms.bench.effect(amount_minor, json.dumps(token).encode())
+
+
+async def missing(oms: Oms) -> dict[str, int]:
+    """What of each card's value is nowhere."""
+    found: dict[str, int] = (await oms.admin("value"))["missing"]
+    return found
+
+
+async def free_minor(oms: Oms) -> int:
+    (card,) = (await oms.admin("value"))["value_cards"]
+    return int(card["balance_minor"])
+
+
+async def test_a_hold_is_taken_and_given_back_in_parts(oms: Oms, issuer: OmsIssuer) -> None:
+    effect = holding(oms)
+    said = await issuer.charge(effect)
+    assert (said.outcome, said.balance_minor) == ("approved", 3500)
+    assert (await issuer.charge(effect)).outcome == "approved"
+    assert (await issuer.look_up(effect)).outcome == "approved"
+    assert (await issuer.capture(effect)).outcome == "captured"
+    assert (await issuer.capture(effect)).outcome == "captured"
+    assert (await issuer.reverse(effect)).outcome == "captured"
+    for key, minor, outcome in (
+        ("r1", 1000, "refunded"),
+        ("r1", 1000, "refunded"),
+        ("r2", 501, "declined"),
+        ("r3", 500, "refunded"),
+    ):
+        assert (await issuer.refund(keyed(effect, key, minor))).outcome == outcome, key
+    assert (await issuer.look_up_refund(keyed(effect, "r1"))).outcome == "refunded"
+    assert (await issuer.look_up_refund(keyed(effect, "r2"))).outcome == "not-found"
+    assert (await issuer.look_up(effect)).outcome == "refunded"
+    assert (await free_minor(oms), await missing(oms)) == (5000, {"acct-42": 0})
+
+
+@pytest.mark.parametrize(
+    ("secret", "amount_minor", "word"),
+    [
+        ({"token": "GC-NOBODYS-0000"}, 1500, "unknown-card"),
+        ({"pin": "0000"}, 1500, "wrong-pin"),
+        ({"kind": "store_credit"}, 1500, "other-kind"),
+        ({}, 5001, "insufficient-value"),
+    ],
+)
+async def test_a_hold_is_declined_with_a_word(
+    oms: Oms, issuer: OmsIssuer, secret: dict[str, str], amount_minor: int, word: str
+) -> None:
+    said = await issuer.charge(holding(oms, amount_minor, **secret))
+    assert (said.outcome, said.word) == ("declined", word)
+    assert CARD not in said.reason
+    told = {"insufficient-value": 5000, "other-kind": 5000}.get(word)
+    assert said.balance_minor == told
+
+
+async def test_what_is_let_go_is_never_taken(oms: Oms, issuer: OmsIssuer) -> None:
+    effect = holding(oms)
+    await issuer.charge(effect)
+    assert (await issuer.reverse(effect)).outcome == "reversed"
+    assert (await issuer.capture(effect)).outcome == "declined"
+    never = holding(oms)
+    assert (await issuer.look_up(never)).outcome == "not-found"
+    assert (await issuer.reverse(never)).outcome == "reversed"
+    late = replace(never, account="acct-42", account_epoch=1)
+    assert (await issuer.capture(late)).outcome == "declined"
+    assert (await free_minor(oms), await missing(oms)) == (5000, {"acct-42": 0})
+
+
+async def test_an_answer_that_is_lost_after_the_deed_is_looked_up(
+    oms: Oms, issuer: OmsIssuer
+) -> None:
+    effect = holding(oms)
+    await oms.faults(error_after_rate=1.0)
+    assert (await issuer.charge(effect)).outcome == "unknown"
+    assert (await issuer.look_up(effect)).outcome == "approved"
+    assert (await issuer.capture(effect)).outcome == "unknown"
+    assert (await issuer.look_up(effect)).outcome == "captured"
+    back = keyed(effect, "r", 700)
+    assert (await issuer.refund(back)).outcome == "unknown"
+    work = Leased(
+        WorkKind.REFUND, effect.payment_id, 1, back.key, 700, "EUR", "issuer", "", "", 1, back.key
+    )
+    assert (await carry_out(issuer, work, None)).outcome == "refunded"
+    assert (await free_minor(oms), await missing(oms)) == (4200, {"acct-42": 0})
+
+
+async def test_what_was_set_aside_is_taken_once_and_known_only_when_granted(
+    oms: Oms, issuer: OmsIssuer
+) -> None:
+    spent = replace(holding(oms), token=None, account="acct-42", account_epoch=1)
+    assert (await issuer.capture(spent)).outcome == "not-found"
+    await oms.admin("value/allot", {"account_ref": "acct-42", "grant_minor": 2000})
+    assert await free_minor(oms) == 3000
+    for _ in range(2):
+        assert (await issuer.capture(spent)).outcome == "captured"
+    books = await oms.admin("value")
+    (aside,) = books["value_allotments"]
+    assert (aside["granted_minor"], aside["spent_minor"]) == (2000, 1500)
+    assert books["missing"] == {"acct-42": 0}
+
+
+async def test_the_issuer_remembers_what_the_oms_forgot(oms: Oms, issuer: OmsIssuer) -> None:
+    await oms.admin("backup", {})
+    effect = holding(oms)
+    await issuer.charge(effect)
+    await oms.admin("restore", {})
+    assert await free_minor(oms) == 3500
