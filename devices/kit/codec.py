@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from devices.kit.errors import BadAnswer, Refused, TooMuch
 from hub.contract.base import MAX_MESSAGE_BYTES, Command, Outgoing
@@ -50,8 +50,14 @@ def refuse_cards(message: Command | dict[str, Any]) -> None:
 
 
 def holds_secrets(command: Command) -> bool:
-    """Whether it carries a PIN or the like: such a command is never written to disk."""
-    return any(isinstance(getattr(command, name), SecretStr) for name in type(command).model_fields)
+    """Whether it carries a PIN, a contact or the like: such a command is never written to disk."""
+    return _is_secret(command)
+
+
+def _is_secret(value: object) -> bool:
+    if isinstance(value, BaseModel):
+        return any(_is_secret(getattr(value, name)) for name in type(value).model_fields)
+    return isinstance(value, SecretStr)
 
 
 def operation_of(command: Command) -> Operation:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from devices.kit import HubClient, IdentityStore
 from hub.contract.payments import PaymentView, ReportPayment, StartPayment
+from hub.contract.receivables import Contact
 from hub.contract.sale import SaleDone, SaleVoided, Tender, VoidSale
 from tests.support.hubbox import GOODS, SUPERVISOR, Box, open_box, sale_of
 
@@ -21,7 +22,7 @@ PRICE = GOODS[0].price_minor
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def box() -> AsyncIterator[Box]:
-    settings = {"payments": {"processor": "oms", "card_per_day": 100}}
+    settings = {"payments": {"processor": "oms", "card_per_day": 100, "link_at_once": True}}
     async with open_box(settings=settings) as opened:
         yield opened
 
@@ -45,10 +46,18 @@ async def faults(box: Box, **set_to: Any) -> None:
     await box.rig.oms_admin._call("POST", "payments/faults", set_to)
 
 
-async def stored(hub: HubClient, token: str = "tok-good") -> tuple[str, str]:
+async def stored(
+    hub: HubClient, token: str = "tok-good", contact: Contact | None = None
+) -> tuple[str, str]:
     """A sale that is paid by a card approved offline: sale and payment."""
     sale_id, payment_id = hub.ids.uuid7(), hub.ids.uuid7()
-    begun = StartPayment(payment_id=payment_id, sale_id=sale_id, amount_minor=PRICE, terminal="own")
+    begun = StartPayment(
+        payment_id=payment_id,
+        sale_id=sale_id,
+        amount_minor=PRICE,
+        terminal="own",
+        contact=contact,
+    )
     await hub.request(begun, PaymentView, until_answered=True)
     said = ReportPayment(payment_id=payment_id, outcome="approved-offline", token=token)
     view = await hub.request(said, PaymentView, until_answered=True)
@@ -95,6 +104,25 @@ async def test_a_hard_decline_is_a_receivable_and_a_soft_one_waits(
     await becomes(box, stolen, "recovery")
     await becomes(box, funds, "retry_wait")
     assert moved(box, stolen) == moved(box, funds) == []
+
+
+async def test_what_is_owed_is_asked_for_by_one_message_and_paid_by_its_link(
+    box: Box, till: IdentityStore
+) -> None:
+    await faults(box, error_after_rate=0.5)  # half of the answers are lost
+    async with selling(box, till) as hub:
+        contact = Contact.model_validate({"email": "canary.57113@mail.example"})
+        _, payment_id = await stored(hub, "decline-stolen-or-lost", contact)
+    sql = "SELECT state FROM payment_links WHERE link_key = ?"
+    key = f"{payment_id}-link-1"
+    await box.until(lambda: box.rows(sql, key) == [("sent",)])
+    await faults(box)
+    assert box.oms_rows("SELECT messages FROM payment_links WHERE key = ?", key) == [(1,)]
+    await box.rig.oms_admin._call("POST", "payments/links/pay", {"payment_id": payment_id})
+    await becomes(box, payment_id, "recovered")
+    assert box.rows("SELECT count(*) FROM payment_contacts") == [(0,)]
+    for path in box.rig.base.rglob("*"):
+        assert not path.is_file() or b"canary.57113" not in path.read_bytes(), path.name
 
 
 async def test_a_late_outcome_comes_by_command(box: Box, till: IdentityStore) -> None:
