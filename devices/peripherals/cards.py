@@ -218,5 +218,6 @@ def said(shop: Shop, payment_id: str, answer: CardAnswer) -> TerminalSaid:
         terminal_ref=answer.terminal_ref,
         card_ref=vault.card_ref(answer.card) if vault is not None and answer.card else "",
         captured=answer.captured,
+        tip_minor=answer.tip_minor,
         token=sealed,
     )

@@ -332,7 +332,8 @@ class CardOutcome(StrEnum):
 class CardAnswer:
     """What a terminal says; never a card number.  ``token`` is what the hub is to keep and present
     (an opaque token or P2PE blob), absent where the terminal keeps the payment itself; ``card``
-    names the card (a payment account reference or a token), to count its uses."""
+    names the card (a payment account reference or a token), to count its uses.  ``tip_minor``: what
+    the customer added at the terminal, on top of what it was asked for."""
 
     outcome: CardOutcome
     reason: str = ""
@@ -342,6 +343,7 @@ class CardAnswer:
     psp_ref: str = ""
     terminal_ref: str = ""
     captured: bool = False
+    tip_minor: int = 0
     card: str = field(default="", repr=False)
     token: bytes | None = field(default=None, repr=False)
 

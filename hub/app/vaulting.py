@@ -61,6 +61,8 @@ def payment_rules(
         vault=vault,
         links=settings.cloud.url is not None and not settings.store.training,
         link_at_once=payments.link_at_once,
+        tips=payments.tips,
+        tip_max_percent=payments.tip_max_percent,
     )
 
 

@@ -274,6 +274,7 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
     one = found.payment
     click.echo(f"{_money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
     facts = {
+        "tip": _money(one.tip_minor, one.currency) if one.tip_minor else "",
         "card": " ".join(filter(None, (one.scheme, one.last4))),
         "till": one.device_id,
         "terminal": one.terminal_id,

@@ -69,6 +69,10 @@ class Payments(Section):
         " is used.",
     )
     key_file: AbsolutePath | None = Field(default=None, description="A file that holds `key`.")
+    tips: bool = Field(default=False, description="Let customers add a tip to a card payment.")
+    tip_max_percent: int = Field(
+        default=30, ge=0, le=100, description="A tip of so much of the amount at most."
+    )
     link_at_once: bool = Field(
         default=False,
         description="Have the OMS send a payment link as soon as a payment with a contact is owed;"

@@ -81,7 +81,8 @@ class TaxTotal(Outgoing):
 
 class TenderTotal(Outgoing):
     """Money that was taken or given back.  ``kind``: ``cash``, ``card`` or another word.
-    ``offline``: approved without the processor.  ``count``: of how many payments (reports)."""
+    ``offline``: approved without the processor.  ``count``: of how many payments (reports).
+    ``tip_minor``: what the card was charged on top."""
 
     kind: str
     amount_minor: int
@@ -89,6 +90,7 @@ class TenderTotal(Outgoing):
     approval_code: str | None = None
     offline: bool = False
     count: int = 0
+    tip_minor: int = 0
 
 
 class SaleFacts(Facts):

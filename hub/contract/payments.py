@@ -64,6 +64,8 @@ class StartPayment(Command):
     ``value``: a gift card or store credit instead of a terminal.  While the cloud can't be asked it
     may be taken from what is set aside of that card for this shop (``offline`` ``accept``); beyond,
     the answer is ``unavailable`` with ``left_minor``.
+    ``tip_minor``: what the customer gives on top, where the shop takes tips (``payments.tips``):
+    the card is charged both, the sale is paid with ``amount_minor``.
     """
 
     service: ClassVar[str] = "payment"
@@ -77,6 +79,7 @@ class StartPayment(Command):
     offline: Literal["accept", "refuse"] = "accept"
     approval_id: UniqueId | None = None
     contact: Contact | None = None
+    tip_minor: AmountMinor = 0
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -89,13 +92,15 @@ Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknow
 
 
 class CardFacts(Incoming):
-    """What a terminal may tell of a card: never its number."""
+    """What a terminal may tell of a card: never its number.  ``tip_minor``: a tip that the customer
+    added at the terminal, on top of what it was asked for; it is taken in as a fact."""
 
     last4: Last4 = ""
     scheme: Scheme = ""
     approval_code: Code12 = ""
     psp_ref: Ref = ""
     terminal_ref: Ref = ""
+    tip_minor: AmountMinor = 0
 
 
 class ReportPayment(Command):
@@ -201,7 +206,8 @@ class PaymentView(Outgoing):
     ``expires_in_ms``: of a stored one, until it may not be presented any more.  ``contact_kept``:
     the hub knows how to reach the customer.  ``kind``: ``card``, ``gift_card`` or ``store_credit``;
     ``balance_minor``: what was left on such a card, where its issuer told it; ``allotted``: it was
-    taken from what is set aside for this shop.
+    taken from what is set aside for this shop.  The card is charged ``amount_minor`` and
+    ``tip_minor``; the sale is paid with the former; ``refunded_minor`` is of both.
     """
 
     id: int
@@ -235,6 +241,7 @@ class PaymentView(Outgoing):
     kind: Literal["card", "gift_card", "store_credit"] = "card"
     balance_minor: int | None = None
     allotted: bool = False
+    tip_minor: AmountMinor = 0
     steps: tuple[PaymentStep, ...] = ()
 
 

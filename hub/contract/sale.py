@@ -139,12 +139,14 @@ class SaleVoided(Outgoing):
 
 
 class RefundView(Outgoing):
-    """Money to give back.  ``by``: who does it; what the hub gives back the till must not."""
+    """Money to give back.  ``by``: who does it; what the hub gives back the till must not.
+    ``tip_minor``: a tip that goes back with it, when all of it does."""
 
     kind: str
     amount_minor: int
     payment_id: str | None = None
     by: Literal["hub", "till"] = "till"
+    tip_minor: AmountMinor = 0
 
 
 class GetSale(Query):

@@ -107,6 +107,7 @@ def sale_facts(
                 last4=one.last4,
                 approval_code=one.approval_code,
                 offline=_was_offline(unit, one),
+                tip_minor=_tip_minor(unit, one),
             )
             for one in tenders
         ),
@@ -269,6 +270,12 @@ def _was_offline(unit: Source, tender: TenderRow) -> bool:
     return row is not None and row.offline_seq is not None
 
 
+def _tip_minor(unit: Source, tender: TenderRow) -> int:
+    """What the card was charged on top of what its tender pays."""
+    row = paymentrows.get(unit.tx, tender.payment_id) if tender.payment_id else None
+    return row.tip_minor if row is not None else 0
+
+
 def _taxes_of(sale: SaleRow) -> tuple[bool, dict[str, int]]:
     """Whether prices include tax, and the rates (ppm) by code, as they were applied.
 
@@ -320,6 +327,7 @@ def _given_back(
             kind=one.kind,
             amount_minor=one.amount_minor,
             last4=cards.get(one.payment_id) if one.payment_id else None,
+            tip_minor=one.tip_minor,
         )
         for one in refunds
     )

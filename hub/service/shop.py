@@ -72,6 +72,8 @@ class PaymentRules:
     link_at_once: bool = False
     issuer: bool = False
     issuer_ready: Callable[[], bool] = never
+    tips: bool = False
+    tip_max_percent: int = 30
 
 
 @dataclass(frozen=True, slots=True)

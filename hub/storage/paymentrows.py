@@ -25,7 +25,8 @@ AT_RISK: Final = f"{OPEN} AND {_RISK}"
 
 
 class PaymentRow(NamedTuple):
-    """One payment; instants are UTC milliseconds, budgets the hub's own."""
+    """One payment; instants are UTC milliseconds, budgets the hub's own.  ``amount_minor``: what
+    the card is charged, ``tip_minor`` of it being the tip."""
 
     id: int
     payment_id: str
@@ -73,11 +74,17 @@ class PaymentRow(NamedTuple):
     account: str
     account_epoch: int
     balance_minor: int | None
+    tip_minor: int
 
     @property
     def is_value(self) -> bool:
         """Whether an issuer keeps the money: a gift card or store credit."""
         return self.kind != "card"
+
+    @property
+    def sale_minor(self) -> int:
+        """What its sale is paid with: what the card is charged, without the tip."""
+        return self.amount_minor - self.tip_minor
 
 
 class NewPayment(NamedTuple):
@@ -96,6 +103,7 @@ class NewPayment(NamedTuple):
     currency: str
     offline_allowed: bool
     kind: str = "card"
+    tip_minor: int = 0
 
 
 class StepRow(NamedTuple):
@@ -111,14 +119,8 @@ class StepRow(NamedTuple):
 
 
 PAYMENT: Final = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
-_SETTABLE = frozenset(PaymentRow._fields) - {
-    "id",
-    "payment_id",
-    "hash",
-    "amount_minor",
-    "currency",
-    "kind",
-}
+_SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "currency", "kind"}
+"""The amount only together with a tip that was added at the terminal."""
 
 
 # Reading -----------------------------------------------------------------------------------------

@@ -94,11 +94,13 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
         return CardAnswer(CardOutcome.UNKNOWN, "the terminal's answer has no result")
     result = _part(body, "PaymentResult")
     told = _part(result, "AmountsResp")
+    # What is asked for names no tip: one that comes back was added at the terminal.
+    tip_minor = _tip_minor(told, charge)
     if charge is not None:
         given = minor(told.get("AuthorizedAmount"), charge.currency)
         currency = _text(told.get("Currency")) or charge.currency
         if condition.result == "Partial" or (given, currency) != (
-            charge.amount_minor,
+            charge.amount_minor + tip_minor,
             charge.currency,
         ):
             why = "the terminal approved another amount than the one asked for"
@@ -114,8 +116,15 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
         CardOutcome.APPROVED_OFFLINE if offline else CardOutcome.APPROVED,
         card=next(filter(None, names), ""),
         token=token.encode() if kept else None,
+        tip_minor=tip_minor,
         **facts,
     )
+
+
+def _tip_minor(told: Mapping[str, Any], charge: Charge | None) -> int:
+    currency = charge.currency if charge is not None else _text(told.get("Currency"))
+    tip_minor = minor(told.get("TipAmount"), currency) if "TipAmount" in told else None
+    return max(0, tip_minor or 0)
 
 
 def of_reversal(body: Mapping[str, Any]) -> CardAnswer:

@@ -150,6 +150,9 @@ _SELLING = """\
   under that id, and tells with `payment/report` what it said; else the hub asks one of its own, and
   `bcast/payments` and `payment/get` tell what becomes of it. `offline_allowed` false: it may only
   be approved by the processor, for the reasons in `offline_refused`.
+- `tip_minor` on top of `amount_minor`, where the shop takes tips: the card is charged both, the
+  card tender of the sale is `amount_minor`. The same when the customer adds one at your terminal:
+  report it as `card.tip_minor`.
 - `contact` (`email`, `phone`), where the customer gave one, lets the shop send a payment link if
   the payment comes to be owed; the hub keeps it sealed and only as long (`contact_kept`).
 - While the outcome isn't known the basket can't be changed (`conflict` with the `payment_id`), and

@@ -206,6 +206,10 @@ def tender_rows(
         if tender.offline:
             label += f" ({sheet.w.offline})"
         rows.append((label, sheet.f.amount(tender.amount_minor, currency)))
+        if tender.tip_minor:
+            charged_minor = tender.amount_minor + tender.tip_minor
+            rows.append((_INDENT + sheet.w.tip, sheet.f.amount(tender.tip_minor, currency)))
+            rows.append((_INDENT + sheet.w.charged, sheet.f.amount(charged_minor, currency)))
         if tender.approval_code:
             rows.append((_INDENT + sheet.w.approval.format(tender.approval_code), ""))
     return rows

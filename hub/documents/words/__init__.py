@@ -59,6 +59,8 @@ class Words:
     cash: str
     card: str
     approval: str
+    tip: str
+    charged: str
     change: str
     you_saved: str
     includes_tax: str

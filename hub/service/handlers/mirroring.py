@@ -81,6 +81,8 @@ class TakeCopies(InternalCommand):
 def copy_of(row: PaymentRow, token: SealedToken, vault: Vault) -> str:
     """What the second keeper gets.  Errors: the vault's, when no key of it opens the token."""
     facts = {name: getattr(row, name) for name in _FACTS}
+    if row.tip_minor:
+        facts["tip_minor"] = row.tip_minor
     whole = facts | {
         "key_id": token.key_id,
         "wrapped": base64.b64encode(token.wrapped).decode(),
@@ -143,7 +145,10 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
 
 def _stamped(facts: dict[str, Any]) -> bytes:
     """The facts as they are stamped."""
-    return json.dumps([facts[name] for name in _FACTS], separators=(",", ":")).encode()
+    known = [facts[name] for name in _FACTS]
+    if tip_minor := facts.get("tip_minor"):  # copies of former versions have none
+        known.append(tip_minor)
+    return json.dumps(known, separators=(",", ":")).encode()
 
 
 def _check_stamp(vault: Vault | None, facts: dict[str, Any], token: SealedToken) -> None:
@@ -163,6 +168,9 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
         raise ValueError("it is of another shape")
     if type(facts["amount_minor"]) is not int or not 0 < facts["amount_minor"] <= AMOUNT_MAX:
         raise ValueError("it is of no proper amount")
+    tip_minor = facts.get("tip_minor", 0)
+    if type(tip_minor) is not int or not 0 <= tip_minor < facts["amount_minor"]:
+        raise ValueError("it is of no proper tip")
     if type(facts["stored_at_ms"]) is not int or facts["stored_at_ms"] < 0:
         raise ValueError("it is of no proper time")
     if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
@@ -190,6 +198,7 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
             amount_minor=facts["amount_minor"],
             currency=facts["currency"],
             offline_allowed=True,
+            tip_minor=facts.get("tip_minor", 0),
         ),
         BY,
     )

@@ -48,6 +48,7 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
     if known is not None:
         return _repeat(unit, known, command)
     permits.need(unit, Permission.SALE_SELL)
+    admission.check_tip(unit, command)
     _check_sale(unit, command)
     terminal_id, driven_by = _terminal(unit, command)
     _check_others(unit, command, terminal_id, driven_by)
@@ -68,10 +69,11 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
             terminal_id=terminal_id,
             driven_by=driven_by,
             custody="hub" if command.value else "terminal",
-            amount_minor=command.amount_minor,
+            amount_minor=command.amount_minor + command.tip_minor,
             currency=unit.shop.currency,
             offline_allowed=command.value is None and command.offline == "accept" and not bars,
             kind=command.value.kind if command.value else "card",
+            tip_minor=command.tip_minor,
         ),
         unit.caller.key,
         " ".join(bars),
@@ -86,7 +88,7 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
 
 
 def _repeat(unit: Unit, row: PaymentRow, command: StartPayment) -> PaymentView:
-    same = same_request(row.hash, unit.body_hash) and row.amount_minor == command.amount_minor
+    same = same_request(row.hash, unit.body_hash) and row.sale_minor == command.amount_minor
     if not same or row.sale_id != command.sale_id:
         raise refuse(
             Code.CONFLICT,
@@ -126,7 +128,7 @@ def _check_sale(unit: Unit, command: StartPayment) -> None:
         )
     total_minor = baskets.view(unit.tx, basket, unit.shop.currency).total_minor
     others = paymentrows.of_basket(unit.tx, command.basket_id)
-    taken_minor = sum(one.amount_minor for one in others if _counts(one))
+    taken_minor = sum(one.sale_minor for one in others if _counts(one))
     if command.amount_minor > total_minor - taken_minor:
         raise refuse(
             Code.CONFLICT,
@@ -281,6 +283,7 @@ def _said(unit: Unit, row: PaymentRow, command: ReportPayment) -> TerminalSaid:
         terminal_ref=card.terminal_ref,
         card_ref=_card_ref(unit, command),
         captured=command.captured,
+        tip_minor=card.tip_minor,
         token=_sealed(unit, row, command),
     )
 

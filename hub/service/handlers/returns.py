@@ -129,6 +129,7 @@ def _refund(unit: Unit, sale: SaleRow, total_minor: int, return_id: str) -> tupl
                 amount_minor=amount,
                 payment_id=tender.payment_id,
                 by=claims.refund(unit, tender.payment_id, amount, return_id),
+                tip_minor=claims.tip_with(unit, tender.payment_id, amount),
             )
         )
         left -= amount

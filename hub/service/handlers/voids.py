@@ -89,6 +89,7 @@ def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
             amount_minor=one.refunded_minor,
             payment_id=one.payment_id,
             by=claims.who_gives_back(unit, one.payment_id),
+            tip_minor=claims.tip_with(unit, one.payment_id, one.refunded_minor),
         )
         for one in salerows.tenders(unit.tx, sale.id)
         if one.refunded_minor
@@ -118,6 +119,7 @@ def _give_back_all(unit: Unit, sale: SaleRow) -> tuple[RefundView, ...]:
                 amount_minor=amount,
                 payment_id=tender.payment_id,
                 by=claims.who_gives_back(unit, tender.payment_id),
+                tip_minor=claims.tip_with(unit, tender.payment_id, amount),
             )
         )
     return tuple(refunds)

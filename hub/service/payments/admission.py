@@ -32,7 +32,7 @@ TILL_UNDECIDED_MAX: Final = 100
 def check_room(unit: Unit, command: StartPayment, others: Sequence[PaymentRow]) -> None:
     """One till's payments, whatever it does, never crowd out the others'.  ``others``: of the same
     sale or basket.  Errors: ``validation``, ``conflict``."""
-    if command.amount_minor > AMOUNT_MAX:
+    if command.amount_minor + command.tip_minor > AMOUNT_MAX:
         raise refuse(Code.VALIDATION, f"A payment is of {AMOUNT_MAX} at most: correct the amount.")
     if len(others) >= SALE_MAX:
         raise refuse(
@@ -51,6 +51,35 @@ def check_room(unit: Unit, command: StartPayment, others: Sequence[PaymentRow]) 
             Code.CONFLICT,
             f"{undecided} payments of this till wait for somebody to decide how they ended: a"
             " manager has to decide some first.",
+        )
+
+
+def check_tip(unit: Unit, command: StartPayment) -> None:
+    """Errors: ``validation`` where the shop takes no tips, or none so high."""
+    if not command.tip_minor:
+        return
+    rules = unit.shop.payments
+    if command.value is not None:
+        raise refuse(
+            Code.VALIDATION,
+            "A tip goes on a card: take it in cash, or with a card payment.",
+            field="tip_minor",
+        )
+    if not rules.tips:
+        raise refuse(
+            Code.VALIDATION,
+            "This shop takes no tips on cards: send the payment without tip_minor, or have"
+            " payments.tips switched on.",
+            field="tip_minor",
+        )
+    most_minor = command.amount_minor * rules.tip_max_percent // 100
+    if command.tip_minor > most_minor:
+        raise refuse(
+            Code.VALIDATION,
+            f"A tip is {rules.tip_max_percent} % of the amount at most, here {most_minor}: ask the"
+            " customer again.",
+            field="tip_minor",
+            most_minor=most_minor,
         )
 
 
@@ -86,14 +115,15 @@ def offline_bars(unit: Unit, command: StartPayment, terminal_id: str) -> tuple[O
     """
     rules = unit.shop.payments
     exposure = exposure_of(unit.tx, terminal_id, unit.now_ms, unit.tx.budget_ms)
-    found = standing_bars(unit.tx, rules) + bars(rules.caps, exposure, command.amount_minor)
+    charged_minor = command.amount_minor + command.tip_minor
+    found = standing_bars(unit.tx, rules) + bars(rules.caps, exposure, charged_minor)
     if found:
         return found
     try:
         permits.need(
             unit,
             Permission.OFFLINE_ACCEPT,
-            Asked(amount_minor=command.amount_minor),
+            Asked(amount_minor=charged_minor),
             approval_id=command.approval_id,
             subject=ApprovalSubject(sale_id=command.sale_id),
         )

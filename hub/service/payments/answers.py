@@ -66,7 +66,7 @@ def _approved(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
         if said.captured and can(state, E.CAPTURED):
             return book.move(unit, row, E.CAPTURED, by)
         return row
-    facts = facts_of(said)
+    facts = facts_of(said) | _tip(unit, row, said, by)
     if can(state, E.APPROVED):
         row = book.move(unit, row, E.APPROVED, by, said.reason, **facts, **_due(unit))
     else:
@@ -84,6 +84,7 @@ def _approved_offline(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) 
     ended = row.state in (S.ABANDONED, S.REFUSED)
     allowed = bool(row.offline_allowed)
     facts = facts_of(said) | {"custody": "hub" if said.token else "terminal", "offline_allowed": 1}
+    facts |= _tip(unit, row, said, by)
     row = book.move(
         unit, row, E.APPROVED_OFFLINE, by, said.reason, token=said.token, **facts, **_due(unit)
     )
@@ -115,6 +116,21 @@ def _in_doubt(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
         return row
     facts = facts_of(said)
     return book.move(unit, row, E.IN_DOUBT, by, said.reason, **facts, **_due(unit))
+
+
+def _tip(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str, Any]:
+    """A tip that the customer added at the terminal: the card is charged it, so it is in the book,
+    whether the shop takes tips or not.  It isn't sent back either: the customer gave it."""
+    if not said.tip_minor or row.stored_at_ms is not None:
+        return {}
+    about = {"tip_minor": said.tip_minor, "by": by}
+    unit.note(
+        "payment.tip" if unit.shop.payments.tips else "payment.tip_unasked", row.payment_id, about
+    )
+    return {
+        "amount_minor": row.amount_minor + said.tip_minor,
+        "tip_minor": row.tip_minor + said.tip_minor,
+    }
 
 
 def _due(unit: Unit) -> dict[str, Any]:

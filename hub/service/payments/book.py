@@ -195,6 +195,9 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
         facts["offline_seq"] = fact.offline_seq if taken else None
         facts["stored_at_ms"] = fact.occurred_at_ms
         facts["stored_budget_ms"] = unit.tx.budget_ms
+    if fact.tip_minor > row.tip_minor:
+        facts["amount_minor"] = fact.amount_minor + fact.tip_minor
+        facts["tip_minor"] = fact.tip_minor
     if state is S.STORED:  # by its terminal: there is no token that could be kept twice
         facts["mirrored"] = 1
     if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:
@@ -236,10 +239,11 @@ def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
         terminal_id=fact.terminal_id,
         driven_by=fact.driven_by,
         custody=fact.custody,
-        amount_minor=fact.amount_minor,
+        amount_minor=fact.amount_minor + fact.tip_minor,
         currency=fact.currency,
         offline_allowed=fact.offline_seq is not None,
         kind=fact.kind,
+        tip_minor=fact.tip_minor,
     )
     return paymentrows.add(unit.tx, new)
 
@@ -281,7 +285,8 @@ def _tell_cloud(unit: Unit, row: PaymentRow, fact: str, step: int, detail: str) 
         "device_id": row.device_id,
         "terminal_id": row.terminal_id,
         "driven_by": row.driven_by,
-        "amount_minor": row.amount_minor,
+        "amount_minor": row.sale_minor,
+        "tip_minor": row.tip_minor,
         "currency": row.currency,
         "custody": row.custody,
         "state": row.state,

@@ -126,8 +126,8 @@ def claimed(unit: Unit, command: CommitSale, tender: Tender) -> PaymentRow | Non
         raise _not_this(row, "This payment was begun for another sale", sale_id=row.sale_id)
     if row.basket_id and row.basket_id != (command.basket_id or ""):
         raise _not_this(row, "This payment was begun for another basket", basket_id=row.basket_id)
-    if row.amount_minor != tender.amount_minor:
-        raise _not_this(row, "This payment is of another amount", amount_minor=row.amount_minor)
+    if row.sale_minor != tender.amount_minor:
+        raise _not_this(row, "This payment is of another amount", amount_minor=row.sale_minor)
     if row.void_asked:
         raise _not_this(row, "This payment was given up")
     if row.state in FENCING:
@@ -241,6 +241,12 @@ def who_gives_back(unit: Unit, payment_id: str | None) -> Giver:
     return gives_back(unit, paymentrows.get(unit.tx, payment_id) if payment_id else None)
 
 
+def tip_with(unit: Unit, payment_id: str | None, amount_minor: int) -> int:
+    """The tip that goes back with so much of a payment: with all of it, and with no part."""
+    row = paymentrows.get(unit.tx, payment_id) if payment_id else None
+    return row.tip_minor if row is not None and amount_minor == row.sale_minor else 0
+
+
 def undo(unit: Unit, payment_id: str | None, reason: str) -> None:
     """Its sale is voided: the whole payment goes back."""
     row = paymentrows.get(unit.tx, payment_id) if payment_id else None
@@ -262,10 +268,10 @@ def refund(
     refund_id = derived_id(unit.shop.store, "refund", subject, row.payment_id)
     left_minor = refunds.left_minor(unit, row)
     if told:
-        amount_minor = min(amount_minor, left_minor)
+        amount_minor = min(amount_minor, max(0, left_minor - row.tip_minor))
     if amount_minor <= 0 or row.void_asked:
         return "hub"
-    if amount_minor == row.amount_minor == left_minor:
+    if amount_minor == row.sale_minor and left_minor == row.amount_minor:  # with the tip
         book.withdraw(unit, row, unit.caller.key, ALL_BACK)
     else:
         refunds.want(unit, row, refund_id, amount_minor, subject)

@@ -31,7 +31,8 @@ ProcessorOutcome = Literal[
 @dataclass(frozen=True, slots=True)
 class TerminalSaid:
     """What a terminal answered.  ``token``: with it the hub keeps the payment and presents it,
-    without one the terminal does.  ``card_ref`` names the card without telling it (keyed hash)."""
+    without one the terminal does.  ``card_ref`` names the card without telling it (keyed hash).
+    ``tip_minor``: added at the terminal, on top of what it was asked for."""
 
     outcome: TerminalOutcome
     reason: str = ""
@@ -42,6 +43,7 @@ class TerminalSaid:
     terminal_ref: str = ""
     card_ref: str = ""
     captured: bool = False
+    tip_minor: int = 0
     token: SealedToken | None = field(default=None, repr=False)
 
 

@@ -100,6 +100,7 @@ TENDERS = st.lists(
         approval_code=st.sampled_from([None, "A1B2C3"]),
         offline=st.booleans(),
         count=st.integers(0, 100_000),
+        tip_minor=st.integers(0, 10_000),
     ),
     max_size=4,
 ).map(tuple)
@@ -241,6 +242,17 @@ def _amounts(blocks: tuple[object, ...]) -> set[str]:
     rows = [block.rows for block in blocks if isinstance(block, Table)]
     cells: list[Cell] = [row.cells[-1] for row in itertools.chain(*rows) if isinstance(row, Row)]
     return {cell.text for cell in cells if len(cell.text) > 3 and cell.text[-2:].isdigit()}
+
+
+def test_a_tip_is_a_line_of_the_cards_part_and_no_part_of_the_total() -> None:
+    tender = {"kind": "card", "amount_minor": 998, "last4": "4242", "tip_minor": 100}
+    facts = facts_of({**OLD_SALE, "tenders": [tender]})
+    text = plain(compose(facts, Template("Shop", locale="en-GB"), Paper(80)))
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    card = next(n for n, row in enumerate(rows) if row.startswith("Card **** 4242"))
+    assert rows[card].endswith("9.98")
+    assert rows[card + 1].startswith("Tip") and rows[card + 1].endswith("1.00")
+    assert rows[card + 2].startswith("Charged to the card") and rows[card + 2].endswith("10.98")
 
 
 def test_what_a_shop_hides_is_not_shown() -> None:

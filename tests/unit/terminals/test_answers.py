@@ -57,6 +57,20 @@ def read(body: dict[str, Any], *, keep: bool = False) -> Any:
     return of_payment(body, CHARGE, keep_token=keep)
 
 
+def test_a_tip_added_at_the_terminal_is_told_and_another_amount_is_not() -> None:
+    def approved(total: str, tip: str) -> Any:
+        amounts = {"AuthorizedAmount": Decimal(total), "TipAmount": Decimal(tip), "Currency": "EUR"}
+        return success(AmountsResp=amounts)
+
+    added = read(approved("12.49", "1.50"))
+    assert (added.outcome, added.tip_minor) == (CardOutcome.APPROVED, 150)
+    looked_up = of_payment(approved("12.49", "1.50"), None, keep_token=False)
+    assert looked_up.tip_minor == 150
+    for total, tip in (("12.50", "1.50"), ("10.99", "1.50"), ("12.49", "1.505"), ("9.49", "-1.50")):
+        assert read(approved(total, tip)).outcome is CardOutcome.UNKNOWN
+    assert read(success()).tip_minor == 0
+
+
 def test_an_approval_online_and_one_offline() -> None:
     online = read(success())
     assert (online.outcome, online.psp_ref) == (CardOutcome.APPROVED, "PSP1")

@@ -29,6 +29,7 @@ function about({ payment, contact }, done) {
   return el("section", { class: "card" }, el("h2", {}, t("payment.about"), pill(stateOf(payment), toneOf(payment)).node),
     el("p", { class: "big-figure" }, amountOf(payment)),
     factList([
+      [t("payment.tip"), payment.tip_minor ? money(payment.tip_minor, payment.currency) : ""],
       [t("payment.refunded"), payment.refunded_minor ? money(payment.refunded_minor, payment.currency) : ""],
       [t("payment.card"), cardOf(payment)],
       [t("payment.how"), approvedOf(payment)],

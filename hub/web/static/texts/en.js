@@ -475,6 +475,7 @@ export const texts = {
   "payment.approval": "Approval code",
   "payment.ref": "Processor's reference",
   "payment.refunded": "Given back",
+  "payment.tip": "Tip, charged with it",
   "payment.goes-back": "Goes back",
   "payment.back": "Money that goes back",
   "payment.links": "Payment links",

@@ -1,0 +1,145 @@
+"""Tips: charged with the payment, no part of the sale, given back only with all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.domain.payments.exposure import Caps
+from hub.domain.payments.work import WorkKind
+from tests.support.paying import CARD, rules
+from tests.support.payingwork import WorkingShop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[WorkingShop]:
+    made = WorkingShop(tmp_path, payments=rules(tips=True, tip_max_percent=20))
+    yield made
+    made.check_laws()
+    made.close()
+
+
+def with_tip(shop: WorkingShop, tip_minor: int = 100, **changed: Any) -> Any:
+    """A payment of 9.98 with a tip, captured, whose sale of two teas is written."""
+    payment = shop.own(998, tip_minor=tip_minor, **changed)
+    shop.report(payment, "approved", card=CARD, captured=True)
+    shop.sold(payment, qty=2)
+    return payment
+
+
+def facts(shop: WorkingShop, payment: Any) -> dict[str, Any]:
+    """What the cloud was told last of a payment."""
+    sql = "SELECT data FROM outbox WHERE aggregate = ? ORDER BY id DESC LIMIT 1"
+    told: dict[str, Any] = json.loads(shop.value(sql, payment["payment_id"]))
+    return told
+
+
+def bring_back(shop: WorkingShop, payment: Any, qty: int) -> Any:
+    shop.sign_in("till-1", "mia")
+    line = {"line_no": 1, "qty": qty, "disposition": "quarantine", "reason": "dented"}
+    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    return shop.ok("till-1", "return/commit", body)
+
+
+def test_a_tip_is_refused_where_the_shop_takes_none(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path)
+    problem = shop.no("till-1", "payment/start", shop.starting(998, tip_minor=1, terminal="own"))
+    assert problem["code"] == "validation"
+    assert "payments.tips" in problem["detail"]
+    assert shop.own(998, tip_minor=0)["tip_minor"] == 0
+    shop.close()
+
+
+def test_a_tip_is_bounded_and_never_less_than_nothing(shop: WorkingShop) -> None:
+    for tip_minor in (200, -1):
+        body = shop.starting(998, tip_minor=tip_minor, terminal="own")
+        assert shop.no("till-1", "payment/start", body)["code"] == "validation"
+    assert shop.own(998, tip_minor=199)["tip_minor"] == 199
+
+
+def test_the_card_is_charged_both_and_the_sale_is_paid_with_its_amount(shop: WorkingShop) -> None:
+    payment = with_tip(shop)
+    row = shop.row(payment)
+    assert (row.amount_minor, row.tip_minor, row.in_sale) == (1098, 100, 1)
+    view = shop.payment(payment)
+    assert (view["amount_minor"], view["tip_minor"]) == (998, 100)
+    told = facts(shop, payment)
+    assert (told["amount_minor"], told["tip_minor"]) == (998, 100)
+
+
+def test_a_terminal_of_the_hub_is_asked_for_both(shop: WorkingShop) -> None:
+    payment = shop.start(998, tip_minor=100)
+    assert shop.begin(payment).amount_minor == 1098
+
+
+def test_a_stored_payment_is_presented_with_its_tip(shop: WorkingShop) -> None:
+    payment = shop.stored(998, token="tok_1", tip_minor=100)
+    shop.sold(payment, qty=2)
+    assert shop.do(WorkKind.CHARGE, "captured", psp_ref="psp-1").amount_minor == 1098
+    assert shop.row(payment).state == "captured"
+
+
+def test_caps_count_the_tip(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(tips=True, caps=Caps(payment_minor=1000)))
+    assert shop.own(998)["offline_allowed"] is True
+    payment = shop.own(998, tip_minor=100, device="till-2")
+    assert payment["offline_refused"] == ["payment-cap"]
+    assert shop.exposure_minor() == 998
+    shop.close()
+
+
+def test_a_void_gives_the_tip_back(shop: WorkingShop) -> None:
+    payment = with_tip(shop)
+    shop.sign_in("till-1", "mia")
+    body = {"sale_id": payment["sale_id"], "reason": "mistake"}
+    (back,) = shop.ok("till-1", "sale/void", body)["refund"]
+    assert (back["amount_minor"], back["tip_minor"], back["by"]) == (998, 100, "hub")
+    assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 1098
+    assert shop.row(payment).state == "refunded"
+
+
+def test_all_that_comes_back_brings_the_tip_along_and_a_part_does_not(shop: WorkingShop) -> None:
+    payment = with_tip(shop)
+    (back,) = bring_back(shop, payment, 2)["refund"]
+    assert (back["amount_minor"], back["tip_minor"]) == (998, 100)
+    assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 1098
+    shop.sign_in("till-1")
+    other = with_tip(shop)
+    for _ in range(2):
+        (back,) = bring_back(shop, other, 1)["refund"]
+        assert (back["amount_minor"], back.get("tip_minor", 0)) == (499, 0)
+        assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 499
+    row = shop.row(other)
+    assert (row.state, row.refunded_minor) == ("captured", 998)
+    assert shop.work() == ()
+
+
+@pytest.mark.parametrize("tips", [True, False])
+def test_a_tip_added_at_the_terminal_is_a_fact_whether_the_shop_takes_tips_or_not(
+    tmp_path: Path, tips: bool
+) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(tips=tips))
+    payment = shop.own(998)
+    said = {"card": CARD | {"tip_minor": 150}, "captured": True}
+    view = shop.report(payment, "approved", **said)
+    assert shop.report(payment, "approved", **said) == view, "a repeat adds none"
+    assert (view["amount_minor"], view["tip_minor"], view["void_asked"]) == (998, 150, False)
+    shop.sold(payment, qty=2)
+    assert shop.row(payment).amount_minor == 1148
+    assert shop.noted("payment.tip") == int(tips)
+    assert shop.noted("payment.tip_unasked") == int(not tips)
+    shop.check_laws()
+    shop.close()
+
+
+def test_a_terminal_that_stored_it_with_a_tip_and_tells_of_it_again(shop: WorkingShop) -> None:
+    payment = shop.start(998)
+    shop.begin(payment)
+    shop.end(payment, "approved-offline", tip_minor=50)
+    assert (shop.row(payment).amount_minor, shop.row(payment).tip_minor) == (1048, 50)
+    shop.end(payment, "approved", tip_minor=50)
+    assert (shop.row(payment).amount_minor, shop.row(payment).tip_minor) == (1048, 50)
