@@ -146,7 +146,7 @@ class RefundView(Outgoing):
     amount_minor: int
     payment_id: str | None = None
     by: Literal["hub", "till"] = "till"
-    tip_minor: AmountMinor = 0
+    tip_minor: AmountMinor | None = None
 
 
 class GetSale(Query):

@@ -327,7 +327,7 @@ def _given_back(
             kind=one.kind,
             amount_minor=one.amount_minor,
             last4=cards.get(one.payment_id) if one.payment_id else None,
-            tip_minor=one.tip_minor,
+            tip_minor=one.tip_minor or 0,
         )
         for one in refunds
     )

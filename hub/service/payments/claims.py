@@ -241,10 +241,11 @@ def who_gives_back(unit: Unit, payment_id: str | None) -> Giver:
     return gives_back(unit, paymentrows.get(unit.tx, payment_id) if payment_id else None)
 
 
-def tip_with(unit: Unit, payment_id: str | None, amount_minor: int) -> int:
+def tip_with(unit: Unit, payment_id: str | None, amount_minor: int) -> int | None:
     """The tip that goes back with so much of a payment: with all of it, and with no part."""
     row = paymentrows.get(unit.tx, payment_id) if payment_id else None
-    return row.tip_minor if row is not None and amount_minor == row.sale_minor else 0
+    whole = row is not None and amount_minor == row.sale_minor
+    return (row.tip_minor or None) if row is not None and whole else None
 
 
 def undo(unit: Unit, payment_id: str | None, reason: str) -> None:

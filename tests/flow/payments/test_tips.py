@@ -124,7 +124,7 @@ def test_a_tip_added_at_the_terminal_is_a_fact_whether_the_shop_takes_tips_or_no
 ) -> None:
     shop = WorkingShop(tmp_path, payments=rules(tips=tips))
     payment = shop.own(998)
-    said = {"card": CARD | {"tip_minor": 150}, "captured": True}
+    said: dict[str, Any] = {"card": CARD | {"tip_minor": 150}, "captured": True}
     view = shop.report(payment, "approved", **said)
     assert shop.report(payment, "approved", **said) == view, "a repeat adds none"
     assert (view["amount_minor"], view["tip_minor"], view["void_asked"]) == (998, 150, False)

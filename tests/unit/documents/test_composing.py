@@ -251,8 +251,10 @@ def test_a_tip_is_a_line_of_the_cards_part_and_no_part_of_the_total() -> None:
     rows = [" ".join(line.split()) for line in text.splitlines()]
     card = next(n for n, row in enumerate(rows) if row.startswith("Card **** 4242"))
     assert rows[card].endswith("9.98")
-    assert rows[card + 1].startswith("Tip") and rows[card + 1].endswith("1.00")
-    assert rows[card + 2].startswith("Charged to the card") and rows[card + 2].endswith("10.98")
+    assert rows[card + 1].startswith("Tip")
+    assert rows[card + 1].endswith("1.00")
+    assert rows[card + 2].startswith("Charged to the card")
+    assert rows[card + 2].endswith("10.98")
 
 
 def test_what_a_shop_hides_is_not_shown() -> None:
