@@ -39,6 +39,13 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument(
         "--skus", type=int, default=defaults.skus, help="size of the demo catalogue"
     )
+    parser.add_argument(
+        "--orders-every",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="send the first store an online order every so often, and tell how each ended",
+    )
     parser.add_argument("--datasets", type=Path, help="directory of <data set>.jsonl to load")
     given = parser.parse_args(arguments)
     if not 1 <= given.skus <= 1_000_000:
@@ -53,6 +60,7 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
         signed=given.signed,
         seed_demo=given.seed_demo,
         skus=given.skus,
+        orders_every_s=given.orders_every,
         datasets=given.datasets,
     )
 

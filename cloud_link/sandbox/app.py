@@ -20,6 +20,7 @@ from .context import CONTEXT, Context, Settings
 from .datasets import Snapshots
 from .door import Door
 from .link_routes import add_link_routes
+from .ordering import keep_ordering
 from .payment_routes import add_payment_routes
 from .problems import Refusal, refuse
 from .routes import add_routes
@@ -67,7 +68,7 @@ async def running_sandbox(
     try:
         for store in settings.stores:
             await _fill(context, store)
-        async with _served(context) as url:
+        async with _served(context) as url, _customers(context):
             ca = "" if settings.plain_http else str((settings.state / "tls/ca.pem").resolve())
             yield Running(url, ca, secrets, context)
     finally:
@@ -94,6 +95,21 @@ async def _fill(context: Context, store: str) -> None:
                 with_demo=settings.seed_demo,
             )
         )
+
+
+@asynccontextmanager
+async def _customers(context: Context) -> AsyncIterator[None]:
+    """The demo's, while the block runs."""
+    if not context.settings.orders_every_s > 0:
+        yield
+        return
+    work = keep_ordering(context, context.settings.stores[0], context.settings.orders_every_s)
+    task = asyncio.create_task(work, name="customers")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def application(context: Context) -> web.Application:

@@ -23,21 +23,47 @@ def append_command(
         (store, command_id, kind, json.dumps(data), now_ms),
     )
     order_id = data.get("order_id")
-    if isinstance(order_id, str) and kind in ("order.assigned", "order.changed"):
-        db.execute(
-            "INSERT INTO orders VALUES (?, ?, 'assigned', ?)"
-            " ON CONFLICT DO UPDATE SET data=excluded.data",
-            (store, order_id, json.dumps(data)),
-        )
-    elif isinstance(order_id, str) and kind == "order.cancelled":
-        set_order_state(db, store, order_id, "cancelled")
+    if isinstance(order_id, str) and kind.startswith("order."):
+        _remember_order(db, store, order_id, kind, data)
     assert done.lastrowid is not None
     return done.lastrowid
 
 
+def _remember_order(
+    db: Connection, store: str, order_id: str, kind: str, data: dict[str, Any]
+) -> None:
+    """An order as a command says it is: what it leaves away stays as it was."""
+    known = db.execute(
+        "SELECT data FROM orders WHERE store=? AND order_id=?", (store, order_id)
+    ).fetchone()
+    whole = (json.loads(known[0]) if known else {}) | data
+    state = whole.pop("state", None)
+    db.execute(
+        "INSERT INTO orders VALUES (?, ?, 'assigned', ?)"
+        " ON CONFLICT DO UPDATE SET data=excluded.data",
+        (store, order_id, json.dumps(whole)),
+    )
+    if kind == "order.cancelled":
+        set_order_state(db, store, order_id, "cancelled")
+    elif isinstance(state, str):
+        set_order_state(db, store, order_id, state)
+
+
 def set_order_state(db: Connection, store: str, order_id: str, state: str) -> None:
-    """What the hub (or a cancellation) says has become of an order."""
+    """What has become of an order."""
     db.execute("UPDATE orders SET state=? WHERE store=? AND order_id=?", (state, store, order_id))
+
+
+def hub_says(db: Connection, store: str, order_id: str, state: str) -> None:
+    """What the hub says.  What it has reserved or lacks doesn't undo what became of the order."""
+    if state not in ("accepted", "short"):
+        set_order_state(db, store, order_id, state)
+        return
+    db.execute(
+        "UPDATE orders SET state=? WHERE store=? AND order_id=?"
+        " AND state IN ('assigned', 'accepted', 'short')",
+        (state, store, order_id),
+    )
 
 
 def commands_after(db: Connection, store: str, cursor: str, oms_incarnation: str) -> CommandsReply:

@@ -31,6 +31,7 @@ class Settings:
     signed: bool = False
     seed_demo: bool = False
     skus: int = 300
+    orders_every_s: float = 0.0
     datasets: Path | None = None
     door: DoorBounds = field(default_factory=DoorBounds)
 

@@ -17,7 +17,7 @@ from hub.contract.oms_events import (
 from hub.contract.oms_facts import PREFIX, Fact
 from hub.contract.oms_value import AllotmentReturned, CreditIssued
 
-from .commands import set_order_state
+from .commands import hub_says
 from .returnkeys import share_key
 from .value import Issuer
 
@@ -61,7 +61,7 @@ def apply_fact(
             order_id = event.data.get("order_id")
             if isinstance(order_id, str):
                 state = event.type.removeprefix(_FULFILMENT).partition(".")[0]
-                set_order_state(db, store, order_id, state)
+                hub_says(db, store, order_id, state)
         case _:
             pass  # kept in the log as it is
     return None

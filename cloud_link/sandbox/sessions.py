@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from hub.clock import Randomness
 from hub.contract.base import CONTRACT_VERSION
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_NONCES = 1000
 MAX_STORES = 500
-CLOSED_STATES = ("handed_over", "shipped", "cancelled", "rejected", "restocked")
+CLOSED_STATES = ("handed_over", "shipped", "cancelled", "rejected", "expired", "restocked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +214,19 @@ def open_orders(db: Connection, store: str) -> tuple[OpenOrder, ...]:
     """The orders assigned to the shop that have not come to an end."""
     rows = db.execute("SELECT order_id, state, data FROM orders WHERE store=?", (store,))
     return tuple(
-        OpenOrder.model_validate(
-            {"order_id": order_id, "state": state, "lines": json.loads(data).get("lines", ())}
-        )
+        _open_order(order_id, state, json.loads(data))
         for order_id, state, data in rows
         if state not in CLOSED_STATES
     )
+
+
+def _open_order(order_id: str, state: str, data: dict[str, Any]) -> OpenOrder:
+    """With all that is known of it, unless somebody has sent what isn't an order."""
+    known = {"order_id": order_id, "state": state}
+    try:
+        return OpenOrder.model_validate(data | known)
+    except ValidationError:
+        return OpenOrder.model_validate(known)
 
 
 def check_session(db: Connection, store: str, incarnation: int, token: str) -> Holder:

@@ -20,6 +20,7 @@ from scripts.rig.shop import HOST, is_free, remembered_ports
 
 STORE = "demo"
 SKUS = 300
+ORDERS_EVERY_S = 20
 HTTPS_PORT = 8443
 _DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
 _POLL_S = 0.1
@@ -87,7 +88,10 @@ class LivingShop:
                 "payments": {"processor": "oms"},
                 "peripherals": attached(wish.state),
             },
-            oms_arguments=("--seed-demo", "--skus", str(SKUS)),
+            oms_arguments=(
+                *("--seed-demo", "--skus", str(SKUS)),
+                *("--orders-every", str(ORDERS_EVERY_S)),
+            ),
             bind=wish.bind,
         )
         self._tills: Child | None = None

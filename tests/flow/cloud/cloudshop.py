@@ -31,6 +31,7 @@ from hub.service.handlers import (
     datasets,
     devices,
     drill,
+    orders,
     recovery,
     remote,
     sales,
@@ -129,7 +130,7 @@ def _emit(unit: Unit, command: Emit) -> int:
 
 def handlers() -> Handlers:
     """Those of selling and of the cloud, and the test's own."""
-    modules = (cloud, datasets, devices, drill, recovery, remote, sales, stock)
+    modules = (cloud, datasets, devices, drill, orders, recovery, remote, sales, stock)
     tables: dict[str, dict[Any, Any]] = {}
     for name in ("WRITES", "READS", "SLOW_READS", "INTERNAL"):
         tables[name] = {}
