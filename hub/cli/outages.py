@@ -10,11 +10,10 @@ from hub.cli.common import (
     config_option,
     fail,
     json_option,
-    load_settings,
     print_json,
     print_table,
 )
-from hub.cli.reading import open_rows
+from hub.cli.reading import open_rows, read_unit
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -58,7 +57,7 @@ def command(outage_id: str, limit: int, as_json: bool) -> None:
     from hub.service.pages import outages
 
     with open_rows() as rows:
-        unit = _unit(rows)
+        unit = read_unit(rows)
         if outage_id:
             known = _whole_id(rows, outage_id)
             report = outages.one(unit, OutageQuery(outage_id=known))
@@ -74,19 +73,6 @@ def command(outage_id: str, limit: int, as_json: bool) -> None:
         print_json([one.model_dump(exclude_none=True) for one in found])
     else:
         _print_list(found, unit)
-
-
-def _unit(rows: LoopReader) -> ReadUnit:
-    from hub.app.shopfacts import shop_of
-    from hub.clock import SystemClock
-    from hub.service.books import Books
-    from hub.service.caller import HUB
-    from hub.service.gate import ReadUnit
-    from hub.storage import hubrow
-
-    shop = shop_of(load_settings().settings)
-    budget_ms = hubrow.get(rows).budget_ms
-    return ReadUnit(rows, HUB, shop, Books(shop.currency), SystemClock().wall_ms(), budget_ms)
 
 
 def _whole_id(rows: LoopReader, text: str) -> str:

@@ -36,6 +36,7 @@ COMMANDS = (
     Entry("catalog", "catalog", "Import and search the catalogue."),
     Entry("stock", "stock", "Levels, the ledger and its verification."),
     Entry("sales", "sales", "List and show sales."),
+    Entry("orders", "orders", "Online orders: what is open, what is missing."),
     Entry("payments", "payments", "Card payments: what is at risk, what needs a person."),
     Entry("print", "printing", "Print jobs: what waits, and what a person is asked about."),
     Entry("receipts", "receipts", "Check the signed codes of receipts; this shop's key."),

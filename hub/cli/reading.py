@@ -12,6 +12,7 @@ from hub.cli.common import fail, load_settings
 
 if TYPE_CHECKING:
     from hub.config import Settings
+    from hub.service.gate import ReadUnit
     from hub.storage.readers import LoopReader
 
 
@@ -47,3 +48,17 @@ def open_rows() -> Iterator[LoopReader]:
                 f"{path} can't be read: {error}",
                 next_step="is it a Store Hub's database of this version? `store-hub version`",
             )
+
+
+def read_unit(rows: LoopReader) -> ReadUnit:
+    """What queries' handlers work with, of the shop that the settings name."""
+    from hub.app.shopfacts import shop_of
+    from hub.clock import SystemClock
+    from hub.service.books import Books
+    from hub.service.caller import HUB
+    from hub.service.gate import ReadUnit
+    from hub.storage import hubrow
+
+    shop = shop_of(load_settings().settings)
+    budget_ms = hubrow.get(rows).budget_ms
+    return ReadUnit(rows, HUB, shop, Books(shop.currency), SystemClock().wall_ms(), budget_ms)

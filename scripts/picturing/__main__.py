@@ -17,6 +17,7 @@ from typing import Any, Final
 from hub.storage.rows import Rows
 from scripts.picturing.papers import print_badly, print_some
 from scripts.picturing.troubles import ALONE, AT_ONCE
+from tests.e2e.orderingshop import give_orders
 from tests.e2e.pagekit import DESKTOP, PHONE, go, opened, settled, sign_in
 from tests.e2e.payingshop import a_good_day, an_offline_day, name_terminals
 from tests.e2e.peripheralshop import peripheral_shop
@@ -31,7 +32,8 @@ PAGES: Final = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "sales/SALE"),
     *("sales/basket/BASKET", "printing", "printing/JOB", "peripherals"),
     *("peripherals/printer-counter", "peripherals/+new", "cloud", "cloud/EVENT", "outages"),
-    *("outages/OUTAGE", "payments", "payments/PAYMENT", "logs", "settings", "support"),
+    *("outages/OUTAGE", "orders", "orders/ORDER", "payments", "payments/PAYMENT"),
+    *("logs", "settings", "support"),
 )
 TALL_MAX: Final = 6000
 _ABOUT: Final = """\
@@ -82,6 +84,8 @@ async def _take(out: Path, looks: Sequence[Look], pages: Sequence[str]) -> int:
         fine = await stack.enter_async_context(peripheral_shop(root / "well", days=14))
         bad = await stack.enter_async_context(peripheral_shop(root / "ill", days=14, aside=True))
         well, ill = fine.hub, bad.hub
+        await give_orders(fine.hub, well=True)
+        await give_orders(bad.hub)
         await print_some(fine)
         await print_badly(bad)
         for hub, day in ((fine.hub, a_good_day), (bad.hub, an_offline_day)):
@@ -141,13 +145,14 @@ async def _visit(
 
 
 async def _filled_in(hub: HubParts, where: str) -> str:
-    """The address with the newest sale, basket, event and outage in it."""
+    """The address with the newest sale, basket, event and so on in it."""
     for word, sql in (
         ("SALE", "SELECT sale_id FROM sales ORDER BY id DESC LIMIT 1 OFFSET 1"),
         ("BASKET", "SELECT basket_id FROM baskets WHERE state = 'open' LIMIT 1"),
         ("EVENT", "SELECT id FROM outbox WHERE stream = 'sales' ORDER BY id DESC LIMIT 1 OFFSET 1"),
         ("JOB", "SELECT job_id FROM print_jobs ORDER BY state = 'ambiguous' DESC, id LIMIT 1"),
         ("PAYMENT", "SELECT payment_id FROM payments ORDER BY state = 'recovery' DESC, id LIMIT 1"),
+        ("ORDER", "SELECT order_id FROM orders ORDER BY short_lines DESC, id LIMIT 1"),
         ("OUTAGE", "SELECT outage_id FROM outages ORDER BY number DESC LIMIT 1"),
     ):
         if word in where:

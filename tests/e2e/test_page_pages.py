@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 PAGES = (
     *("overview", "devices", "devices/till-1", "stock", "stock/A-100", "sales", "cloud", "logs"),
-    *("settings", "support"),
+    *("orders", "settings", "support"),
 )
 
 

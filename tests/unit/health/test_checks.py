@@ -11,6 +11,7 @@ from hub.contract.health import Level
 from hub.contract.local import (
     DiscoveryStatus,
     JobNamed,
+    OrdersStatus,
     PaymentsStatus,
     PrintingStatus,
     RecentError,
@@ -266,6 +267,18 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "payments",
         "warning",
         "Nobody knows whether 2 card payments were made",
+    ),
+    (
+        facts(orders=OrdersStatus(open=3, short=2)),
+        "orders",
+        "notice",
+        "Goods are missing for 2 online orders.",
+    ),
+    (
+        facts(orders=OrdersStatus(open=3, short=1, late=1, late_since_ms=NOW_MS - 20 * MINUTE_MS)),
+        "orders",
+        "notice",
+        "1 online order was promised by now and isn't ready, the first 20 min ago.",
     ),
     (facts(printing=PrintingStatus(failed=2)), "printing", "notice", "could not be printed"),
     (replace(facts(), sqlite_risky=True), "version", "notice", "SQLite"),

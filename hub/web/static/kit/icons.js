@@ -8,6 +8,7 @@ const PATHS = {
   stock: "M3 8l9-5 9 5v8l-9 5-9-5zM3 8l9 5 9-5M12 13v8",
   sales: "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6",
   payments: "M3 6h18v12H3zM3 10h18M7 15h4",
+  orders: "M5 8h14l-1 12H6zM9 8V7a3 3 0 0 1 6 0v1M9.5 14l2 2 3.5-4",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7.5V12l3 2",
   cloud: "M7 18a4 4 0 0 1-.5-8 6 6 0 0 1 11.3 1.2A3.5 3.5 0 0 1 17 18z",
   logs: "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",

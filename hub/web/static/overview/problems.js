@@ -14,7 +14,7 @@ import { BAD } from "./verdict.js";
 // Where more about a check is seen, and mended.
 const PLACES = {
   devices: "devices", "device-certificates": "devices", parked: "cloud", outbox: "cloud", link: "cloud",
-  drift: "stock", errors: "logs", payments: "payments", printing: "printing",
+  drift: "stock", errors: "logs", orders: "orders", payments: "payments", printing: "printing",
 };
 
 // What hangs on a till is seen with the till, what hangs on the box by itself.

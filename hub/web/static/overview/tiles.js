@@ -182,6 +182,29 @@ export function payments(link) {
   };
 }
 
+// Only while there are any.
+export function orders(link) {
+  const made = card(t("nav.orders"), { name: "orders-tile", link });
+  return {
+    node: made.node,
+    draw({ orders: now }) {
+      show(made.node, Boolean(now?.open));
+      if (!now?.open) return;
+      const wrong = now.short + now.late > 0;
+      made.draw({
+        tone: wrong ? "warn" : "good",
+        state: t(wrong ? "orders.look" : "orders.fine"),
+        facts: [
+          [t("orders.open"), count(now.open)],
+          [t("orders.short"), now.short ? count(now.short) : ""],
+          [t("orders.late"), now.late ? count(now.late) : ""],
+          [t("orders.next"), now.next_promise_at_ms ? moment(now.next_promise_at_ms) : ""],
+        ],
+      });
+    },
+  };
+}
+
 function brokerState(broker) {
   if (!broker.connected && broker.state === "running") return ["bad", t("broker.state.deaf")];
   return [BROKER_TONE[broker.state] || "warn", word("broker.state", broker.state)];

@@ -25,6 +25,7 @@ function open(root) {
     tiles.cloud(linkTo("cloud", t("cloud.link")), past.charts.link),
     tiles.outbox(linkTo("cloud", t("outbox.link")), past.charts.depth),
     tiles.devices(linkTo("devices", t("devices.link"))),
+    tiles.orders(linkTo("orders", t("orders.link"))),
     tiles.payments(linkTo("payments", t("payments.link"))),
     tiles.printing(linkTo("printing", t("printing.link"))),
     tiles.box(past.charts.speed),

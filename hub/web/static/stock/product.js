@@ -28,7 +28,7 @@ function claims({ product, claims: found }) {
       el("span", {}, t(`stock.claim.${one.kind}`), " ",
         one.kind === "basket"
           ? el("a", { href: `#/sales/basket/${encodeURIComponent(one.id)}` }, el("code", {}, one.id.slice(-8)))
-          : el("code", {}, one.id)),
+          : el("a", { href: `#/orders/${encodeURIComponent(one.id)}` }, isolated(one.number || one.id))),
       el("span", {}, quantity(one.qty, product.scale, product.uom))))));
 }
 
@@ -61,6 +61,9 @@ function paper(one) {
   const name = word("document", one.document);
   const number = one.receipt_no || (one.document_id ? one.document_id.slice(-8) : "");
   const text = [name, number].filter(Boolean).join(" ");
+  if (one.document === "order" && one.document_id) {
+    return el("a", { href: `#/orders/${encodeURIComponent(one.document_id)}` }, `${name} ${one.reason}`);
+  }
   return one.sale_id ? el("a", { href: `#/sales/${encodeURIComponent(one.sale_id)}` }, text) : el("span", {}, text);
 }
 
@@ -68,7 +71,7 @@ function ledger(sku, found) {
   const { scale } = found.product;
   const chart = el("div");
   const rows = table([
-    { title: t("ledger.what"), name: "main", cell: (one) => el("span", {}, paper(one), one.reason ? el("span", { class: "quiet" }, ` ${one.reason}`) : "") },
+    { title: t("ledger.what"), name: "main", cell: (one) => el("span", {}, paper(one), one.reason && one.document !== "order" ? el("span", { class: "quiet" }, ` ${one.reason}`) : "") },
     { title: t("ledger.when"), name: "bare", cell: (one) => (one.at_ms ? moment(one.at_ms) : "") },
     { title: t("ledger.way"), name: "bare", cell: (one) => t("ledger.fromto", { from: word("stock.level", one.source), to: word("stock.level", one.target) }) },
     { title: t("ledger.device"), name: "bare", cell: (one) => (one.device_id ? isolated(one.device_id) : "") },
