@@ -33,7 +33,10 @@ async def give_orders(hub: HubParts, *, well: bool = False) -> None:
     )
     told: list[tuple[str, dict[str, Any]]] = []
     for n, goods, more in wanted:
-        placed = {"number": f"W-{1040 + n}", "placed_at_ms": now_ms - (90 - n) * MINUTE_MS}
+        placed: dict[str, Any] = {
+            "number": f"W-{1040 + n}",
+            "placed_at_ms": now_ms - (90 - n) * MINUTE_MS,
+        }
         told.append(("order.assigned", order(name(n), goods, **placed, **more)))
     for n, state in ((1, "ready"), (5, "ready"), (6, "shipped")):
         told.append(("order.changed", {"order_id": name(n), "version": 2, "state": state}))
