@@ -26,6 +26,7 @@ from hub.service.handlers.mirroring import (
 from hub.service.internal import InternalCommand
 from hub.service.notices import PaymentChanged
 from hub.service.shop import Vault
+from hub.storage import paymentrows
 from hub.storage.errors import StorageError
 from hub.storage.rows import Rows
 
@@ -76,6 +77,7 @@ class Mirror:
         self._wake = asyncio.Event()
         self._drops: dict[str, None] = {}
         self._asked_back = False
+        self._refused = 0
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -89,6 +91,10 @@ class Mirror:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def refused(self) -> int:
+        """How many copies of the keeper couldn't be taken in since the start."""
+        return self._refused
 
     def notify(self, told: Iterable[object]) -> None:
         """Take what committed requests left to be told."""
@@ -159,7 +165,7 @@ class Mirror:
         return len(over) > len(some)
 
     async def _ask_back(self) -> None:
-        after = ""
+        after, refused = "", 0
         for _ in range(PAGES_MAX):
             answer = await self._ask(self._keeper, keeping.RETURN, {"after": after}, TIMEOUT_S)
             page = Copies.model_validate(answer)
@@ -167,6 +173,9 @@ class Mirror:
             if copies:
                 over = await self._gate.internal(MIRROR, TakeCopies(copies))
                 self._drops.update(dict.fromkeys(over))
+                names = [payment_id for payment_id, _ in copies]
+                refused += sum(paymentrows.get(self._gate.rows, one) is None for one in names)
+                self._refused = refused
                 after = copies[-1][0]
             if not page.more or not copies:
                 return

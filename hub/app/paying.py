@@ -63,6 +63,7 @@ class CardPayments:
             self._settings, gate, self.vault, link, tempo, recovered
         )
         gate.live.processor = self._way
+        gate.live.copies_refused = self._mirror.refused
         self._comparison = DailyComparison(gate)
 
     async def start(self) -> None:

@@ -298,6 +298,8 @@ class PaymentsStatus(Outgoing):
     ``states``: how many are in each state that isn't final, those authorised only until a sale has
     them.  ``waiting``: kept by the hub to be presented, the first of them since
     ``waiting_since_ms``.  ``sealed``: tokens that the hub keeps, readable only with its ``vault``.
+    ``keyless`` of them, and ``keyless_contacts``, are under a key that isn't here;
+    ``copies_refused``: copies of the second keeper that couldn't be taken in at the last start.
     ``since_ms``: since when the first one needs a person.  ``way``: to the processor: ``running``,
     ``waiting`` (no connection), ``held`` (cut on purpose), ``resting`` (it doesn't answer) or
     ``stopped``; empty without one.  ``problem``: what a person has to mend about it.
@@ -321,6 +323,9 @@ class PaymentsStatus(Outgoing):
     waiting_since_ms: int | None = None
     sealed: int = 0
     vault: bool = True
+    keyless: int = 0
+    keyless_contacts: int = 0
+    copies_refused: int = 0
     processor: bool = False
     way: str = ""
     problem: str = ""

@@ -159,7 +159,9 @@ class StatusSource:
 
     def _with_way(self, now: PaymentsStatus) -> PaymentsStatus:
         way, problem = self._gate.live.processor()
-        return now.model_copy(update={"way": way, "problem": problem})
+        refused = self._gate.live.copies_refused()
+        update = {"way": way, "problem": problem, "copies_refused": refused}
+        return now.model_copy(update=update)
 
     def _peripherals(self) -> tuple[PeripheralView, ...]:
         desk = self._gate.live.desk

@@ -42,13 +42,15 @@ LiveHandler = Callable[[LiveUnit, Any], Awaitable[Outgoing]]
 
 class LiveOperations:
     """``desk`` is set by whoever keeps the peripherals, while they are kept; ``processor`` by
-    whoever forwards payments: how the way to it is, and what a person has to mend."""
+    whoever forwards payments: how the way to it is, and what a person has to mend;
+    ``copies_refused`` by whoever asks the second keeper for its copies: how many were no good."""
 
     def __init__(self, handlers: Mapping[type[Any], LiveHandler]) -> None:
         self._handlers = handlers
         self._under_way: Counter[str] = Counter()
         self.desk: PeripheralDesk | None = None
         self.processor: Callable[[], tuple[str, str]] = lambda: ("", "")
+        self.copies_refused: Callable[[], int] = lambda: 0
 
     def need_desk(self) -> PeripheralDesk:
         """Errors: ``unavailable`` while none is kept."""

@@ -58,6 +58,14 @@ def not_under(
     return [(number, name, SealedToken(*rest)) for number, name, *rest in found]
 
 
+def not_under_any(rows: Rows, key_ids: tuple[str, ...], kind: Kind) -> int:
+    """How many secrets of this kind none of these keys wraps."""
+    marks = ", ".join("?" * len(key_ids))
+    sql = f"SELECT count(*) FROM {_TABLES[kind]} WHERE key_id NOT IN ({marks})"
+    row = rows.one(sql, *key_ids)
+    return int(row[0]) if row else 0
+
+
 def keys_in_use(rows: Rows) -> frozenset[str]:
     """The names of the keys that any kept secret needs."""
     found = rows.all(

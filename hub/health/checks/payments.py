@@ -46,22 +46,9 @@ def look(facts: Facts) -> Finding:
     return fine("Every card payment is where it belongs.")
 
 
-def _no_key(_facts: Facts, now: PaymentsStatus) -> Finding | None:
-    if now.vault or not now.sealed:
-        return None
-    return Finding(
-        "critical",
-        f"{many(now.sealed, 'stored card payment')} can't be read: the key to them is missing.",
-        "Selling goes on. These payments expire a day after they were made; then the shop is owed"
-        " their money.",
-        "Put the key for payments back from the escrow, and start the hub again.",
-        detail=_detail(now),
-    )
-
-
 def _unreadable(_facts: Facts, now: PaymentsStatus) -> Finding | None:
-    if not now.problem:
-        return None
+    if not now.problem or now.keyless or not now.vault:
+        return None  # the check of the keys says it
     return Finding(
         "critical",
         f"A stored card payment can't be presented: {now.problem}.",
@@ -157,7 +144,7 @@ def _near(facts: Facts, now: PaymentsStatus) -> Finding | None:
 
 
 _FINDERS: Final[tuple[Callable[[Facts, PaymentsStatus], Finding | None], ...]] = (
-    *(_no_key, _unreadable, _expiring, _people, _barred, _waiting, _near),
+    *(_unreadable, _expiring, _people, _barred, _waiting, _near),
 )
 
 

@@ -102,6 +102,7 @@ def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatu
     risk, sums, waits = paymentmeter.exposure(at), rows_of.open_sums(rows), rows_of.kept(rows)
     asked = people(at)
     owed = sums.get("recovery")
+    keys = shop.payments.vault.key_ids if shop.payments.vault is not None else ()
     return PaymentsStatus(
         meter=risk.meter,
         bars=risk.bars,
@@ -121,6 +122,8 @@ def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatu
         waiting_since_ms=waits.waiting_since_ms,
         sealed=waits.sealed,
         vault=shop.payments.vault is not None,
+        keyless=secretrows.not_under_any(rows, keys, "token"),
+        keyless_contacts=secretrows.not_under_any(rows, keys, "contact"),
         processor=at.processor,
     )
 

@@ -161,6 +161,24 @@ async def test_a_lost_box_loses_no_payment(
     assert other.value(count) == 3
 
 
+async def test_a_new_box_without_the_keys_counts_the_copies_that_it_can_not_take(
+    tmp_path: Path, shop: PayingShop, keeper: Keeper, mirror: Mirror
+) -> None:
+    payment = shop.stored(token="tok_lost", device="till-2")
+    poke(mirror, shop)
+    await until(lambda: shop.row(payment).mirrored)
+    await mirror.stop()
+    keeper.restart()
+    (tmp_path / "second").mkdir()  # with keys of its own
+    other = made(tmp_path / "second")
+    after = Mirror("till-2", other.gate, keeper.ask, SystemRandomness(), vault_of(other))
+    assert after.refused() == 0
+    after.start()
+    await until(lambda: after.refused() == 1)
+    await after.stop()
+    assert len(await keeper.copies()) == 1
+
+
 async def test_a_copy_goes_when_the_payment_is_over(
     shop: PayingShop, keeper: Keeper, mirror: Mirror
 ) -> None:

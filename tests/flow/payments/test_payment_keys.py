@@ -12,6 +12,7 @@ from hub.security.errors import SealBroken
 from hub.security.vault import PaymentVault
 from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.paymentkeys import REWRAP_MAX, Rewrapped, RewrapTokens
+from hub.service.pages.payments import status
 from hub.storage import secretrows
 from tests.support.paying import PayingShop, rules
 
@@ -70,6 +71,22 @@ def test_a_token_that_no_key_opens_is_left_and_its_key_is_still_needed(
     kept = secretrows.get(shop.rows, shop.row(fine).id)
     assert kept is not None
     assert vault.unseal(fine["payment_id"], kept) == b"tok_fine"
+
+
+def test_what_no_key_here_opens_is_counted(shop: PayingShop) -> None:
+    broken = shop.stored(token="tok_broken", contact={"email": "a@b.org"})
+    shop.stored(token="tok_fine")
+
+    def seen() -> tuple[int, int, int]:
+        budget_ms = int(shop.value("SELECT budget_ms FROM hub"))
+        now = status(shop.rows, shop.rules, shop.clock.wall_ms(), budget_ms)
+        return now.sealed, now.keyless, now.keyless_contacts
+
+    assert seen() == (2, 0, 0)
+    for table in ("payment_secrets", "payment_contacts"):
+        sql = f"UPDATE {table} SET key_id = 'gone' WHERE payment = ?"
+        shop.run(sql, shop.row(broken).id)
+    assert seen() == (2, 1, 1)
 
 
 def test_many_tokens_take_several_rounds(

@@ -280,6 +280,12 @@ TROUBLES: list[tuple[Facts, str, str, str]] = [
         "notice",
         "1 online order was promised by now and isn't ready, the first 20 min ago.",
     ),
+    (
+        facts(payments=PaymentsStatus(keyless=1)),
+        "payment-keys",
+        "critical",
+        "missing to 1 stored card payment",
+    ),
     (facts(printing=PrintingStatus(failed=2)), "printing", "notice", "could not be printed"),
     (replace(facts(), sqlite_risky=True), "version", "notice", "SQLite"),
     (facts(errors=(error_at(NOW_MS - MINUTE_MS),)), "errors", "notice", "1 error in"),

@@ -46,7 +46,6 @@ TROUBLES: tuple[tuple[dict[str, Any], str, str], ...] = (
         "notice",
         "1 card payment can't be brought to the processor: it doesn't answer.",
     ),
-    ({"sealed": 2, "vault": False}, "critical", "2 stored card payments can't be read"),
     ({**RISKY, "next_expiry_in_ms": SOON_MS - 1}, "critical", "expires in 3 hours"),
     ({**RISKY, "next_expiry_in_ms": 59 * MINUTE_MS}, "critical", "expires in 59 minutes"),
     ({"needs": {"manual": 1}}, "warning", "Nobody knows whether 1 card payment was made."),
