@@ -169,8 +169,7 @@ async def test_a_new_box_without_the_keys_counts_the_copies_that_it_can_not_take
     await until(lambda: shop.row(payment).mirrored)
     await mirror.stop()
     keeper.restart()
-    (tmp_path / "second").mkdir()  # with keys of its own
-    other = made(tmp_path / "second")
+    other = await asyncio.to_thread(made, tmp_path / "second")  # with keys of its own
     after = Mirror("till-2", other.gate, keeper.ask, SystemRandomness(), vault_of(other))
     assert after.refused() == 0
     after.start()
