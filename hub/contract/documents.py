@@ -82,7 +82,8 @@ class TaxTotal(Outgoing):
 class TenderTotal(Outgoing):
     """Money that was taken or given back.  ``kind``: ``cash``, ``card`` or another word.
     ``offline``: approved without the processor.  ``count``: of how many payments (reports).
-    ``tip_minor``: what the card was charged on top."""
+    ``tip_minor``: what the card was charged on top.  ``left_minor``: what was left on a gift card,
+    where its issuer told it."""
 
     kind: str
     amount_minor: int
@@ -91,6 +92,7 @@ class TenderTotal(Outgoing):
     offline: bool = False
     count: int = 0
     tip_minor: int = 0
+    left_minor: int | None = None
 
 
 class SaleFacts(Facts):
@@ -115,7 +117,8 @@ class SaleFacts(Facts):
 
 class ReturnFacts(Facts):
     """Goods taken back: ``receipt_no`` is the return's own (may be empty), ``sale_receipt_no`` the
-    one of the sale.  ``pending``: the sale isn't known here yet; the money follows."""
+    one of the sale.  ``pending``: the sale isn't known here yet; the money follows.
+    ``credit_code``: of the store credit that was given."""
 
     kind: Literal["return"] = "return"
     return_id: str
@@ -131,6 +134,7 @@ class ReturnFacts(Facts):
     refunds: tuple[TenderTotal, ...] = Field(default=(), max_length=TENDERS_MAX)
     rounding_minor: int = 0
     pending: bool = False
+    credit_code: str = ""
 
 
 class GiftFacts(Facts):

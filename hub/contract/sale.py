@@ -233,7 +233,8 @@ class CommitReturn(Command):
     """Take goods of one of this shop's sales back (permission ``refund``).
 
     The refund is computed from the sale (price paid and original tax); ``total_minor`` must equal
-    it.  It goes to the original tenders first.
+    it.  It goes to the original tenders, or becomes store credit, whose code is on the receipt that
+    is printed then, and nowhere else.
     """
 
     service: ClassVar[str] = "return"
@@ -242,6 +243,7 @@ class CommitReturn(Command):
     sale_id: UniqueId
     lines: tuple[ReturnLine, ...] = Field(min_length=1, max_length=MAX_LINES)
     total_minor: MoneyMinor | None = None
+    refund_to: Literal["original", "store-credit"] = "original"
     approval_id: UniqueId | None = None
     print_receipt: bool = False
 

@@ -26,6 +26,7 @@ from hub.domain.errors import DomainError
 from hub.domain.quantity import line_gross_minor
 from hub.domain.tax import TaxMode
 from hub.service import pricing
+from hub.service.creditcodes import code_for_copy
 from hub.service.shop import Shop
 from hub.storage import catalogrows, devicerows, paymentrows, salerows, staffrows
 from hub.storage.rows import Rows
@@ -108,6 +109,7 @@ def sale_facts(
                 approval_code=one.approval_code,
                 offline=_was_offline(unit, one),
                 tip_minor=_tip_minor(unit, one),
+                left_minor=_left_minor(unit, one),
             )
             for one in tenders
         ),
@@ -202,6 +204,7 @@ def return_facts(
         taxes=_table(taxed, rates, includes=includes),
         refunds=_given_back(unit, sale, refunds),
         rounding_minor=sum(one.amount_minor for one in refunds) - row.total_minor,
+        credit_code=_credit_code(unit, row, refunds),
     )
 
 
@@ -274,6 +277,18 @@ def _tip_minor(unit: Source, tender: TenderRow) -> int:
     """What the card was charged on top of what its tender pays."""
     row = paymentrows.get(unit.tx, tender.payment_id) if tender.payment_id else None
     return row.tip_minor if row is not None else 0
+
+
+def _left_minor(unit: Source, tender: TenderRow) -> int | None:
+    """What was left on a gift card, where its issuer told it."""
+    row = paymentrows.get(unit.tx, tender.payment_id) if tender.payment_id else None
+    return row.balance_minor if row is not None and not row.account else None
+
+
+def _credit_code(unit: Source, row: ReturnRow, refunds: tuple[RefundView, ...]) -> str:
+    """Of the store credit that a return gave, if it gave any."""
+    given = any(one.kind == "store_credit" and one.payment_id is None for one in refunds)
+    return code_for_copy(unit.tx, unit.shop, row.return_id) if given else ""
 
 
 def _taxes_of(sale: SaleRow) -> tuple[bool, dict[str, int]]:

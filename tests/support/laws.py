@@ -118,18 +118,24 @@ def money_of_sales_is_the_tenders(rows: Rows) -> Iterator[str]:
 
 
 def what_was_given_back_is_counted(rows: Rows) -> Iterator[str]:
-    """Each card's refunds by returns, against what its tender says; a void gives all back."""
+    """Each card's refunds by returns, against what its tender says; a void gives all back.  Store
+    credit counts in place of the cards that it was given for."""
     given: Counter[str] = Counter()
-    for (refund,) in rows.all("SELECT refund FROM returns"):
+    credit: Counter[int] = Counter()
+    for sale, refund in rows.all("SELECT sale, refund FROM returns"):
         for one in json.loads(refund):
             if one.get("payment_id"):
                 given[one["payment_id"]] += one["amount_minor"]
-    for payment_id, amount, refunded, state in rows.all(
-        "SELECT t.payment_id, t.amount_minor, t.refunded_minor, s.state FROM tenders t"
+            elif one["kind"] == "store_credit":
+                credit[sale] += one["amount_minor"]
+    for sale, payment_id, amount, refunded, state in rows.all(
+        "SELECT t.sale, t.payment_id, t.amount_minor, t.refunded_minor, s.state FROM tenders t"
         " JOIN sales s ON s.id = t.sale WHERE t.payment_id IS NOT NULL"
     ):
         due = given[payment_id] + (amount if state == "voided" else 0)
-        if refunded != due:
+        credited = min(credit[sale], max(0, refunded - due))
+        credit[sale] -= credited
+        if refunded != due + credited:
             yield f"of payment {payment_id} {refunded} count as given back, {due} were"
 
 

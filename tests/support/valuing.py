@@ -33,7 +33,8 @@ class ValueShop(WorkingShop):
     def __init__(self, directory: Path, **how: Any) -> None:
         self.line = True
         terms = rules(vault=TellingVault(), issuer=True, issuer_ready=lambda: self.line, **how)
-        super().__init__(directory, payments=terms)
+        super().__init__(directory, payments=terms, print_receipts=True)
+        self.run("UPDATE hub SET epoch = 1")
 
     def gift(self, amount_minor: int = 499, *, token: str = GIFT, **changed: Any) -> Any:
         """A payment with a gift card that was begun."""
@@ -66,7 +67,7 @@ class ValueShop(WorkingShop):
         return super().tender(payment) | {"kind": payment["kind"]}
 
     def allot(
-        self, granted_minor: int, recalled_minor: int = 0, *, epoch: int = 0, **changed: Any
+        self, granted_minor: int, recalled_minor: int = 0, *, epoch: int = 1, **changed: Any
     ) -> tuple[str, str]:
         """The cloud's command about the card; its outcome, and why."""
         told: dict[str, Any] = {

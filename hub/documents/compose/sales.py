@@ -63,6 +63,10 @@ def goods_back(facts: ReturnFacts, template: Template, paper: Paper) -> Layout:
     sheet.sums(rounded + tender_rows(sheet, facts.refunds, facts.currency))
     if facts.pending:
         sheet.add(Space(), Text(sheet.w.refund_pending, Align.START, BOLD))
+    if facts.credit_code:
+        sheet.add(Space(), QrCode(facts.credit_code, size_mm=_QR_MM, correction="M"))
+        sheet.add(Text(facts.credit_code, Align.CENTER, BOLD))
+        sheet.centered(sheet.w.credit_note)
     tax_table(sheet, facts, letters)
     sheet.signature(sheet.w.customer_signature)
     sheet.foot()
@@ -210,6 +214,8 @@ def tender_rows(
             charged_minor = tender.amount_minor + tender.tip_minor
             rows.append((_INDENT + sheet.w.tip, sheet.f.amount(tender.tip_minor, currency)))
             rows.append((_INDENT + sheet.w.charged, sheet.f.amount(charged_minor, currency)))
+        if tender.left_minor is not None:
+            rows.append((_INDENT + sheet.w.left, sheet.f.amount(tender.left_minor, currency)))
         if tender.approval_code:
             rows.append((_INDENT + sheet.w.approval.format(tender.approval_code), ""))
     return rows
@@ -217,7 +223,14 @@ def tender_rows(
 
 def tender_name(sheet: Sheet, kind: str) -> str:
     """A kind of money in the document's language."""
-    return {"cash": sheet.w.cash, "card": sheet.w.card}.get(kind, kind)
+    w = sheet.w
+    names = {
+        "cash": w.cash,
+        "card": w.card,
+        "gift_card": w.gift_card,
+        "store_credit": w.store_credit,
+    }
+    return names.get(kind, kind)
 
 
 def tax_table(sheet: Sheet, facts: SaleFacts | ReturnFacts, letters: dict[str, str]) -> None:

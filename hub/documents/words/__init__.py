@@ -58,6 +58,10 @@ class Words:
     rounding: str
     cash: str
     card: str
+    gift_card: str
+    store_credit: str
+    left: str
+    credit_note: str
     approval: str
     tip: str
     charged: str

@@ -23,7 +23,7 @@ from hub.service.incoming import same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
-from hub.service.payments import claims
+from hub.service.payments import claims, credits
 from hub.service.unit import Unit
 from hub.storage import salerows
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
@@ -62,7 +62,11 @@ def commit_return(unit: Unit, command: CommitReturn) -> ReturnDone:
     )
     if command.total_minor is not None:
         check_price(command.total_minor, total, "refund")
-    refunds = _refund(unit, sale, total, command.return_id)
+    to_credit = command.refund_to == "store-credit"
+    if to_credit:
+        credits.check(unit, sale)
+    give = credits.issue if to_credit else _refund
+    refunds = give(unit, sale, command.return_id, total)
     done = _write(unit, command, sale, backs, (total, tax), refunds, body_hash)
     unit.note(
         "return.completed",
@@ -114,7 +118,7 @@ def _backs(unit: Unit, sale: SaleRow, asked: tuple[ReturnLine, ...]) -> list[_Ba
     return found
 
 
-def _refund(unit: Unit, sale: SaleRow, total_minor: int, return_id: str) -> tuple[RefundView, ...]:
+def _refund(unit: Unit, sale: SaleRow, return_id: str, total_minor: int) -> tuple[RefundView, ...]:
     """Give the money back to the original tenders: cards first, up to what each paid."""
     left, refunds = total_minor, []
     tenders = salerows.tenders(unit.tx, sale.id)
@@ -202,7 +206,8 @@ def _write(
     unit.tell(SaleMade())
     if any(one.kind == "cash" for one in refunds):
         receipts.queue_kick(unit, "return", command.return_id)
-    printed = command.print_receipt and receipts.queue_return(unit, sale, row, lines, day)
+    wanted = command.print_receipt or command.refund_to == "store-credit"
+    printed = wanted and receipts.queue_return(unit, sale, row, lines, day)
     return ReturnDone(
         return_id=command.return_id,
         sale_id=sale.sale_id,

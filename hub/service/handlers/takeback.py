@@ -25,7 +25,7 @@ from hub.contract.oms_events import (
 from hub.contract.oms_facts import Fact
 from hub.contract.oms_payment_events import PaymentMoved
 from hub.domain.dayparts import business_day
-from hub.service.payments import book, claims
+from hub.service.payments import book, claims, credits
 from hub.service.retelling import move_as_told, recovered_id
 from hub.service.unit import Unit, canonical
 from hub.storage import catalogrows, relinkrows, salerows, stockrows
@@ -287,6 +287,9 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
         salerows.set_returned(unit.tx, sale.id, number, qty, minor)
     tenders = salerows.tenders(unit.tx, sale.id)
     for paid_back in fact.tenders:
+        if paid_back.kind == credits.KIND and paid_back.payment_id is None:
+            credits.count(unit, sale, paid_back.amount_minor)
+            continue
         for tender in tenders:
             if (tender.kind, tender.payment_id) == (paid_back.kind, paid_back.payment_id):
                 refunded = tender.refunded_minor + paid_back.amount_minor

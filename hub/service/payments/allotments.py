@@ -14,10 +14,10 @@ from hub.storage.valuerows import AccountRow
 
 
 def present_epoch(unit: Unit) -> int | None:
-    """The epoch in which this hub may spend; None while it doesn't know what it has lost, or isn't
-    the shop's hub any more."""
+    """The epoch in which this hub may spend; None while it doesn't know what it has lost, isn't
+    the shop's hub any more, or has never met the cloud."""
     hub = hubrow.get(unit.tx)
-    return None if hub.fence else hub.epoch
+    return hub.epoch if hub.epoch and not hub.fence else None
 
 
 def fingerprint(unit: Unit, token: str) -> str:

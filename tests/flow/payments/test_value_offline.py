@@ -50,7 +50,7 @@ def test_what_is_set_aside_is_approved_at_once(shop: ValueShop) -> None:
     assert shop.told(payment) == ["authorised"]
     shop.sold(payment)
     work = shop.next(Hand.ISSUER)
-    assert (work.kind, work.account, work.account_epoch) == (WorkKind.CAPTURE, ACCOUNT, 0)
+    assert (work.kind, work.account, work.account_epoch) == (WorkKind.CAPTURE, ACCOUNT, 1)
     shop.say(work, "captured")
     assert shop.payment(payment)["state"] == "captured"
     assert shop.left_minor() == 501
@@ -180,7 +180,7 @@ def test_a_recall_gives_back_what_is_not_spent_and_says_so_once(shop: ValueShop)
     assert shop.left_minor() == 0
     shop.allot(1000, 1000)
     (told,) = shop.told_of("gift_card.allotment_returned")
-    assert (told["account_ref"], told["epoch"]) == (ACCOUNT, 0)
+    assert (told["account_ref"], told["epoch"]) == (ACCOUNT, 1)
     assert (told["returned_minor"], told["spent_minor"]) == (501, 499)
 
 
@@ -220,15 +220,15 @@ def test_a_hub_that_was_put_back_spends_only_what_is_granted_anew(shop: ValueSho
     offline(shop)
     fenced(shop, "restored")
     refused(shop)
-    met(shop, 1)
+    met(shop, 2)
     refused(shop)
-    shop.allot(1000, 1000, epoch=0)
+    shop.allot(1000, 1000, epoch=1)
     assert shop.told_of("gift_card.allotment_returned") == []
     refused(shop)
-    shop.allot(600, epoch=1)
+    shop.allot(600, epoch=2)
     assert shop.gift()["state"] == "authorised"
     assert shop.left_minor() == 101
-    shop.allot(1000, epoch=0)
+    shop.allot(1000, epoch=1)
     assert shop.left_minor() == 101
 
 
@@ -237,7 +237,7 @@ def test_a_copy_lets_nothing_go_by_itself_that_may_have_been_taken(shop: ValueSh
     shop.sold(payment)
     fenced(shop, "restored")
     shop.recover()
-    met(shop, 1)
+    met(shop, 2)
     shop.sign_in("till-1", "mia")
     shop.ok("till-1", "sale/void", {"sale_id": payment["sale_id"], "reason": "mistake"})
     assert shop.payment(payment)["state"] == "authorised"
