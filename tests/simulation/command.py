@@ -204,9 +204,10 @@ class Campaign:
     def _tell(self, *, done: bool) -> None:
         self.told_s = time.monotonic()
         rate = self.days / self.cpu_s if self.cpu_s else 0.0
-        if self.options.coverage:
-            return
         covered = cover(self.counters)
+        if self.options.coverage:
+            print(f"{self.seeds} seeds: {covered.figures()}", file=sys.stderr, flush=True)
+            return
         told: dict[str, Any] = {
             "kind": KIND,
             "trials": self.seeds,

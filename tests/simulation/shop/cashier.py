@@ -327,8 +327,9 @@ class Cashier(VirtualTill):
         self.world.count("goods returned")
 
     async def _changes_their_mind(self) -> None:
-        if self.board.sales and self.random.random() < 0.5:
-            sale_id = self.random.choice(list(self.board.sales))
+        if self.board.unwanted or (self.board.sales and self.random.random() < 0.5):
+            unwanted, sales = self.board.unwanted, self.board.sales
+            sale_id = unwanted.popleft() if unwanted else self.random.choice(list(sales))
         else:
             sale_id = (await self.sell_basket(await self._fill())).sale_id
         await self.void(sale_id, "changed their mind")

@@ -24,6 +24,16 @@ S = PaymentState
 LOOKS_PER_S: Final = 1 / 1_800
 TWO: Final = (Caller(CallerKind.WEB, "office", "900"), Caller(CallerKind.WEB, "office", "201"))
 ERRS: Final = 0.3
+BROUGHT_BACK: Final = 0.15
+UNDER_WAY: Final = (
+    S.STORED,
+    S.FORWARD_UNKNOWN,
+    S.FORWARDED,
+    S.RETRY_WAIT,
+    S.LOST,
+    S.MANUAL,
+    S.RECOVERY,
+)
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
 
@@ -59,9 +69,19 @@ class Office:
             for state in (S.MANUAL, S.LOST):
                 for row in paymentrows.in_state(running.rows, state, 5):
                     await self._clear(running, row)
+            if self._shop.plan.storm:
+                self._have_brought_back(running)
             for row in paymentrows.in_state(running.rows, S.RECOVERY, 5):
                 if self._random.random() < SIGNED_ALONE:
                     await self._close(running, row)
+
+    def _have_brought_back(self, running: RunningHub) -> None:
+        """Customers whose payment is in the middle of something want their money back; often."""
+        board = self._shop.tills[0].tap.board
+        for state in UNDER_WAY:
+            for row in paymentrows.in_state(running.rows, state, 5):
+                if row.in_sale and not row.void_asked and self._random.random() < BROUGHT_BACK:
+                    board.unwanted.append(row.sale_id)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
         charge = self._shop.processor.charge_of(row.payment_id)

@@ -49,6 +49,7 @@ STORM_FAULTS: dict[str, tuple[float, float]] = {
     "terminal away": (0.5, 2),
     "terminal lost": (0.2, 1),
     "terminal line slow": (1, 6),
+    "processor line slow": (1, 6),
 }
 """Only where a seed is about nothing but payments."""
 CARD_STORM: dict[str, tuple[float, float]] = {

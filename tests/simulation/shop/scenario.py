@@ -322,7 +322,8 @@ class Scenario:
             faults = [text for till in self.tills for text in till.faults(seen)]
             return faults + self.processor.faults(self.history, seen)
         seen = {*seen, *self.cards.loss.unknown()}
-        faults = [text for till in self.tills for text in till.faults(seen)]
+        voided = self.hub.read(_voided) if self.history.restored else ()
+        faults = [text for till in self.tills for text in till.faults(seen, voided)]
         return faults + self.processor.faults(self.history, seen, self.cards.owed())
 
     # What the nemesis needs ----------------------------------------------------------------------
@@ -395,3 +396,7 @@ def _given_back_twice(rows: Rows) -> set[str]:
         row[0]
         for row in rows.all("SELECT subject FROM audit WHERE action = 'sale.given_back_twice'")
     }
+
+
+def _voided(rows: Rows) -> set[str]:
+    return {row[0] for row in rows.all("SELECT sale_id FROM sales WHERE state = 'voided'")}

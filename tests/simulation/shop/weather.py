@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.simulation.shop.nemesis import Nemesis
 
 DAY_S = 86_400.0
+CUT_AGAIN_S = 120.0
 
 
 def both(a: str, b: str) -> list[tuple[str, str]]:
@@ -61,14 +62,25 @@ async def _away_for_a_day(nemesis: Nemesis, random: Random) -> None:
     ]
     hub = both("hub", "processor")
     first_s, crack_s = random.uniform(1_800, 10_800), random.uniform(60, 1_200)
-    long_s = random.uniform(20.5, 30) if random.random() < 0.8 else random.uniform(48.5, 52)
+    hours = random.uniform(20.5, 32) if random.random() < 0.7 else random.uniform(48.5, 54)
     through = random.choice(([], hub[:1], hub[1:]))
+    await _kept_cut(nemesis, [*terminals, *hub], first_s)
     await asyncio.gather(
-        nemesis.cut(terminals, first_s + crack_s + long_s * 3_600),
-        nemesis.cut(hub, first_s),
-        nemesis.cut(through, crack_s, after_s=first_s + 0.01),
-        nemesis.cut(hub, long_s * 3_600, after_s=first_s + crack_s),
+        _kept_cut(nemesis, terminals, crack_s), nemesis.cut(through, crack_s - 0.01)
     )
+    await _kept_cut(nemesis, [*terminals, *hub], hours * 3_600)
+
+
+async def _kept_cut(nemesis: Nemesis, ways: list[tuple[str, str]], seconds: float) -> None:
+    """Whatever else is joined meanwhile."""
+    end_s = nemesis.world.loop.time() + seconds
+    links = [nemesis.world.network.link(*way) for way in ways]
+    while (left_s := end_s - nemesis.world.loop.time()) > 0:
+        for link in links:
+            link.up = False
+        await asyncio.sleep(min(CUT_AGAIN_S, left_s))
+    for link in links:
+        link.up = True
 
 
 async def _terminal_away(nemesis: Nemesis, random: Random) -> None:
@@ -90,6 +102,14 @@ async def _lose_terminal(nemesis: Nemesis, random: Random) -> None:
     terminal.lose()
 
 
+async def _slow_processor(nemesis: Nemesis, random: Random) -> None:
+    """What the hub asks it for is done in an hour, and much of what is asked later before."""
+    link = nemesis.world.network.link("hub", "processor")
+    link.delay_s, link.reorder = (0.001, random.choice((60.0, 5_400.0))), True
+    await asyncio.sleep(random.uniform(1_800, 10_800))
+    link.delay_s, link.reorder = (0.001, 0.005), False
+
+
 async def _slow_terminal(nemesis: Nemesis, random: Random) -> None:
     """What it was asked for arrives long after whoever asked has gone, in any order."""
     till, terminal = random.choice(list(nemesis.shop.terminals.items()))
@@ -109,4 +129,5 @@ CARD_ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "terminal away": _terminal_away,
     "terminal lost": _lose_terminal,
     "terminal line slow": _slow_terminal,
+    "processor line slow": _slow_processor,
 }

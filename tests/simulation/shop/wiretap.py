@@ -35,6 +35,8 @@ class Board:
     sales: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     done: deque[tuple[str, Job]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """(device, what it asked and was told yes to)."""
+    unwanted: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    """Sales that their customers bring back just now."""
 
 
 @dataclass(frozen=True, slots=True)
