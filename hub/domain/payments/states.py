@@ -137,7 +137,6 @@ TRANSITIONS: Final[dict[tuple[PaymentState, PaymentEvent], PaymentState]] = {
     (_S.VOID_PENDING, _E.DECLINED): _S.VOIDED,
     (_S.VOID_PENDING, _E.DEVICE_LOST): _S.LOST,
     (_S.VOID_PENDING, _E.OUT_OF_REACH): _S.MANUAL,
-    (_S.FORWARDED, _E.DEVICE_LOST): _S.LOST,
     # Nobody knows: a look-up, the cloud, the settlement or two people say.
     (_S.LOST, _E.APPROVED): _S.AUTHORISED,
     (_S.LOST, _E.DECLINED): _S.DECLINED,
