@@ -57,7 +57,7 @@ class Moods:
 
 
 CALM: Final = Moods()
-WILD: Final = Moods(0.16, 0.08, 0.14, 0.05, 0.15, 0.1, 0.15, 0.15)
+WILD: Final = Moods(0.2, 0.08, 0.14, 0.05, 0.15, 0.2, 0.15, 0.15)
 
 
 class Bank:

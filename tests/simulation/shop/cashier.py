@@ -239,6 +239,8 @@ class Cashier(VirtualTill):
                 (self._changes_their_mind, 20),
                 (self._brings_something_back, 12),
             )
+            if self.board.unwanted:
+                kinds = ((self._changes_their_mind, 1),)
         visit = self.random.choices([one for one, _ in kinds], [share for _, share in kinds])[0]
         try:
             await visit()

@@ -92,6 +92,8 @@ class HubConfig:
     """Whether tills may begin card payments at the hub."""
     terminals: dict[str, str] = field(default_factory=dict)
     """Till → the terminal that the hub drives there."""
+    unsent: Callable[[str], None] | None = None
+    """Told of payments of which nothing left the box."""
     paying: CardPace = field(
         default_factory=lambda: CardPace(
             look_s=1_800.0, asked_s=30.0, absent_s=60.0, report_s=21_600.0
@@ -208,7 +210,7 @@ def _paying(
 
     forwarder = _Forwarder(
         gate,
-        SimProcessor(process),
+        SimProcessor(process, config.unsent),
         unseal,
         Tempo(process.clock, process.randomness),
         ready=lambda: teller.recovered,

@@ -75,13 +75,26 @@ class Office:
                 if self._random.random() < SIGNED_ALONE:
                     await self._close(running, row)
 
+    def unsent(self, payment_id: str) -> None:
+        """Nothing of it leaves the hub just now; its customer may be back at that very moment."""
+        running = self._shop.hub.running
+        if running is None or self._random.random() >= BROUGHT_BACK:
+            return
+        row = paymentrows.get(running.rows.quiet, payment_id)
+        if row is not None and row.in_sale and not row.void_asked:
+            self._bring_back(row)
+
+    def _bring_back(self, row: PaymentRow) -> None:
+        board = self._shop.tills[0].tap.board
+        board.unwanted.append(row.sale_id)
+        board.come.set()
+
     def _have_brought_back(self, running: RunningHub) -> None:
         """Customers whose payment is in the middle of something want their money back; often."""
-        board = self._shop.tills[0].tap.board
         for state in UNDER_WAY:
             for row in paymentrows.in_state(running.rows, state, 5):
                 if row.in_sale and not row.void_asked and self._random.random() < BROUGHT_BACK:
-                    board.unwanted.append(row.sale_id)
+                    self._bring_back(row)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
         charge = self._shop.processor.charge_of(row.payment_id)

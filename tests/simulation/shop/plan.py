@@ -50,6 +50,8 @@ STORM_FAULTS: dict[str, tuple[float, float]] = {
     "terminal lost": (0.2, 1),
     "terminal line slow": (1, 6),
     "processor line slow": (1, 6),
+    "processor can't tell": (0.2, 0.6),
+    "hub off for hours": (0.1, 0.4),
 }
 """Only where a seed is about nothing but payments."""
 CARD_STORM: dict[str, tuple[float, float]] = {

@@ -40,6 +40,8 @@ class ProcessorMachine:
         self.on_outcome: Callable[[str, Row], None] = lambda _payment_id, _told: None
         self.on_charge: Callable[[str, int], None] = lambda _payment_id, _boot: None
         self.on_change: Callable[[str], None] = lambda _payment_id: None
+        self.dumb = False
+        """It takes what it is asked to do, and can't tell what became of anything."""
         self.is_known: Callable[[str], bool] = lambda _payment_id: False
 
     def _new_bank(self) -> Bank:
@@ -147,6 +149,8 @@ class ProcessorMachine:
                     told = self._bank.serve(request)
                     await asyncio.sleep(self._random.uniform(20, 90))
                     return told
+                if self.dumb and request["do"] == "look_up":
+                    return {"outcome": "unknown"}
                 return self._bank.serve(request)
             case _:
                 return self._refund(

@@ -103,6 +103,7 @@ class Scenario:
             for till, way in ways.items()
             if way != "alone"
         }
+        self.office = Office(self)
         self.hub = HubMachine(self.world, self._hub_config(ways, caps), self.paper)
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
@@ -113,7 +114,6 @@ class Scenario:
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
-        self.office = Office(self)
         self.checker = Checker(self)
         self.cards = CardChecker(self)
         self.page = Page(self)
@@ -127,6 +127,7 @@ class Scenario:
         plan = self.plan
         return HubConfig(
             **(QUIET if plan.storm else {}),
+            unsent=self.office.unsent if plan.storm else None,
             anti_entropy=plan.anti_entropy,
             devices=tuple(self.till_names),
             batch_events=plan.batch_events,

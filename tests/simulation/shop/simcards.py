@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cloud_link.payments.processor import Effect
@@ -16,6 +16,7 @@ from tests.simulation.shop.terminal import PROCESSOR
 SALE_S: Final = 150.0
 WORK_S: Final = 20.0
 BANK_S: Final = 15.0
+CONNECT_S: Final = 8.0
 OUTCOMES: Final = frozenset(
     {
         "approved",
@@ -25,6 +26,7 @@ OUTCOMES: Final = frozenset(
         "reversed",
         "refunded",
         "not-found",
+        "unknown",
     }
 )
 
@@ -101,13 +103,15 @@ def answer_of(told: dict[str, Any]) -> CardAnswer:
 
 
 class SimProcessor:
-    """The adapter: see :class:`cloud_link.payments.processor.Processor`."""
+    """The adapter: see :class:`cloud_link.payments.processor.Processor`.  ``unsent`` is told of
+    each payment of which nothing leaves the box; without it, nobody can tell that."""
 
     name = "simulated"
     timeout_s = BANK_S
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, unsent: Callable[[str], None] | None = None) -> None:
         self._process = process
+        self._unsent = unsent
 
     async def charge(self, effect: Effect) -> ProcessorSaid:
         """Authorise."""
@@ -145,6 +149,10 @@ class SimProcessor:
             "boot": self._process.number,
         }
         world = self._process.world
+        if self._unsent is not None and not world.network.link("hub", PROCESSOR).up:
+            self._unsent(effect.payment_id)
+            await asyncio.sleep(CONNECT_S)
+            return ProcessorSaid("not-sent", "no connection", reached=False)
         try:
             told = await world.network.call(self._process, PROCESSOR, request, BANK_S - 1.0)
         except Lost as error:

@@ -220,7 +220,14 @@ class Till:
 
     async def _next_customer(self) -> bool:
         """Wait for one; False when none will come."""
-        await asyncio.sleep(self.random.expovariate(self.machine.sales_per_day / OPEN_S))
+        pause_s = self.random.expovariate(self.machine.sales_per_day / OPEN_S)
+        if self.machine.crew.by_card:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.cashier.board.come.wait(), pause_s)
+                self.cashier.board.come.clear()
+                return not self.machine.closed
+        else:
+            await asyncio.sleep(pause_s)
         into_day_s = self.world.loop.time() % DAY_S
         if into_day_s > OPEN_S:
             await asyncio.sleep(DAY_S - into_day_s)

@@ -102,6 +102,25 @@ async def _lose_terminal(nemesis: Nemesis, random: Random) -> None:
     terminal.lose()
 
 
+async def _dumb_processor(nemesis: Nemesis, random: Random) -> None:
+    """For days it can't tell what became of anything."""
+    nemesis.shop.processor.dumb = True
+    try:
+        await asyncio.sleep(random.uniform(1_800, 7_200) if random.random() < 0.4 else 2.2 * DAY_S)
+    finally:
+        nemesis.shop.processor.dumb = False
+
+
+async def _hub_off(nemesis: Nemesis, random: Random) -> None:
+    """Somebody has taken its plug; it is found after hours."""
+    nemesis.shop.supervisor.hold("hub")
+    try:
+        await nemesis.kill("hub")
+        await asyncio.sleep(random.uniform(3_600, 1.2 * DAY_S))
+    finally:
+        nemesis.shop.supervisor.release("hub")
+
+
 async def _slow_processor(nemesis: Nemesis, random: Random) -> None:
     """What the hub asks it for is done in an hour, and much of what is asked later before."""
     link = nemesis.world.network.link("hub", "processor")
@@ -130,4 +149,6 @@ CARD_ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "terminal lost": _lose_terminal,
     "terminal line slow": _slow_terminal,
     "processor line slow": _slow_processor,
+    "processor can't tell": _dumb_processor,
+    "hub off for hours": _hub_off,
 }

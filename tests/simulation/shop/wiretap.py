@@ -6,6 +6,7 @@ another sale, nonsense) is announced first; its answer has to be the right refus
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Iterable
@@ -36,7 +37,8 @@ class Board:
     done: deque[tuple[str, Job]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """(device, what it asked and was told yes to)."""
     unwanted: deque[str] = field(default_factory=lambda: deque(maxlen=20))
-    """Sales that their customers bring back just now."""
+    """Sales that their customers bring back just now; ``come``: one of them is in the shop."""
+    come: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
