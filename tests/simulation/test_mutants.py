@@ -84,9 +84,12 @@ def test_where_a_planted_bug_was_found_is_kept_for_those_that_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = tmp_path / "seeds.json"
-    seeds.write_text('{"gone": 3}')
+    seeds.write_text('{"gone": [3]}')
     monkeypatch.setattr("tests.simulation.mutants.planting.SEEDS_FILE", seeds)
     name = mutants()[0].name
     remember({name: 17, "never was": 4})
-    assert json.loads(seeds.read_text()) == {name: 17}
-    assert mutants()[0].seed == 17
+    assert json.loads(seeds.read_text()) == {name: [17]}
+    assert mutants()[0].seeds == (17,)
+    for found in (2, 9, 17, 5):
+        remember({name: found})
+    assert mutants()[0].seeds == (5, 17, 9)

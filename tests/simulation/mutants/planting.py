@@ -12,6 +12,8 @@ from pathlib import Path
 
 PATCHES = Path(__file__).parent / "patches"
 SEEDS_FILE = Path(__file__).parent / "seeds.json"
+SEEDS_KEPT = 3
+"""So many for each: a change of the program may shift what a seed comes through."""
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = ("hub", "cloud_link", "devices", "tests", "contract", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("node_modules", "*.egg-info", ".*_cache")
@@ -24,38 +26,42 @@ class NotPlanted(Exception):
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One planted bug.  ``promise``: which of the seven it breaks; ``what``: in one sentence;
-    ``seed``: where it was found last (0: not known), which is where the next hunt begins."""
+    ``seeds``: where it was found, the last first; the next hunt begins there."""
 
     name: str
     promise: int
     what: str
     patch: Path
-    seed: int = 0
+    seeds: tuple[int, ...] = ()
 
 
 def mutants() -> tuple[Mutant, ...]:
     """All, in order of promise and name.  Errors: :class:`NotPlanted`."""
-    seeds: dict[str, int] = json.loads(SEEDS_FILE.read_text(encoding="utf-8"))
+    seeds: dict[str, list[int]] = json.loads(SEEDS_FILE.read_text(encoding="utf-8"))
     found = [_read(patch, seeds) for patch in sorted(PATCHES.glob("*.patch"))]
     return tuple(sorted(found, key=lambda one: (one.promise, one.name)))
 
 
 def remember(seeds: dict[str, int]) -> None:
-    """Write down where mutants were found; those that aren't named stay as they are."""
+    """Write down where mutants were found, in front of where they were before; those that aren't
+    named stay as they are."""
     names = {patch.stem for patch in PATCHES.glob("*.patch")}
-    known = json.loads(SEEDS_FILE.read_text(encoding="utf-8")) | seeds
-    kept = {name: known[name] for name in sorted(names & known.keys())}
-    SEEDS_FILE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    known: dict[str, list[int]] = json.loads(SEEDS_FILE.read_text(encoding="utf-8"))
+    for name, seed in seeds.items():
+        before = [one for one in known.get(name, []) if one != seed]
+        known[name] = [seed, *before][:SEEDS_KEPT]
+    lines = [f" {json.dumps(name)}: {known[name]}" for name in sorted(names & known.keys())]
+    SEEDS_FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
-def _read(patch: Path, seeds: dict[str, int]) -> Mutant:
+def _read(patch: Path, seeds: dict[str, list[int]]) -> Mutant:
     """The head of a patch: lines ``Promise: 2`` and ``What: ...`` before the first file."""
     head = patch.read_text(encoding="utf-8").split("\n--- ", 1)[0]
     promise = re.search(r"^Promise: ([1-7])$", head, re.MULTILINE)
     what = re.search(r"^What: (.+)$", head, re.MULTILINE)
     if promise is None or what is None:
         raise NotPlanted(f"{patch.name} begins with lines 'Promise: 1' to 7 and 'What: ...'")
-    return Mutant(patch.stem, int(promise[1]), what[1], patch, seeds.get(patch.stem, 0))
+    return Mutant(patch.stem, int(promise[1]), what[1], patch, tuple(seeds.get(patch.stem, ())))
 
 
 def plant(mutant: Mutant | None, target: Path) -> None:
