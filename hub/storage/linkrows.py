@@ -75,10 +75,16 @@ def overdue(rows: Rows, budget_ms: int) -> list[LinkRow]:
     return [LinkRow(*row) for row in rows.all(sql, budget_ms, LINKS_MAX)]
 
 
+def paid_by(rows: Rows, payment: int, psp_ref: str) -> LinkRow | None:
+    """The link of this payment whose money has the processor's reference."""
+    sql = f"{_LINK} WHERE psp_ref = ? AND psp_ref <> '' AND payment = ? LIMIT 1"
+    row = rows.one(sql, psp_ref, payment) if psp_ref else None
+    return LinkRow(*row) if row else None
+
+
 def is_paid_by(rows: Rows, payment: int, psp_ref: str) -> bool:
     """Whether the processor's reference is that of what was paid by a link of this payment."""
-    sql = "SELECT 1 FROM payment_links WHERE psp_ref = ? AND psp_ref <> '' AND payment = ? LIMIT 1"
-    return bool(psp_ref) and rows.one(sql, psp_ref, payment) is not None
+    return paid_by(rows, payment, psp_ref) is not None
 
 
 # Writing -----------------------------------------------------------------------------------------

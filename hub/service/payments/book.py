@@ -184,6 +184,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     """
     state = _gone_on(PaymentState(fact.state), fact.custody)
     row = paymentrows.get(unit.tx, fact.payment_id) or _told_again(unit, fact)
+    before = PaymentState(row.state)
     paymentrows.put_step(unit.tx, row, fact.step, str(state), "recovery", fact.reason[:DETAIL_MAX])
     facts: dict[str, Any] = {
         name: value
@@ -198,6 +199,8 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     if fact.tip_minor > row.tip_minor:
         facts["amount_minor"] = fact.amount_minor + fact.tip_minor
         facts["tip_minor"] = fact.tip_minor
+    if state is S.AUTHORISED and not can(before, E.APPROVED) and can(before, E.LATE_APPROVAL):
+        facts["void_asked"] = 1
     if state is S.STORED:  # by its terminal: there is no token that could be kept twice
         facts["mirrored"] = 1
     if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:
@@ -214,6 +217,8 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     )
     if state not in STORED_AWAY:
         secretrows.shred(unit.tx, row.id)
+    owing.taken_back(unit, row, fact.reason)
+    owing.settle(unit, row)
     changed(unit, row)
 
 

@@ -20,7 +20,7 @@ from hub.domain.payments.work import WorkKind
 from hub.service.payments import book, owing, people
 from hub.service.payments.commands import Leased, ProcessorSaid
 from hub.service.unit import Unit
-from hub.storage import linkrows, paymentrows, secretrows
+from hub.storage import hubrow, linkrows, paymentrows, refundrows, secretrows, settlementrows
 from hub.storage.linkrows import LinkRow
 from hub.storage.paymentrows import PaymentRow
 
@@ -31,8 +31,11 @@ TRIES_MAX: Final = 50
 that is away counts for nothing."""
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
-BY_LINK: Final = "payment link"
 NOT_OWED: Final = "it isn't owed any more"
+OTHER_OWED: Final = "another amount is owed"
+OTHER_PAID: Final = "another amount was paid"
+TAKEN_OFF: Final = "taken off what was asked for by the link"
+_PAID: Final = frozenset({"paid", "surplus", "settled"})
 
 
 # What people ask for ------------------------------------------------------------------------------
@@ -103,8 +106,9 @@ def settle(unit: Unit, command: SettleLink) -> PaymentRow:
 
 
 def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
-    """Take links that are due to be brought to the OMS, those due first at the front."""
-    if not unit.shop.payments.links:
+    """Take links that are due to be brought to the OMS, those due first at the front.  A hub that
+    was put back from a copy has to hear first what it told: it may not be owed any more."""
+    if not unit.shop.payments.links or hubrow.get(unit.tx).fence == "restored":
         return ()
     unit.check_fence()
     end_leases(unit, unit.tx.budget_ms)
@@ -118,6 +122,11 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
         if row.state != S.RECOVERY or contact is None:
             why = NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
             _change(unit, row, link, "dropped", reason=why)
+            continue
+        if link.sent_at_ms is None and link.amount_minor != owing.owed_minor(unit.tx, row):
+            _change(unit, row, link, "dropped", reason=OTHER_OWED)
+            if not owing.why_no_link(unit.tx, row, unit.shop.payments, unit.now_ms):
+                owing.add_link(unit, row, link.by)
             continue
         taken.append(_lease_one(unit, row, link, contact, lease_ms))
     return tuple(taken)
@@ -231,14 +240,32 @@ def paid(unit: Unit, told: LinkPaid) -> bool | None:
         unit.note("payment.link_paid_unknown", told.payment_id, about)
         return None
     link = linkrows.get(unit.tx, told.key)
-    if link is None:
-        link = linkrows.add(unit.tx, told.key, row.id, told.amount_minor, "cloud")
-    if link.payment != row.id:
+    if link is not None and link.payment != row.id:
         raise ValueError("this link is of another payment")
-    if link.state in ("paid", "surplus", "settled"):
-        return False
+    known = linkrows.paid_by(unit.tx, row.id, told.psp_ref)
+    if known is None and link is not None and link.state == "paid" and not link.psp_ref:
+        known = link  # the OMS called it paid when it was asked, and gave no reference
+    if known is not None:
+        return _paid_again(unit, row, known, told)
+    if link is not None and link.state in _PAID:
+        if not told.psp_ref:
+            return False
+        link = None  # the customer has paid by it once more
+    key = told.key if linkrows.get(unit.tx, told.key) is None else f"{told.key}:{told.psp_ref}"
+    link = link or linkrows.add(unit.tx, key, row.id, told.amount_minor, "cloud")
     _paid(unit, row, link, told.psp_ref, told.amount_minor)
     return True
+
+
+def _paid_again(unit: Unit, row: PaymentRow, link: LinkRow, told: LinkPaid) -> bool:
+    """The cloud's word on what is noted as paid; how much it was is the cloud's to say."""
+    if link.state != "paid" or (link.psp_ref, link.paid_minor) == (told.psp_ref, told.amount_minor):
+        return False
+    if link.paid_minor not in (0, told.amount_minor):
+        _surplus(unit, row, link, told.psp_ref, told.amount_minor, OTHER_PAID)
+        return True
+    linkrows.change(unit.tx, link, psp_ref=told.psp_ref, paid_minor=told.amount_minor)
+    return False
 
 
 def _paid(unit: Unit, row: PaymentRow, link: LinkRow, psp_ref: str, paid_minor: int) -> None:
@@ -247,10 +274,41 @@ def _paid(unit: Unit, row: PaymentRow, link: LinkRow, psp_ref: str, paid_minor: 
         _change(unit, row, link, "paid", **facts)
         about = {"psp_ref": psp_ref, "amount_minor": paid_minor}
         unit.note("payment.paid_by_link", row.payment_id, about)
-        detail = f"{BY_LINK} {psp_ref}".strip()
-        book.move(unit, row, E.PAID_OTHERWISE, BY_LINK, detail, reason=detail[: book.DETAIL_MAX])
+        detail = f"{owing.BY_LINK} {psp_ref}".strip()
+        reason = detail[: book.DETAIL_MAX]
+        row = book.move(unit, row, E.PAID_OTHERWISE, owing.BY_LINK, detail, reason=reason)
+        _take_off(unit, row)
         return
-    why = "another amount is owed" if row.state == S.RECOVERY else f"the payment is {row.state}"
+    if _is_in_the_book(unit, row, psp_ref):
+        _change(unit, row, link, "paid", **facts)
+        return
+    why = OTHER_OWED if row.state == S.RECOVERY else f"the payment is {row.state}"
+    _surplus(unit, row, link, psp_ref, paid_minor, why)
+
+
+def _is_in_the_book(unit: Unit, row: PaymentRow, psp_ref: str) -> bool:
+    """Whether this very money came as the payment's own before: told as its outcome, paid out."""
+    if not psp_ref or row.state not in (S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REFUNDED):
+        return False
+    paid_out = settlementrows.is_paid_out_by(unit.tx, row.payment_id, psp_ref)
+    return row.psp_ref == psp_ref or paid_out
+
+
+def _take_off(unit: Unit, row: PaymentRow) -> None:
+    """What came back before was not asked for by the link: nobody has to give it back besides."""
+    for refund in refundrows.of_payment(unit.tx, row.id):
+        if refund.state != "wanted":
+            continue
+        facts = {"state": "done", "fence": refund.fence + 1, "reason": TAKEN_OFF}
+        refundrows.change(unit.tx, refund, **facts)
+        given_minor = row.refunded_minor + refund.amount_minor
+        row = book.given_back(unit, row, owing.BY_LINK, given_minor, refund.refund_id)
+
+
+def _surplus(
+    unit: Unit, row: PaymentRow, link: LinkRow, psp_ref: str, paid_minor: int, why: str
+) -> None:
+    facts: dict[str, Any] = {"psp_ref": psp_ref, "paid_minor": paid_minor}
     _change(unit, row, link, "surplus", reason=why, **facts)
     about = {"psp_ref": psp_ref, "amount_minor": paid_minor, "state": row.state}
     unit.note("payment.link_surplus", row.payment_id, about)

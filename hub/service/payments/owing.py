@@ -23,6 +23,8 @@ CONTACT: Final = "contact"
 LINKS_MAX: Final = 5
 """So many links are sent for one payment at most."""
 HIDDEN: Final = "***"
+BY_LINK: Final = "payment link"
+"""Who paid what is recovered by one; in its reason followed by the reference of the money."""
 
 
 def may_be_owed(row: PaymentRow) -> bool:
@@ -58,11 +60,25 @@ def settle(unit: Unit, row: PaymentRow) -> None:
         add_link(unit, row, "hub")
 
 
+def taken_back(unit: Unit, row: PaymentRow, reason: str) -> None:
+    """A hub that was put back hears how a receivable ended: what a link brought is known by its
+    reference, also when it is told or paid out once more.  How much it was the OMS says."""
+    psp_ref = reason.removeprefix(f"{BY_LINK} ")
+    by_link = row.state == PaymentState.RECOVERED and psp_ref not in ("", reason)
+    if not by_link or " " in psp_ref or linkrows.is_paid_by(unit.tx, row.id, psp_ref):
+        return
+    key = f"{row.payment_id}-paid-{psp_ref}"
+    link = linkrows.add(unit.tx, key, row.id, row.amount_minor, "recovery")
+    linkrows.change(unit.tx, link, state="paid", psp_ref=psp_ref)
+
+
 def add_link(unit: Unit, row: PaymentRow, by: str) -> None:
-    """Want a link for what is owed."""
+    """Want a link for what is owed.  A hub that was put back from a copy may count anew: the same
+    key asks for the same amount always."""
     number = len(linkrows.of_payment(unit.tx, row.id)) + 1
-    key = f"{row.payment_id}-link-{number}"
-    linkrows.add(unit.tx, key, row.id, owed_minor(unit.tx, row), by)
+    amount_minor = owed_minor(unit.tx, row)
+    key = f"{row.payment_id}-link-{number}-{amount_minor}"
+    linkrows.add(unit.tx, key, row.id, amount_minor, by)
 
 
 def owed_minor(rows: Rows, row: PaymentRow) -> int:

@@ -24,6 +24,7 @@ from hub.storage.linkrows import LinkRow
 from tests.support.gatebench import now
 from tests.support.paying import rules
 from tests.support.payingwork import HOUR_MS, MINUTE_MS, WorkingShop
+from tests.support.shop import Shop
 
 CONTACT = {"email": "dora.kunde@mail.example.org", "phone": "+491701234567"}
 
@@ -70,11 +71,16 @@ def sent(shop: WorkingShop, payment: Any, **said: Any) -> LinkRow:
     return link(shop, payment)
 
 
-def told_paid(shop: WorkingShop, payment: Any, key: str = "", **changed: Any) -> dict[str, int]:
-    """What becomes of the cloud's word that a link was paid."""
+def told_paid(shop: Shop, payment: Any, key: str = "", **changed: Any) -> dict[str, int]:
+    """What becomes of the cloud's word that a link (the payment's first) was paid."""
+    first = shop.one(
+        "SELECT link_key FROM payment_links l JOIN payments p ON p.id = l.payment"
+        " WHERE p.payment_id = ? ORDER BY l.id LIMIT 1",
+        payment["payment_id"],
+    )
     data = {
         "payment_id": payment["payment_id"],
-        "key": key or f"{payment['payment_id']}-link-1",
+        "key": key or (first[0] if first else "link-1"),
         "psp_ref": "pl-1",
         "amount_minor": 499,
         "at_ms": 1,
@@ -377,7 +383,7 @@ def test_a_hub_put_back_from_a_copy_takes_in_what_it_knows_no_link_of(shop: Work
 def test_a_link_of_another_payment_ends_nothing(shop: WorkingShop) -> None:
     payment, other = owed(shop), owed(shop)
     sent(shop, payment)
-    counts = told_paid(shop, other, key=f"{payment['payment_id']}-link-1")
+    counts = told_paid(shop, other, key=link(shop, payment).link_key)
     assert counts == {"failed": 1}
     assert shop.row(other).state == "recovery"
 
