@@ -106,6 +106,16 @@ def lines(rows: Rows, order_no: int) -> list[LineRow]:
     return [LineRow(*row) for row in found]
 
 
+def line_count(rows: Rows, order_id: str) -> int:
+    """How many lines an order has."""
+    row = rows.one(
+        "SELECT count(*) FROM order_lines"
+        " WHERE order_no = (SELECT id FROM orders WHERE order_id = ?)",
+        order_id,
+    )
+    return int(row[0]) if row else 0
+
+
 def put_lines(tx: Tx, order_no: int, covered: Iterable[Covered]) -> None:
     """Write an order's lines anew."""
     tx.run("DELETE FROM order_lines WHERE order_no = ?", order_no)

@@ -274,12 +274,15 @@ def expired_holds(rows: Rows, budget_ms: int, limit: int) -> list[tuple[int, int
 
 
 def reservations_of_sku(rows: Rows, sku_id: int, limit: int = 1000) -> list[tuple[str, int, int]]:
-    """``(order_id, qty, order number)`` of all unpicked reservations of a product."""
+    """``(order_id, qty, seq)`` of reservations of a product, the newest first; those of orders that
+    lie ready come last."""
     return [
         (row[0], row[1], row[2])
         for row in rows.all(
-            "SELECT r.order_id, r.qty, o.id FROM reservations r JOIN orders o"
-            " ON o.order_id = r.order_id WHERE r.sku_id = ? LIMIT ?",
+            "SELECT r.order_id, r.qty,"
+            " o.id - CASE WHEN o.state IN ('ready', 'arrived') THEN 1 << 53 ELSE 0 END AS seq"
+            " FROM reservations r JOIN orders o ON o.order_id = r.order_id WHERE r.sku_id = ?"
+            " ORDER BY seq DESC LIMIT ?",
             sku_id,
             limit,
         )

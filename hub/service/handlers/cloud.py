@@ -38,8 +38,12 @@ log = logging.getLogger(__name__)
 SAMPLE_MAX = 50
 SKUS_PER_COMMAND = 500
 WHY_MAX = 200
-_HASHES = {"gift_card.allotted": ("/1/token_hash",)}
-"""Sixty-four hexadecimal digits, some of which look like a card's number now and then."""
+_NO_CARDS = {
+    "gift_card.allotted": ("/1/token_hash",),
+    **dict.fromkeys(ORDER_COMMANDS, ("/1/lines/*/sku",)),
+}
+"""Where digits look like a card's number now and then: in sixty-four hexadecimal ones, and in those
+of articles, which are looked at as such where the command is read."""
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -174,7 +178,9 @@ def finish_hello(unit: Unit, command: FinishHello) -> HelloOutcome:
         oms_incarnation=reply.oms_incarnation,
     )
     # A restored database may have outgrown what it lost, so its heads alone don't tell.
-    recovering = hub.fence == "restored" or command.hello.reason == "restored" or lost
+    # One that begins anew learns of orders that are open from the answer alone.
+    begins = command.hello.reason == "new" and bool(reply.open_orders)
+    recovering = hub.fence == "restored" or command.hello.reason == "restored" or lost or begins
     if recovering:
         hubrow.set_fence(unit.tx, "restored")
     _take_watermarks(unit, reply.acked, restored=command.hello.reason == "restored")
@@ -293,7 +299,7 @@ def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> tuple[str, str]
 def _carried_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     note = {"type": one.type}
     try:
-        cards.refuse_card_data([one.id, one.data], _HASHES.get(one.type, ()))
+        cards.refuse_card_data([one.id, one.data], _NO_CARDS.get(one.type, ()))
     except DomainError as error:  # card data, or nested too deep to be looked at
         log.warning("command %s (%s) is neither done nor kept: %s", one.id, one.type, error.code)
         unit.note("cloud.command_failed", one.id, note | {"why": error.code.value})
@@ -309,6 +315,7 @@ def _carried_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     except (Refusal, DomainError, ValueError, TypeError) as error:
         said = error.problem.detail if isinstance(error, Refusal) else str(error)
         why = said[:WHY_MAX]
+        unit.undo()
         log.warning("command %s (%s) can't be done: %s", one.id, one.type, error)
         unit.note("cloud.command_failed", one.id, note | remote.who(one) | {"why": why})
         return "failed", why

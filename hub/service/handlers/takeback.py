@@ -15,6 +15,7 @@ from typing import Any
 
 from hub.contract.oms_events import (
     OUTBOX_PARKED,
+    FulfilmentMoved,
     ReturnCompleted,
     SaleCompleted,
     SaleVoided,
@@ -25,6 +26,7 @@ from hub.contract.oms_events import (
 from hub.contract.oms_facts import Fact
 from hub.contract.oms_payment_events import PaymentMoved
 from hub.domain.dayparts import business_day
+from hub.service.orders import commands as orders
 from hub.service.payments import book, claims, credits
 from hub.service.retelling import move_as_told, recovered_id
 from hub.service.unit import Unit, canonical
@@ -107,6 +109,8 @@ def take(unit: Unit, fact: Fact, origin: Origin) -> str:
     """
     known = is_known(unit, origin.event, fact)
     if known is None:
+        if isinstance(fact, FulfilmentMoved):
+            orders.take_back(unit, fact)
         return "kept"
     if known:
         return "known"
@@ -123,6 +127,8 @@ def take(unit: Unit, fact: Fact, origin: Origin) -> str:
             book.retake(unit, fact)
         case _:
             _document(unit, fact, origin)
+            if isinstance(fact, FulfilmentMoved):
+                orders.take_back(unit, fact)
     return "applied"
 
 

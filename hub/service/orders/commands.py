@@ -7,11 +7,14 @@ changes nothing.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
 from hub.contract.oms import Command as CloudCommand
+from hub.contract.oms_envelope import MAX_INTEGER
+from hub.contract.oms_events import FulfilmentMoved
 from hub.contract.oms_orders import (
     FULFILMENT_FACTS,
     MAX_OPEN_ORDERS,
@@ -21,14 +24,24 @@ from hub.contract.oms_orders import (
     OrderCancelled,
     OrderChanged,
 )
+from hub.contract.screening import screen
 from hub.domain import cards
 from hub.domain.errors import Conflict, DomainError
-from hub.domain.orders import GONE, TOLD, OrderEvent, OrderKind, OrderState, Wanted, advance
+from hub.domain.orders import (
+    CLOSED,
+    GONE,
+    TOLD,
+    Covered,
+    OrderEvent,
+    OrderKind,
+    OrderState,
+    Wanted,
+    advance,
+)
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType
 from hub.service import clouddata
 from hub.service.ledger import Ledger
 from hub.service.orders import book, shortages
-from hub.service.retelling import recovered_id
 from hub.service.unit import Unit
 from hub.storage import hubrow, orderrows, relinkrows, stockrows
 from hub.storage.orderrows import LineRow, OrderRow
@@ -36,8 +49,17 @@ from hub.storage.orderrows import LineRow, OrderRow
 log = logging.getLogger(__name__)
 
 REFILLED_AT_ONCE: Final = 50
-ID_CHARS_MAX: Final = 64
+LINES_AT_ONCE: Final = 400
+"""Of orders that are looked at again in one transaction: some 30 ms of the writer."""
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 DONE: Final = ("done", "")
+_ENDS: Final = {
+    OrderEvent.TOLD_HANDED_OVER: OrderState.HANDED_OVER,
+    OrderEvent.TOLD_SHIPPED: OrderState.SHIPPED,
+    OrderEvent.EXPIRE: OrderState.EXPIRED,
+    OrderEvent.RESTOCK: OrderState.RESTOCKED,
+    OrderEvent.CANCEL: OrderState.CANCELLED,
+}
 _LEAVES: Final = {
     OrderState.HANDED_OVER: MovementType.HANDOVER,
     OrderState.SHIPPED: MovementType.SHIP,
@@ -47,6 +69,7 @@ _LEAVES: Final = {
 def told(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     """Carry a command out: ``(outcome, remark)``.  Errors: ValueError, DomainError."""
     asked = clouddata.read(ORDER_COMMANDS[one.type], one.data)
+    screen(asked)
     row = orderrows.get(unit.tx, asked.order_id)
     if row is not None and asked.version <= row.version:
         return "done", f"version {row.version} is known already"
@@ -63,15 +86,15 @@ def told(unit: Unit, one: CloudCommand) -> tuple[str, str]:
 def refused(unit: Unit, one: CloudCommand, why: str) -> None:
     """A command couldn't be carried out: an order that isn't here for it was not taken in."""
     order_id, version = one.data.get("order_id"), one.data.get("version")
-    if one.type != "order.assigned" or not isinstance(order_id, str):
+    if one.type == "order.cancelled" or not isinstance(order_id, str):
         return
-    if not 0 < len(order_id) <= ID_CHARS_MAX or cards.mask(order_id) != order_id:
+    if _ID.fullmatch(order_id) is None or cards.mask(order_id) != order_id:
         return
     if hubrow.get(unit.tx).fence == "superseded" or orderrows.get(unit.tx, order_id) is not None:
         return
     data = {
         "order_id": order_id,
-        "version": version if isinstance(version, int) and version >= 0 else 0,
+        "version": version if type(version) is int and 0 <= version <= MAX_INTEGER else 0,
         "state": OrderState.REJECTED.value,
         "why": cards.mask(why),
         "occurred_at_ms": unit.now_ms,
@@ -87,6 +110,7 @@ def _assigned(unit: Unit, row: OrderRow | None, asked: OrderAssigned) -> None:
     if row is None:
         _take_in(unit, asked)
         return
+    row = replace(row, promised_at_ms=asked.promised_at_ms)
     fields = asked.model_dump(exclude={"lines"})
     _renew(unit, row, OrderChanged(**fields, lines=asked.lines))
 
@@ -167,6 +191,9 @@ def _renew(unit: Unit, row: OrderRow, asked: OrderChanged) -> None:
 
 def _become(unit: Unit, row: OrderRow, event: OrderEvent, why: str = "") -> None:
     """The step, and what it does to reservations and goods.  Errors: ``conflict``."""
+    if _ENDS.get(event) == row.state:
+        orderrows.save(unit.tx, row)  # told again
+        return
     after = advance(OrderKind(row.kind), OrderState(row.state), event)
     orderrows.add_step(unit.tx, row.id, after.value, why)
     if after in GONE:
@@ -188,16 +215,24 @@ def _cancelled(unit: Unit, row: OrderRow | None, asked: OrderCancelled) -> None:
         row = replace(row, version=asked.version)
         _become(unit, row, OrderEvent.CANCEL, asked.reason)
         return
-    row = orderrows.add(  # so that nothing older takes it in
+    state = OrderState.CANCELLED
+    row = _ended(unit, asked.order_id, asked.version, OrderKind.PICKUP, state)
+    orderrows.add_step(unit.tx, row.id, "cancelled", asked.reason)
+    book.tell(unit, row, "cancelled", why=asked.reason)
+
+
+def _ended(unit: Unit, order_id: str, version: int, kind: OrderKind, state: OrderState) -> OrderRow:
+    """An order of which nothing but its end is known here, so that nothing older takes it in."""
+    return orderrows.add(
         unit.tx,
         OrderRow(
             id=0,
-            order_id=asked.order_id,
-            version=asked.version,
-            number=asked.order_id[:40],
+            order_id=order_id,
+            version=version,
+            number=order_id[:40],
             part="",
-            kind=OrderKind.PICKUP.value,
-            state=OrderState.CANCELLED.value,
+            kind=kind.value,
+            state=state.value,
             short_lines=0,
             placed_at_ms=unit.now_ms,
             promised_at_ms=None,
@@ -209,8 +244,6 @@ def _cancelled(unit: Unit, row: OrderRow | None, asked: OrderCancelled) -> None:
             note="",
         ),
     )
-    orderrows.add_step(unit.tx, row.id, "cancelled", asked.reason)
-    book.tell(unit, row, "cancelled", why=asked.reason)
 
 
 # Goods leave -------------------------------------------------------------------------------------
@@ -225,13 +258,6 @@ def _give_out(unit: Unit, row: OrderRow, after: OrderState) -> None:
     had = orderrows.reserved(unit.tx, row.order_id)
     book.release(unit, ledger, row)
     lines = orderrows.lines(unit.tx, row.id)
-    fact = FULFILMENT_FACTS[after.value]
-    if _came_back(unit, fact, row):  # before a restore: its goods have left already
-        ledger.finish()
-        ended = book.end(unit, row, after, [(line.line_no, line.qty) for line in lines])
-        orderrows.save(unit.tx, ended)
-        book.announce(unit, ended)
-        return
     given = _move(unit, ledger, row, lines, _LEAVES[after])
     gone = Counter[str]()
     for line in lines:
@@ -265,32 +291,59 @@ def _move(
     return given
 
 
-def _came_back(unit: Unit, fact: str, row: OrderRow) -> bool:
-    """Whether the cloud has given this hub its own fact back after a restore."""
-    document_id = recovered_id(unit.event_id(fact, row.order_id))
-    return stockrows.document(unit.tx, document_id) is not None
-
-
 # By itself ---------------------------------------------------------------------------------------
 
 
 def look_again(unit: Unit) -> int:
     """Reserve what has come for orders that lack it, the earliest promise first, and take from the
     newest what isn't there any more; a bounded number, and how many."""
-    lost = stockrows.overreserved(unit.tx, REFILLED_AT_ONCE)
-    for sku, last_seq in lost:
+    if hubrow.source_and_fence(unit.tx)[1] == "restored":
+        return 0  # what the cloud knows of orders and goods comes first
+    left, done = LINES_AT_ONCE, 0
+    for sku, last_seq in stockrows.overreserved(unit.tx, REFILLED_AT_ONCE):
+        if left <= 0:
+            return done
         ledger = Ledger.of(unit, "order")
-        shortages.report(unit, ledger, sku, f"book:{last_seq}:{unit.now_ms}")
+        ref = f"book:{last_seq}:{unit.now_ms}:{ledger.level(sku).levels.reserved}"
+        left -= shortages.report(unit, ledger, sku, ref, lines_at_most=left)
         ledger.finish()
-    found = orderrows.refillable(unit.tx, REFILLED_AT_ONCE)
-    for order_id in found:
+        done += 1
+    for order_id in orderrows.refillable(unit.tx, REFILLED_AT_ONCE):
+        if left <= 0:
+            return done
         row = orderrows.get(unit.tx, order_id)
         assert row is not None
-        _reserve(unit, row, book.wanted_of(unit, row))
-    return len(lost) + len(found)
+        wanted = book.wanted_of(unit, row)
+        _reserve(unit, row, wanted)
+        left -= len(wanted)
+        done += 1
+    return done
 
 
 # After a restore ---------------------------------------------------------------------------------
+
+
+def take_back(unit: Unit, fact: FulfilmentMoved) -> None:
+    """What this hub told of an order's end before it was put back; its goods have moved already."""
+    if fact.state not in CLOSED or fact.state == OrderState.REJECTED:
+        return
+    after = OrderState(fact.state)
+    row = orderrows.get(unit.tx, fact.order_id)
+    if row is None:
+        kind = OrderKind.SHIP if after is OrderState.SHIPPED else OrderKind.PICKUP
+        row = _ended(unit, fact.order_id, fact.version, kind, after)
+        lines = [Covered(one.line_no, one.sku, one.qty, one.qty) for one in fact.lines]
+        orderrows.put_lines(unit.tx, row.id, lines)
+    elif row.ended_at_ms is not None and fact.version <= row.version:
+        return
+    ledger = book.new_ledger(unit, row)
+    book.release(unit, ledger, row)
+    ledger.finish()
+    orderrows.add_step(unit.tx, row.id, after.value, fact.why[:200])
+    gone = [(one.line_no, one.gone_qty) for one in fact.lines]
+    row = book.end(unit, replace(row, version=max(row.version, fact.version)), after, gone)
+    orderrows.save(unit.tx, row)
+    book.announce(unit, row)
 
 
 def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
@@ -304,6 +357,7 @@ def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
             with relinkrows.apart(unit.tx):
                 _take_open(unit, known, one)
         except (DomainError, ValueError) as error:
+            unit.undo()
             log.warning("open order %s isn't taken in: %s", cards.mask(one.order_id), error)
             continue
         new += 1
@@ -312,8 +366,8 @@ def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
 
 def _take_open(unit: Unit, known: OrderRow | None, one: OpenOrder) -> None:
     data: dict[str, Any] = one.model_dump(exclude={"state"}, exclude_none=True)
-    cards.refuse_card_data([data])
     asked = clouddata.read(OrderAssigned, data | {"number": one.number or one.order_id[:40]})
+    screen(asked)
     _assigned(unit, known, asked)
     row = orderrows.get(unit.tx, one.order_id)
     if one.state == OrderState.READY and row is not None and row.ended_at_ms is None:

@@ -5,25 +5,35 @@ from __future__ import annotations
 from typing import Final
 
 from hub.contract.oms_events import STOCK_CLAIMS_SHORT
-from hub.domain.stock import OpenClaim, claims_short
+from hub.domain.stock import OpenClaim, Victim, claims_short
 from hub.service.ledger import Ledger
 from hub.service.orders import book
 from hub.service.unit import Unit
-from hub.storage import stockrows
+from hub.storage import orderrows, stockrows
 
 _KINDS: Final = {"allotted": "allotment", "held": "hold", "reserved": "order"}
 
 
-def report(unit: Unit, ledger: Ledger, sku: str, ref: str, sale_id: str | None = None) -> None:
+def report(
+    unit: Unit,
+    ledger: Ledger,
+    sku: str,
+    ref: str,
+    sale_id: str | None = None,
+    *,
+    lines_at_most: int | None = None,
+) -> int:
     """Tell the cloud whose claims on the product break, if any do; orders among them lose their
-    reservation.  ``ref`` names what broke them, for ever."""
+    reservation.  ``ref`` names what broke them, for ever.  ``lines_at_most``: of these orders; the
+    others' claims are left for another time.  The value is how many lines these orders have."""
     row = ledger.level(sku)
     holds = [OpenClaim(*one) for one in stockrows.holds_of_sku(unit.tx, row.sku_id)]
     orders = [OpenClaim(*one) for one in stockrows.reservations_of_sku(unit.tx, row.sku_id)]
     victims = claims_short(row.levels, holds, orders)
+    victims, lines = _within(unit, victims, lines_at_most)
     short_qty = sum(victim.qty for victim in victims) or max(0, -row.levels.sellable)
     if short_qty == 0:
-        return
+        return lines
     told = {
         "sku": sku,
         "short_qty": short_qty,
@@ -38,3 +48,17 @@ def report(unit: Unit, ledger: Ledger, sku: str, ref: str, sale_id: str | None =
     for victim in victims:
         if victim.kind == "reserved":
             book.lose(unit, ledger, victim.ref, sku, victim.qty)
+    return lines
+
+
+def _within(
+    unit: Unit, victims: tuple[Victim, ...], lines_at_most: int | None
+) -> tuple[tuple[Victim, ...], int]:
+    """The victims up to the order that reaches the bound, and the lines of the orders there."""
+    lines = 0
+    for position, victim in enumerate(victims, start=1):
+        if victim.kind == "reserved" and lines_at_most is not None:
+            lines += orderrows.line_count(unit.tx, victim.ref)
+            if lines >= lines_at_most:
+                return victims[:position], lines
+    return victims, lines
