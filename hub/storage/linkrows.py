@@ -108,6 +108,17 @@ def add(tx: Tx, link_key: str, payment: int, amount_minor: int, by: str) -> Link
     return row
 
 
+def drop_wanted(tx: Tx, payment: int, reason: str) -> None:
+    """A payment's links that nobody has been asked to send yet are not needed any more."""
+    tx.run(
+        "UPDATE payment_links SET state = 'dropped', reason = ?, changed_at_ms = ?"
+        " WHERE payment = ? AND state = 'wanted' AND sent_at_ms IS NULL",
+        reason,
+        tx.now_ms,
+        payment,
+    )
+
+
 def change(tx: Tx, row: LinkRow, **values: Any) -> LinkRow:
     """Write some columns of a link; the row as it is now."""
     assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"

@@ -31,7 +31,6 @@ TRIES_MAX: Final = 50
 that is away counts for nothing."""
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
-NOT_OWED: Final = "it isn't owed any more"
 OTHER_OWED: Final = "another amount is owed"
 OTHER_PAID: Final = "another amount was paid"
 TAKEN_OFF: Final = "taken off what was asked for by the link"
@@ -120,7 +119,7 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
         assert row is not None
         contact = secretrows.get(unit.tx, row.id, owing.CONTACT)
         if row.state != S.RECOVERY or contact is None:
-            why = NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
+            why = owing.NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
             _change(unit, row, link, "dropped", reason=why)
             continue
         if link.sent_at_ms is None and link.amount_minor != owing.owed_minor(unit.tx, row):

@@ -25,6 +25,7 @@ LINKS_MAX: Final = 5
 HIDDEN: Final = "***"
 BY_LINK: Final = "payment link"
 """Who paid what is recovered by one; in its reason followed by the reference of the money."""
+NOT_OWED: Final = "it isn't owed any more"
 
 
 def may_be_owed(row: PaymentRow) -> bool:
@@ -49,7 +50,8 @@ def settle(unit: Unit, row: PaymentRow) -> None:
     """After a step: what nobody can be asked for any more has no contact; what has come to be owed
     is asked for by itself where the shop wants that."""
     if not may_be_owed(row):
-        secretrows.shred(unit.tx, row.id, CONTACT)
+        if secretrows.shred(unit.tx, row.id, CONTACT):
+            linkrows.drop_wanted(unit.tx, row.id, NOT_OWED)
         return
     rules = unit.shop.payments
     if (

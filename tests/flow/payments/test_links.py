@@ -336,8 +336,21 @@ def test_a_link_that_nobody_needs_any_more_is_not_sent(shop: WorkingShop) -> Non
     ask(shop, payment)
     close = {"payment_id": payment["payment_id"], "how": "paid", "reason": "cash"}
     shop.ok("till-1", "payment/close-receivable", close)
+    assert link(shop, payment).state == "dropped"
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_a_link_in_doubt_is_not_brought_again_once_it_is_paid_otherwise(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    shop.say(shop.next(Hand.LINKS), "unknown")
+    close = {"payment_id": payment["payment_id"], "how": "paid", "reason": "cash"}
+    shop.ok("till-1", "payment/close-receivable", close)
+    shop.wait(HOUR_MS)
     assert shop.work(Hand.LINKS) == ()
     assert link(shop, payment).state == "dropped"
+    told_paid(shop, payment)
+    assert link(shop, payment).state == "surplus", "it had gone out all the same"
 
 
 # Paid, and not owed ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from hub.domain.payments.exposure import Caps
 from hub.domain.payments.work import WorkKind
 from tests.support.paying import CARD, rules
 from tests.support.payingwork import WorkingShop
+from tests.support.shop import five_cents
 
 
 @pytest.fixture
@@ -116,6 +117,21 @@ def test_all_that_comes_back_brings_the_tip_along_and_a_part_does_not(shop: Work
     row = shop.row(other)
     assert (row.state, row.refunded_minor) == ("captured", 998)
     assert shop.work() == ()
+
+
+def test_only_the_cash_of_a_split_sale_is_rounded_and_the_tip_is_no_part_of_it(
+    tmp_path: Path,
+) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(tips=True), cash_rounding=five_cents())
+    payment = shop.own(500, tip_minor=33)
+    shop.report(payment, "approved", card=CARD, captured=True)
+    cash = {"kind": "cash", "amount_minor": 510}
+    body = shop.selling(payment, qty=2) | {"tenders": [shop.tender(payment), cash]}
+    done = shop.ok("till-1", "sale/commit", body)
+    assert (done["change_minor"], done["rounding_minor"]) == (10, 2)  # 4.98 in cash: 5.00
+    assert shop.row(payment).amount_minor == 533
+    shop.check_laws()
+    shop.close()
 
 
 @pytest.mark.parametrize("tips", [True, False])
