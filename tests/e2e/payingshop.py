@@ -15,6 +15,7 @@ from hub.storage.rows import Tx
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import SHOP, HubParts
 from tests.support.cardrows import add_payment
+from tests.support.paying import PlainVault
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -29,7 +30,8 @@ async def paying_shop(
     root: Path, *, days: int = 2, rules: PaymentRules | None = None, **options: Any
 ) -> AsyncIterator[HubParts]:
     """Some days of trade, then :func:`an_offline_day`; everything can be done on the page."""
-    shop = replace(SHOP, payments=rules or PaymentRules(processor=True))
+    usual = PaymentRules(processor=True, vault=PlainVault(), links=True)
+    shop = replace(SHOP, payments=rules or usual)
     async with rich_shop(root, days=days, handlers=collect, shop=shop, **options) as hub:
         await hub.write(name_terminals)
         await hub.write(an_offline_day)

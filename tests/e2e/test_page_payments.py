@@ -119,6 +119,31 @@ async def test_two_managers_decide_one_after_the_other(
     assert seen.errors == []
 
 
+async def test_a_customer_is_asked_by_a_link_once_somebody_knows_how_to_reach_them(
+    browser: Any, hub: HubParts, seen: Seen
+) -> None:
+    async with opened(browser, hub, seen) as page:
+        await by_pin(page, "mia")
+        await go(page, "payments")
+        await page.wait_for_selector(f"{card(LATE)} .link-why-not:has-text('how to reach')")
+        await page.click(f"{card(LATE)} [data-act=contact]")
+        await page.wait_for_selector("dialog[open]")
+        assert [*await barriers(page), *await sticking_out(page)] == []
+        await page.fill("dialog [name=email]", "dora@example.org")
+        await page.click("dialog [type=submit]")
+        await page.wait_for_selector(".toast:has-text('The contact is kept')")
+        await page.click(f"{card(LATE)} [data-act=send-link]")
+        await page.click("dialog .primary")
+        await page.wait_for_selector(".toast:has-text('The link is on its way')")
+        await go(page, f"payments/{payment_id(LATE)}")
+        await page.wait_for_selector("text=d***@e***.org")
+        await page.wait_for_selector(".mini-list:has-text('Asked for')")
+        await page.wait_for_selector(".link-why-not:has-text('on its way already')")
+        assert "dora" not in await page.inner_text("body")
+        assert [*await barriers(page), *await sticking_out(page)] == []
+    assert seen.errors == []
+
+
 async def test_a_receivable_is_paid_or_written_off_and_a_payment_given_up(
     browser: Any, hub: HubParts, seen: Seen
 ) -> None:
