@@ -63,7 +63,7 @@ class StartPayment(Command):
     owed (``contact_kept`` says that it is kept).
     ``value``: a gift card or store credit instead of a terminal.  While the cloud can't be asked it
     may be taken from what is set aside of that card for this shop (``offline`` ``accept``); beyond,
-    the answer is ``unavailable`` with ``left_minor``.
+    the answer is ``conflict`` with ``left_minor``.
     ``tip_minor``: what the customer gives on top, where the shop takes tips (``payments.tips``):
     the card is charged both, the sale is paid with ``amount_minor``.
     """

@@ -44,8 +44,9 @@ _SPENDABLE: Final = frozenset({"insufficient-value", "unknown-card"})
 
 
 def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
-    """Whether the card can be asked for here and now.  Errors: ``card-data-refused``, ``conflict``,
-    ``busy`` for whoever tries out numbers, ``unavailable`` offline beyond what is set aside."""
+    """Whether the card can be asked for here and now.  Errors: ``card-data-refused``;
+    ``conflict`` for whoever tries out numbers, and offline beyond what is set aside (repeating it
+    wouldn't help, so it isn't ``unavailable``)."""
     token = asked.token.get_secret_value()
     if cards.find_in_token(token) is not None:
         raise CardDataRefused(
@@ -61,10 +62,9 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
     since_ms = unit.now_ms - REFUSED_MS
     if valuerows.refused_lately(unit.tx, unit.caller.id, since_ms) >= REFUSED_MAX:
         raise refuse(
-            Code.BUSY,
+            Code.CONFLICT,
             f"{REFUSED_MAX} cards were refused at this till within an hour: take another tender,"
             " and have a manager look at it.",
-            retry_after_ms=REFUSED_MS,
         )
     if unit.shop.payments.issuer_ready():
         return
@@ -74,7 +74,7 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
         left_minor = allotments.left_minor(unit, token_ref, asked.kind)
     if left_minor < command.amount_minor:
         raise refuse(
-            Code.UNAVAILABLE,
+            Code.CONFLICT,
             "The cloud can't be asked about this card just now, and"
             + (f" only {left_minor} of it is" if left_minor else " nothing of it is")
             + " set aside for this shop: take another tender for the rest, or wait for the line.",

@@ -255,7 +255,7 @@ def test_whoever_tries_out_numbers_is_stopped(shop: ValueShop) -> None:
         shop.gift(token=f"GUESS-{n:04}")
         shop.issuer_says(WorkKind.CHARGE, "declined", word="unknown-card")
     body = shop.starting(value={"kind": "gift_card", "token": "GUESS-0010"})
-    assert shop.no("till-1", "payment/start", body)["code"] == "busy"
+    assert shop.no("till-1", "payment/start", body)["code"] == "conflict"
     assert shop.gift(device="till-2")["state"] == "intent"
     shop.wait(HOUR_MS + 1)
     assert shop.gift()["state"] == "intent"

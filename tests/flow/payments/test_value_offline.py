@@ -34,7 +34,7 @@ def refused(shop: ValueShop, amount_minor: int = 499, **changed: Any) -> dict[st
     """The problem of a payment beyond what is set aside."""
     body = shop.starting(amount_minor, value={"kind": "gift_card", "token": GIFT}, **changed)
     found = shop.no("till-1", "payment/start", body)
-    assert found["code"] == "unavailable", found
+    assert found["code"] == "conflict", found
     return found
 
 
@@ -68,9 +68,9 @@ def test_a_card_without_an_allotment_waits_for_the_line(shop: ValueShop) -> None
     assert refused(shop)["context"]["left_minor"] == 0
     offline(shop)
     other = {"kind": "gift_card", "token": "GC-ANOTHER-0001"}
-    assert shop.no("till-1", "payment/start", shop.starting(value=other))["code"] == "unavailable"
+    assert shop.no("till-1", "payment/start", shop.starting(value=other))["code"] == "conflict"
     other = {"kind": "store_credit", "token": GIFT}
-    assert shop.no("till-1", "payment/start", shop.starting(value=other))["code"] == "unavailable"
+    assert shop.no("till-1", "payment/start", shop.starting(value=other))["code"] == "conflict"
 
 
 def test_a_till_may_want_the_issuers_own_word(shop: ValueShop) -> None:

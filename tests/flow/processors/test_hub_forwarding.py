@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 
 from devices.kit import HubClient, IdentityStore
-from hub.contract.payments import PaymentView, ReportPayment, StartPayment
+from devices.kit.errors import Refused
+from hub.contract.payments import PaymentView, ReportPayment, StartPayment, ValueTender
 from hub.contract.receivables import Contact
 from hub.contract.sale import SaleDone, SaleVoided, Tender, VoidSale
 from tests.support.hubbox import GOODS, SUPERVISOR, Box, open_box, sale_of
@@ -169,6 +171,57 @@ async def test_a_drill_stops_forwarding_and_its_end_lets_it_go_on(
     await becomes(box, payment_id, "captured")
     await becomes(box, other, "captured")
     assert moved(box, payment_id) == ["charge", "capture"]
+
+
+GIFT = "GC-CANARY-77QX-0042"
+
+
+async def gift(hub: HubClient) -> tuple[str, PaymentView]:
+    """A payment with the gift card that was begun, and its sale."""
+    sale_id = hub.ids.uuid7()
+    begun = StartPayment(
+        payment_id=hub.ids.uuid7(),
+        sale_id=sale_id,
+        amount_minor=PRICE,
+        value=ValueTender(kind="gift_card", token=SecretStr(GIFT)),
+    )
+    return sale_id, await hub.request(begun, PaymentView, until_answered=True)
+
+
+async def paid_with(hub: HubClient, sale_id: str, payment_id: str) -> None:
+    tender = Tender(kind="gift_card", amount_minor=PRICE, payment_id=payment_id)
+    await hub.submit(sale_of(sale_id, tenders=[tender]), SaleDone)
+
+
+async def test_a_gift_card_is_held_with_a_line_and_taken_from_its_allotment_without(
+    box: Box, till: IdentityStore
+) -> None:
+    issuer = box.rig.oms_admin
+    made = {"account_ref": "acct-42", "token": GIFT, "balance_minor": 3 * PRICE}
+    await issuer._call("POST", "value/cards", made)
+    async with selling(box, till) as hub:
+        sale_id, online = await gift(hub)
+        await becomes(box, online.payment_id, "authorised")
+        await paid_with(hub, sale_id, online.payment_id)
+        await becomes(box, online.payment_id, "captured")
+        granted = {"account_ref": "acct-42", "grant_minor": PRICE}
+        await issuer._call("POST", "value/allot", granted)
+        await box.until(lambda: box.rows("SELECT granted_minor FROM value_accounts") == [(PRICE,)])
+        await box.cli("drill", "--minutes", "30")
+        sale_id, offline = await gift(hub)
+        assert (offline.state, offline.allotted) == ("authorised", True)
+        with pytest.raises(Refused) as refused:
+            await gift(hub)
+        assert refused.value.problem.context["left_minor"] == 0
+        await paid_with(hub, sale_id, offline.payment_id)
+        await box.cli("drill", "--end")
+    await becomes(box, offline.payment_id, "captured")
+    books = await issuer._call("GET", "value", None)
+    assert books["missing"] == {"acct-42": 0}
+    assert [card["balance_minor"] for card in books["value_cards"]] == [PRICE]
+    for path in box.rig.base.rglob("*"):
+        inside = path.is_file() and "oms" not in path.parts
+        assert not inside or GIFT.encode() not in path.read_bytes(), path
 
 
 @restarts
