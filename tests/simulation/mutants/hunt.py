@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.simulation.command import play
 from tests.simulation.shop.plan import Plan, draw
@@ -27,21 +28,43 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     _check_tree()
-    calm = play(Plan(seed=FAIR_WEATHER, sales_per_day=40, anti_entropy=False))
-    sold = calm["counters"].get("answered sale/commit", 0)
-    found = {"sold": sold, "caught_by": None, "violation": "", "seeds": 0}
-    if calm["violations"]:
-        found |= {"caught_by": 0, "violation": calm["violations"][0]}
-    else:
-        first = [seed for seed in options.first if seed <= options.seeds]
-        for seed in (*first, *_cheapest_first(set(range(1, options.seeds + 1)) - set(first))):
-            found["seeds"] += 1
-            report = play(draw(seed, anti_entropy=False, days=1))
-            if report["violations"]:
-                found |= {"caught_by": seed, "violation": report["violations"][0]}
-                break
+    first = [seed for seed in options.first if seed <= options.seeds]
+    found = _looked_at(first) or _from_fair_weather_on(options.seeds, first)
     print(json.dumps(found), flush=True)
-    os._exit(0 if sold else 1)  # the dead of a hundred runs are not worth a tidy farewell
+    os._exit(0 if found["sold"] else 1)  # the dead of a hundred runs are not worth a tidy farewell
+
+
+def _looked_at(seeds: list[int]) -> dict[str, Any] | None:
+    """What the first of these that finds anything has found, in a shop that sold something before;
+    None: look at fair weather."""
+    for number, seed in enumerate(seeds, start=1):
+        report = play(draw(seed, anti_entropy=False, days=1))
+        if report["violations"]:
+            return _found(seed, report) | {"seeds": number} if _sold(report) else None
+    return None
+
+
+def _from_fair_weather_on(seeds: int, first: list[int]) -> dict[str, Any]:
+    """A run without faults, in which the shop has to sell; then these seeds, then the cheapest."""
+    calm = play(Plan(seed=FAIR_WEATHER, sales_per_day=40, anti_entropy=False))
+    if calm["violations"]:
+        return _found(0, calm) | {"seeds": 0}
+    sold = _sold(calm)
+    others = _cheapest_first(set(range(1, seeds + 1)) - set(first))
+    for number, seed in enumerate((*first, *others), start=1):
+        report = play(draw(seed, anti_entropy=False, days=1))
+        if report["violations"]:
+            return _found(seed, report) | {"sold": sold, "seeds": number}
+    return {"sold": sold, "caught_by": None, "violation": "", "seeds": seeds}
+
+
+def _sold(report: dict[str, Any]) -> int:
+    sold: int = report["counters"].get("answered sale/commit", 0)
+    return sold
+
+
+def _found(seed: int, report: dict[str, Any]) -> dict[str, Any]:
+    return {"sold": _sold(report), "caught_by": seed, "violation": report["violations"][0]}
 
 
 def _cheapest_first(seeds: set[int]) -> list[int]:
