@@ -4,6 +4,7 @@ client, each answered as what is known of it."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from cloud_link.errors import OmsError, Permanent
 from cloud_link.http import Body, OmsClient
 from cloud_link.payments.oms import NO_LINK, failure
+from hub.contract.oms import OmsCode
 from hub.contract.oms_links import LinkContact, LinkReply, LinkRequest
 from hub.domain.payments.work import WorkKind
 from hub.service.payments.commands import Leased, ProcessorOutcome, ProcessorSaid
@@ -55,10 +57,14 @@ class LinkOffice:
         try:
             reply = await client.post(path, Body(asked.model_dump_json().encode()), LinkReply)
         except OmsError as error:
-            return _failed(error)
+            said = _failed(error)
+            return replace(said, reason=_unnamed(said.reason, asked.contact))
+        outcome = _OUTCOMES.get(reply.status, "unknown")
+        if outcome == "captured" and reply.amount_minor != work.amount_minor:
+            outcome = "sent"  # how much came by it is told by payment.link_paid
         return ProcessorSaid(
-            _OUTCOMES.get(reply.status, "unknown"),
-            reply.reason,
+            outcome,
+            _unnamed(reply.reason, asked.contact),
             psp_ref=reply.psp_ref,
             not_before_ms=reply.wait_ms,
             url=reply.url,
@@ -76,8 +82,18 @@ async def carry_link(office: LinkOffice, work: Leased, contact: bytes | None) ->
     return await office.send(work, contact)
 
 
+def _unnamed(text: str, contact: LinkContact) -> str:
+    """What the OMS says, without whom it was sent to."""
+    for name in filter(None, (contact.email, contact.phone)):
+        text = re.sub(re.escape(name), "***", text, flags=re.IGNORECASE)
+    return text
+
+
 def _failed(error: OmsError) -> ProcessorSaid:
     said = failure(error)
+    if error.problem is not None and error.problem.code == OmsCode.CONFLICT:
+        # Its key was used for something else: that is so however often it comes.
+        return replace(said, outcome="declined")
     if said.outcome == "not-found":
         return replace(said, outcome="declined", reason=NOT_OFFERED)
     if said.outcome == "not-sent" and isinstance(error, Permanent):

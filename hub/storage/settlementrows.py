@@ -186,11 +186,13 @@ class RefusedRefundRow(NamedTuple):
 
 
 def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
-    """Refunds that were refused since then, oldest first."""
+    """Refunds that were refused since then, oldest first; none of what was never taken, or is given
+    back already."""
     found = rows.all(
         "SELECT r.refund_id, p.payment_id, r.amount_minor, r.reason, r.changed_at_ms"
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
-        " WHERE r.state = 'refused' AND r.changed_at_ms >= ? ORDER BY r.id LIMIT ?",
+        " WHERE r.state = 'refused' AND r.changed_at_ms >= ? AND p.state NOT IN ('refused',"
+        " 'abandoned', 'voided', 'reversed', 'refunded', 'written_off') ORDER BY r.id LIMIT ?",
         since_ms,
         DIFFERENCES_MAX,
     )

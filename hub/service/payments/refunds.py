@@ -106,6 +106,10 @@ def lease(
             break
         row = paymentrows.numbered(unit.tx, refund.payment)
         assert row is not None
+        if hand is Hand.TERMINAL and row.state == S.REFUNDED:  # a terminal forgets what it did
+            facts = {"state": "done", "fence": refund.fence + 1, "reason": "all of it went back"}
+            refundrows.change(unit.tx, refund, **facts)
+            continue
         if refund.state == "wanted" and _is_too_much(unit, row, refund):
             _refused(unit, row, refund, "more than what is left of the payment")
             continue
@@ -211,7 +215,13 @@ def _done(
         book.given_back(unit, row, by, given, refund.refund_id)
 
 
-def _refused(unit: Unit, row: PaymentRow, refund: RefundRow, reason: str) -> None:
+def _refused(
+    unit: Unit,
+    row: PaymentRow,
+    refund: RefundRow,
+    reason: str,
+    action: str = "payment.refund_refused",
+) -> None:
     refundrows.change(
         unit.tx,
         refund,
@@ -221,7 +231,7 @@ def _refused(unit: Unit, row: PaymentRow, refund: RefundRow, reason: str) -> Non
         reason=reason[: book.DETAIL_MAX],
     )
     about = {"refund_id": refund.refund_id, "amount_minor": refund.amount_minor, "why": reason}
-    unit.note("payment.refund_refused", row.payment_id, about)
+    unit.note(action, row.payment_id, about)
     book.changed(unit, row)
 
 
@@ -286,10 +296,13 @@ def end_leases(unit: Unit, before_budget_ms: int) -> int:
 
 
 def close_pointless(unit: Unit) -> int:
-    """Nothing is given back of what was never taken; how many (≤ 200)."""
+    """Nothing is given back of what was never taken; how many (≤ 200).  What somebody has paid in
+    another way is a person's matter, who gives it back so."""
     found = refundrows.pointless(unit.tx)
     for one in found:
         row = paymentrows.numbered(unit.tx, one.payment)
         assert row is not None
-        _refused(unit, row, one, f"the payment is {row.state}: there is nothing to give back")
+        why = f"the payment is {row.state}: there is nothing to give back"
+        action = "payment.refund_refused" if row.state == S.RECOVERED else "payment.refund_closed"
+        _refused(unit, row, one, why, action)
     return len(found)

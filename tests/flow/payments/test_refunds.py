@@ -15,6 +15,7 @@ from hub.service.books import Books
 from hub.service.caller import HUB
 from hub.service.payments import refunds
 from hub.service.unit import Unit
+from hub.storage import settlementrows
 from hub.storage.rows import Tx
 from tests.support.paying import rules
 from tests.support.payingwork import HOUR_MS, WorkingShop
@@ -231,3 +232,33 @@ def test_refunds_of_other_terminals_do_not_crowd_one_out(tmp_path: Path) -> None
     work = shop.next(Hand.TERMINAL, terminals=("terminal-1",))
     assert work.refund_id == "the-one"
     shop.close()
+
+
+def test_a_terminal_is_not_asked_again_for_what_is_known_to_have_gone_back(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=False))
+    payment = shop.at_hub("approved", captured=True, terminal_ref="t-1")
+    shop.sold(payment)
+    give_back(shop, payment)
+    assert shop.tell(shop.next(Hand.TERMINAL), "unknown")
+    # As the cloud tells it a hub that was put back from a copy of before.
+    sql = "UPDATE payments SET state = 'refunded', refunded_minor = amount_minor"
+    shop.tx(lambda tx: tx.run(sql))
+    shop.wait(HOUR_MS)
+    assert shop.work(Hand.TERMINAL) == (), "it remembers only its last transactions"
+    assert [one.state for one in shop.refunds(payment)] == ["done"]
+    shop.close()
+
+
+def test_nobody_is_told_to_hand_out_what_was_never_taken(shop: WorkingShop) -> None:
+    payment = shop.kept(998)
+    shop.do(WorkKind.CHARGE, "declined", code=DeclineCode.FRAUD)
+    give_back(shop, payment)
+    body = {"payment_id": payment["payment_id"], "how": "written-off", "reason": "is gone"}
+    shop.sign_in("till-1", "anna")
+    shop.sign_in("till-3", "ben")
+    for till in ("till-1", "till-3"):
+        shop.ok(till, "payment/close-receivable", body)
+    shop.expire()
+    assert [one.state for one in shop.refunds(payment)] == ["refused"]
+    assert shop.noted("payment.refund_refused") == 0
+    assert settlementrows.refused_refunds(shop.rows, 0) == []

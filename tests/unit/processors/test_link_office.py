@@ -84,7 +84,9 @@ async def test_what_the_oms_says_of_a_link(status: str, outcome: str) -> None:
         (HelloRequired("no"), "not-sent"),
         (Transient("gone", unsent=True), "not-sent"),
         (Transient("gone"), "unknown"),
-        (Permanent("no", problem(OmsCode.CONFLICT, 409)), "unknown"),
+        (Permanent("no", problem(OmsCode.CONFLICT, 409)), "declined"),
+        (Permanent("no such box: dora@example.org", problem(OmsCode.VALIDATION, 422)), "declined"),
+        (Transient("dora@example.org is slow", problem(OmsCode.BUSY, 503)), "not-sent"),
     ],
 )
 async def test_a_call_that_fails(error: OmsError, outcome: str) -> None:
@@ -94,6 +96,20 @@ async def test_a_call_that_fails(error: OmsError, outcome: str) -> None:
     assert "dora" not in said.reason
     if error.problem is not None and error.problem.code == OmsCode.NOT_FOUND:
         assert said.reason == NOT_OFFERED
+
+
+async def test_what_the_oms_says_of_a_link_names_no_customer() -> None:
+    told = {"status": "refused", "reason": "Dora@Example.org takes no messages, nor does +49170123"}
+    sender, _ = office(LinkReply.model_validate(samples.REPLIES["LinkReply"] | told))
+    contact = b'{"email": "dora@example.org", "phone": "+49170123"}'
+    said = await carry_link(sender, work(), contact)
+    assert said.reason == "*** takes no messages, nor does ***"
+
+
+async def test_another_amount_than_was_asked_for_is_told_by_the_cloud_itself() -> None:
+    told = {"status": "paid", "amount_minor": work().amount_minor - 1}
+    sender, _ = office(LinkReply.model_validate(samples.REPLIES["LinkReply"] | told))
+    assert (await carry_link(sender, work(), CONTACT)).outcome == "sent"
 
 
 async def test_without_a_session_nothing_is_sent() -> None:
