@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from hub.contract.oms import Command
+from hub.contract.oms_orders import ORDER_COMMANDS
+from hub.service.orders import HEAD_COSTS, LINES_AT_ONCE
 
-LINES_AT_ONCE: Final = 400
-"""In one transaction: some 30 ms of the writer."""
+LINES_TOLD_APART: Final = 20
+"""What an order is taken to have whose command doesn't bring its lines."""
 
 _T = TypeVar("_T")
 
@@ -29,6 +31,8 @@ def in_parts(items: Sequence[_T], weight: Callable[[_T], int]) -> Iterator[Seque
 
 
 def lines_of(command: Command) -> int:
-    """How many lines of an order a command carries; 1 for any other."""
+    """How many lines' work a command about an order is; 1 for any other."""
+    if command.type not in ORDER_COMMANDS:
+        return 1
     lines = command.data.get("lines")
-    return max(1, len(lines)) if isinstance(lines, list) else 1
+    return HEAD_COSTS + (len(lines) if isinstance(lines, list) else LINES_TOLD_APART)

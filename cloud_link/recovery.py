@@ -20,6 +20,7 @@ from hub.service.caller import CLOUD
 from hub.service.gate import Gate
 from hub.service.handlers.orders import TakeOpenOrders
 from hub.service.handlers.recovery import FinishRecovery, Recovered, RecoverEvents
+from hub.service.orders import HEAD_COSTS
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Recovery:
             crashpoint("recovery.written")
             cursor, more = page.cursor, page.more
         counts = self.progress.counts
-        for part in in_parts(open_orders, lambda order: len(order.lines)):
+        for part in in_parts(open_orders, lambda order: HEAD_COSTS + len(order.lines)):
             await self._gate.internal(CLOUD, TakeOpenOrders(tuple(part)))
         crashpoint("recovery.before-lift")
         await self._gate.internal(CLOUD, FinishRecovery(acked, counts))

@@ -41,7 +41,7 @@ from hub.domain.orders import (
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType
 from hub.service import clouddata
 from hub.service.ledger import Ledger
-from hub.service.orders import book, shortages
+from hub.service.orders import HEAD_COSTS, LINES_AT_ONCE, book, shortages
 from hub.service.unit import Unit
 from hub.storage import hubrow, orderrows, relinkrows, stockrows
 from hub.storage.orderrows import LineRow, OrderRow
@@ -49,8 +49,6 @@ from hub.storage.orderrows import LineRow, OrderRow
 log = logging.getLogger(__name__)
 
 REFILLED_AT_ONCE: Final = 50
-LINES_AT_ONCE: Final = 400
-"""Of orders that are looked at again in one transaction: some 30 ms of the writer."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 DONE: Final = ("done", "")
 _ENDS: Final = {
@@ -315,7 +313,7 @@ def look_again(unit: Unit) -> int:
         assert row is not None
         wanted = book.wanted_of(unit, row)
         _reserve(unit, row, wanted)
-        left -= len(wanted)
+        left -= HEAD_COSTS + len(wanted)
         done += 1
     return done
 

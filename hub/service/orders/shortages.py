@@ -7,7 +7,7 @@ from typing import Final
 from hub.contract.oms_events import STOCK_CLAIMS_SHORT
 from hub.domain.stock import OpenClaim, Victim, claims_short
 from hub.service.ledger import Ledger
-from hub.service.orders import book
+from hub.service.orders import HEAD_COSTS, book
 from hub.service.unit import Unit
 from hub.storage import orderrows, stockrows
 
@@ -25,7 +25,7 @@ def report(
 ) -> int:
     """Tell the cloud whose claims on the product break, if any do; orders among them lose their
     reservation.  ``ref`` names what broke them, for ever.  ``lines_at_most``: of these orders; the
-    others' claims are left for another time.  The value is how many lines these orders have."""
+    others' claims are left for another time.  The value is how many lines' work it was."""
     row = ledger.level(sku)
     holds = [OpenClaim(*one) for one in stockrows.holds_of_sku(unit.tx, row.sku_id)]
     orders = [OpenClaim(*one) for one in stockrows.reservations_of_sku(unit.tx, row.sku_id)]
@@ -54,11 +54,11 @@ def report(
 def _within(
     unit: Unit, victims: tuple[Victim, ...], lines_at_most: int | None
 ) -> tuple[tuple[Victim, ...], int]:
-    """The victims up to the order that reaches the bound, and the lines of the orders there."""
+    """The victims up to the order that reaches the bound, and how many lines' work that is."""
     lines = 0
     for position, victim in enumerate(victims, start=1):
         if victim.kind == "reserved" and lines_at_most is not None:
-            lines += orderrows.line_count(unit.tx, victim.ref)
+            lines += HEAD_COSTS + orderrows.line_count(unit.tx, victim.ref)
             if lines >= lines_at_most:
                 return victims[:position], lines
     return victims, lines
