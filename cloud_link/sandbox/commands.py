@@ -32,11 +32,15 @@ def append_command(
 def _remember_order(
     db: Connection, store: str, order_id: str, kind: str, data: dict[str, Any]
 ) -> None:
-    """An order as a command says it is: what it leaves away stays as it was."""
+    """An order as a command says it is: what it leaves away stays as it was, and what is older than
+    what is known changes nothing."""
     known = db.execute(
         "SELECT data FROM orders WHERE store=? AND order_id=?", (store, order_id)
     ).fetchone()
-    whole = (json.loads(known[0]) if known else {}) | data
+    before = json.loads(known[0]) if known else {}
+    if _version(data) < _version(before):
+        return
+    whole = before | data
     state = whole.pop("state", None)
     db.execute(
         "INSERT INTO orders VALUES (?, ?, 'assigned', ?)"
@@ -47,6 +51,11 @@ def _remember_order(
         set_order_state(db, store, order_id, "cancelled")
     elif isinstance(state, str):
         set_order_state(db, store, order_id, state)
+
+
+def _version(data: dict[str, Any]) -> int:
+    version = data.get("version")
+    return version if isinstance(version, int) else 0
 
 
 def set_order_state(db: Connection, store: str, order_id: str, state: str) -> None:

@@ -57,6 +57,9 @@ class Checker:
         self._acked_is_in_the_cloud(rows)
         self._commands_arrived(rows)
         self._cloud_is_the_same(rows)
+        if "oms restored" not in self._shop.plan.faults:  # else it has forgotten what it said
+            for sentence in self._shop.customers.wrong(rows):
+                self._violated(sentence)
         if self._shop.plan.takes_cards:
             self._shop.cards.after(rows)
         if not self._shop.plan.loses_storage:

@@ -70,6 +70,9 @@ STORM_EVERY = 6
 STORM_DAYS = 3
 STORM_RESTORED = 0.2
 """Share of storms in which the hub is put back to a copy."""
+ORDERS_ABOVE = 100
+"""Online orders come in half of the seeds beyond: those that planted bugs are known to be found by
+stay as they are."""
 WAYS = ("alone", "own", "hub")
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
@@ -97,6 +100,8 @@ class Plan:
     cards: tuple[str, ...] = ()
     keeps: bool = False
     """Terminals keep some of what they approve alone."""
+    orders: bool = False
+    """The web shop's customers order."""
     storm: bool = False
     """Nothing but card payments, and whatever is rare about them."""
 
@@ -149,7 +154,8 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
             if at_the_printer.random() < 0.4
         },
     )
-    plan = replace(plan, cards=cards[: plan.tills], keeps=keeps)
+    online = seed > ORDERS_ABOVE and Random(f"{seed}/plan/orders").random() < 0.5
+    plan = replace(plan, cards=cards[: plan.tills], keeps=keeps, orders=online)
     return replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan
 
 

@@ -19,6 +19,7 @@ from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.cardbox import CardWay
 from tests.simulation.shop.cardchecks import CardChecker, caps_of
 from tests.simulation.shop.checkers import Checker
+from tests.simulation.shop.customers import Customers
 from tests.simulation.shop.disk import HubDisk
 from tests.simulation.shop.forgotten import Forgotten
 from tests.simulation.shop.goods import PRICES
@@ -114,6 +115,7 @@ class Scenario:
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
+        self.customers = Customers(self)
         self.checker = Checker(self)
         self.cards = CardChecker(self)
         self.page = Page(self)
@@ -184,7 +186,9 @@ class Scenario:
         await self._opened()
         self.supervisor.watch()
         self.nemesis.start()
-        sender = self.world.loop.create_task(self._send_commands())
+        senders = [self.world.loop.create_task(self._send_commands())]
+        if self.plan.orders:
+            senders.append(self.world.loop.create_task(self.customers.watch(), name="customers"))
         self.world.loop.create_task(self.paper.watch(), name="paper-watch")
         if self.plan.takes_cards:
             self.processor.on_outcome = self.office.learn
@@ -200,7 +204,8 @@ class Scenario:
             looks += 1
             self.checker.during(whole=looks % 12 == 0)
             await self.page.look()
-        sender.cancel()
+        for sender in senders:
+            sender.cancel()
         await self.nemesis.stop()
         if not self.world.violations:
             await self._heal()

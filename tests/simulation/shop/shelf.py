@@ -14,9 +14,10 @@ SHORT = (
 )
 EXCUSE = (
     "SELECT 1 FROM movements WHERE sku_id = ? AND seq > ?"
-    " AND type IN ('sale_override', 'count_adjust') LIMIT 1"
+    " AND type IN ('sale_override', 'count_adjust', 'handover', 'ship') LIMIT 1"
 )
-"""Somebody with the permission said so, or the goods turned out not to be there."""
+"""Somebody with the permission said so, the goods turned out not to be there, or an order was given
+out that lacked some."""
 
 
 class Shelf:
