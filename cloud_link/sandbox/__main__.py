@@ -1,8 +1,8 @@
 """``python -m cloud_link.sandbox``: run the sandbox OMS until SIGTERM or SIGINT.
 
 One JSON line on standard output says when it is ready and how to reach it.  With ``send``,
-``commands``, ``bundles``, ``bundle``, ``payments`` or ``faults`` as its first word it asks a
-running one instead.
+``commands``, ``bundles``, ``bundle``, ``payments``, ``faults``, ``links`` or ``pay-link`` as its
+first word it asks a running one instead.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""``store-hub sandbox-oms send|commands|bundles|bundle|payments|faults``: what central IT does, by
-hand, and what the processor behind the OMS does.
+"""``store-hub sandbox-oms send|commands|bundles|bundle|payments|faults|links|pay-link``: what
+central IT does, by hand, and what the processor behind the OMS and customers do.
 
 ``send TYPE [JSON]`` writes a command for a hub; ``commands`` lists the newest with what hubs told
 of them; ``bundles`` lists the support bundles that came, and ``bundle ID FILE`` fetches one.
 ``payments`` lists card payments as they stand; ``faults JSON`` has the processor misbehave, for
-example ``{"late_ms": 20000}`` or ``{"decline_from_minor": 5000}``, until ``{}``.
+example ``{"late_ms": 20000}`` or ``{"decline_from_minor": 5000}``, until ``{}``.  ``links`` lists
+payment links; ``pay-link PAYMENT`` has the customer pay by the last one of that payment.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-VERBS = ("send", "commands", "bundles", "bundle", "payments", "faults")
+VERBS = ("send", "commands", "bundles", "bundle", "payments", "faults", "links", "pay-link")
 TIMEOUT_S = 30.0
 ANSWER_BYTES_MAX = 16 << 20
 _HERE = {("http", host) for host in ("127.0.0.1", "::1", "localhost")}
@@ -44,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("data", nargs="?", default="{}", help="a JSON object")
         if verb == "faults":
             one.add_argument("data", nargs="?", default="{}", help="a JSON object")
+        if verb == "pay-link":
+            one.add_argument("payment", help="the payment's id")
+            one.add_argument("--amount-minor", type=int, help="another amount than asked for")
         if verb == "bundle":
             one.add_argument("id", help="of the command that asked for it")
             one.add_argument("file", type=Path, help="where it is written")
@@ -74,12 +78,15 @@ def _run(given: argparse.Namespace) -> None:
         case "faults":
             faults = json.loads(given.data)
             _show(json.loads(_ask(given, "POST", "payments/faults", faults)))
+        case "pay-link":
+            asked = {"payment_id": given.payment, "amount_minor": given.amount_minor, **store}
+            _show(json.loads(_ask(given, "POST", "payments/links/pay", asked)))
         case "bundle":
             name = urllib.parse.quote(given.id, safe="")
             given.file.write_bytes(_ask(given, "GET", f"support/{name}{query}"))
             sys.stdout.write(f"{given.file}\n")
         case verb:
-            path = "support" if verb == "bundles" else verb
+            path = {"bundles": "support", "links": "payments/links"}.get(verb, verb)
             for row in json.loads(_ask(given, "GET", path + query))[verb]:
                 _show(row)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from cloud_link.payments.links import LinkOffice
 from cloud_link.payments.oms import OmsProcessor
+from cloud_link.sandbox.__main__ import main
 from hub.contract.oms_links import LinkPaid
 from hub.domain.payments.work import WorkKind
 from hub.service.payments.commands import Leased
@@ -76,3 +81,19 @@ async def test_what_is_paid_by_a_link_is_told_by_a_command(oms: Oms) -> None:
     assert (paid.key, paid.amount_minor) == (asked.key, 499)
     said = await sender.send(asked, contact())
     assert (said.outcome, said.psp_ref) == ("captured", paid.psp_ref)
+
+
+async def test_a_link_is_paid_by_hand(
+    oms: Oms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = work()
+    await office(oms).send(asked, contact())
+    where = ["--state", str(tmp_path / "oms"), "--url", oms.running.url]
+
+    async def said(verb: str, *more: str) -> str:
+        assert await asyncio.to_thread(main, [verb, *where, *more]) == 0
+        return capsys.readouterr().out
+
+    assert asked.key in await said("links")
+    assert '"amount_minor": 300' in await said("pay-link", asked.payment_id, "--amount-minor=300")
+    assert '"status": "paid"' in await said("links")
