@@ -171,14 +171,14 @@ def failure(error: OmsError) -> ProcessorSaid:
                 "not-sent" if refused else "unknown",
                 reason,
                 not_before_ms=wait_ms,
-                reached=error.problem is not None,
+                reached=error.problem is not None and code != OmsCode.BUSY,
             )
         case _ if code == OmsCode.CONFLICT:
             return ProcessorSaid("unknown", reason)
         case _ if code == OmsCode.NOT_FOUND:
             return ProcessorSaid("not-found", reason)
-        case _ if isinstance(error, _NOTHING_DONE):
-            return ProcessorSaid("not-sent", reason)
+        case _ if isinstance(error, _NOTHING_DONE):  # who isn't let in has been told nothing
+            return ProcessorSaid("not-sent", reason, reached=isinstance(error, Permanent))
         case _:
             return ProcessorSaid("unknown", reason)
 

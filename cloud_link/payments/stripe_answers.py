@@ -178,5 +178,6 @@ def failure_said(status: int, error: dict[str, Any], wait_ms: int) -> ProcessorS
     if code == "resource_missing" and error.get("param") == "payment_method":
         return ProcessorSaid("declined", reason, code=_D.INVALID_CARD)
     if status in (400, 401, 403, 404, 405, 413, 429):
-        return ProcessorSaid("not-sent", reason, not_before_ms=wait_ms)
+        let_in = status not in (401, 403, 429)  # else it has said nothing of a payment
+        return ProcessorSaid("not-sent", reason, not_before_ms=wait_ms, reached=let_in)
     return ProcessorSaid("unknown", reason, not_before_ms=wait_ms)

@@ -242,7 +242,7 @@ def paid(unit: Unit, told: LinkPaid) -> bool | None:
     if link is not None and link.payment != row.id:
         raise ValueError("this link is of another payment")
     known = linkrows.paid_by(unit.tx, row.id, told.psp_ref)
-    if known is None and link is not None and link.state == "paid" and not link.psp_ref:
+    if known is None and link is not None and link.state in _PAID and not link.psp_ref:
         known = link  # the OMS called it paid when it was asked, and gave no reference
     if known is not None:
         return _paid_again(unit, row, known, told)
@@ -258,9 +258,9 @@ def paid(unit: Unit, told: LinkPaid) -> bool | None:
 
 def _paid_again(unit: Unit, row: PaymentRow, link: LinkRow, told: LinkPaid) -> bool:
     """The cloud's word on what is noted as paid; how much it was is the cloud's to say."""
-    if link.state != "paid" or (link.psp_ref, link.paid_minor) == (told.psp_ref, told.amount_minor):
+    if (link.psp_ref, link.paid_minor) == (told.psp_ref, told.amount_minor):
         return False
-    if link.paid_minor not in (0, told.amount_minor):
+    if link.state == "paid" and link.paid_minor not in (0, told.amount_minor):
         _surplus(unit, row, link, told.psp_ref, told.amount_minor, OTHER_PAID)
         return True
     linkrows.change(unit.tx, link, psp_ref=told.psp_ref, paid_minor=told.amount_minor)

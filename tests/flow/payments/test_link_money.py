@@ -108,6 +108,19 @@ def test_what_the_oms_called_paid_without_a_reference_gets_it_with_the_word(
     assert shop.row(payment).state == "recovered"
 
 
+def test_what_the_oms_called_paid_without_a_reference_is_counted_once(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    work = shop.next(Hand.LINKS)
+    close = {"payment_id": payment["payment_id"], "how": "paid", "reason": "cash"}
+    shop.ok("till-1", "payment/close-receivable", close)
+    shop.say(work, "captured")
+    assert states(shop, payment) == ["surplus"]
+    told_paid(shop, payment)
+    told_paid(shop, payment)
+    assert (link(shop, payment).state, link(shop, payment).psp_ref) == ("surplus", "pl-1")
+
+
 # Told in another order ---------------------------------------------------------------------------
 
 

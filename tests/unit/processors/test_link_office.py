@@ -8,6 +8,7 @@ import pytest
 
 from cloud_link.errors import HelloRequired, OmsError, Permanent, Refused, Transient
 from cloud_link.payments.links import NOT_OFFERED, LinkOffice, carry_link
+from cloud_link.payments.oms import failure
 from hub.contract.oms import OmsCode, OmsProblem
 from hub.contract.oms_links import LinkPaid, LinkReply, LinkRequest
 from hub.contract.publish import oms_link_samples as samples
@@ -96,6 +97,23 @@ async def test_a_call_that_fails(error: OmsError, outcome: str) -> None:
     assert "dora" not in said.reason
     if error.problem is not None and error.problem.code == OmsCode.NOT_FOUND:
         assert said.reason == NOT_OFFERED
+
+
+@pytest.mark.parametrize(
+    ("error", "reached"),
+    [
+        (Refused("no", problem(OmsCode.UNAUTHENTICATED, 401)), False),
+        (HelloRequired("no"), False),
+        (Transient("busy", problem(OmsCode.BUSY, 503)), False),
+        (Transient("no idea", problem(OmsCode.UNAVAILABLE, 503)), True),
+        (Permanent("no", problem(OmsCode.VALIDATION, 422)), True),
+    ],
+)
+def test_who_is_not_let_in_has_not_been_told_anything_of_a_payment(
+    error: OmsError, *, reached: bool
+) -> None:
+    """Two days of no answer make people decide; of a wrong password they are told otherwise."""
+    assert failure(error).reached is reached
 
 
 async def test_what_the_oms_says_of_a_link_names_no_customer() -> None:
