@@ -88,7 +88,9 @@ def test_a_reason_names_no_token_and_no_key() -> None:
         assert secret not in said.reason
 
 
-@pytest.mark.parametrize(("status", "reached"), [(401, False), (403, False), (429, False), (500, True)])
+@pytest.mark.parametrize(
+    ("status", "reached"), [(401, False), (403, False), (429, False), (500, True)]
+)
 def test_who_is_not_let_in_has_not_been_told_anything_of_a_payment(
     status: int, *, reached: bool
 ) -> None:
