@@ -15,6 +15,7 @@ from cloud_link.payments.oms import asked_of, posted_to
 from cloud_link.payments.processor import Effect
 from hub.contract.oms_value import (
     AllotmentRef,
+    ValueBalanceReply,
     ValueCapture,
     ValueHold,
     ValueHoldReply,
@@ -22,6 +23,7 @@ from hub.contract.oms_value import (
     ValueRefundReply,
     ValueRelease,
 )
+from hub.contract.payments import AskBalance, BalanceView
 from hub.service.payments.commands import ProcessorOutcome, ProcessorSaid
 
 _OUTCOMES: Final[dict[str, ProcessorOutcome]] = {
@@ -118,6 +120,23 @@ class OmsIssuer:
 
     async def close(self) -> None:
         """The client is the link's."""
+
+
+async def balance_of(client: OmsClient | None, asked: AskBalance) -> BalanceView | None:
+    """What is on a card; None when the OMS can't be asked, or keeps none."""
+    body = {"token": asked.value.token.get_secret_value()}
+    if asked.value.pin is not None:
+        body["pin"] = asked.value.pin.get_secret_value()
+    found = await posted_to(client, "/gift-cards/balance", body, ValueBalanceReply)
+    if isinstance(found, ProcessorSaid):
+        return None
+    return BalanceView(
+        status=found.status,
+        kind=found.kind,
+        balance_minor=found.balance_minor,
+        currency=found.currency,
+        last4=found.last4,
+    )
 
 
 def _plain(secret: dict[str, Any]) -> dict[str, Any]:

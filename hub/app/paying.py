@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from cloud_link.link import CloudLink
 from cloud_link.payments.forwarder import Forwarder, Tempo
+from hub.app.balances import Balances
 from hub.app.comparing import DailyComparison
 from hub.app.forwarding import (
     has_issuer,
@@ -63,6 +64,8 @@ class CardPayments:
             self._settings, gate, self.vault, link, tempo, recovered
         )
         gate.live.processor = self._way
+        if has_issuer(self._settings):
+            gate.live.balance = Balances(lambda: link.client, self._clock).ask
         gate.live.copies_refused = self._mirror.refused
         self._comparison = DailyComparison(gate)
 

@@ -13,6 +13,7 @@ from hub.contract.base import (
     DeviceId,
     Incoming,
     InstantMs,
+    Live,
     MoneyMinor,
     Outgoing,
     Query,
@@ -184,6 +185,16 @@ class CloseReceivable(Command):
     approval_id: UniqueId | None = None
 
 
+class AskBalance(Live):
+    """What is on a gift card or store credit; the cloud is asked, so it needs the line.  Ten times
+    in ten minutes a device may: beyond, the answer is ``conflict``, for nobody is to guess
+    numbers."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "balance"
+    value: ValueTender
+
+
 # Answers -----------------------------------------------------------------------------------------
 
 
@@ -243,6 +254,17 @@ class PaymentView(Outgoing):
     allotted: bool = False
     tip_minor: AmountMinor = 0
     steps: tuple[PaymentStep, ...] = ()
+
+
+class BalanceView(Outgoing):
+    """``unknown``: there is no such card, or its PIN is another.  ``balance_minor``: what is
+    free on it, without what is set aside for shops."""
+
+    status: Literal["active", "blocked", "expired", "unknown"]
+    kind: Literal["gift_card", "store_credit"] | None = None
+    balance_minor: int = 0
+    currency: str = ""
+    last4: str = ""
 
 
 class Payments(Outgoing):

@@ -82,6 +82,7 @@ _OPERATIONS = (
     Operation(sale.CommitReturn, sale.ReturnDone),
     Operation(payments.StartPayment, payments.PaymentView),
     Operation(payments.ReportPayment, payments.PaymentView),
+    Operation(payments.AskBalance, payments.BalanceView),
     Operation(payments.GivePaymentUp, payments.PaymentView, _BOTH),
     Operation(payments.GetPayment, payments.PaymentView, _BOTH),
     Operation(payments.DecidePayment, payments.PaymentView, _BOTH),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hub.contract.base import Live, Outgoing
+from hub.contract.payments import AskBalance, BalanceView
 from hub.contract.problems import Code, refuse
 from hub.service.caller import Caller
 from hub.service.ports import PeripheralDesk
@@ -35,6 +36,15 @@ class LiveUnit:
     caller: Caller
     shop: Shop
     desk: PeripheralDesk
+    balance: BalanceDesk
+
+
+BalanceDesk = Callable[[Caller, AskBalance], Awaitable[BalanceView]]
+
+
+async def no_balance(_caller: Caller, _asked: AskBalance) -> BalanceView:
+    """Errors: ``conflict``: nobody keeps gift cards for this hub."""
+    raise refuse(Code.CONFLICT, "This hub has no cloud that keeps gift cards.")
 
 
 LiveHandler = Callable[[LiveUnit, Any], Awaitable[Outgoing]]
@@ -43,12 +53,14 @@ LiveHandler = Callable[[LiveUnit, Any], Awaitable[Outgoing]]
 class LiveOperations:
     """``desk`` is set by whoever keeps the peripherals, while they are kept; ``processor`` by
     whoever forwards payments: how the way to it is, and what a person has to mend;
-    ``copies_refused`` by whoever asks the second keeper for its copies: how many were no good."""
+    ``copies_refused`` by whoever asks the second keeper for its copies: how many were no good;
+    ``balance`` by whoever can ask after gift cards."""
 
     def __init__(self, handlers: Mapping[type[Any], LiveHandler]) -> None:
         self._handlers = handlers
         self._under_way: Counter[str] = Counter()
         self.desk: PeripheralDesk | None = None
+        self.balance: BalanceDesk = no_balance
         self.processor: Callable[[], tuple[str, str]] = lambda: ("", "")
         self.copies_refused: Callable[[], int] = lambda: 0
 
@@ -67,7 +79,7 @@ class LiveOperations:
         """The answer.  Errors: :class:`Refusal`; ``busy`` at the bound, ``unavailable`` when it
         takes too long."""
         handler = self._handlers[type(command)]
-        unit = LiveUnit(rows, caller, shop, self.need_desk())
+        unit = LiveUnit(rows, caller, shop, self.need_desk(), self.balance)
         mine = caller.key
         if self._under_way[mine] >= PER_CALLER_MAX or self._under_way.total() >= AT_ONCE_MAX:
             raise refuse(

@@ -57,6 +57,7 @@ REQUESTS: dict[tuple[str, str], Example] = {
         "card": {"last4": "4242", "scheme": "visa", "approval_code": "A1B2C3"},
     },
     ("payment", "give-up"): {"payment_id": PAYMENT, "reason": "pays in cash"},
+    ("payment", "balance"): {"value": {"kind": "gift_card", "token": "GC-7Q4K-9XWM-0042"}},
     ("payment", "get"): {"payment_id": PAYMENT},
     ("payment", "list"): {"which": "open"},
     ("payment", "exposure"): {"terminal": "terminal-1"},
@@ -118,6 +119,13 @@ RESULTS: dict[str, Example] = {
                 "by": "terminal terminal-1",
             }
         ],
+    },
+    "BalanceView": {
+        "status": "active",
+        "kind": "gift_card",
+        "balance_minor": 5_000,
+        "currency": "EUR",
+        "last4": "0042",
     },
     "Payments": {"payments": [_STORED]},
     "ExposureView": {

@@ -22,6 +22,7 @@ MODULES: Final = (
     "drawers",
     "drill",
     "forwarding",
+    "giftcards",
     "history",
     "house",
     "labels",

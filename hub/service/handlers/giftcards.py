@@ -1,12 +1,17 @@
-"""What the cloud says of gift cards by its command ``gift_card.allotted``."""
+"""What the cloud says of gift cards: by its command ``gift_card.allotted``, and asked for."""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
+from hub.contract.base import Command
 from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms_value import GiftCardAllotted
-from hub.service.payments import allotments
+from hub.contract.payments import AskBalance, BalanceView
+from hub.domain import cards
+from hub.domain.errors import CardDataRefused
+from hub.service.live import LiveHandler, LiveUnit
+from hub.service.payments import allotments, value
 from hub.service.unit import Unit
 
 
@@ -24,3 +29,13 @@ def allotted(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     if unit.shop.payments.vault is None:
         raise ValueError("this hub can't tell cards apart: its vault can't be opened")
     return "done", "" if allotments.granted(unit, told) else "nothing new"
+
+
+async def balance(unit: LiveUnit, query: AskBalance) -> BalanceView:
+    """See :class:`AskBalance`.  Errors: ``card-data-refused``, and those of whoever asks."""
+    if cards.find_in_token(query.value.token.get_secret_value()) is not None:
+        raise CardDataRefused(value.NOT_A_GIFT_CARD)
+    return await unit.balance(unit.caller, query)
+
+
+LIVE: dict[type[Command], LiveHandler] = {AskBalance: balance}

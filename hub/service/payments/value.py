@@ -35,6 +35,10 @@ REFUSED_MS: Final = 3_600_000
 NOT_KNOWN: Final = 2
 """The ``attempt`` of a payment that the issuer has once said it knows nothing of: its request may
 still have been on the way."""
+NOT_A_GIFT_CARD: Final = (
+    "The field value.token holds what looks like a payment card's number: take that card with its"
+    " terminal."
+)
 HERE: Final = "from what is set aside for this shop"
 _SPENDABLE: Final = frozenset({"insufficient-value", "unknown-card"})
 """Refused for what is set aside here, perhaps, or for what the issuer hasn't heard of yet."""
@@ -49,10 +53,7 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
     wouldn't help, so it isn't ``unavailable``)."""
     token = asked.token.get_secret_value()
     if cards.find_in_token(token) is not None:
-        raise CardDataRefused(
-            "The field value.token holds what looks like a payment card's number: take that card"
-            " with its terminal."
-        )
+        raise CardDataRefused(NOT_A_GIFT_CARD)
     if not refunds.has_issuer(unit) or unit.shop.payments.vault is None:
         raise refuse(
             Code.CONFLICT,

@@ -12,8 +12,13 @@ from cloud_link.payments.carrying import carry_out
 from cloud_link.payments.conformance.bench import keyed
 from cloud_link.payments.issuer import OmsIssuer
 from cloud_link.payments.processor import Effect
+from hub.app.balances import Balances
+from hub.contract.payments import AskBalance
+from hub.contract.problems import Refusal
 from hub.domain.payments.work import WorkKind
+from hub.service.caller import Caller, CallerKind
 from hub.service.payments.commands import Leased
+from tests.fakes import FakeClock
 from tests.wire.processors.conftest import Oms
 
 CARD = "GC-7Q4K-9XWM-0042"
@@ -136,3 +141,30 @@ async def test_the_issuer_remembers_what_the_oms_forgot(oms: Oms, issuer: OmsIss
     await issuer.charge(effect)
     await oms.admin("restore", {})
     assert await free_minor(oms) == 3500
+
+
+async def test_a_balance_is_told_ten_times_and_says_nothing_about_pins(oms: Oms) -> None:
+    card = {"account_ref": "acct-42", "token": CARD, "balance_minor": 5000, "pin": "9731"}
+    await oms.admin("value/cards", card)
+    client: Any = oms.bench.processor
+    clock = FakeClock()
+    balances = Balances(client._client, clock)
+    till = Caller(CallerKind.DEVICE, "till-1")
+
+    async def asked(pin: str, caller: Caller = till) -> str:
+        value = {"kind": "gift_card", "token": CARD, "pin": pin}
+        view = await balances.ask(caller, AskBalance.model_validate({"value": value}))
+        return f"{view.status} {view.balance_minor}"
+
+    assert await asked("9731") == "active 5000"
+    for n in range(9):
+        assert await asked(f"000{n}") == "unknown 0"
+    with pytest.raises(Refusal, match="10 times"):
+        await asked("9731")
+    assert await asked("9731", Caller(CallerKind.DEVICE, "till-2")) == "active 5000"
+    clock.advance(601)
+    assert await asked("9731") == "active 5000"
+    with pytest.raises(Refusal, match="can't be asked"):
+        await Balances(lambda: None, clock).ask(
+            till, AskBalance.model_validate({"value": {"kind": "gift_card", "token": CARD}})
+        )
