@@ -63,7 +63,7 @@ async def test_a_link_whose_answer_is_lost_is_sent_once(oms: Oms) -> None:
     assert (link["key"], link["messages"]) == (asked.key, 1)
     assert "dora" not in str(link)
     other = replace(asked, amount_minor=500)
-    assert (await sender.send(other, contact())).outcome == "unknown"
+    assert (await sender.send(other, contact())).outcome == "declined"
 
 
 async def test_an_address_that_takes_nothing_is_refused(oms: Oms) -> None:
