@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hub.contract.base import Incoming, InstantMs, LineNo, Outgoing, Qty, Sku
 from hub.contract.oms_envelope import Id, Seq
@@ -21,6 +21,8 @@ from hub.contract.oms_facts import PREFIX, Part
 
 MAX_ORDER_LINES = 200
 MAX_OPEN_ORDERS = 10_000
+INSTANT_MS_MAX = 10**13
+"""In the year 2286: what lies behind is a slip."""
 
 OrderVersion = Annotated[
     int, Field(strict=True, ge=1, le=2**53 - 1, description="Higher is newer, per order.")
@@ -28,6 +30,15 @@ OrderVersion = Annotated[
 OrderNumber = Annotated[
     str, Field(min_length=1, max_length=40, description="What people call the order.")
 ]
+
+
+def _is_near(at_ms: int) -> int:
+    if at_ms > INSTANT_MS_MAX:
+        raise ValueError("is no time of day that anybody can be promised")
+    return at_ms
+
+
+OrderInstant = Annotated[InstantMs, AfterValidator(_is_near)]
 OrderKind = Literal["pickup", "ship"]
 CustomerName = Annotated[
     str,
@@ -67,8 +78,8 @@ class OrderAssigned(Incoming):
     number: OrderNumber
     part: Annotated[str, Field(max_length=20, description="Which part of it: `1 of 2`.")] = ""
     kind: OrderKind
-    placed_at_ms: InstantMs
-    promised_at_ms: InstantMs | None = None
+    placed_at_ms: OrderInstant
+    promised_at_ms: OrderInstant | None = None
     customer_name: CustomerName = ""
     lines: Lines
     note: Annotated[str, Field(max_length=200)] = ""
@@ -92,8 +103,8 @@ class OrderChanged(Incoming):
     number: OrderNumber | None = None
     part: Annotated[str, Field(max_length=20)] | None = None
     kind: OrderKind | None = None
-    placed_at_ms: InstantMs | None = None
-    promised_at_ms: InstantMs | None = None
+    placed_at_ms: OrderInstant | None = None
+    promised_at_ms: OrderInstant | None = None
     customer_name: CustomerName | None = None
     lines: Lines | None = None
     note: Annotated[str, Field(max_length=200)] | None = None

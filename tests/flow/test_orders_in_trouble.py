@@ -13,6 +13,7 @@ from hub.contract.oms_events import EVENT_DATA, STOCK_CLAIMS_SHORT
 from hub.contract.oms_orders import FULFILMENT_FACTS, OpenOrder
 from hub.service.caller import CLOUD
 from hub.service.handlers.cloud import ApplyCommands, FinishHello, HelloOutcome, apply_commands
+from hub.service.handlers.orders import TakeOpenOrders
 from hub.service.handlers.recovery import FinishRecovery, Recovered
 from hub.service.notices import OutboxGrew
 from tests.support.copies import Copies, from_cloud
@@ -220,3 +221,14 @@ def test_a_hub_that_begins_anew_waits_for_the_orders_that_are_open(shop: Shop) -
     assert not outcome("new", ()).recovering
     assert not outcome("start", (one,)).recovering
     assert outcome("new", (one,)).recovering
+
+
+@pytest.mark.parametrize("field", ["promised_at_ms", "placed_at_ms"])
+@pytest.mark.parametrize("at_ms", [10**17, 10**30])
+def test_an_order_for_an_instant_that_nobody_lives_to_see_holds_up_no_other(
+    shop: Shop, field: str, at_ms: int
+) -> None:
+    assert tell(shop, "order.assigned", order("o-1", {"cup": 1}, **{field: at_ms}))[0] == "failed"
+    wrong = OpenOrder.model_validate(order("o-1", {"cup": 1}) | {"state": "ready", field: at_ms})
+    assert shop.internal(TakeOpenOrders((wrong,))) == 0
+    assert [one["order_id"] for one in told(shop, "rejected")] == ["o-1"]

@@ -312,7 +312,7 @@ def _carried_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     try:
         with relinkrows.apart(unit.tx):
             outcome, why = action(unit, one) or ("done", "")
-    except (Refusal, DomainError, ValueError, TypeError) as error:
+    except (Refusal, DomainError, ValueError, TypeError, OverflowError) as error:
         said = error.problem.detail if isinstance(error, Refusal) else str(error)
         why = said[:WHY_MAX]
         unit.undo()
