@@ -163,7 +163,8 @@ def later(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> PaymentRow:
 
 def approved(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> PaymentRow:
     """The money is the shop's; of what was given up, it goes back."""
-    note_other_ref(unit, row, said.psp_ref, by)
+    if not row.decline_code or row.state in _TAKEN:  # else the one that is known was declined
+        note_other_ref(unit, row, said.psp_ref, by)
     if row.state == S.INTENT:  # in a copy of the books only: it was sent by another box
         row = book.move(unit, row, E.CANCELLED, by, "approved although it was never sent")
     state = PaymentState(row.state)

@@ -199,6 +199,7 @@ def test_what_was_declined_before_a_restore_is_looked_up(
     restored = put_back(copies, copy, working)
     assert (row_of(restored, payment) or ("",))[0] == "forward_unknown", "it may have gone on"
     ended(restored, outcome)
+    assert restored.value("SELECT count(*) FROM audit WHERE action = 'payment.two_refs'") == 0
     after = "recovery" if outcome == "declined" else "captured"
     assert (row_of(restored, payment) or ("",))[0] == after
 

@@ -222,6 +222,15 @@ def test_a_decline_that_is_known_already_says_nothing_of_the_next_try(shop: Work
     assert shop.next().key == again.key
 
 
+def test_what_is_approved_after_a_decline_was_charged_once(shop: WorkingShop) -> None:
+    payment = shop.declined(DeclineCode.TRY_AGAIN)
+    shop.wait(HOUR_MS)
+    shop.do(CHARGE, "approved", psp_ref="psp-2")
+    assert shop.noted("payment.two_refs") == 0, "the first reference is that of the decline"
+    shop.learn(payment, "approved", psp_ref="psp-1")
+    assert shop.noted("payment.two_refs") == 1
+
+
 def test_a_decline_told_late_starts_nothing_anew(shop: WorkingShop) -> None:
     payment = shop.declined(DeclineCode.TRY_AGAIN)
     shop.wait(HOUR_MS)
