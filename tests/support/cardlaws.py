@@ -85,13 +85,15 @@ def no_more_is_given_back_than_was_taken(rows: Rows) -> Iterator[str]:
 
 
 def allotments_say_what_was_spent(rows: Rows) -> Iterator[str]:
-    """In its epoch an account has spent what its payments took that weren't let go again; and all
-    figures keep within what was granted."""
+    """In the present epoch an account has spent what its payments took that weren't let go again
+    (what a copy has lost of an older one comes back as payments only); and all figures keep within
+    what was granted."""
     for row in rows.all(
         "SELECT a.account, a.granted_minor, a.returned_minor, a.spent_minor,"
         " (SELECT coalesce(sum(p.amount_minor), 0) FROM payments p WHERE p.account = a.account"
         " AND p.account_epoch = a.epoch AND p.state <> 'reversed') AS took FROM value_accounts a"
-        " WHERE a.spent_minor <> took OR a.granted_minor < a.returned_minor + a.spent_minor"
+        " WHERE a.spent_minor <> took AND a.epoch = (SELECT epoch FROM hub)"
+        " OR a.granted_minor < a.returned_minor + a.spent_minor"
     ):
         yield f"an allotment and its payments disagree: {row}"
 

@@ -182,7 +182,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     What may have gone on since is in doubt and looked up; what went on at once, without a word to
     the cloud, does so again.  Errors: ``ValueError`` for a state that this version doesn't know.
     """
-    state = _gone_on(PaymentState(fact.state), fact.custody)
+    state = _gone_on(PaymentState(fact.state), fact.custody, fact.kind)
     row = paymentrows.get(unit.tx, fact.payment_id) or _told_again(unit, fact)
     before = PaymentState(row.state)
     paymentrows.put_step(unit.tx, row, fact.step, str(state), "recovery", fact.reason[:DETAIL_MAX])
@@ -203,6 +203,8 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
         facts["void_asked"] = 1
     if state is S.STORED:  # by its terminal: there is no token that could be kept twice
         facts["mirrored"] = 1
+    if fact.account:  # the issuer may have heard of it since
+        facts["forwards"] = max(1, row.forwards)
     if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:
         facts["in_sale"] = 1
     row = paymentrows.change(
@@ -222,10 +224,11 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     changed(unit, row)
 
 
-def _gone_on(told: PaymentState, custody: str) -> PaymentState:
-    """Where a payment of which that was the last that was told may be by now."""
+def _gone_on(told: PaymentState, custody: str, kind: str) -> PaymentState:
+    """Where a payment of which that was the last that was told may be by now.  What an issuer has
+    declined isn't presented again."""
     match told:
-        case S.STORED | S.DECLINED if custody == "hub":
+        case S.STORED | S.DECLINED if custody == "hub" and kind == "card":
             return S.FORWARD_UNKNOWN
         case S.DECLINED | S.EXPIRED:
             return S.RECOVERY
