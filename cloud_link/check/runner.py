@@ -11,7 +11,7 @@ import aiohttp
 
 from hub.clock import Clock, Ids, Randomness, SystemClock, SystemIds, SystemRandomness
 
-from . import data_checks, event_checks, link_checks, payment_checks, session_checks
+from . import data_checks, event_checks, link_checks, payment_checks, session_checks, value_checks
 from .bench import Bench, Failed
 from .caller import Caller, client_session
 
@@ -51,6 +51,9 @@ CHECKS: tuple[Check, ...] = (
     payment_checks.a_capture_and_refunds_keep_within_the_payment,
     payment_checks.what_is_let_go_stays_so,
     payment_checks.a_declined_payment_may_be_charged_under_another_key,
+    value_checks.a_card_that_nobody_knows_is_declined_and_stays_so,
+    value_checks.a_hold_that_was_released_before_it_was_known_is_never_taken,
+    value_checks.nobody_learns_which_cards_there_are,
     link_checks.a_payment_link_is_sent_once,
     link_checks.a_key_belongs_to_one_link,
 )

@@ -63,7 +63,8 @@ class Issuer:
         an id that was used for another amount."""
         known = self._find(asked.hold_id)
         if known is not None:
-            if (known.amount_minor, known.currency) != (asked.amount_minor, asked.currency):
+            told = (known.amount_minor, known.currency)
+            if told not in ((asked.amount_minor, asked.currency), _NEVER_ASKED):
                 raise refuse(OmsCode.CONFLICT, "This hold_id was used for something else.")
             return known
         card = self._card(token_hash(token))
@@ -371,6 +372,8 @@ class Issuer:
         )
 
 
+_NEVER_ASKED: Final = (0, "")
+"""The money of what was let go before anybody heard of it."""
 _HIDDEN: Final = frozenset({"unknown-card", "wrong-pin"})
 
 

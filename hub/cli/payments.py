@@ -261,7 +261,7 @@ def _row(one: PaymentOnPage, unit: ReadUnit) -> tuple[object, ...]:
     return (
         one.payment_id[-12:],
         _money(one.amount_minor, one.currency),
-        " ".join(filter(None, (one.scheme, one.last4))),
+        _card(one),
         one.device_id,
         one.terminal_id,
         one.state + (", goes back" if one.void_asked else ""),
@@ -275,7 +275,8 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
     click.echo(f"{_money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
     facts = {
         "tip": _money(one.tip_minor, one.currency) if one.tip_minor else "",
-        "card": " ".join(filter(None, (one.scheme, one.last4))),
+        "card": _card(one),
+        "left on it": "" if one.balance_minor is None else _money(one.balance_minor, one.currency),
         "till": one.device_id,
         "terminal": one.terminal_id,
         "kept by": one.custody if one.approved_offline else "",
@@ -355,6 +356,12 @@ def _told(now: Any, as_json: bool) -> None:
         click.echo("Noted. Somebody else has to say the same; then it is done.")
     else:
         click.echo(f"Done: the payment is {now['state']}.")
+
+
+def _card(one: PaymentOnPage) -> str:
+    """What it was paid with: the card's scheme, or the kind of a card with value."""
+    name = one.scheme if one.kind == "card" else one.kind.replace("_", " ")
+    return " ".join(filter(None, (name, one.last4)))
 
 
 def _money(amount_minor: int, currency: str) -> str:

@@ -34,6 +34,13 @@ DECLINES: Final = {
     "other": "for another reason",
 }
 """Why a card's bank said no, to come after a colon."""
+VALUE_DECLINES: Final = {
+    "expired": "its value was held for too long before the sale was written",
+    "released": "its value was let go before",
+    "blocked": "the gift card is blocked",
+    "unknown-card": "nobody knows the gift card",
+}
+"""The same of whoever keeps gift cards."""
 
 
 def standing(row: PaymentRow, now_ms: int) -> Standing:
@@ -147,10 +154,16 @@ NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN
 """By the entry of the audit log that tells of it."""
 
 
+def _declined(row: PaymentRow) -> str:
+    if row.is_value:
+        return VALUE_DECLINES.get(row.decline_code, DECLINES["other"])
+    return DECLINES[code_of(row.decline_code).value]
+
+
 def _receivable(row: PaymentRow) -> PaymentTrouble:
     why = "It expired before it could be presented."
     if row.decline_code:
-        why = f"The card was declined later: {DECLINES[code_of(row.decline_code).value]}."
+        why = f"The card was declined later: {_declined(row)}."
     elif row.state == PaymentState.RECOVERY and row.reason:
         why = f"Its money doesn't come: {row.reason.rstrip('.')}."
     return PaymentTrouble(

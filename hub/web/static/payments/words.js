@@ -25,11 +25,13 @@ export const amountOf = (payment) => money(payment.amount_minor, payment.currenc
 const scheme = (name) => name.replace(/(^|[ -])[a-z]/g, (found) => found.toUpperCase());
 
 // "Visa •••• 4242", or nothing where the terminal told nothing.
-export const cardOf = (payment) => [payment.scheme && scheme(payment.scheme), payment.last4 && `•••• ${payment.last4}`]
+// A gift card by its kind.
+export const cardOf = (payment) => [payment.kind && payment.kind !== "card" ? word("tender", payment.kind)
+  : payment.scheme && scheme(payment.scheme), payment.last4 && `•••• ${payment.last4}`]
   .filter(Boolean).join(" ");
 
 export const tillOf = (payment) => payment.device_name || isolated(payment.device_id);
-export const terminalOf = (payment) => payment.terminal_name
+export const terminalOf = (payment) => (payment.kind && payment.kind !== "card" ? t("payment.issuer") : "") || payment.terminal_name
   || (payment.terminal_id === payment.device_id ? t("payment.own") : isolated(payment.terminal_id));
 
 export const addressOf = (payment) => `#/payments/${encodeURIComponent(payment.payment_id)}`;
