@@ -63,11 +63,10 @@ class OmsIssuer:
         path = f"/gift-cards/{quote(token, safe='')}/holds"
         body = asked.model_dump(mode="json", exclude_none=True) | _plain(secret)
         found = await posted_to(self._client(), path, body, ValueHoldReply)
-        if not isinstance(found, ProcessorSaid):
-            return _said(found)
-        if found.outcome == "not-found":
+        said = found if isinstance(found, ProcessorSaid) else _said(found)
+        if said.outcome == "not-found":
             return ProcessorSaid("not-sent", "the cloud keeps no gift cards")
-        return replace(found, reason=found.reason.replace(token, "****"))
+        return replace(said, reason=said.reason.replace(token, "****"))
 
     async def look_up(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""

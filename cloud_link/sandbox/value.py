@@ -100,7 +100,7 @@ class Issuer:
         """Take what is held, or what was spent from an allotment.  Errors: ``not-found`` for an
         allotment that isn't known yet."""
         known = self._find(hold_id)
-        if known is None and asked.allotment is not None:
+        if asked.allotment is not None and (known is None or known.status == "declined"):
             return self._spent(hold_id, asked)
         if known is None:
             return _declined(hold_id, asked, "unknown-card")
@@ -112,12 +112,14 @@ class Issuer:
         return _declined(hold_id, asked, known.code or "released")
 
     def release(self, hold_id: str, asked: ValueRelease) -> ValueHoldReply:
-        """Let go of what isn't captured; one that isn't known is remembered as let go."""
+        """Let go of what isn't captured; one that isn't known, or whose hold was declined before it
+        was spent from an allotment, is remembered as let go."""
         known = self._find(hold_id)
-        if known is None:
+        declined = known is not None and known.status == "declined"
+        if known is None or (declined and asked.allotment is not None):
             self._db.execute(
-                "INSERT INTO value_holds (store, hold_id, account, status, amount_minor, currency,"
-                " code) VALUES (?, ?, ?, 'released', 0, '', 'released')",
+                "INSERT OR REPLACE INTO value_holds (store, hold_id, account, status,"
+                " amount_minor, currency, code) VALUES (?, ?, ?, 'released', 0, '', 'released')",
                 (self._store, hold_id, asked.allotment.account_ref if asked.allotment else ""),
             )
         elif known.status == "held":
@@ -283,8 +285,8 @@ class Issuer:
             raise refuse(OmsCode.NOT_FOUND, "Nothing of such a card is set aside, so far.")
         self._count(account, epoch, "spent", asked.amount_minor)
         self._db.execute(
-            "INSERT INTO value_holds (store, hold_id, account, status, amount_minor, currency,"
-            " epoch) VALUES (?, ?, ?, 'captured', ?, ?, ?)",
+            "INSERT OR REPLACE INTO value_holds (store, hold_id, account, status, amount_minor,"
+            " currency, epoch) VALUES (?, ?, ?, 'captured', ?, ?, ?)",
             (self._store, hold_id, account, asked.amount_minor, asked.currency, epoch),
         )
         return self.look_up(hold_id)

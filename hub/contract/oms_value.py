@@ -5,9 +5,10 @@ A hold is known by its ``hold_id`` for ever: asked for again it is answered as i
 once.  So are its capture and release; each refund has a ``key`` of its own.  A hold that isn't
 captured in time is let go by the OMS itself (``expires_at_ms``), and its capture is ``declined``.
 
-What was spent from an allotment was never held: its capture names the ``allotment``, and MUST be
-taken however late it comes, unless it was released before.  A release of an id that the OMS doesn't
-know is remembered: a capture that comes after it is ``declined``.
+What was spent from an allotment was never held, or its hold was declined: its capture names the
+``allotment``, and MUST be taken however late it comes, unless it was released before.  A release of
+an id that the OMS doesn't know is remembered, and so is one that names the ``allotment`` of a
+declined hold: a capture that comes after it is ``declined``.
 
 The OMS sets value aside per shop, card and epoch (the ``epoch`` of HELLO), and tells it by the
 command ``gift_card.allotted``; a hub answers a recall by ``gift_card.allotment_returned``.  Of
@@ -77,7 +78,7 @@ class ValueHold(Incoming):
 
 class ValueCapture(Incoming):
     """``POST /gift-cards/holds/{hold_id}/capture``: take it whole.  ``allotment``: it was spent
-    from there and never held."""
+    from there and never held (or its hold was ``declined``)."""
 
     amount_minor: Charged
     currency: BookCurrency

@@ -13,6 +13,7 @@ from cloud_link.payments.conformance.bench import keyed
 from cloud_link.payments.issuer import OmsIssuer
 from cloud_link.payments.processor import Effect
 from hub.app.balances import Balances
+from hub.contract.oms_value import ValueHoldReply
 from hub.contract.payments import AskBalance
 from hub.contract.problems import Refusal
 from hub.domain.payments.work import WorkKind
@@ -133,6 +134,42 @@ async def test_what_was_set_aside_is_taken_once_and_known_only_when_granted(
     (aside,) = books["value_allotments"]
     assert (aside["granted_minor"], aside["spent_minor"]) == (2000, 1500)
     assert books["missing"] == {"acct-42": 0}
+
+
+async def test_what_was_set_aside_is_taken_after_its_hold_was_declined(
+    oms: Oms, issuer: OmsIssuer
+) -> None:
+    await oms.admin("value/allot", {"account_ref": "acct-42", "grant_minor": 5000})
+    taken, let_go = holding(oms), holding(oms)
+    for effect in (taken, let_go):
+        assert (await issuer.charge(effect)).word == "insufficient-value"
+    taken, let_go = (
+        replace(one, token=None, account="acct-42", account_epoch=1) for one in (taken, let_go)
+    )
+    for _ in range(2):
+        assert (await issuer.capture(taken)).outcome == "captured"
+    assert (await issuer.reverse(let_go)).outcome == "reversed"
+    assert (await issuer.capture(let_go)).outcome == "declined"
+    books = await oms.admin("value")
+    assert books["value_allotments"][0]["spent_minor"] == 1500
+    assert books["missing"] == {"acct-42": 0}
+
+
+async def test_an_oms_that_quotes_the_card_is_not_repeated(oms: Oms) -> None:
+    class Quoting:
+        async def post(self, _path: str, _body: Any, reply: type[ValueHoldReply]) -> ValueHoldReply:
+            return reply(
+                hold_id="x",
+                status="declined",
+                amount_minor=1500,
+                currency="EUR",
+                code="blocked",
+                reason=f"{CARD} is blocked",
+            )
+
+    quoting: Any = Quoting()
+    said = await OmsIssuer(lambda: quoting, 5.0).charge(holding(oms))
+    assert (said.outcome, said.reason) == ("declined", "**** is blocked")
 
 
 async def test_the_issuer_remembers_what_the_oms_forgot(oms: Oms, issuer: OmsIssuer) -> None:
