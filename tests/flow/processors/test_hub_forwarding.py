@@ -158,21 +158,6 @@ async def test_answers_that_get_lost_charge_nobody_twice(box: Box, till: Identit
     await faults(box)
 
 
-async def test_a_drill_stops_forwarding_and_its_end_lets_it_go_on(
-    box: Box, till: IdentityStore
-) -> None:
-    await box.cli("drill", "--minutes", "30")
-    async with selling(box, till) as hub:
-        _, payment_id = await stored(hub)
-        _, other = await stored(hub)
-    assert moved(box, payment_id) == moved(box, other) == []
-    assert state_of(box, payment_id) == "stored"
-    await box.cli("drill", "--end")
-    await becomes(box, payment_id, "captured")
-    await becomes(box, other, "captured")
-    assert moved(box, payment_id) == ["charge", "capture"]
-
-
 GIFT = "GC-CANARY-77QX-0042"
 
 
@@ -193,30 +178,39 @@ async def paid_with(hub: HubClient, sale_id: str, payment_id: str) -> None:
     await hub.submit(sale_of(sale_id, tenders=[tender]), SaleDone)
 
 
-async def test_a_gift_card_is_held_with_a_line_and_taken_from_its_allotment_without(
-    box: Box, till: IdentityStore
-) -> None:
-    issuer = box.rig.oms_admin
+async def test_a_gift_card_is_held_and_taken_with_the_sale(box: Box, till: IdentityStore) -> None:
     made = {"account_ref": "acct-42", "token": GIFT, "balance_minor": 3 * PRICE}
-    await issuer._call("POST", "value/cards", made)
+    await box.rig.oms_admin._call("POST", "value/cards", made)
     async with selling(box, till) as hub:
         sale_id, online = await gift(hub)
         await becomes(box, online.payment_id, "authorised")
         await paid_with(hub, sale_id, online.payment_id)
-        await becomes(box, online.payment_id, "captured")
-        granted = {"account_ref": "acct-42", "grant_minor": PRICE}
-        await issuer._call("POST", "value/allot", granted)
-        await box.until(lambda: box.rows("SELECT granted_minor FROM value_accounts") == [(PRICE,)])
-        await box.cli("drill", "--minutes", "30")
+    await becomes(box, online.payment_id, "captured")
+
+
+async def test_in_a_drill_payments_wait_and_a_gift_card_is_taken_from_its_allotment(
+    box: Box, till: IdentityStore
+) -> None:
+    granted = {"account_ref": "acct-42", "grant_minor": PRICE}
+    await box.rig.oms_admin._call("POST", "value/allot", granted)
+    await box.until(lambda: box.rows("SELECT granted_minor FROM value_accounts") == [(PRICE,)])
+    await box.cli("drill", "--minutes", "30")
+    async with selling(box, till) as hub:
+        _, payment_id = await stored(hub)
+        _, other = await stored(hub)
         sale_id, offline = await gift(hub)
         assert (offline.state, offline.allotted) == ("authorised", True)
         with pytest.raises(Refused) as refused:
             await gift(hub)
         assert refused.value.problem.context["left_minor"] == 0
         await paid_with(hub, sale_id, offline.payment_id)
-        await box.cli("drill", "--end")
-    await becomes(box, offline.payment_id, "captured")
-    books = await issuer._call("GET", "value", None)
+    assert moved(box, payment_id) == moved(box, other) == []
+    assert state_of(box, payment_id) == "stored"
+    await box.cli("drill", "--end")
+    for one in (payment_id, other, offline.payment_id):
+        await becomes(box, one, "captured")
+    assert moved(box, payment_id) == ["charge", "capture"]
+    books = await box.rig.oms_admin._call("GET", "value", None)
     assert books["missing"] == {"acct-42": 0}
     assert [card["balance_minor"] for card in books["value_cards"]] == [PRICE]
     for path in box.rig.base.rglob("*"):
