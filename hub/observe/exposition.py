@@ -217,6 +217,9 @@ def _told(status: HubStatus, view: View) -> dict[str, Series]:
     found: dict[str, Series] = {
         "training": _one(status.training),
         "mode": _state(status.mode, MODES),
+        "orders": tuple(
+            ((which,), float(getattr(status.orders, which))) for which in ("open", "short", "late")
+        ),
         "business_day_sales": _one(status.sales.count),
         "business_day_voided_sales": _one(status.sales.voided),
         "sales_per_minute": _one(status.sales.per_minute),

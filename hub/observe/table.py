@@ -151,6 +151,14 @@ METRICS: Final = (
         ("state",),
         "4",
     ),
+    _of(
+        "gauge",
+        "orders",
+        "Online orders: open; of these short (goods are missing) and late (promised by now, not"
+        " ready).",
+        ("which",),
+        "3",
+    ),
     # Card payments.
     _of(
         "gauge",

@@ -14,7 +14,7 @@ from hub.contract.topics import Topics
 from hub.mqtt import announcer as module
 from hub.mqtt.announcer import Announcer
 from hub.mqtt.session import SessionDown
-from hub.service.notices import BasketChanged, LevelsChanged
+from hub.service.notices import BasketChanged, LevelsChanged, OrderMoved
 
 
 async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
@@ -37,7 +37,7 @@ async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
             raise SessionDown("no connection")
         if "/bcast/" in topic:
             heard.append((topic.rsplit("/", 1)[1], json.loads(payload)["data"]))
-            if len(heard) == 2:
+            if len(heard) == 3:
                 told.set()
 
     gate = cast(Any, SimpleNamespace(rows=None))
@@ -47,6 +47,7 @@ async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
     announcer.start()
     try:
         announcer.notify([LevelsChanged(("TEA",)), BasketChanged("b1", "suspended", "till-1")])
+        announcer.notify([OrderMoved("o-1", "accepted", short=True)])
         await asyncio.wait_for(refused.wait(), 60)
         away = False
         announcer.new_session()
@@ -55,3 +56,4 @@ async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
         await announcer.stop()
     assert heard[0] == ("stock", {"levels": ["TEA"]})
     assert heard[1][0] == "baskets"
+    assert heard[2] == ("orders", {"order_id": "o-1", "state": "accepted", "short": True})
