@@ -434,7 +434,7 @@ export const texts = {
   "order.late.next": "Have it made ready now. It counts as late here until the cloud says that it is ready.",
   "order.kind": "Kind",
   "order.kind.pickup": "Pick-up here",
-  "order.kind.ship": "To be sent",
+  "order.kind.ship": "Delivery",
   "order.placed": "Ordered",
   "order.taken": "Came to this shop",
   "order.ended": "Ended",
