@@ -67,7 +67,7 @@ CARD_STORM: dict[str, tuple[float, float]] = {
 }
 STORM_EVERY = 6
 """One seed of so many is a storm."""
-STORM_DAYS = 3
+STORM_DAYS = (2, 2, 3)
 STORM_RESTORED = 0.2
 """Share of storms in which the hub is put back to a copy."""
 ORDERS_ABOVE = 100
@@ -165,16 +165,16 @@ def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None 
     faults = {
         kind: round(random.uniform(low, high), 2)
         for kind, (low, high) in CARD_STORM.items()
-        if random.random() < 0.5
+        if random.random() < (0.9 if kind == "acquirer away" else 0.5)
     }
     if random.random() < STORM_RESTORED:
         faults["hub restored"] = round(random.uniform(0.3, 1), 2)
     drawn = random.random() < 0.5
     return Plan(
         seed=seed,
-        days=days or STORM_DAYS,
+        days=days or random.choice(STORM_DAYS),
         tills=2,
-        sales_per_day=random.choice((15, 30)),
+        sales_per_day=random.choice((40, 80)),
         anti_entropy=drawn if anti_entropy is None else anti_entropy,
         print_receipts=False,
         scarce=False,
