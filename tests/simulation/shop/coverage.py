@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation.shop.plan import CARD_FAULTS, FAULTS, PRINTER_FAULTS
+from tests.simulation.shop.plan import CARD_FAULTS, FAULTS, PRINTER_FAULTS, STORM_FAULTS
 
 STATES: tuple[str, ...] = (
     "answered",
@@ -81,10 +81,18 @@ STATES: tuple[str, ...] = (
     "payment stored + approved",
     "payment authorised + captured",
     "payment captured + refunded",
+    "payment captured + settled",
+    "payment settled + refunded",
+    "payment unknown + out_of_reach",
+    "payment manual + refused",
+    "payment manual + never_done",
+    "payment recovery + paid_otherwise",
+    "payment recovery + write_off",
+    "payment refused + late_approval",
     "page: device lost",
     "page: cloud cut",
 )
 MUST_FIRE: tuple[str, ...] = (
-    *(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS, *CARD_FAULTS)),
+    *(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS, *CARD_FAULTS, *STORM_FAULTS)),
     *STATES,
 )
