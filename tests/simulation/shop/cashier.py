@@ -240,7 +240,7 @@ class Cashier(VirtualTill):
                 (self._brings_something_back, 12),
             )
             if self.board.unwanted:
-                kinds = ((self._changes_their_mind, 1),)
+                kinds = ((self._changes_their_mind, 3), (self._brings_something_back, 1))
         visit = self.random.choices([one for one, _ in kinds], [share for _, share in kinds])[0]
         try:
             await visit()
@@ -311,9 +311,11 @@ class Cashier(VirtualTill):
         await self.sell_basket(basket)
 
     async def _brings_something_back(self) -> None:
-        if not self.board.sales:
+        unwanted, sales = self.board.unwanted, self.board.sales
+        if not sales:
             return
-        sale = await self.read_sale(self.random.choice(list(self.board.sales)))
+        sale_id = unwanted.popleft() if unwanted else self.random.choice(list(sales))
+        sale = await self.read_sale(sale_id)
         left = [line for line in sale.lines if line.qty > line.returned_qty]
         if sale.state != "completed" or not left:
             return

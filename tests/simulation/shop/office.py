@@ -24,7 +24,7 @@ S = PaymentState
 LOOKS_PER_S: Final = 1 / 1_800
 TWO: Final = (Caller(CallerKind.WEB, "office", "900"), Caller(CallerKind.WEB, "office", "201"))
 ERRS: Final = 0.3
-BROUGHT_BACK: Final = 0.15
+BROUGHT_BACK: Final = 0.3
 UNDER_WAY: Final = (
     S.STORED,
     S.FORWARD_UNKNOWN,
