@@ -257,6 +257,27 @@ def test_a_tip_is_a_line_of_the_cards_part_and_no_part_of_the_total() -> None:
     assert rows[card + 2].endswith("10.98")
 
 
+def test_a_gift_card_tells_what_is_left_on_it() -> None:
+    tender = {"kind": "gift_card", "amount_minor": 998, "last4": "0042", "left_minor": 1002}
+    facts = facts_of({**OLD_SALE, "tenders": [tender]})
+    text = plain(compose(facts, Template("Shop", locale="en-GB"), Paper(80)))
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    card = next(n for n, row in enumerate(rows) if row.startswith("Gift card **** 0042"))
+    assert rows[card + 1] == "Left on it 10.02"
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_store_credit_is_given_with_its_code(locale: str) -> None:
+    code = "SC-ABCDE-FGHJK-MNPQR-1234"
+    refund = TenderTotal(kind="store_credit", amount_minor=499)
+    facts = ReturnFacts(
+        return_id="r", currency="EUR", total_minor=499, refunds=(refund,), credit_code=code
+    )
+    text = plain(compose(facts, Template("Shop", locale=locale), Paper(58)))
+    assert code in text
+    assert "store_credit" not in text
+
+
 def test_what_a_shop_hides_is_not_shown() -> None:
     goods = SHOPS[0]
     hidden = Shows(staff=False, till=False, savings=False, barcode=False, return_code=False)
