@@ -53,8 +53,9 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
     terminal_id, driven_by = _terminal(unit, command)
     _check_others(unit, command, terminal_id, driven_by)
     bars: tuple[str, ...] = ()
+    asks_issuer = False
     if command.value is not None:
-        value.check(unit, command, command.value)
+        asks_issuer = value.check(unit, command, command.value)
     elif command.offline == "accept":
         bars = admission.offline_bars(unit, command, terminal_id)
     row = book.begin(
@@ -81,7 +82,7 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
     if command.contact is not None:
         owing.keep(unit, row, command.contact)
     if command.value is not None:
-        row = value.begin(unit, row, command.value, offline=value.may_be_offline(unit, command))
+        row = value.begin(unit, row, command, ask=asks_issuer)
     elif driven_by == "till":
         row = book.move(unit, row, PaymentEvent.SENT, unit.caller.key)
     return _view(unit, row)

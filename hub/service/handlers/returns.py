@@ -206,8 +206,11 @@ def _write(
     unit.tell(SaleMade())
     if any(one.kind == "cash" for one in refunds):
         receipts.queue_kick(unit, "return", command.return_id)
-    wanted = command.print_receipt or command.refund_to == "store-credit"
+    to_credit = command.refund_to == "store-credit"
+    wanted = command.print_receipt or to_credit
     printed = wanted and receipts.queue_return(unit, sale, row, lines, day)
+    if to_credit and not printed:
+        raise credits.on_no_paper()
     return ReturnDone(
         return_id=command.return_id,
         sale_id=sale.sale_id,

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from hub.contract.oms_value import CREDIT_ISSUED
-from hub.contract.problems import Code, refuse
+from hub.contract.problems import Code, Refusal, refuse
 from hub.contract.sale import RefundView
 from hub.domain.payments.states import PaymentState
 from hub.service import receipts
@@ -89,6 +89,15 @@ def issue(unit: Unit, sale: SaleRow, return_id: str, amount_minor: int) -> tuple
     about = {"amount_minor": amount_minor, "last4": account.last4, "sale_id": sale.sale_id}
     unit.note("credit.issued", return_id, about)
     return (RefundView(kind=KIND, amount_minor=amount_minor, by="hub"),)
+
+
+def on_no_paper() -> Refusal:
+    """Its code is nowhere else."""
+    return refuse(
+        Code.CONFLICT,
+        "This return is too long to be printed, and its store credit would be on no paper: take it"
+        " back in parts, or to the original tender.",
+    )
 
 
 def count(unit: Unit, sale: SaleRow, amount_minor: int) -> None:

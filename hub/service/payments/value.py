@@ -47,10 +47,12 @@ _SPENDABLE: Final = frozenset({"insufficient-value", "unknown-card"})
 # Beginning ----------------------------------------------------------------------------------------
 
 
-def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
-    """Whether the card can be asked for here and now.  Errors: ``card-data-refused``;
-    ``conflict`` for whoever tries out numbers, and offline beyond what is set aside (repeating it
-    wouldn't help, so it isn't ``unavailable``)."""
+def check(unit: Unit, command: StartPayment, asked: ValueTender) -> bool:
+    """Whether the issuer is to be asked; else what is set aside here is enough.
+
+    Errors: ``card-data-refused``; ``conflict`` for whoever tries out numbers, and offline beyond
+    what is set aside (repeating it wouldn't help, so it isn't ``unavailable``).
+    """
     token = asked.token.get_secret_value()
     if cards.find_in_token(token) is not None:
         raise CardDataRefused(NOT_A_GIFT_CARD)
@@ -68,9 +70,9 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
             " and have a manager look at it.",
         )
     if unit.shop.payments.issuer_ready():
-        return
+        return True
     left_minor = 0
-    if may_be_offline(unit, command):
+    if _may_be_offline(unit, command):
         token_ref = allotments.fingerprint(unit, token)
         left_minor = allotments.left_minor(unit, token_ref, asked.kind)
     if left_minor < command.amount_minor:
@@ -81,16 +83,19 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> None:
             + " set aside for this shop: take another tender for the rest, or wait for the line.",
             left_minor=left_minor,
         )
+    return False
 
 
-def may_be_offline(unit: Unit, command: StartPayment) -> bool:
+def _may_be_offline(unit: Unit, command: StartPayment) -> bool:
     """Whether it may be taken from an allotment, by the till's word and the settings."""
     return command.offline == "accept" and unit.shop.payments.offline
 
 
-def begin(unit: Unit, row: PaymentRow, asked: ValueTender, *, offline: bool) -> PaymentRow:
-    """The payment is written: it waits for the issuer, or takes what is set aside.  ``offline``:
-    whether it may, by the till's word and the settings.  Errors: those of :func:`check`."""
+def begin(unit: Unit, row: PaymentRow, command: StartPayment, *, ask: bool) -> PaymentRow:
+    """The payment is written: it waits for the issuer, or takes what is set aside.  ``ask``: what
+    :func:`check` has said, in the same transaction (a line comes and goes at any moment)."""
+    asked = command.value
+    assert asked is not None
     vault = unit.shop.payments.vault
     assert vault is not None
     token = asked.token.get_secret_value()
@@ -99,10 +104,10 @@ def begin(unit: Unit, row: PaymentRow, asked: ValueTender, *, offline: bool) -> 
         row,
         token_ref=allotments.fingerprint(unit, token),
         last4=token[-4:] if token[-4:].isdecimal() else "",
-        offline_allowed=int(offline),
+        offline_allowed=int(_may_be_offline(unit, command)),
         due_budget_ms=unit.tx.budget_ms + INTENT_MS,
     )
-    if not unit.shop.payments.issuer_ready():
+    if not ask:
         row = book.move(unit, row, E.SENT, unit.caller.key)
         spent = _spent_here(unit, row)
         assert spent is not None, "it was looked at before, in this transaction"

@@ -14,7 +14,7 @@ import pytest
 
 from hub.domain.payments.work import Hand, WorkKind
 from hub.service.creditcodes import code_for_copy
-from hub.storage import valuerows
+from hub.storage import printrows, valuerows
 from hub.storage.valuerows import AccountRow
 from tests.support.valuing import TellingVault, ValueShop
 
@@ -184,3 +184,11 @@ def test_no_credit_without_a_cloud_or_paper(
     monkeypatch.setattr(shop.gate, "shop", replace(shop.rules, **lacking))
     refused = shop.no("till-1", "return/commit", back(shop, sale))
     assert (refused["code"], "original tender" in refused["detail"]) == ("conflict", True)
+
+
+def test_no_credit_that_is_on_no_paper(shop: ValueShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sale = bought(shop)
+    monkeypatch.setattr(printrows, "DOCUMENT_MAX_BYTES", 10)
+    assert "no paper" in shop.no("till-1", "return/commit", back(shop, sale))["detail"]
+    assert shop.told_of("gift_card.issued") == []
+    assert shop.value("SELECT count(*) FROM value_accounts") == 0

@@ -4,6 +4,7 @@ more; recalls, and a hub that was put back."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,13 @@ def test_an_issuer_that_has_not_heard_of_the_card_is_told_again(shop: ValueShop)
     assert shop.payment(payment)["state"] == "authorised"
     shop.wait(MINUTE_MS)
     shop.issuer_says(WorkKind.CAPTURE, "captured")
+
+
+def test_a_line_that_comes_and_goes_while_it_is_begun_confuses_nobody(shop: ValueShop) -> None:
+    answers = iter([True, False, False])
+    terms = replace(shop.rules.payments, issuer_ready=lambda: next(answers))
+    shop.gate.shop = replace(shop.rules, payments=terms)
+    assert shop.gift()["state"] == "intent"
 
 
 # Grants and recalls -------------------------------------------------------------------------------
