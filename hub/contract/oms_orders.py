@@ -4,7 +4,7 @@
 what it says: a hub that knows the same or a newer one changes nothing.  An order is taken in even
 where goods are missing: what is missing is told (``fulfilment.short``) and reserved as soon as it
 is there.  A command that can't be carried out is answered by ``command.ended`` with outcome
-``failed``, and by ``fulfilment.rejected`` when the hub doesn't have the order.
+``failed``, and by ``fulfilment.rejected`` when it was to take an order in.
 """
 
 from __future__ import annotations

@@ -57,8 +57,13 @@ def test_what_is_told_of_a_rejected_order_is_always_as_the_contract_says(
         EVENT_DATA[FULFILMENT_FACTS["rejected"]].model_validate(event)
 
 
-def test_a_change_of_an_order_that_is_not_here_is_told_to_be_rejected(shop: Shop) -> None:
+def test_a_change_that_could_not_take_an_order_in_is_told_as_a_rejection_if_it_was_to(
+    shop: Shop,
+) -> None:
     assert change(shop, "o-1", 2, state="ready")[0] == "failed"
+    assert told(shop, "rejected") == [], "the order itself may still come"
+    whole = order("o-1", {"cup": 1}) | {"state": "shipped"}
+    assert tell(shop, "order.changed", whole)[0] == "failed"
     assert [one["order_id"] for one in told(shop, "rejected")] == ["o-1"]
 
 
@@ -130,6 +135,21 @@ def test_goods_are_taken_from_orders_that_still_have_to_be_picked_before_ready_o
 
 
 # Many at once ------------------------------------------------------------------------------------
+
+
+def test_a_sale_that_breaks_many_orders_leaves_most_of_them_to_housekeeping(shop: Shop) -> None:
+    shop.stock_up("cup", 95)
+    for n in range(100):
+        tell(shop, "order.assigned", order(f"o-{n}", {"cup": 1}))
+    shop.sign_in("till-1", "mia")
+    cup = {"code": "cup", "qty": 100, "unit_price_minor": 900}
+    sale = shop.sale(cup, total_minor=90_000) | {"stock_override": {"reason": "all of them"}}
+    shop.ok("till-1", "sale/commit", sale)
+    assert shop.level("cup")["reserved"] == 100 - 37
+    while shop.housekeep():
+        pass
+    assert shop.level("cup")["reserved"] == 0
+    assert sum(one["short_qty"] for one in shop.events(STOCK_CLAIMS_SHORT)) == 100
 
 
 def test_what_comes_or_goes_for_many_orders_is_shared_out_in_small_bites(shop: Shop) -> None:

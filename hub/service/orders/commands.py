@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 REFILLED_AT_ONCE: Final = 50
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 DONE: Final = ("done", "")
+_WHOLE: Final = frozenset({"number", "kind", "placed_at_ms", "lines"})
 _ENDS: Final = {
     OrderEvent.TOLD_HANDED_OVER: OrderState.HANDED_OVER,
     OrderEvent.TOLD_SHIPPED: OrderState.SHIPPED,
@@ -86,6 +87,8 @@ def refused(unit: Unit, one: CloudCommand, why: str) -> None:
     order_id, version = one.data.get("order_id"), one.data.get("version")
     if one.type == "order.cancelled" or not isinstance(order_id, str):
         return
+    if one.type == "order.changed" and _WHOLE - one.data.keys():
+        return  # what it changes may still come
     if _ID.fullmatch(order_id) is None or cards.mask(order_id) != order_id:
         return
     if hubrow.get(unit.tx).fence == "superseded" or orderrows.get(unit.tx, order_id) is not None:
@@ -160,7 +163,7 @@ def _reserve(unit: Unit, row: OrderRow, lines: list[Wanted]) -> OrderRow:
 def _changed(unit: Unit, row: OrderRow | None, asked: OrderChanged) -> None:
     if row is None:
         whole = asked.model_dump(exclude={"state"}, exclude_none=True)
-        if {"number", "kind", "placed_at_ms", "lines"} - whole.keys():
+        if _WHOLE - whole.keys():
             raise Conflict("This order isn't known here: send order.assigned.")
         row = _take_in(unit, OrderAssigned(**whole))
         asked = OrderChanged(order_id=asked.order_id, version=asked.version, state=asked.state)

@@ -7,7 +7,7 @@ from typing import Final
 from hub.contract.oms_events import STOCK_CLAIMS_SHORT
 from hub.domain.stock import OpenClaim, Victim, claims_short
 from hub.service.ledger import Ledger
-from hub.service.orders import HEAD_COSTS, book
+from hub.service.orders import HEAD_COSTS, LINES_AT_ONCE, book
 from hub.service.unit import Unit
 from hub.storage import orderrows, stockrows
 
@@ -21,11 +21,11 @@ def report(
     ref: str,
     sale_id: str | None = None,
     *,
-    lines_at_most: int | None = None,
+    lines_at_most: int = LINES_AT_ONCE,
 ) -> int:
     """Tell the cloud whose claims on the product break, if any do; orders among them lose their
     reservation.  ``ref`` names what broke them, for ever.  ``lines_at_most``: of these orders; the
-    others' claims are left for another time.  The value is how many lines' work it was."""
+    others' claims are left for the next housekeeping.  The value is how many lines' work it was."""
     row = ledger.level(sku)
     holds = [OpenClaim(*one) for one in stockrows.holds_of_sku(unit.tx, row.sku_id)]
     orders = [OpenClaim(*one) for one in stockrows.reservations_of_sku(unit.tx, row.sku_id)]
@@ -52,12 +52,12 @@ def report(
 
 
 def _within(
-    unit: Unit, victims: tuple[Victim, ...], lines_at_most: int | None
+    unit: Unit, victims: tuple[Victim, ...], lines_at_most: int
 ) -> tuple[tuple[Victim, ...], int]:
     """The victims up to the order that reaches the bound, and how many lines' work that is."""
     lines = 0
     for position, victim in enumerate(victims, start=1):
-        if victim.kind == "reserved" and lines_at_most is not None:
+        if victim.kind == "reserved":
             lines += HEAD_COSTS + orderrows.line_count(unit.tx, victim.ref)
             if lines >= lines_at_most:
                 return victims[:position], lines
