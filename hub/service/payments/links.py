@@ -81,7 +81,8 @@ def send(unit: Unit, command: SendLink) -> PaymentRow:
 
 
 def settle(unit: Unit, command: SettleLink) -> PaymentRow:
-    """See :class:`SettleLink`.  Errors: ``conflict`` when there is nothing to settle."""
+    """See :class:`SettleLink`: the oldest that nobody has seen to.  Errors: ``conflict`` when there
+    is nothing to settle."""
     row = people.payment(unit, command.payment_id)
     who = people.person(unit, row, command.approval_id)
     found = linkrows.surplus_of(unit.tx, row.id)
@@ -91,12 +92,12 @@ def settle(unit: Unit, command: SettleLink) -> PaymentRow:
             "No money of a payment link waits to be seen to: read the payment again.",
             state=row.state,
         )
-    for one in found:
-        reason = f"{command.how}: {command.reason}"[: book.DETAIL_MAX]
-        linkrows.change(unit.tx, one, state="settled", reason=reason)
-        about = {"by": who, "how": command.how, "reason": command.reason}
-        money = {"psp_ref": one.psp_ref, "amount_minor": one.paid_minor}
-        unit.note("payment.link_settled", row.payment_id, about | money)
+    one = found[0]  # another may have come since somebody looked: it stays listed
+    reason = f"{command.how}: {command.reason}"[: book.DETAIL_MAX]
+    linkrows.change(unit.tx, one, state="settled", reason=reason)
+    about = {"by": who, "how": command.how, "reason": command.reason}
+    money = {"psp_ref": one.psp_ref, "amount_minor": one.paid_minor}
+    unit.note("payment.link_settled", row.payment_id, about | money)
     book.changed(unit, row)
     return row
 

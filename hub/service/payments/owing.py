@@ -79,7 +79,8 @@ def add_link(unit: Unit, row: PaymentRow, by: str) -> None:
     key asks for the same amount always."""
     number = len(linkrows.of_payment(unit.tx, row.id)) + 1
     amount_minor = owed_minor(unit.tx, row)
-    key = f"{row.payment_id}-link-{number}-{amount_minor}"
+    while linkrows.get(unit.tx, key := f"{row.payment_id}-link-{number}-{amount_minor}"):
+        number += 1  # the cloud has told of one that this hub had lost
     linkrows.add(unit.tx, key, row.id, amount_minor, by)
 
 

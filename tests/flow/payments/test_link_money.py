@@ -85,6 +85,18 @@ def test_a_link_that_is_paid_twice_is_a_persons_matter(shop: WorkingShop) -> Non
     assert states(shop, payment) == ["paid", "settled"]
 
 
+def test_each_money_that_was_not_owed_is_settled_by_itself(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    told_paid(shop, payment, psp_ref="pl-1", amount_minor=100)
+    told_paid(shop, payment, psp_ref="pl-2", amount_minor=200)  # while somebody saw to the first
+    body = {"payment_id": payment["payment_id"], "how": "given-back", "reason": "in the portal"}
+    shop.ok("till-1", "payment/settle-link", body)
+    assert states(shop, payment) == ["settled", "surplus"]
+    (noted,) = shop.audited("payment.link_settled")
+    assert (noted["psp_ref"], noted["amount_minor"]) == ("pl-1", 100)
+
+
 def test_what_the_oms_called_paid_and_was_another_amount_is_a_persons_matter(
     shop: WorkingShop,
 ) -> None:
@@ -277,6 +289,14 @@ def test_a_hub_that_is_put_back_uses_no_links_key_for_another_amount(
     (again,) = restored.internal(LeaseWork(Hand.LINKS))
     assert (before.amount_minor, again.amount_minor) == (998, 499)
     assert before.key != again.key
+
+
+def test_a_hub_that_heard_of_a_link_it_lost_can_send_another(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    told_paid(shop, payment, key=f"{payment['payment_id']}-link-2-499", amount_minor=100)
+    assert shop.row(payment).state == "recovery"
+    ask(shop, payment)
+    assert states(shop, payment) == ["surplus", "wanted"]
 
 
 def test_money_that_came_too_late_for_what_was_closed_goes_back_after_a_restore_too(
