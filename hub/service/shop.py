@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -60,7 +61,8 @@ class PaymentRules:
     till, if the hub drives one.  ``vault`` None: this hub keeps no tokens.  ``links``: there is an
     OMS that can be asked to send payment links; ``link_at_once``: it is, without a person.
     ``issuer``: there is a cloud that keeps the value of gift cards; ``issuer_ready``: it can be
-    asked just now (asked in the writer's thread)."""
+    asked just now (asked in the writer's thread); ``misses``: when (budget) tills were refused a
+    gift card without asking it, the last few each."""
 
     caps: Caps = field(default_factory=Caps)
     offline: bool = True
@@ -72,6 +74,7 @@ class PaymentRules:
     link_at_once: bool = False
     issuer: bool = False
     issuer_ready: Callable[[], bool] = never
+    misses: dict[str, deque[int]] = field(default_factory=dict, compare=False)
     tips: bool = False
     tip_max_percent: int = 30
 

@@ -120,10 +120,12 @@ def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
     )
 
 
-def unknown_of(rows: Rows, device_id: str | None = None) -> tuple[int, int]:
+def unknown_of(rows: Rows, device_id: str | None = None, *, value: bool = False) -> tuple[int, int]:
     """Of a till's payments (or the shop's): how many are on their way to a terminal or in doubt
-    there, and how many people have to decide."""
+    there, and how many people have to decide.  ``value``: of those with gift cards, or by card:
+    an issuer that can't tell is in no terminal's way."""
     where = f"{OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
+    where += f" AND kind {'<>' if value else '='} 'card'"
     sql = (
         "SELECT coalesce(sum(state <> 'manual'), 0), coalesce(sum(state = 'manual'), 0)"
         f" FROM payments WHERE {where}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hub.domain.payments.value import Allotment
+from hub.storage.paymentrows import OPEN
 from hub.storage.rows import Rows, Tx
 
 ACCOUNTS_MAX: Final = 20_000
@@ -95,14 +96,18 @@ def put(tx: Tx, row: AccountRow) -> None:
     )
 
 
-def refused_lately(rows: Rows, device_id: str, since_ms: int) -> int:
-    """How many of a till's cards issuers have refused since then, of the newest 100."""
+def tries_lately(rows: Rows, device_id: str, since_ms: int) -> int:
+    """How many of a till's cards issuers have refused since then, of the newest 100, and how many
+    they are being asked for."""
     row = rows.one(
-        "SELECT count(*) FROM (SELECT 1 FROM payments WHERE kind <> 'card' AND state = 'refused'"
-        " AND device_id = ? AND changed_at_ms >= ? LIMIT ?)",
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM payments WHERE kind <> 'card'"
+        " AND state = 'refused' AND device_id = ? AND changed_at_ms >= ? LIMIT ?))"
+        f" + (SELECT count(*) FROM payments WHERE {OPEN} AND kind <> 'card'"
+        " AND state IN ('intent', 'at_terminal') AND device_id = ?)",
         device_id,
         since_ms,
         REFUSED_LOOKED_AT,
+        device_id,
     )
     assert row is not None
     return int(row[0])

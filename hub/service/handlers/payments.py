@@ -90,6 +90,7 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
 
 def _repeat(unit: Unit, row: PaymentRow, command: StartPayment) -> PaymentView:
     same = same_request(row.hash, unit.body_hash) and row.sale_minor == command.amount_minor
+    same = same and value.is_of_card(unit, row, command.value)
     if not same or row.sale_id != command.sale_id:
         raise refuse(
             Code.CONFLICT,

@@ -40,11 +40,12 @@ def check_room(unit: Unit, command: StartPayment, others: Sequence[PaymentRow]) 
             f"{SALE_MAX} payments were begun for this sale: take another tender, or begin a sale"
             " anew.",
         )
-    open_ones, undecided = paymentwork.unknown_of(unit.tx, unit.caller.id)
-    if open_ones >= TILL_MAX or paymentwork.unknown_of(unit.tx)[0] >= SHOP_MAX:
+    value = command.value is not None
+    open_ones, undecided = paymentwork.unknown_of(unit.tx, unit.caller.id, value=value)
+    if open_ones >= TILL_MAX or paymentwork.unknown_of(unit.tx, value=value)[0] >= SHOP_MAX:
         raise refuse(
             Code.CONFLICT,
-            "Too many card payments are under way: wait until some have ended, or give them up.",
+            "Too many such payments are under way: wait until some have ended, or give them up.",
         )
     if undecided >= TILL_UNDECIDED_MAX:
         raise refuse(

@@ -8,6 +8,7 @@ payment's id finds it from then on, so that the card's number is needed no longe
 from __future__ import annotations
 
 import json
+from collections import deque
 from typing import Any, Final
 
 from hub.contract.payments import StartPayment, ValueTender
@@ -62,13 +63,7 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> bool:
             "This hub has no cloud that keeps gift cards (or can't keep secrets): take another"
             " tender.",
         )
-    since_ms = unit.now_ms - REFUSED_MS
-    if valuerows.refused_lately(unit.tx, unit.caller.id, since_ms) >= REFUSED_MAX:
-        raise refuse(
-            Code.CONFLICT,
-            f"{REFUSED_MAX} cards were refused at this till within an hour: take another tender,"
-            " and have a manager look at it.",
-        )
+    _check_tries(unit)
     if unit.shop.payments.issuer_ready():
         return True
     left_minor = 0
@@ -76,6 +71,9 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> bool:
         token_ref = allotments.fingerprint(unit, token)
         left_minor = allotments.left_minor(unit, token_ref, asked.kind)
     if left_minor < command.amount_minor:
+        if not left_minor and _may_be_offline(unit, command):
+            missed = unit.shop.payments.misses.setdefault(unit.caller.id, deque(maxlen=REFUSED_MAX))
+            missed.append(unit.tx.budget_ms)
         raise refuse(
             Code.CONFLICT,
             "The cloud can't be asked about this card just now, and"
@@ -84,6 +82,21 @@ def check(unit: Unit, command: StartPayment, asked: ValueTender) -> bool:
             left_minor=left_minor,
         )
     return False
+
+
+def _check_tries(unit: Unit) -> None:
+    """Whoever tries out numbers is stopped: with the issuer, several at once, and without a line
+    (those are counted in memory: a refusal writes nothing)."""
+    since_ms = unit.now_ms - REFUSED_MS
+    tries = valuerows.tries_lately(unit.tx, unit.caller.id, since_ms)
+    missed = unit.shop.payments.misses.get(unit.caller.id, ())
+    tries += sum(at_ms > unit.tx.budget_ms - REFUSED_MS for at_ms in missed)
+    if tries >= REFUSED_MAX:
+        raise refuse(
+            Code.CONFLICT,
+            f"{REFUSED_MAX} cards were refused at this till within an hour: take another tender,"
+            " and have a manager look at it.",
+        )
 
 
 def _may_be_offline(unit: Unit, command: StartPayment) -> bool:
@@ -131,6 +144,14 @@ def _spent_here(unit: Unit, row: PaymentRow) -> PaymentRow | None:
     facts |= {"last4": row.last4 or account.last4, "forwards": 0, "sent_at_ms": None}
     facts |= outcomes.done(unit, row)
     return book.move(unit, row, E.APPROVED, ISSUER, HERE, **facts)
+
+
+def is_of_card(unit: Unit, row: PaymentRow, asked: ValueTender | None) -> bool:
+    """Whether a payment that is known was begun with this very card, as far as that is known: a
+    request's hash leaves out what is secret."""
+    if asked is None or not row.token_ref or unit.shop.payments.vault is None:
+        return True
+    return row.token_ref == allotments.fingerprint(unit, asked.token.get_secret_value())
 
 
 # Handing out --------------------------------------------------------------------------------------
