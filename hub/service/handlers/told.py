@@ -6,6 +6,7 @@ cloud's would be, and its events told again under their own ids: the cloud knows
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from hub.contract.base import Command
 from hub.contract.oms_events import EVENT_DATA, OtherFact
 from hub.contract.oms_facts import Fact
+from hub.contract.oms_value import CreditIssued
 from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.contract.sale import CommitSale
 from hub.domain.basket import BasketState
@@ -25,7 +27,7 @@ from hub.service.handlers.takeback import Origin
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, SaleMade
 from hub.service.records import TakeTold, Told
-from hub.service.unit import Unit
+from hub.service.unit import Unit, canonical
 from hub.storage import basketrows, devicerows, relinkrows
 from hub.storage.outbox import Emitted
 
@@ -65,12 +67,16 @@ def _take(unit: Unit, command: Command, told: Told) -> None:
                 "Since the restore something else was taken in under this id: a person has to "
                 "compare the two.",
             )
+        for event, fact in facts:
+            if isinstance(fact, CreditIssued):  # told apart from its return
+                unit.retell(_unspent(event))
         unit.cover_all()  # the cloud, or another device, has told it
     else:
         for event, fact in facts:
+            again = _unspent(event) if isinstance(fact, CreditIssued) else event
             origin = Origin(
                 event,
-                unit.retell(event),
+                unit.retell(again),
                 unit.body_hash,
                 unit.caller.id,
                 command.model_dump(mode="json"),
@@ -81,6 +87,12 @@ def _take(unit: Unit, command: Command, told: Told) -> None:
         _close_basket(unit, command.basket_id)
     address = f"{command.service}/{command.operation}"
     unit.note("request.told_again", _subject(told), {"operation": address})
+
+
+def _unspent(event: Emitted) -> Emitted:
+    """Where the cloud hasn't heard of a credit, nobody has spent any of it that it could hear of,
+    and of the epoch that it was set aside in nothing can be spent any more."""
+    return event._replace(data=canonical(json.loads(event.data) | {"epoch": 0}))
 
 
 def _fact(event: Emitted) -> Fact:

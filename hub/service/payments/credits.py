@@ -25,7 +25,10 @@ S = PaymentState
 
 KIND: Final = "store_credit"
 _UNPAID: Final = frozenset(
-    {S.DECLINED, S.EXPIRED, S.LOST, S.MANUAL, S.RECOVERY, S.WRITTEN_OFF, S.RETRY_WAIT}
+    {
+        *(S.DECLINED, S.EXPIRED, S.LOST, S.MANUAL, S.RECOVERY, S.WRITTEN_OFF, S.RETRY_WAIT),
+        *(S.STORED, S.FORWARDING, S.FORWARD_UNKNOWN, S.FORWARDED),  # it may be declined yet
+    }
 )
 
 
@@ -85,7 +88,8 @@ def issue(unit: Unit, sale: SaleRow, return_id: str, amount_minor: int) -> tuple
         "return_id": return_id,
         "issued_at_ms": unit.now_ms,
     }
-    unit.emit_aside("payments", CREDIT_ISSUED, account.account, data, return_id)
+    # In the return's record, too: the code is on paper, and what it is worth must not be lost.
+    unit.emit("payments", CREDIT_ISSUED, account.account, data, return_id)
     about = {"amount_minor": amount_minor, "last4": account.last4, "sale_id": sale.sale_id}
     unit.note("credit.issued", return_id, about)
     return (RefundView(kind=KIND, amount_minor=amount_minor, by="hub"),)

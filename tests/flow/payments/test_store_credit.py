@@ -151,6 +151,12 @@ def test_no_credit_for_what_was_never_paid(shop: ValueShop) -> None:
     assert "money" in refused["detail"]
 
 
+def test_no_credit_for_what_may_be_declined_yet(shop: ValueShop) -> None:
+    stored = shop.kept()
+    refused = shop.no("till-1", "return/commit", back(shop, {"sale_id": stored["sale_id"]}))
+    assert (refused["code"], refused["context"]["state"]) == ("conflict", "stored")
+
+
 def test_a_hub_that_was_put_back_sets_nothing_aside(shop: ValueShop) -> None:
     sale = bought(shop)
     shop.run("UPDATE hub SET fence = 'restored'")
