@@ -64,7 +64,7 @@ class StartPayment(Command):
     owed (``contact_kept`` says that it is kept).
     ``value``: a gift card or store credit instead of a terminal.  While the cloud can't be asked it
     may be taken from what is set aside of that card for this shop (``offline`` ``accept``); beyond,
-    the answer is ``conflict`` with ``left_minor``.
+    the answer is ``conflict`` with ``left_minor``.  Tips are a terminal's.
     ``tip_minor``: what the customer gives on top, where the shop takes tips (``payments.tips``):
     the card is charged both, the sale is paid with ``amount_minor``.
     """
@@ -86,6 +86,8 @@ class StartPayment(Command):
     def _one_way(self) -> Self:
         if self.value is not None and self.terminal is not None:
             raise ValueError("a gift card needs no terminal: give value or terminal")
+        if self.value is not None and self.tip_minor:
+            raise ValueError("a gift card takes no tip: leave tip_minor out")
         return self
 
 

@@ -97,11 +97,12 @@ def put(tx: Tx, row: AccountRow) -> None:
 
 
 def tries_lately(rows: Rows, device_id: str, since_ms: int) -> int:
-    """How many of a till's cards issuers have refused since then, of the newest 100, and how many
-    they are being asked for."""
+    """How many of a till's cards issuers have refused since then that may have been guesses (with
+    too little on them they aren't), up to 100, and how many they are being asked for."""
     row = rows.one(
         "SELECT (SELECT count(*) FROM (SELECT 1 FROM payments WHERE kind <> 'card'"
-        " AND state = 'refused' AND device_id = ? AND changed_at_ms >= ? LIMIT ?))"
+        " AND state = 'refused' AND device_id = ? AND changed_at_ms >= ?"
+        " AND decline_code <> 'insufficient-value' LIMIT ?))"
         f" + (SELECT count(*) FROM payments WHERE {OPEN} AND kind <> 'card'"
         " AND state IN ('intent', 'at_terminal') AND device_id = ?)",
         device_id,

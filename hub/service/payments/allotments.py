@@ -34,7 +34,9 @@ def hash_fingerprint(unit: Unit, token_hash: str) -> str:
 def left_minor(unit: Unit, token_ref: str, kind: str) -> int:
     """What may be spent of a card without asking the issuer."""
     account = valuerows.of_token(unit.tx, token_ref, kind)
-    if account is None or account.epoch != present_epoch(unit):
+    if account is None or account.currency != unit.shop.currency:
+        return 0
+    if account.epoch != present_epoch(unit):
         return 0
     return max(0, account.allotment.outstanding_minor)
 

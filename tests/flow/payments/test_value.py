@@ -270,6 +270,11 @@ def test_a_shop_without_a_cloud_takes_none(tmp_path: Path) -> None:
         shop.close()
 
 
+def test_a_gift_card_takes_no_tip(shop: ValueShop) -> None:
+    body = shop.starting(value={"kind": "gift_card", "token": GIFT}, tip_minor=1)
+    assert "takes no tip" in shop.no("till-1", "payment/start", body)["detail"]
+
+
 def test_the_same_payment_twice_is_one(shop: ValueShop) -> None:
     body = shop.starting(value={"kind": "gift_card", "token": GIFT})
     first = shop.ok("till-1", "payment/start", body)
