@@ -119,8 +119,9 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
         row = paymentrows.numbered(unit.tx, link.payment)
         assert row is not None
         contact = secretrows.get(unit.tx, row.id, owing.CONTACT)
-        if row.state != S.RECOVERY or contact is None:
+        if row.state != S.RECOVERY or not row.in_sale or contact is None:
             why = owing.NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
+            why = why if row.in_sale else "its sale isn't here"  # of a hub that was put back
             _change(unit, row, link, "dropped", reason=why)
             continue
         if link.sent_at_ms is None and link.amount_minor != owing.owed_minor(unit.tx, row):

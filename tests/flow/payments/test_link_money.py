@@ -13,7 +13,7 @@ from hub.contract.settlement import ImportSettlement
 from hub.domain.payments.states import PaymentState
 from hub.domain.payments.work import Hand, WorkKind
 from hub.service.caller import Caller, CallerKind
-from hub.service.handlers.recovery import FinishRecovery, Recovered
+from hub.service.handlers.recovery import FinishRecovery, Recovered, RecoverEvents
 from hub.service.payments import owing
 from hub.service.payments.commands import LeaseWork
 from hub.storage import linkrows, paymentrows, secretrows
@@ -289,6 +289,29 @@ def test_a_hub_that_is_put_back_uses_no_links_key_for_another_amount(
     (again,) = restored.internal(LeaseWork(Hand.LINKS))
     assert (before.amount_minor, again.amount_minor) == (998, 499)
     assert before.key != again.key
+
+
+def test_nobody_is_asked_to_pay_for_a_sale_that_a_restored_hub_has_not_heard_of(
+    tmp_path: Path, copies: Copies
+) -> None:
+    (tmp_path / "at-once").mkdir()
+    lost = WorkingShop(tmp_path / "at-once", payments=rules(links=True, link_at_once=True))
+    payment = lost.stored(contact=CONTACT, token="tok_xyz")
+    copy = copies.take(lost)
+    lost.sold(payment)
+    lost.wait(25 * HOUR_MS)
+    lost.expire()
+    told = from_cloud(lost)
+    pairs = [
+        one for one in zip(told.events, told.times_ms, strict=True) if ".sale." not in one[0].type
+    ]
+    restored = put_back(copies, copy, lost, link_at_once=True)
+    restored.internal(RecoverEvents(tuple(one for one, _ in pairs), tuple(at for _, at in pairs)))
+    restored.internal(FinishRecovery({}, Recovered()))
+    assert row_of(restored, payment).state == PaymentState.RECOVERY
+    assert restored.internal(LeaseWork(Hand.LINKS)) == ()
+    assert links_of(restored, payment) == ["dropped"]
+    lost.close()
 
 
 def test_a_hub_that_heard_of_a_link_it_lost_can_send_another(shop: WorkingShop) -> None:
