@@ -11,7 +11,8 @@ from hub.contract.problems import Refusal
 from hub.service.handlers.cloud import EnterFork
 from hub.service.ledger import verify
 from hub.storage import outbox, statusrows
-from tests.flow.cloud.cloudshop import Emit, HubSide, Oms, hub_side
+from tests.flow.cloud.cloudshop import Emit, HubSide, Oms, Run, hub_side
+from tests.support.ordering import order
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -202,3 +203,18 @@ async def test_a_replaced_box_with_an_empty_database_rebuilds_the_shop(
         await hub.until(lambda: hub.hub.incarnation == 2 and hub.hub.fence == "")
         assert sale_ids(hub) == everything
         assert sellable(hub) == levels
+
+
+async def test_a_new_box_in_a_shop_takes_in_the_orders_that_its_forerunner_had(
+    tmp_path: Path, oms: Oms
+) -> None:
+    async with hub_side(tmp_path / "old", oms.settings()) as old:
+        data = order("o-1", {"SKU-1": 1})
+        await oms.ask("POST", "/sandbox/commands", {"type": "order.assigned", "data": data})
+        await old.until(lambda: old.gate.rows.one("SELECT 1 FROM orders"))
+        await old.drained()
+    async with hub_side(tmp_path / "new", oms.settings(), machine="b" * 64, start=False) as new:
+        await new.internal(Run(lambda tx: tx.run("UPDATE hub SET hub_id = 'hub-new'")))
+        await new.link.start()
+        await new.until(lambda: new.hub.fence == "" and new.hub.incarnation)
+        await new.until(lambda: new.gate.rows.one("SELECT 1 FROM orders WHERE order_id = 'o-1'"))
