@@ -119,15 +119,6 @@ def paid_out(rows: Rows, payment_id: str) -> bool:
     return row is not None
 
 
-def is_paid_out_by(rows: Rows, payment_id: str, psp_ref: str) -> bool:
-    """Whether a line of this reference has paid this payment out."""
-    sql = (
-        "SELECT 1 FROM settlement_lines WHERE payment_id = ? AND payment_id <> '' AND psp_ref = ?"
-        " AND kind = 'payment' AND verdict = 'matched' LIMIT 1"
-    )
-    return rows.one(sql, payment_id, psp_ref) is not None
-
-
 def wrong_lines(rows: Rows, since_ms: int) -> list[WrongLineRow]:
     """Lines that don't fit, of files that were imported since then; oldest first."""
     found = rows.all(

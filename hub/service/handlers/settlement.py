@@ -135,7 +135,7 @@ def _judged(unit: Unit, line: SettlementLine, row: PaymentRow | None, paid: set[
     if row is None or verdict not in (Verdict.MATCHED, Verdict.GIVEN_UP):
         return verdict
     paid.add(row.payment_id)
-    detail = f"paid out: {line.psp_ref}" if line.psp_ref else "paid out"
+    detail = f"{book.PAID_OUT}: {line.psp_ref}" if line.psp_ref else book.PAID_OUT
     for event in steps_of(PaymentState(row.state)):
         facts: dict[str, Any] = {"void_asked": 1} if event is PaymentEvent.LATE_APPROVAL else {}
         if line.psp_ref and not row.psp_ref:

@@ -28,6 +28,8 @@ from hub.storage.paymentrows import NewPayment, PaymentRow
 S, E = PaymentState, PaymentEvent
 
 DETAIL_MAX: Final = 200
+PAID_OUT: Final = "paid out"
+"""By a line of a settlement report, whose reference follows."""
 REPORT_MS: Final = 10 * 60_000
 """So long a till may take to tell what its terminal said, and a terminal to be there."""
 

@@ -20,7 +20,7 @@ from hub.domain.payments.work import WorkKind
 from hub.service.payments import book, owing, people
 from hub.service.payments.commands import Leased, ProcessorSaid
 from hub.service.unit import Unit
-from hub.storage import hubrow, linkrows, paymentrows, refundrows, secretrows, settlementrows
+from hub.storage import hubrow, linkrows, paymentrows, refundrows, secretrows
 from hub.storage.linkrows import LinkRow
 from hub.storage.paymentrows import PaymentRow
 
@@ -291,8 +291,9 @@ def _is_in_the_book(unit: Unit, row: PaymentRow, psp_ref: str) -> bool:
     """Whether this very money came as the payment's own before: told as its outcome, paid out."""
     if not psp_ref or row.state not in (S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REFUNDED):
         return False
-    paid_out = settlementrows.is_paid_out_by(unit.tx, row.payment_id, psp_ref)
-    return row.psp_ref == psp_ref or paid_out
+    paid_out = f"{book.PAID_OUT}: {psp_ref}"  # told to a hub that was put back, too
+    steps = paymentrows.steps(unit.tx, row.id)
+    return row.psp_ref == psp_ref or any(one.detail == paid_out for one in steps)
 
 
 def _take_off(unit: Unit, row: PaymentRow) -> None:

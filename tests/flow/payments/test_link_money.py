@@ -230,6 +230,19 @@ def test_what_a_link_paid_before_a_restore_is_owed_to_nobody(
     assert row_of(restored, payment).state == "recovered"
 
 
+def test_what_was_paid_out_before_a_restore_and_told_after_it_is_owed_to_nobody(
+    shop: WorkingShop, copies: Copies
+) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    copy = copies.take(shop)
+    paid_out(shop, payment, "pl-1")
+    restored = put_back(copies, copy, shop)
+    recovered(restored, shop)
+    told_paid(restored, payment)
+    assert links_of(restored, payment) == ["paid"]
+
+
 def test_what_a_link_paid_too_before_a_restore_is_a_persons_matter_again(
     shop: WorkingShop, copies: Copies
 ) -> None:
