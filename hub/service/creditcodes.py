@@ -4,7 +4,7 @@ nowhere, and a copy of the receipt bears the same one."""
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from hub.security.alphabet import UNAMBIGUOUS
 from hub.service.shop import Shop
@@ -18,6 +18,12 @@ _GROUP_CHARS: Final = 5
 def account_of(return_id: str) -> str:
     """The name of the credit that a return gave."""
     return f"credit-{return_id}"
+
+
+def hidden(document: dict[str, Any]) -> dict[str, Any]:
+    """A return's facts as people may look at them: whoever knows the code can spend the credit."""
+    code = str(document.get("credit_code") or "")
+    return document | {"credit_code": f"****-{code[-4:]}"} if code else document
 
 
 def code_for_copy(rows: Rows, shop: Shop, return_id: str) -> str:

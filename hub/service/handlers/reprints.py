@@ -22,7 +22,7 @@ from hub.contract.printing import (
 )
 from hub.contract.problems import Code, refuse
 from hub.domain.staff import Permission, page_role
-from hub.service import paperwork, permits, receipts
+from hub.service import creditcodes, paperwork, permits, receipts
 from hub.service.caller import CallerKind
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers.printing import changed
@@ -81,7 +81,8 @@ def get_job(unit: ReadUnit, query: GetPrintJob) -> PrintJobDetails:
             f" {Permission.HUB_VIEW} or {Permission.HUB_MANAGE}, or look at the hub's page.",
             permission=Permission.HUB_VIEW,
         )
-    return PrintJobDetails(**view(row).model_dump(), document=json.loads(document))
+    facts = creditcodes.hidden(json.loads(document))
+    return PrintJobDetails(**view(row).model_dump(), document=facts)
 
 
 def _may_read(unit: ReadUnit, row: PrintJobRow) -> bool:

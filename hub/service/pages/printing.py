@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +25,7 @@ from hub.contract.pages.printing import (
 from hub.contract.problems import Code, refuse
 from hub.documents.layout import Layout
 from hub.documents.templates import Paper, Template
-from hub.service import paperwork
+from hub.service import creditcodes, paperwork
 from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers
 from hub.service.shop import Shop
@@ -124,7 +125,7 @@ def _composed(kind: str, document: str, template: Template) -> Layout | None:
     from hub.documents.compose import compose  # brings libraries that an idle hub does without
 
     try:
-        return compose(facts_of(document), template, Paper())
+        return compose(facts_of(creditcodes.hidden(json.loads(document))), template, Paper())
     except ValidationError:
         return None
 

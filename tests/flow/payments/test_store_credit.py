@@ -12,8 +12,14 @@ from typing import Any
 
 import pytest
 
+from hub.contract.pages.printing import JobQuery
+from hub.documents.templates import Template
 from hub.domain.payments.work import Hand, WorkKind
+from hub.service.books import Books
+from hub.service.caller import Caller, CallerKind
 from hub.service.creditcodes import code_for_copy
+from hub.service.gate import ReadUnit
+from hub.service.pages import printing as pages
 from hub.storage import printrows, valuerows
 from hub.storage.valuerows import AccountRow
 from tests.support.valuing import TellingVault, ValueShop
@@ -82,6 +88,18 @@ def test_the_code_is_on_the_paper_and_nowhere_else(shop: ValueShop) -> None:
     for (table,) in shop.all("SELECT name FROM sqlite_schema WHERE type = 'table'"):
         if table != "print_jobs":
             assert code not in str(shop.all(f"SELECT * FROM {table}")), table
+
+
+def test_nobody_reads_the_code_out_of_the_printing_queue(shop: ValueShop) -> None:
+    code, account = given(shop)
+    (job_id,) = shop.one("SELECT job_id FROM print_jobs WHERE kind = 'return'") or ()
+    told = shop.ok("till-1", "print/get", {"job_id": job_id})
+    assert told["document"]["credit_code"] == f"****-{account.last4}"
+    books = Books(shop.rules.currency)
+    unit = ReadUnit(shop.rows, Caller(CallerKind.HUB, "hub"), shop.rules, books, 0, 0)
+    shown = pages.one(unit, JobQuery(job_id=job_id), Template("Corner shop"))
+    assert code not in str(shown)
+    assert account.last4 in str(shown)
 
 
 def test_a_copy_of_the_receipt_bears_the_same_code(shop: ValueShop) -> None:
