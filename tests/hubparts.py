@@ -46,7 +46,7 @@ from hub.service.handlers import (
 )
 from hub.service.handlers.signin import PinDesk
 from hub.service.records import Recorder
-from hub.service.shop import Shop
+from hub.service.shop import PaymentRules, Shop
 from hub.storage import hubrow
 from hub.storage.readers import LoopReader, ThreadReaders
 from hub.storage.rows import Tx
@@ -57,6 +57,7 @@ from hub.web.listener import Bounds
 from hub.web.pairing import PairingOpenedPage
 from hub.web.reads import Sources
 from hub.web.server import WebConfig, WebServer
+from tests.support.paying import PlainVault
 from tests.support.quickdb import open_quickly
 
 SHELL = Caller(CallerKind.CLI, "uid-0")
@@ -68,6 +69,7 @@ SHOP = Shop(
     zone=ZoneInfo("Europe/Berlin"),
     timezone="Europe/Berlin",
     version="0.1.0",
+    payments=PaymentRules(vault=PlainVault()),
 )
 
 

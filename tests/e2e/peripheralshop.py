@@ -18,6 +18,7 @@ from hub.service.handlers import collect
 from hub.service.shop import PaymentRules
 from tests.e2e.richshop import rich_shop
 from tests.hubparts import SHOP, HubParts
+from tests.support.paying import PlainVault
 
 SETTINGS = """\
 [store]
@@ -109,7 +110,7 @@ async def peripheral_shop(
         SHOP,
         has_drawer=lambda till: till == "till-1",
         file_peripherals=frozenset(one.id for one in loaded.peripherals),
-        payments=PaymentRules(processor=True),
+        payments=PaymentRules(processor=True, vault=PlainVault()),
     )
     options |= {"handlers": collect, "on_notices": on_notices, "shop": shop}
     async with rich_shop(root, days=days, **options) as hub:
