@@ -10,7 +10,7 @@ from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms_value import GiftCardAllotted
 from hub.domain.payments.work import Hand, WorkKind
 from hub.service.handlers.cloud import ApplyCommands
-from hub.service.payments.commands import Leased
+from hub.service.payments.commands import EndWork, Leased, ProcessorSaid
 from hub.storage import valuerows
 from hub.storage.valuerows import AccountRow
 from tests.support.paying import PlainVault, rules
@@ -48,6 +48,10 @@ class ValueShop(WorkingShop):
         assert work.kind is kind
         assert self.say(work, outcome, **said)
         return work
+
+    def say_all(self, work: Leased, said: ProcessorSaid) -> None:
+        """Whatever the issuer said to it."""
+        self.internal(EndWork(work, said))
 
     def held(self, amount_minor: int = 499, **changed: Any) -> Any:
         """A payment whose value is held."""
