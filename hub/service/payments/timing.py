@@ -149,7 +149,8 @@ def recover(unit: Unit, command: RecoverPayments) -> int:
         for row in paymentrows.in_state(unit.tx, state, _ALL_MAX):
             if row.lease_budget_ms > unit.tx.budget_ms or state is S.UNKNOWN:
                 doubts += state is S.FORWARD_UNKNOWN
-                paymentrows.change(unit.tx, row, **outcomes.done(unit, row))
+                asked = {} if row.custody == "terminal" else {"lookups": row.lookups}
+                paymentrows.change(unit.tx, row, **(outcomes.done(unit, row) | asked))
     refunds.end_leases(unit, 1 << 62)
     links.end_leases(unit, 1 << 62)
     return doubts + (_doubt_copied(unit) if copied else 0)

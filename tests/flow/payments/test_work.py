@@ -322,6 +322,18 @@ def test_a_line_that_was_away_for_two_days_is_no_answer(shop: WorkingShop) -> No
     assert shop.row(payment).state == "manual"
 
 
+def test_a_hub_that_stops_while_it_asks_has_asked_before_all_the_same(shop: WorkingShop) -> None:
+    payment = shop.kept()
+    shop.do(CHARGE, "unknown")
+    for _ in range(10):
+        shop.wait(5 * HOUR_MS)
+        shop.do(LOOK_UP, "unknown")
+        shop.wait(5 * HOUR_MS)
+        if shop.work():
+            shop.recover()
+    assert shop.row(payment).state == "manual"
+
+
 def test_what_is_voided_between_two_tries_is_looked_up_and_never_charged(
     shop: WorkingShop,
 ) -> None:
