@@ -238,8 +238,10 @@ def said(reply: Any) -> ProcessorSaid:
     return ProcessorSaid(outcome, reply.reason, word=reply.code)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 3, 16, 25])
 def test_a_day_at_random_ends_well(tmp_path: Path, seed: int) -> None:
+    """3 and 16 find a hub that gives back what it has spent, 25 one that lets a payment go whose
+    capture may have arrived."""
     day = Day(tmp_path, seed)
     try:
         for _ in range(70):
