@@ -25,7 +25,7 @@ from hub.contract.oms_value import (
 )
 
 from .problems import refuse
-from .value_books import CardAllotted, CardMade
+from .value_books import CardAllotted, CardMade, over
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -68,6 +68,9 @@ class Issuer:
                 raise refuse(OmsCode.CONFLICT, "This hold_id was used for something else.")
             return known
         card = self._card(token_hash(token))
+        if card is not None:
+            self._end_holds(card["account"])
+            card = self._card(token_hash(token))
         pin = asked.pin.get_secret_value() if asked.pin is not None else ""
         code = _why_not(card, asked, pin)
         account = card["account"] if card else ""
@@ -182,7 +185,8 @@ class Issuer:
         return ValueBalanceReply(
             status=card["status"],
             kind=card["kind"],
-            balance_minor=card["balance_minor"],
+            balance_minor=card["balance_minor"]
+            + sum(minor for _, _, minor in over(self._db, card["account"], self._now_ms)),
             currency=card["currency"],
             last4=card["last4"],
         )
@@ -254,6 +258,8 @@ class Issuer:
         card = self._named(asked.account_ref)
         if card is None:
             raise refuse(OmsCode.NOT_FOUND, "There is no such card.")
+        self._end_holds(asked.account_ref)
+        card = self._named(asked.account_ref) or card
         if asked.grant_minor > card["balance_minor"]:
             raise refuse(OmsCode.CONFLICT, f"Only {card['balance_minor']} of it is free.")
         self._db.execute(
@@ -316,6 +322,10 @@ class Issuer:
 
     def _is_reading(self) -> bool:
         return bool(self._db.execute("PRAGMA query_only").fetchone()[0])
+
+    def _end_holds(self, account: str) -> None:
+        for store, hold_id, _ in over(self._db, account, self._now_ms):
+            Issuer(self._db, store, self._now_ms)._let_go(hold_id, "expired")
 
     def _let_go(self, hold_id: str, code: str) -> None:
         row = self._row(hold_id)

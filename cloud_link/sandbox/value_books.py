@@ -93,6 +93,16 @@ class CardAllotted(Incoming):
     recall_minor: MoneyMinor = 0
 
 
+def over(db: Connection, account: str, now_ms: int) -> list[tuple[str, str, int]]:
+    """Store, id and amount of a card's holds whose time is over: their shop may never ask again."""
+    found = db.execute(
+        "SELECT store, hold_id, amount_minor FROM value_holds WHERE account=? AND status='held'"
+        " AND expires_at_ms <= ?",
+        (account, now_ms),
+    )
+    return found.fetchall()
+
+
 def books(db: Connection) -> dict[str, Any]:
     """Every table, and of each card where its value is: ``put`` on it ever, less what is ``free``,
     ``held``, set ``aside`` and ``taken`` (0 is right)."""

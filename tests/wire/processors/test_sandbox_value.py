@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,10 @@ from cloud_link.payments.carrying import carry_out
 from cloud_link.payments.conformance.bench import keyed
 from cloud_link.payments.issuer import OmsIssuer
 from cloud_link.payments.processor import Effect
+from cloud_link.sandbox.value import HOLD_MS, Issuer
+from cloud_link.sandbox.value_books import SCHEMAS, CardMade, books
 from hub.app.balances import Balances
-from hub.contract.oms_value import ValueHoldReply
+from hub.contract.oms_value import ValueBalance, ValueHold, ValueHoldReply
 from hub.contract.payments import AskBalance
 from hub.contract.problems import Refusal
 from hub.domain.payments.work import WorkKind
@@ -23,6 +26,7 @@ from tests.fakes import FakeClock
 from tests.wire.processors.conftest import Oms
 
 CARD = "GC-7Q4K-9XWM-0042"
+HOLD = "019b78ff-f900-7ef7-81f7-0442027b2444"
 
 
 @pytest.fixture
@@ -170,6 +174,21 @@ async def test_an_oms_that_quotes_the_card_is_not_repeated(oms: Oms) -> None:
     quoting: Any = Quoting()
     said = await OmsIssuer(lambda: quoting, 5.0).charge(holding(oms))
     assert (said.outcome, said.reason) == ("declined", "**** is blocked")
+
+
+def test_what_a_lost_shop_holds_is_free_again_when_its_time_is_over() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    for schema in SCHEMAS:
+        db.execute(schema)
+    lost, other = Issuer(db, "lost", 0), Issuer(db, "other", HOLD_MS)
+    lost.make(CardMade(account_ref="acct-42", token=CARD, balance_minor=5000))
+    held = ValueHold(hold_id=HOLD, kind="gift_card", amount_minor=5000, currency="EUR")
+    assert lost.hold(CARD, held).status == "held"
+    asked = ValueBalance(token=CARD)
+    assert (lost.balance(asked).balance_minor, other.balance(asked).balance_minor) == (0, 5000)
+    assert other.hold(CARD, held).status == "held"
+    assert lost.look_up(HOLD).code == "expired"
+    assert books(db)["missing"] == {"acct-42": 0}
 
 
 async def test_the_issuer_remembers_what_the_oms_forgot(oms: Oms, issuer: OmsIssuer) -> None:
