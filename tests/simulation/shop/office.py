@@ -24,16 +24,13 @@ S = PaymentState
 LOOKS_PER_S: Final = 1 / 1_800
 TWO: Final = (Caller(CallerKind.WEB, "office", "900"), Caller(CallerKind.WEB, "office", "201"))
 ERRS: Final = 0.3
-BROUGHT_BACK: Final = 0.3
-UNDER_WAY: Final = (
-    S.STORED,
-    S.FORWARD_UNKNOWN,
-    S.FORWARDED,
-    S.RETRY_WAIT,
-    S.LOST,
-    S.MANUAL,
-    S.RECOVERY,
-)
+BROUGHT_BACK: Final = {
+    S.STORED: 0.04,
+    **dict.fromkeys((S.FORWARD_UNKNOWN, S.FORWARDED, S.RETRY_WAIT, S.LOST, S.MANUAL), 0.3),
+    S.RECOVERY: 0.3,
+}
+"""By what its payment is: share of sales that come back, at a look."""
+UNSENT_BACK: Final = 0.3
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
 
@@ -78,7 +75,7 @@ class Office:
     def unsent(self, payment_id: str) -> None:
         """Nothing of it leaves the hub just now; its customer may be back at that very moment."""
         running = self._shop.hub.running
-        if running is None or self._random.random() >= BROUGHT_BACK:
+        if running is None or self._random.random() >= UNSENT_BACK:
             return
         row = paymentrows.get(running.rows.quiet, payment_id)
         if row is not None and row.in_sale and not row.void_asked:
@@ -91,9 +88,9 @@ class Office:
 
     def _have_brought_back(self, running: RunningHub) -> None:
         """Customers whose payment is in the middle of something want their money back; often."""
-        for state in UNDER_WAY:
+        for state, share in BROUGHT_BACK.items():
             for row in paymentrows.in_state(running.rows, state, 5):
-                if row.in_sale and not row.void_asked and self._random.random() < BROUGHT_BACK:
+                if row.in_sale and not row.void_asked and self._random.random() < share:
                     self._bring_back(row)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:

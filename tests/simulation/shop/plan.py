@@ -180,6 +180,6 @@ def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None 
         scarce=False,
         faults=faults,
         cards=tuple(random.choices(("own", "hub"), k=2)),
-        keeps=random.random() < 0.7,
+        keeps=random.random() < 0.5,
         storm=True,
     )
