@@ -52,8 +52,13 @@ class Telling:
         self._unheard[payment_id] = None
 
     def _is_known(self, payment_id: str) -> bool:
+        """What a till's own terminal kept isn't thought over: the till may have given back what it
+        was told had been declined."""
         running = self._hub()
-        return running is not None and paymentrows.get(running.rows.quiet, payment_id) is not None
+        row = paymentrows.get(running.rows.quiet, payment_id) if running is not None else None
+        if row is None:
+            return False
+        return not (row.in_sale and row.driven_by == "till" and row.custody == "terminal")
 
     def _hub(self) -> RunningHub | None:
         running = self._shop.hub.running
