@@ -247,7 +247,8 @@ def report(unit: Unit, command: ReportPayment) -> PaymentView:
 
 def _is_declined_there(row: PaymentRow, command: ReportPayment) -> bool:
     """The terminal that kept it has presented it, in vain."""
-    kept_there = row.state == PaymentState.STORED and row.custody == "terminal"
+    kept = row.state in (PaymentState.STORED, PaymentState.VOID_PENDING)
+    kept_there = kept and row.custody == "terminal"
     return kept_there and command.outcome == "refused"
 
 

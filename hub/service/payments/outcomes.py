@@ -192,6 +192,8 @@ def declined(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
     facts = done(unit, row) | _ref(said)
     facts |= {"declines": row.declines + 1, "decline_code": said.word or str(said.code)}
     row = book.move(unit, row, E.DECLINED, by, said.reason, **facts)
+    if row.state == S.VOIDED:
+        return row
     if row.void_asked or not row.in_sale:
         return book.move(unit, row, E.VOID_ASKED, by, "declined, and nothing was sold for it")
     wait_ms = _retry_wait(unit, row, said)
