@@ -66,8 +66,10 @@ def of_token(rows: Rows, token_ref: str, kind: str) -> AccountRow | None:
 
 
 def count(rows: Rows) -> int:
-    """How many cards have, or had, value set aside here."""
-    row = rows.one("SELECT count(*) FROM value_accounts")
+    """How many cards have value set aside here that wasn't spent or given back, in any epoch."""
+    row = rows.one(
+        "SELECT count(*) FROM value_accounts WHERE granted_minor > returned_minor + spent_minor"
+    )
     assert row is not None
     return int(row[0])
 

@@ -20,6 +20,8 @@ from hub.storage.rows import Rows
 log = logging.getLogger(__name__)
 
 CONTACT: Final = "contact"
+LINK_STANDS_MS: Final = 7 * 86_400_000
+"""So long a link is taken to be good of which the OMS told no end."""
 LINKS_MAX: Final = 5
 """So many links are sent for one payment at most."""
 HIDDEN: Final = "***"
@@ -110,11 +112,15 @@ def _why_no_other(links: list[LinkRow], now_ms: int) -> str:
     if any(one.state in ("wanted", "sending", "unknown") for one in links):
         return "A link is on its way already."
     last = links[-1] if links else None
-    if last is not None and last.state == "sent" and (last.expires_at_ms or now_ms + 1) > now_ms:
+    if last is not None and last.state == "sent" and _good_until_ms(last) > now_ms:
         return "The customer has a link that can still be paid."
     if len(links) >= LINKS_MAX:
         return f"{LINKS_MAX} links were sent for this payment: ask the customer in another way."
     return ""
+
+
+def _good_until_ms(link: LinkRow) -> int:
+    return link.expires_at_ms or (link.sent_at_ms or link.made_at_ms) + LINK_STANDS_MS
 
 
 def masked(row: PaymentRow, sealed: SealedToken | None, rules: PaymentRules) -> str:

@@ -298,6 +298,17 @@ def test_one_link_at_a_time_and_few_in_all(shop: WorkingShop) -> None:
     assert "another way" in shop.no("till-1", "payment/send-link", body)["detail"]
 
 
+def test_a_link_without_an_end_does_not_stand_in_the_way_for_ever(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    ask = {"payment_id": payment["payment_id"]}
+    shop.ok("till-1", "payment/send-link", ask)
+    shop.say(shop.next(Hand.LINKS), "sent")
+    assert "can still be paid" in shop.no("till-1", "payment/send-link", ask)["detail"]
+    shop.wait(7 * 24 * HOUR_MS)
+    shop.sign_in("till-1", "anna")
+    shop.ok("till-1", "payment/send-link", ask)
+
+
 def test_why_no_link_can_be_sent(tmp_path: Path) -> None:
     shop = WorkingShop(tmp_path)
     payment = shop.declined(DeclineCode.FRAUD)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hub.domain.payments.work import Hand, WorkKind
-from hub.storage import hubrow
+from hub.storage import hubrow, valuerows
 from tests.support.payingwork import MINUTE_MS
 from tests.support.valuing import ACCOUNT, GIFT, ValueShop
 
@@ -251,3 +251,15 @@ def test_a_copy_lets_nothing_go_by_itself_that_may_have_been_taken(shop: ValueSh
     assert shop.payment(payment)["state"] == "authorised"
     shop.issuer_says(WorkKind.REVERSE, "captured")
     shop.issuer_says(WorkKind.REFUND, "refunded")
+
+
+def test_cards_with_nothing_left_make_room_for_others(
+    shop: ValueShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(valuerows, "ACCOUNTS_MAX", 1)
+    assert shop.allot(499)[0] == "done"
+    assert shop.allot(499, account_ref="acct-43", token="GC-43")[0] == "failed"
+    shop.line = False
+    shop.sold(shop.gift())
+    assert shop.left_minor() == 0
+    assert shop.allot(499, account_ref="acct-43", token="GC-43")[0] == "done"
