@@ -14,7 +14,6 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from devices.peripherals.model import World
 from hub.contract.problems import Refusal
-from hub.crashpoints import crashpoint
 from hub.domain.schedule import restart_s
 from hub.service.caller import Caller
 from hub.service.internal import InternalCommand
@@ -196,14 +195,16 @@ class Rounds(ABC, Generic[GateT, PaceT]):
         self._hold_until_s = self._now_s() + pause_s
         log.warning("%s waits %.1f s because of %s: %s", self._name, pause_s, what, error)
 
-    async def _written(self, command: InternalCommand, what: str, point: str) -> None:
+    async def _written(
+        self, command: InternalCommand, what: str, before_try: Callable[[], None]
+    ) -> None:
         """Write down how something ended, as long as the hub runs: nothing is begun there before.
 
         What has ended already isn't changed by a repeat.  What the hub's stop cuts off is in doubt
-        from the next start on.  ``point``: the crash point before each try.
+        from the next start on.
         """
         for tries in count():
-            crashpoint(point)
+            before_try()
             try:
                 await self._gate.internal(self._caller, command)
             except WriterStopped:

@@ -241,7 +241,9 @@ class Spooler(Rounds[SpoolGate, Pace]):
             ended.confirmed,
             int(pause_s * 1000),
         )
-        await self._written(command, f"print job {job.job_id}", "spooler.before-end")
+        await self._written(
+            command, f"print job {job.job_id}", lambda: crashpoint("spooler.before-end")
+        )
 
 
 __all__ = ["Compose", "Pace", "Printers", "SpoolGate", "Spooler"]

@@ -165,7 +165,9 @@ class Teller(Rounds[TellerGate, Pace]):
         return found
 
     async def _ended(self, command: EndAtTerminal | EndWork, payment_id: str) -> None:
-        await self._written(command, f"payment {payment_id}", "teller.before-end")
+        await self._written(
+            command, f"payment {payment_id}", lambda: crashpoint("teller.before-end")
+        )
 
     # -- given up while the customer pays -----------------------------------------------------
 

@@ -35,8 +35,13 @@ class LiveUnit:
     rows: Rows
     caller: Caller
     shop: Shop
-    desk: PeripheralDesk
+    need_desk: Callable[[], PeripheralDesk]
     balance: BalanceDesk
+
+    @property
+    def desk(self) -> PeripheralDesk:
+        """Who drives the peripherals.  Errors: ``unavailable`` while nobody does."""
+        return self.need_desk()
 
 
 BalanceDesk = Callable[[Caller, AskBalance], Awaitable[BalanceView]]
@@ -79,12 +84,12 @@ class LiveOperations:
         """The answer.  Errors: :class:`Refusal`; ``busy`` at the bound, ``unavailable`` when it
         takes too long."""
         handler = self._handlers[type(command)]
-        unit = LiveUnit(rows, caller, shop, self.need_desk(), self.balance)
+        unit = LiveUnit(rows, caller, shop, self.need_desk, self.balance)
         mine = caller.key
         if self._under_way[mine] >= PER_CALLER_MAX or self._under_way.total() >= AT_ONCE_MAX:
             raise refuse(
                 Code.BUSY,
-                "The hub waits for as many peripherals as it can: repeat shortly.",
+                "The hub waits for as many answers from elsewhere as it can: repeat shortly.",
                 retry_after_ms=1000,
             )
         self._under_way[mine] += 1

@@ -20,8 +20,8 @@ from cloud_link.transport import HttpReply, HttpRequest
 from cloud_link.uplink import Uplink
 from hub.contract.oms import CALLS, MAX_BATCH_BYTES
 from hub.contract.publish import (
+    oms,
     oms_event_samples,
-    oms_payment_samples,
     oms_samples,
     order_samples,
     samples,
@@ -240,8 +240,7 @@ def recovery(data: bytes) -> None:
 
 
 def _replies(name: str, *more: Any) -> tuple[bytes, ...]:
-    known = oms_samples.REPLIES | oms_payment_samples.REPLIES
-    body = {**known[name], "oms_incarnation": LIFE}
+    body = {**oms.REPLIES[name], "oms_incarnation": LIFE}
     texts = [json.dumps(one).encode() for one in (body, oms_samples.PROBLEM, *more)]
     return tuple(
         b"\0" + bytes((encoding,)) + b"\0" + one for one in texts for encoding in (0, 1, 2)

@@ -88,6 +88,8 @@ async def _sent(one: Sandbox, head: bytes, content: bytes) -> None:
         index="0",
         payment_id=oms_payment_samples.PAYMENT,
         key="k",
+        token="GC-7Q4K-9XWM-0042",
+        hold_id=oms_payment_samples.PAYMENT,
     )
     headers = dict(one.headers)
     params: dict[str, str] = {}

@@ -9,6 +9,7 @@ import logging
 import shutil
 from typing import Any, Final
 
+from hub.contract.base import Live
 from hub.contract.documents import facts_of
 from hub.contract.envelope import Reply
 from hub.contract.problems import Code
@@ -151,7 +152,8 @@ def command(data: bytes) -> None:
     if head[3] % 8 == 7:
         key = body[:64].decode("latin-1") if body[:1] != b"{" else None
     request = Request(Caller(kind, name), *operation.address, body, key)
-    text = now(one.gate.answer(request))
+    answered = run_async if issubclass(operation.command, Live) else now
+    text = answered(one.gate.answer(request))
     reply = check_reply(text, operation)
     if reply.ok and not operation.is_query:
         again = check_reply(now(one.gate.answer(request)), operation)

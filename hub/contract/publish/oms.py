@@ -116,7 +116,7 @@ _IN_PATHS = (
 )
 _SAMPLES = (oms_samples, oms_payment_samples, oms_link_samples, oms_value_samples)
 _REQUESTS = {name: one for module in _SAMPLES for name, one in module.REQUESTS.items()}
-_REPLIES = {name: one for module in _SAMPLES for name, one in module.REPLIES.items()}
+REPLIES = {name: one for module in _SAMPLES for name, one in module.REPLIES.items()}
 
 _ALWAYS = (
     OmsCode.VALIDATION,
@@ -207,7 +207,7 @@ def _codes(call: Call) -> Sequence[OmsCode]:
 
 
 def _content(model: type[BaseModel]) -> Document:
-    return body(ref(model), _REPLIES[model.__name__])
+    return body(ref(model), REPLIES[model.__name__])
 
 
 def _request(model: type[BaseModel]) -> Document:

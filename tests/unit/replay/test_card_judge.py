@@ -13,11 +13,12 @@ from scripts.replay_shop.mapping import MappedBasket
 
 HUB = """
 CREATE TABLE payments (payment_id, sale_id, state, custody, amount_minor, in_sale, void_asked,
-    terminal_id, offline_seq);
+    terminal_id, offline_seq, tip_minor DEFAULT 0);
 CREATE TABLE payment_secrets (payment);
 CREATE TABLE sales (id, sale_id);
 CREATE TABLE tenders (sale, payment_id, amount_minor);
-INSERT INTO payments VALUES
+INSERT INTO payments (payment_id, sale_id, state, custody, amount_minor, in_sale, void_asked,
+    terminal_id, offline_seq) VALUES
     ('a', 's1', 'captured', 'hub', 100, 1, 0, 't', 1),
     ('b', 's2', 'captured', 'terminal', 200, 1, 0, 't', NULL),
     ('c', 's3', 'recovery', 'hub', 50, 1, 0, 't', 2),

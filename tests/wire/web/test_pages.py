@@ -57,6 +57,7 @@ def address(read: PageRead) -> str:
         "payment_id": payment_id(1),
         "outbox_id": "1",
         "outage_id": OUTAGE,
+        "order_id": "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02",
     }
     sku = "?sku=tea" if "sku" in read.query.model_fields else ""
     return read.path.format(**filled) + sku
@@ -77,7 +78,7 @@ async def test_nobody_reads_a_page_without_a_session(hub: HubParts, read: PageRe
 
 async def test_every_page_answers_a_technician_as_its_model_says(hub: HubParts) -> None:
     missing = {"/api/1/sales/{sale_id}", "/api/1/baskets/{basket_id}", "/api/1/settings"}
-    missing |= {"/api/1/printing/{job_id}"}
+    missing |= {"/api/1/printing/{job_id}", "/api/1/orders/{order_id}"}
     async with hub.technician() as (http, _):
         for read in READS:
             if read.reply is None:

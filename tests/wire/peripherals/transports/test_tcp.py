@@ -149,7 +149,7 @@ async def test_an_idle_line_is_asked_after_by_tcp_itself(printer: Printer) -> No
 async def test_a_printer_without_paper_is_waited_for_however_often_it_is_looked_at(
     printer: Printer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tcp, "UNANSWERED_MAX", 2)
+    monkeypatch.setattr(tcp, "UNANSWERED_MAX", 5)
     made = TcpConnector(printer.address, "127.0.0.1", printer.port, check_every_s=0.02)
     wire = await made.open()
     there = await printer.accept()
