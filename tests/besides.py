@@ -16,9 +16,17 @@ PATIENCE_S: Final = 600
 _LOOK_S: Final = 0.2
 
 
+_GIVEN: Final = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the name away: tests that run pytest themselves would tell it in their own output."""
+    config.stash[_GIVEN] = os.environ.pop(VARIABLE, "")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Wait for the checks and tell what they found, once."""
-    given = os.environ.get(VARIABLE)
+    given = terminalreporter.config.stash.get(_GIVEN, "")
     if not given:
         return
     found, done = Path(given), Path(f"{given}.done")

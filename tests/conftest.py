@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from hub.clock import SystemIds
-from tests.besides import pytest_terminal_summary
+from tests.besides import pytest_configure, pytest_terminal_summary
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
 from tests.grouping import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.guards import _watched, pytest_addoption, pytest_runtest_teardown
@@ -25,6 +25,7 @@ __all__ = [
     "_watched",
     "pytest_addoption",
     "pytest_collection_modifyitems",
+    "pytest_configure",
     "pytest_runtest_teardown",
     "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",

@@ -48,8 +48,8 @@ def test_tests_and_checks_decide_together(
 def test_what_the_checks_found_stands_before_the_summary(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytester.makeconftest("from tests.besides import pytest_terminal_summary")
-    pytester.makepyfile("def test_it(): pass")
+    pytester.makeconftest("from tests.besides import pytest_configure, pytest_terminal_summary")
+    pytester.makepyfile("import os\ndef test_it(): assert 'STORE_HUB_CHECKS' not in os.environ")
     found = pytester.path / "found"
     found.write_text("ruff: 3 faults\n")
     (pytester.path / "found.done").touch()
