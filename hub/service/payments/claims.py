@@ -228,16 +228,12 @@ def gives_back(unit: Unit, row: PaymentRow | None) -> Giver:
     anything."""
     if row is None or row.state == S.RECOVERED:
         return "till"
-    if row.state in _WITH_MONEY or _is_kept_there(row):
+    kept_there = row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING)
+    if row.state in _WITH_MONEY or kept_there:
         hand = refunds.hand_of(unit, row)
-        if hand is None or (_is_kept_there(row) and row.driven_by != "hub"):
+        if hand is None or (kept_there and row.driven_by != "hub"):
             return "till"
     return "hub"
-
-
-def _is_kept_there(row: PaymentRow) -> bool:
-    """Whether its terminal keeps it, and has brought no money yet."""
-    return row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING)
 
 
 def who_gives_back(unit: Unit, payment_id: str | None) -> Giver:
@@ -269,8 +265,6 @@ def refund(
     """
     row = paymentrows.get(unit.tx, payment_id) if payment_id else None
     if row is None or gives_back(unit, row) == "till":
-        if row is not None and _is_kept_there(row) and amount_minor == row.sale_minor:
-            book.withdraw(unit, row, unit.caller.key, ALL_BACK)  # declined later, nobody owes it
         return "till"
     refund_id = derived_id(unit.shop.store, "refund", subject, row.payment_id)
     left_minor = refunds.left_minor(unit, row)

@@ -39,13 +39,20 @@ async def at_once(_unit: LiveUnit, _command: Live) -> Nothing:
     return Nothing()
 
 
-async def test_while_nothing_is_driven_the_answer_says_so() -> None:
-    found = made(at_once)
+async def test_while_nothing_is_driven_who_needs_that_is_told_so() -> None:
+    async def driving(unit: LiveUnit, _command: Live) -> Nothing:
+        assert unit.desk is not None
+        return Nothing()
+
+    found = made(driving)
     assert await run(found) == Nothing()
     found.desk = None
     with pytest.raises(Refusal) as refused:
         await run(found)
     assert code(refused) == "unavailable"
+    others = made(at_once)
+    others.desk = None
+    assert await run(others) == Nothing()
 
 
 async def test_as_many_as_the_bound_wait_and_one_more_is_busy_until_one_has_ended() -> None:
