@@ -109,13 +109,13 @@ class OmsIssuer:
         found = await posted_to(self._client(), path, body, ValueRefundReply)
         if isinstance(found, ProcessorSaid):
             return replace(found, outcome="declined") if found.outcome == "not-found" else found
-        return _refund_said(found)
+        return _said(found)
 
     async def look_up_refund(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""
         path = f"{_path(effect)}/refunds/{quote(effect.key, safe='')}"
         found = await asked_of(self._client(), path, ValueRefundReply)
-        return found if isinstance(found, ProcessorSaid) else _refund_said(found)
+        return found if isinstance(found, ProcessorSaid) else _said(found)
 
     async def close(self) -> None:
         """The client is the link's."""
@@ -153,16 +153,7 @@ def _path(effect: Effect) -> str:
     return f"/gift-cards/holds/{quote(effect.payment_id, safe='')}"
 
 
-def _said(reply: ValueHoldReply) -> ProcessorSaid:
-    return ProcessorSaid(
-        _OUTCOMES.get(reply.status, "unknown"),
-        reply.reason,
-        word=reply.code,
-        balance_minor=reply.balance_minor,
-    )
-
-
-def _refund_said(reply: ValueRefundReply) -> ProcessorSaid:
+def _said(reply: ValueHoldReply | ValueRefundReply) -> ProcessorSaid:
     return ProcessorSaid(
         _OUTCOMES.get(reply.status, "unknown"),
         reply.reason,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cloud_link.link import CloudLink
-from cloud_link.payments.forwarder import Forwarder, Tempo
+from cloud_link.payments.forwarder import Forwarder, Tempo, Unseal
 from cloud_link.payments.issuer import OmsIssuer
 from cloud_link.payments.links import LinkOffice, carry_link
 from cloud_link.payments.oms import OmsProcessor
@@ -43,11 +43,6 @@ def make_forwarder(
     if processor is None:
         return None
 
-    def unseal(payment_id: str, token: SealedToken) -> bytes:
-        if vault is None:
-            raise NoVault("the vault's file can't be opened: the log of the start says why")
-        return vault.unseal(payment_id, token)
-
     through_oms = settings.payments.processor == "oms"
 
     def ready() -> bool:
@@ -57,7 +52,7 @@ def make_forwarder(
     return Forwarder(
         gate,
         processor,
-        unseal,
+        _unsealing(vault),
         tempo,
         ready=ready,
         held=lambda: link.held,
@@ -76,15 +71,10 @@ def make_link_sender(
     if settings.cloud.url is None or settings.store.training:
         return None
 
-    def unseal(payment_id: str, contact: SealedToken) -> bytes:
-        if vault is None:
-            raise NoVault("the vault's file can't be opened: the log of the start says why")
-        return vault.unseal(payment_id, contact, CONTACT)
-
     return Forwarder(
         gate,
         LinkOffice(lambda: link.client, settings.cloud.request_timeout_s),
-        unseal,
+        _unsealing(vault, CONTACT),
         tempo,
         ready=lambda: link.client is not None and recovered(),
         held=lambda: link.held,
@@ -106,15 +96,10 @@ def make_issuer_forwarder(
     if not has_issuer(settings):
         return None
 
-    def unseal(payment_id: str, token: SealedToken) -> bytes:
-        if vault is None:
-            raise NoVault("the vault's file can't be opened")
-        return vault.unseal(payment_id, token)
-
     return Forwarder(
         gate,
         OmsIssuer(lambda: link.client, settings.cloud.request_timeout_s),
-        unseal,
+        _unsealing(vault),
         tempo,
         ready=lambda: link.client is not None and recovered(),
         held=lambda: link.held,
@@ -125,6 +110,17 @@ def make_issuer_forwarder(
 def has_issuer(settings: Settings) -> bool:
     """Whether there is a cloud that may keep gift cards."""
     return settings.cloud.url is not None and not settings.store.training
+
+
+def _unsealing(vault: PaymentVault | None, what: str = "token") -> Unseal:
+    """What opens a payment's secrets of this kind; :class:`NoVault` where nothing can."""
+
+    def unseal(payment_id: str, sealed: SealedToken) -> bytes:
+        if vault is None:
+            raise NoVault("the vault's file can't be opened: the log of the start says why")
+        return vault.unseal(payment_id, sealed, what)
+
+    return unseal
 
 
 def _processor(settings: Settings, link: CloudLink) -> Processor | None:
