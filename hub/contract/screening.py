@@ -10,6 +10,7 @@ import re
 import types
 import typing
 from functools import cache
+from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -45,7 +46,15 @@ identifiers (UUIDs)."""
 _ARTICLES = frozenset({"sku", "skus"})
 _TOKENS = frozenset({"token"})
 """Opaque to everybody but the processor: random letters and digits."""
+NUMBERS_OF_THE_CLOUD = frozenset({"order_id", "number"})
+"""Made by the cloud's machines, digits set apart in their own way: a card's number counts where it
+is written as on cards."""
 _HEXADECIMAL = re.compile(r"(?=.*[A-Za-z])[0-9A-Fa-f-]+")
+_LOOKS = MappingProxyType(
+    dict.fromkeys(_TOKENS, cards.find_in_token)
+    | dict.fromkeys(NUMBERS_OF_THE_CLOUD, cards.find_in_reference)
+)
+"""Fields that are looked at in a way of their own."""
 _GTIN_DIGITS = frozenset((8, 12, 13, 14))
 
 
@@ -123,8 +132,9 @@ def _find(value: Any, *, article: bool = False) -> str | None:
 def _find_in_fields(value: BaseModel) -> str | None:
     for name, article in _open_fields(type(value)):
         inner = getattr(value, name)
-        if inner and name in _TOKENS and isinstance(inner, str):
-            if cards.find_in_token(inner) is not None:
+        look = _LOOKS.get(name)
+        if inner and look is not None and isinstance(inner, str):
+            if look(inner) is not None:
                 return f".{name}"
         elif inner:
             rest = _find(inner, article=article)

@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final
 
 from hub.domain.checkdigits import gs1_valid, luhn_valid
@@ -133,6 +134,16 @@ _TRACK_1 = re.compile(r"[Bb][0-9]{12,19}\^[^^]{2,26}\^[0-9]{4}")
 _TRACK_2 = re.compile(r"(?<![0-9])([0-9]{12,19})[=Dd][0-9]{2}(?:0[1-9]|1[0-2])[0-9]{3}")
 _EMV = re.compile(r"(?=(5[Aa]0[6-9Aa]|57(?:0[89A-Fa-f]|1[0-3])))")
 _MIN_PAN, _MAX_PAN = 12, 19
+_PRINTED: Final = (
+    (range(12, 20), frozenset({4, 8, 12, 16})),  # fours, and what is left
+    (range(12, 20), frozenset({6})),  # 6-13, and any number behind its issuer's six digits
+    (range(14, 16), frozenset({4, 10})),  # 4-6-4 and 4-6-5
+    (range(15, 16), frozenset({4, 9})),  # 4-5-6
+    (range(13, 14), frozenset({4, 7, 10})),  # 4-3-3-3
+)
+"""Behind which digits a space stands on cards, by how many digits they have."""
+_SPELT_AT_MOST: Final = 4
+"""Whoever reads a number out in equal groups takes no larger ones."""
 _LETTERS_OF_A_TOKEN: Final = 8
 _ALONE = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[0-9]|[\W_]{1,3}(?=[0-9]))*(?![0-9A-Za-z])")
 
@@ -147,6 +158,19 @@ def issuer(digits: str) -> str | None:
 
 def find_card_data(text: str) -> CardDataFinding | None:
     """The first card data in ``text``, or None.  The finding never holds the value."""
+    return _find(text, printed=False)
+
+
+def find_in_reference(text: str) -> CardDataFinding | None:
+    """The same for a number that a machine gave (an order's): digits that are set apart elsewhere
+    than on cards (302-1234567-1234567) are none.
+
+    Not for what people type: who means to hide a card's number sets it apart as he likes.
+    """
+    return _find(text, printed=True)
+
+
+def _find(text: str, *, printed: bool) -> CardDataFinding | None:
     if len(text) < _MIN_PAN or (text.isascii() and _digit_count(text) < _MIN_PAN):
         return None
     plain = _normalise(text)
@@ -159,7 +183,7 @@ def find_card_data(text: str) -> CardDataFinding | None:
     if network is not None:
         return CardDataFinding(CardDataKind.EMV_TAG, network)
     for run in _runs(_TOKEN.sub(_hide_token, plain)):
-        for candidate in _candidates(run):
+        for candidate in _candidates(run, printed=printed):
             network = _card(candidate)
             if network is not None:
                 return CardDataFinding(CardDataKind.PAN, network)
@@ -303,8 +327,9 @@ def _runs(text: str) -> Iterator[list[str]]:
         yield run
 
 
-def _candidates(run: list[str]) -> Iterator[str]:
-    """Digits of 12 to 19 that a reader would take for one number."""
+def _candidates(run: list[str], *, printed: bool) -> Iterator[str]:
+    """Digits of 12 to 19 that a reader would take for one number; ``printed``: only those that are
+    set apart as on cards."""
     for group in run:
         yield from _inside(group)
     for start, first in enumerate(run):
@@ -317,8 +342,19 @@ def _candidates(run: list[str]) -> Iterator[str]:
             joined += run[end]
             if len(joined) > _MAX_PAN or not (even or big):
                 break
-            if len(joined) >= _MIN_PAN and (big or size <= before):
+            if len(joined) < _MIN_PAN or not (big or size <= before):
+                continue
+            if not printed or _as_printed(run[start : end + 1]):
                 yield joined
+
+
+def _as_printed(groups: list[str]) -> bool:
+    """Whether digits are set apart only where cards have spaces, or read out in small groups."""
+    sizes = [len(group) for group in groups]
+    if max(sizes) <= _SPELT_AT_MOST and len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0]:
+        return True
+    cuts = set(accumulate(sizes[:-1]))
+    return any(sum(sizes) in lengths and cuts <= known for lengths, known in _PRINTED)
 
 
 def _inside(group: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms import Hello, HelloReply
 from hub.contract.oms_events import EVENT_DATA, STOCK_CLAIMS_SHORT
 from hub.contract.oms_orders import FULFILMENT_FACTS, OpenOrder
+from hub.domain.cards import find_card_data
 from hub.service.caller import CLOUD
 from hub.service.handlers.cloud import ApplyCommands, FinishHello, HelloOutcome, apply_commands
 from hub.service.handlers.orders import TakeOpenOrders
@@ -90,6 +91,40 @@ def test_an_order_for_an_article_whose_number_could_be_a_card_s_is_taken_in(shop
     card = order("o-2", {"4111111111111111": 2})
     assert tell(shop, "order.assigned", card)[0] == "failed"
     assert not any("4111" in str(row) for row in shop.all("SELECT * FROM outbox"))
+
+
+NUMBER = "302-1234567-1234565"
+"""An order number of one of the large market places: its digits are those of a card, too."""
+
+
+def test_an_order_whose_number_could_be_a_card_s_is_taken_in_told_and_shown(shop: Shop) -> None:
+    assert find_card_data(NUMBER) is not None
+    shop.product("cup", 100, stock=3)
+    assert tell(shop, "order.assigned", order(NUMBER, {"cup": 2}, number=NUMBER)) == ("done", "")
+    assert shop.ok("till-1", "order/get", {"order_id": NUMBER})["order"]["number"] == NUMBER
+    more = {"order_id": NUMBER, "version": 2, "number": NUMBER, "state": "handed_over"}
+    assert tell(shop, "order.changed", more) == ("done", "")
+    assert tell(shop, "order.assigned", order(NUMBER[:-1] + "0", {}))[0] == "failed"
+    told = shop.all("SELECT type FROM outbox WHERE aggregate LIKE '302-%' ORDER BY id")
+    assert [kind.rsplit(".", 2)[1] for (kind,) in told] == ["accepted", "handed_over", "rejected"]
+
+
+@pytest.mark.parametrize("field", ["order_id", "number", "note"])
+def test_a_card_s_number_in_an_order_is_kept_nowhere(shop: Shop, field: str) -> None:
+    shop.product("cup", 100, stock=3)
+    for written in ("4111-1111-1111-1111", "4111111111111111", "3782-822463-10005"):
+        data = order("o-1", {"cup": 1}) | {field: written}
+        assert tell(shop, "order.assigned", data)[0] == "failed"
+        digits = written.split("-")[1] if "-" in written else written
+        for table in ("outbox", "audit", "orders", "commands"):
+            assert not any(digits in str(row) for row in shop.all(f"SELECT * FROM {table}"))
+
+
+def test_what_people_type_about_an_order_is_looked_at_as_closely_as_ever(shop: Shop) -> None:
+    shop.product("cup", 100, stock=3)
+    for field in ("note", "customer_name"):
+        data = order("o-1", {"cup": 1}) | {field: NUMBER}
+        assert tell(shop, "order.assigned", data) == ("failed", "card-data-refused")
 
 
 # Repeated ----------------------------------------------------------------------------------------

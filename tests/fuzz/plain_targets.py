@@ -159,6 +159,7 @@ def card(data: bytes) -> None:
         return
     text = f"{before}{number}{after}"
     assert cards.find_card_data(text) is not None, f"missed: {text!r}"
+    assert cards.find_in_reference(text) is not None, f"missed in a reference: {text!r}"
     nested = {"a": [{"b": text}], "c": noise}
     found = cards.screen(nested)
     assert found is not None

@@ -87,6 +87,8 @@ Optional: of an OMS that gives online orders to shops, by the commands `order.as
   goods are missing: the order is kept all the same, and `accepted` follows when they have come. An
   order that can't be taken in is answered by `fulfilment.rejected`, any command about orders that
   fails by `command.ended`.
+- `order_id` and `number` may be any (302-1234567-1234567), but no card's number as cards show it:
+  in one piece or in groups of four. Notes and names are looked at more closely.
 - People in the shop don't work on orders with the hub yet: what became of one, the OMS tells by
   `state` in `order.changed`. With `handed_over` and `shipped` the goods leave the shop's stock,
   told by `fulfilment.handed_over` and `.shipped` with their movements.

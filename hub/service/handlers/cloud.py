@@ -40,10 +40,10 @@ SKUS_PER_COMMAND = 500
 WHY_MAX = 200
 _NO_CARDS = {
     "gift_card.allotted": ("/1/token_hash",),
-    **dict.fromkeys(ORDER_COMMANDS, ("/1/lines/*/sku",)),
+    **dict.fromkeys(ORDER_COMMANDS, ("/1/lines/*/sku", "/1/order_id", "/1/number")),
 }
-"""Where digits look like a card's number now and then: in sixty-four hexadecimal ones, and in those
-of articles, which are looked at as such where the command is read."""
+"""Where digits look like a card's number now and then: in sixty-four hexadecimal ones, in those of
+articles and in order numbers, which are looked at as such where the command is read."""
 
 
 # Reading -----------------------------------------------------------------------------------------

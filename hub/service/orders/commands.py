@@ -89,7 +89,7 @@ def refused(unit: Unit, one: CloudCommand, why: str) -> None:
         return
     if one.type == "order.changed" and _WHOLE - one.data.keys():
         return  # what it changes may still come
-    if _ID.fullmatch(order_id) is None or cards.mask(order_id) != order_id:
+    if _ID.fullmatch(order_id) is None or cards.find_in_reference(order_id) is not None:
         return
     if hubrow.get(unit.tx).fence == "superseded" or orderrows.get(unit.tx, order_id) is not None:
         return

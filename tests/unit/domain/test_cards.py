@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.domain.cards import (
+    ISSUERS,
     CardDataKind,
     find_card_data,
+    find_in_reference,
     find_in_token,
     issuer,
     refuse_card_data,
@@ -264,3 +266,80 @@ def test_random_tokens_are_not_taken_for_cards() -> None:
             wrong += find_in_token(token) is not None
     assert wrong <= 2
     assert find_in_token("tok-b18c8632-2266-4668-8665-0967dbc38a39") is None
+
+
+# Numbers of machines -----------------------------------------------------------------------------
+
+ORDER_NUMBERS = (
+    "302-#######-#######",
+    "305-#######-#######",
+    "402-#######-#######",
+    "###-#######-#######",
+    "##-#####-#####",
+    "#######-########",
+    "#####-#####-#####",
+    "2026-####-########",
+    "####-######",
+    "W-2026-#########",
+)
+PRINTED = {
+    12: ((4, 4, 4),),
+    13: ((4, 4, 5), (4, 4, 4, 1), (4, 3, 3, 3)),
+    14: ((4, 6, 4), (4, 4, 4, 2), (4, 10)),
+    15: ((4, 6, 5), (4, 5, 6), (4, 4, 4, 3), (4, 11)),
+    16: ((4, 4, 4, 4), (8, 8), (12, 4), (4, 8, 4), (6, 10), (2,) * 8),
+    17: ((4, 4, 4, 4, 1),),
+    18: ((4, 4, 4, 4, 2),),
+    19: ((4, 4, 4, 4, 3), (6, 13)),
+}
+
+
+def a_card(rng: random.Random) -> str:
+    """A number of one of the defined ranges."""
+    _, low, high, lengths = rng.choice(ISSUERS)
+    head = str(rng.randint(int(low), int(high))).zfill(len(low))
+    size = rng.choice(sorted(lengths))
+    payload = head + "".join(rng.choices("0123456789", k=size - len(head) - 1))
+    return payload + check_digit(payload)
+
+
+def grouped(digits: str, sizes: tuple[int, ...], separator: str) -> str:
+    ends = [sum(sizes[: n + 1]) for n in range(len(sizes))]
+    return separator.join(digits[end - size : end] for end, size in zip(ends, sizes, strict=True))
+
+
+def test_hardly_an_order_number_is_taken_for_a_card() -> None:
+    """One in ten of those that begin with 302 would be, if any digits in a row counted."""
+    rng = random.Random(3)
+    for form in ORDER_NUMBERS:
+        numbers = [
+            "".join(rng.choice("0123456789") if one == "#" else one for one in form)
+            for _ in range(2000)
+        ]
+        wrong = sum(find_in_reference(number) is not None for number in numbers)
+        assert wrong <= 8, (form, wrong)
+        if form.startswith("30"):
+            assert wrong == 0
+            assert sum(find_card_data(number) is not None for number in numbers) > 150
+
+
+def test_a_card_number_as_cards_show_it_is_found_in_an_order_number_too() -> None:
+    rng = random.Random(5)
+    for _ in range(2000):
+        card = a_card(rng)
+        if find_card_data(card) is None:
+            continue  # twelve or thirteen digits that are an article's
+        for sizes in ((len(card),), (1,) * len(card), *PRINTED[len(card)]):
+            for separator in ("-", ".", " ", "_"):
+                written = grouped(card, sizes, separator)
+                assert find_in_reference(written) is not None, sizes
+                assert find_in_reference(f"W-{written}") is not None, sizes
+    assert find_in_reference("ORDER-4111-1111-1111-1111-7") is not None
+    assert find_in_reference(";4111111111111111=29121010000000000000?") is not None
+    assert find_in_reference("5A084111111111111111") is not None
+
+
+def test_what_people_type_is_looked_at_as_closely_as_ever() -> None:
+    for odd in ("411-1111-11111-1111", "411111-11111-11111", "411-1111111-111111"):
+        assert find_card_data(odd) is not None
+        assert find_in_reference(odd) is None
