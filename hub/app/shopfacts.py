@@ -42,6 +42,7 @@ def shop_of(
         pairing_tries=settings.pairing.tries,
         device_certificate_days=settings.pairing.device_cert_days,
         print_receipts=settings.printing.receipts,
+        orders_kept_days=settings.orders.keep_days,
         has_drawer=has_drawer,
         payments=payments or payment_rules(settings),
         return_key="" if box is None else _return_key(box),

@@ -24,6 +24,7 @@ from hub.config.base import (
 )
 from hub.config.log import Log
 from hub.config.metrics import Metrics
+from hub.config.orders import Orders
 from hub.config.payments import Payments
 from hub.config.peripherals import Peripheral, check_all
 from hub.config.printing import Printing
@@ -380,6 +381,7 @@ class Settings(Section):
     pairing: Pairing = Pairing()
     staff: Staff = Staff()
     printing: Printing = Printing()
+    orders: Orders = Orders()
     receipts: Receipts = Receipts()
     payments: Payments = Payments()
     log: Log = Log()

@@ -102,6 +102,7 @@ class Shop:
     device_certificate_days: int = 397
     print_receipts: bool = False
     print_jobs_max: int = 500
+    orders_kept_days: int = 400
     has_drawer: Callable[[str], bool] = no_drawer
     """Whether a till has a cash drawer that the hub can open; asked in the writer's thread."""
     payments: PaymentRules = PaymentRules()

@@ -54,8 +54,21 @@ def goods_of_orders_left_once(rows: Rows) -> Iterator[str]:
         yield f"what left for an order is not what its line says: {row}"
 
 
+def what_is_forgotten_has_ended(rows: Rows) -> Iterator[str]:
+    """No order is here and forgotten; nobody waits for one that is."""
+    for order_id, state in rows.all(
+        "SELECT f.order_id, f.state FROM orders_forgotten f WHERE f.order_id IN"
+        " (SELECT order_id FROM orders) OR f.order_id IN (SELECT order_id FROM reservations)"
+    ):
+        yield f"order {order_id} is forgotten as {state}, and still here"
+    for order_id, state in rows.all("SELECT order_id, state FROM orders_forgotten"):
+        if state not in CLOSED:
+            yield f"order {order_id} is forgotten although it was {state}"
+
+
 ORDERS: tuple[Callable[[Rows], Iterator[str]], ...] = (
     reservations_are_what_lines_have,
     orders_add_up,
     goods_of_orders_left_once,
+    what_is_forgotten_has_ended,
 )

@@ -17,6 +17,7 @@ from hub.service.internal import Housekeep, KeepTime, TakeFact
 from hub.service.ledger import Ledger
 from hub.service.notices import BasketChanged, ClockTrusted, HubChanged
 from hub.service.orders import commands as orders
+from hub.service.orders import longover
 from hub.service.payments import timing
 from hub.service.payments.commands import ExpirePayments
 from hub.service.timekeeping import JUMP_MS
@@ -90,6 +91,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
     done += printing.purge(unit)
     old_ms = unit.now_ms - paymentpurge.KEEP_DAYS * DAY_MS
     done += paymentpurge.purge(unit.tx, old_ms)
+    done += longover.forget(unit)
     done += valuerows.purge(unit.tx, old_ms, hubrow.get(unit.tx).epoch, paymentpurge.AT_ONCE)
     if hubrow.source_and_fence(unit.tx)[1] != "superseded":
         _send_audit_head(unit)

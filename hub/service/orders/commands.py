@@ -23,6 +23,7 @@ from hub.contract.oms_orders import (
     OrderAssigned,
     OrderCancelled,
     OrderChanged,
+    OrderCommand,
 )
 from hub.contract.screening import screen
 from hub.domain import cards
@@ -41,7 +42,7 @@ from hub.domain.orders import (
 from hub.domain.stock import Bucket, Counterparty, Movement, MovementType
 from hub.service import clouddata
 from hub.service.ledger import Ledger
-from hub.service.orders import HEAD_COSTS, LINES_AT_ONCE, book, shortages
+from hub.service.orders import HEAD_COSTS, LINES_AT_ONCE, book, longover, shortages
 from hub.service.unit import Unit
 from hub.storage import hubrow, orderrows, relinkrows, stockrows
 from hub.storage.orderrows import LineRow, OrderRow
@@ -72,6 +73,10 @@ def told(unit: Unit, one: CloudCommand) -> tuple[str, str]:
     row = orderrows.get(unit.tx, asked.order_id)
     if row is not None and asked.version <= row.version:
         return "done", f"version {row.version} is known already"
+    if row is None:
+        remark = longover.is_told(unit, asked.order_id, asked.version, _end_told(asked))
+        if remark is not None:
+            return "done", remark
     match asked:
         case OrderAssigned():
             _assigned(unit, row, asked)
@@ -91,7 +96,8 @@ def refused(unit: Unit, one: CloudCommand, why: str) -> None:
         return  # what it changes may still come
     if _ID.fullmatch(order_id) is None or cards.find_in_reference(order_id) is not None:
         return
-    if hubrow.get(unit.tx).fence == "superseded" or orderrows.get(unit.tx, order_id) is not None:
+    known = longover.known_version(unit.tx, order_id)
+    if hubrow.get(unit.tx).fence == "superseded" or known is not None:
         return
     data = {
         "order_id": order_id,
@@ -102,6 +108,15 @@ def refused(unit: Unit, one: CloudCommand, why: str) -> None:
     }
     key = (order_id, one.id, str(unit.now_ms))
     unit.emit_aside("orders", FULFILMENT_FACTS["rejected"], order_id, data, *key)
+
+
+def _end_told(asked: OrderCommand) -> OrderState | None:
+    """How an order ended, if the command says nothing else of it."""
+    if isinstance(asked, OrderCancelled):
+        return OrderState.CANCELLED
+    if isinstance(asked, OrderChanged) and asked.state is not None and asked.lines is None:
+        return _ENDS.get(TOLD[asked.state])
+    return None
 
 
 # Taking in ---------------------------------------------------------------------------------------
@@ -331,6 +346,8 @@ def take_back(unit: Unit, fact: FulfilmentMoved) -> None:
     after = OrderState(fact.state)
     row = orderrows.get(unit.tx, fact.order_id)
     if row is None:
+        if longover.known_version(unit.tx, fact.order_id) is not None:
+            return
         kind = OrderKind.SHIP if after is OrderState.SHIPPED else OrderKind.PICKUP
         row = _ended(unit, fact.order_id, fact.version, kind, after)
         lines = [Covered(one.line_no, one.sku, one.qty, one.qty) for one in fact.lines]
@@ -351,12 +368,12 @@ def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
     """Take in what the cloud says is open, as far as it isn't known; how many were new."""
     new = 0
     for one in orders:
-        known = orderrows.get(unit.tx, one.order_id)
-        if one.version < 1 or (known is not None and known.version >= one.version):
+        known = longover.known_version(unit.tx, one.order_id)
+        if one.version < 1 or (known is not None and known >= one.version):
             continue
         try:
             with relinkrows.apart(unit.tx):
-                _take_open(unit, known, one)
+                _take_open(unit, one)
         except (DomainError, ValueError) as error:
             unit.undo()
             log.warning("open order %s isn't taken in: %s", cards.mask(one.order_id), error)
@@ -365,10 +382,13 @@ def take_open(unit: Unit, orders: tuple[OpenOrder, ...]) -> int:
     return new
 
 
-def _take_open(unit: Unit, known: OrderRow | None, one: OpenOrder) -> None:
+def _take_open(unit: Unit, one: OpenOrder) -> None:
     data: dict[str, Any] = one.model_dump(exclude={"state"}, exclude_none=True)
     asked = clouddata.read(OrderAssigned, data | {"number": one.number or one.order_id[:40]})
     screen(asked)
+    known = orderrows.get(unit.tx, one.order_id)
+    if known is None:
+        longover.is_told(unit, one.order_id, one.version, None)
     _assigned(unit, known, asked)
     row = orderrows.get(unit.tx, one.order_id)
     if one.state == OrderState.READY and row is not None and row.ended_at_ms is None:
