@@ -11,6 +11,7 @@ from typing import Any, Final
 from .bench import Bench, PretendHub, expect, expect_problem, expect_status
 
 NOT_OFFERED: Final = "this OMS sends no payment links"
+NO_RECALL: Final = "this OMS calls no payment links back"
 
 
 def _asked(payment_id: str, amount: int = 1250) -> dict[str, Any]:
@@ -58,3 +59,24 @@ async def a_key_belongs_to_one_link(bench: Bench) -> str:
     answer = await hub.caller.post(path, _asked(payment_id, 1251))
     expect_problem(answer, 409, "conflict", "a key used for another amount")
     return "409 conflict"
+
+
+async def a_link_is_called_back(bench: Bench) -> str:
+    """Its repeat is answered alike, and a repeat of the link's own request sends nothing."""
+    hub = await bench.new_hub()
+    payment_id = hub.ids.uuid7()
+    sent = await _sent(hub, payment_id)
+    if sent is None or sent["status"] != "sent":
+        return NOT_OFFERED
+    path, key = f"/payments/{payment_id}/link/cancel", {"key": sent["key"]}
+    answer = await hub.caller.post(path, key)
+    if answer.status == 404:
+        return NO_RECALL
+    for repeat in (answer, await hub.caller.post(path, key)):
+        found = expect_status(repeat, 200, "a link called back")
+        expect(found["status"] == "cancelled", f"{found} once it is called back")
+    again = await _sent(hub, payment_id)
+    expect(again is not None and again["status"] == "cancelled", f"its request again: {again}")
+    other = {"key": f"{payment_id}-link-9"}
+    expect_problem(await hub.caller.post(path, other), 404, "not-found", "an unknown link")
+    return "cancelled"

@@ -56,6 +56,7 @@ CHECKS: tuple[Check, ...] = (
     value_checks.nobody_learns_which_cards_there_are,
     link_checks.a_payment_link_is_sent_once,
     link_checks.a_key_belongs_to_one_link,
+    link_checks.a_link_is_called_back,
 )
 
 

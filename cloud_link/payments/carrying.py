@@ -48,7 +48,7 @@ async def carry_out(processor: Processor, work: Leased, token: bytes | None) -> 
             return await processor.reverse(effect)
         case WorkKind.REFUND:
             return await _refunded(processor, work, effect)
-        case WorkKind.ASK | WorkKind.LINK:
+        case WorkKind.ASK | WorkKind.LINK | WorkKind.UNLINK:
             return ProcessorSaid("not-sent", "that is nothing for a processor")
 
 

@@ -16,15 +16,17 @@ from cloud_link.errors import OmsError, Permanent
 from cloud_link.http import Body, OmsClient
 from cloud_link.payments.oms import NO_LINK, failure
 from hub.contract.oms import OmsCode
-from hub.contract.oms_links import LinkContact, LinkReply, LinkRequest
+from hub.contract.oms_links import LinkCancel, LinkContact, LinkReply, LinkRequest
 from hub.domain.payments.work import WorkKind
 from hub.service.payments.commands import Leased, ProcessorOutcome, ProcessorSaid
 
+NO_RECALL: Final = "the OMS doesn't know the link, or can't call one back"
 NOT_OFFERED: Final = "this OMS sends no payment links"
 _OUTCOMES: Final[dict[str, ProcessorOutcome]] = {
     "sent": "sent",
     "refused": "declined",
     "paid": "captured",
+    "cancelled": "declined",
 }
 
 
@@ -71,12 +73,40 @@ class LinkOffice:
             expires_at_ms=reply.expires_at_ms,
         )
 
+    async def call_back(self, work: Leased) -> ProcessorSaid:
+        """Have nobody pay by one any more: reversed, captured (paid before), not-found or declined
+        (it can't be done), unknown or not-sent.  A repeat changes nothing."""
+        client = self._client()
+        if client is None:
+            return NO_LINK
+        path = f"/payments/{quote(work.payment_id, safe='')}/link/cancel"
+        body = Body(LinkCancel(key=work.key).model_dump_json().encode())
+        try:
+            reply = await client.post(path, body, LinkReply)
+        except OmsError as error:
+            said = failure(error)
+            if said.outcome == "not-found":
+                return replace(said, reason=NO_RECALL)
+            refused = isinstance(error, Permanent) and said.outcome == "not-sent"
+            return replace(said, outcome="declined") if refused else said
+        match reply.status:
+            case "cancelled" | "refused":
+                return ProcessorSaid("reversed", reply.reason)
+            case "paid" if reply.amount_minor == work.amount_minor:
+                return ProcessorSaid("captured", reply.reason, psp_ref=reply.psp_ref)
+            case "paid":  # how much came by it is told by payment.link_paid
+                return ProcessorSaid("declined", "it was paid before")
+            case _:
+                return ProcessorSaid("unknown", reply.reason, not_before_ms=reply.wait_ms)
+
     async def close(self) -> None:
         """The client is the link's."""
 
 
 async def carry_link(office: LinkOffice, work: Leased, contact: bytes | None) -> ProcessorSaid:
-    """Do ``work``, which is a link."""
+    """Do ``work``, which is a link or calls one back."""
+    if work.kind is WorkKind.UNLINK:
+        return await office.call_back(work)
     if work.kind is not WorkKind.LINK or contact is None:
         return ProcessorSaid("not-sent", "that is no payment link")
     return await office.send(work, contact)

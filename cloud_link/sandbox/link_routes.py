@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from hub.contract.base import Incoming, UniqueId
 from hub.contract.oms import MAX_BATCH_BYTES, OmsCode
-from hub.contract.oms_links import LinkRequest
+from hub.contract.oms_links import LinkCancel, LinkRequest
 
 from . import links
-from .context import CONTEXT
+from .context import CONTEXT, Context
 from .problems import refuse
 from .routes import enter, read_body, session_of
 from .sessions import check_session
@@ -34,6 +34,7 @@ def add_link_routes(app: web.Application) -> None:
     path = "/v1/stores/{store}/payments/{payment_id}/link"
     app.router.add_post(path, _send)
     app.router.add_get(path, _last)
+    app.router.add_post(f"{path}/cancel", _cancel)
     app.router.add_post("/sandbox/payments/links/pay", _pay)
     app.router.add_get("/sandbox/payments/links", _list)
 
@@ -50,10 +51,23 @@ async def _send(request: web.Request) -> web.Response:
     asked = parse(LinkRequest, await read_body(request, context, MAX_BATCH_BYTES))
     name, now_ms = _name(request), context.clock.wall_ms()
     answer = await _done(request, lambda db: links.send(db, store, name, asked, now_ms))
+    _misbehave(context)
+    return answer
+
+
+async def _cancel(request: web.Request) -> web.Response:
+    context, store = enter(request)
+    asked = parse(LinkCancel, await read_body(request, context, MAX_BATCH_BYTES))
+    name = _name(request)
+    answer = await _done(request, lambda db: links.cancel(db, store, name, asked))
+    _misbehave(context)
+    return answer
+
+
+def _misbehave(context: Context) -> None:
     faults = context.payment_faults
     if faults.error_after_rate and context.payment_dice.roll() < faults.error_after_rate:
         raise refuse(OmsCode.UNAVAILABLE, "Done, and misbehaving on request.")
-    return answer
 
 
 async def _last(request: web.Request) -> web.Response:

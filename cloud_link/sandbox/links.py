@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hub.contract.base import Incoming, UniqueId
 from hub.contract.oms import OmsCode
-from hub.contract.oms_links import LinkReply, LinkRequest
+from hub.contract.oms_links import LinkCancel, LinkReply, LinkRequest
 from hub.contract.oms_payments import Charged, EffectKey
 
 from .commands import append_command
@@ -81,14 +81,32 @@ def send(db: Connection, store: str, payment_id: str, asked: LinkRequest, now_ms
     return _reply(db, store, payment_id, asked.key)
 
 
+def cancel(db: Connection, store: str, payment_id: str, asked: LinkCancel) -> LinkReply:
+    """Let nobody pay by a link any more; one that was paid, or never sent, stays as it is.
+
+    Errors: ``not-found`` for a key that this payment has no link of.
+    """
+    db.execute(
+        "UPDATE payment_links SET status='cancelled'"
+        " WHERE store=? AND payment_id=? AND key=? AND status='sent'",
+        (store, payment_id, asked.key),
+    )
+    return _reply(db, store, payment_id, asked.key)
+
+
 def last(db: Connection, store: str, payment_id: str) -> LinkReply:
     """How the last link of a payment stands.  Errors: ``not-found``."""
     return _reply(db, store, payment_id, None)
 
 
 def pay(db: Connection, store: str, asked: PayLink, command_id: str, now_ms: int) -> dict[str, Any]:
-    """The customer pays: told by ``payment.link_paid``, again with each call.  What is told."""
+    """The customer pays: told by ``payment.link_paid``, again with each call.  What is told.
+
+    Errors: ``conflict`` for a link that nobody can pay by.
+    """
     link = _reply(db, store, asked.payment_id, asked.key)
+    if link.status not in ("sent", "paid"):
+        raise refuse(OmsCode.CONFLICT, f"Nobody can pay by this link: it is {link.status}.")
     psp_ref = link.psp_ref or f"pl-{link.key}"
     told = {
         "payment_id": asked.payment_id,

@@ -175,7 +175,7 @@ async def done(terminals: Terminals, work: Leased) -> CardAnswer:
             return await terminals.reverse_card(at, charge, ref, key)
         case WorkKind.REFUND:
             return await terminals.refund_card(at, charge, ref, key)
-        case WorkKind.CHARGE | WorkKind.CAPTURE | WorkKind.LINK:
+        case WorkKind.CHARGE | WorkKind.CAPTURE | WorkKind.LINK | WorkKind.UNLINK:
             return CardAnswer(CardOutcome.UNKNOWN, f"a terminal can't do {work.kind}")
 
 

@@ -27,6 +27,9 @@ from hub.service.gate import Gate
 from hub.service.notices import PaymentChanged
 from hub.service.shop import PaymentRules
 
+_S = PaymentState
+_OWED_OR_NO_MORE = frozenset({_S.RECOVERY, _S.RECOVERED, _S.WRITTEN_OFF, _S.CAPTURED, _S.SETTLED})
+
 
 class CardPayments:
     """Made before the gate, which takes its rules; :meth:`connect` comes after it."""
@@ -114,5 +117,5 @@ class CardPayments:
 
 
 def _may_be_asked(notice: object) -> bool:
-    """Whether there may be a payment link to send."""
-    return isinstance(notice, PaymentChanged) and notice.state == PaymentState.RECOVERY
+    """Whether there may be a payment link to send, or to call back."""
+    return isinstance(notice, PaymentChanged) and notice.state in _OWED_OR_NO_MORE

@@ -28,7 +28,7 @@ from hub.contract.oms_digests import (
     DigestRequest,
 )
 from hub.contract.oms_envelope import CloudEvent, Heads, Id
-from hub.contract.oms_links import LinkReply, LinkRequest
+from hub.contract.oms_links import LinkCancel, LinkReply, LinkRequest
 from hub.contract.oms_orders import OpenOrder
 from hub.contract.oms_payments import (
     PaymentCharge,
@@ -360,6 +360,7 @@ CALLS: tuple[Call, ...] = (
     Call("GET", "/payments/{payment_id}/refunds/{key}", PaymentRefundReply),
     Call("POST", "/payments/{payment_id}/link", LinkReply, LinkRequest),
     Call("GET", "/payments/{payment_id}/link", LinkReply),
+    Call("POST", "/payments/{payment_id}/link/cancel", LinkReply, LinkCancel),
     Call("POST", "/gift-cards/{token}/holds", ValueHoldReply, ValueHold),
     Call("GET", "/gift-cards/holds/{hold_id}", ValueHoldReply),
     Call("POST", "/gift-cards/holds/{hold_id}/capture", ValueHoldReply, ValueCapture),

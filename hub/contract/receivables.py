@@ -85,8 +85,9 @@ class SettleLink(Command):
 
 class LinkSeen(Outgoing):
     """A payment link.  ``state``: ``wanted`` (asked for), ``sending``, ``unknown`` (no answer yet),
-    ``sent``, ``refused``, ``dropped`` (not needed any more), ``paid``, ``surplus`` (paid, and not
-    owed: a person has to see to it) or ``settled`` (somebody has)."""
+    ``sent``, ``refused``, ``dropped`` (not needed any more), ``calling-back`` and ``called-back``
+    (it isn't owed any more, and nobody may pay by it), ``paid``, ``surplus`` (paid, and not owed: a
+    person has to see to it) or ``settled`` (somebody has)."""
 
     at_ms: InstantMs
     changed_at_ms: InstantMs

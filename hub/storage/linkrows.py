@@ -13,7 +13,7 @@ _OPEN = "state IN ('wanted', 'sending', 'unknown')"
 
 class LinkRow(NamedTuple):
     """One link; ``payment`` is the payment's number, instants are UTC milliseconds, budgets the
-    hub's own."""
+    hub's own.  ``recall``: whether it is to be called back, was, or can't be."""
 
     id: int
     link_key: str
@@ -33,6 +33,7 @@ class LinkRow(NamedTuple):
     by: str
     made_at_ms: int
     changed_at_ms: int
+    recall: str
 
 
 _LINK = f"SELECT {', '.join(LinkRow._fields)} FROM payment_links"
@@ -63,8 +64,17 @@ def surplus_of(rows: Rows, payment: int) -> list[LinkRow]:
 def due(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
     """Links to be brought to the OMS now, those due first at the front."""
     sql = (
-        f"{_LINK} WHERE {_OPEN} AND state <> 'sending' AND due_budget_ms <= ?"
+        f"{_LINK} WHERE {_OPEN} AND state <> 'sending' AND recall = '' AND due_budget_ms <= ?"
         " AND lease_budget_ms <= ? ORDER BY due_budget_ms, id LIMIT ?"
+    )
+    return [LinkRow(*row) for row in rows.all(sql, budget_ms, budget_ms, limit)]
+
+
+def to_call_back(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
+    """Links to be called back now, those due first at the front."""
+    sql = (
+        f"{_LINK} WHERE recall = 'wanted' AND state IN ('wanted', 'unknown', 'sent')"
+        " AND due_budget_ms <= ? AND lease_budget_ms <= ? ORDER BY due_budget_ms, id LIMIT ?"
     )
     return [LinkRow(*row) for row in rows.all(sql, budget_ms, budget_ms, limit)]
 
@@ -116,6 +126,21 @@ def drop_wanted(tx: Tx, payment: int, reason: str) -> None:
         reason,
         tx.now_ms,
         payment,
+    )
+
+
+def want_recall(tx: Tx, payment: int) -> None:
+    """Whatever of a payment's links may have reached the customer, and can still be paid, is to be
+    called back; one that is under way as soon as that is answered."""
+    tx.run(
+        "UPDATE payment_links SET recall = 'wanted', tries = 0, due_budget_ms = ?,"
+        " changed_at_ms = ? WHERE payment = ? AND recall = ''"
+        " AND state IN ('wanted', 'sending', 'unknown', 'sent')"
+        " AND sent_at_ms IS NOT NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
+        tx.budget_ms,
+        tx.now_ms,
+        payment,
+        tx.now_ms,
     )
 
 

@@ -123,7 +123,7 @@ class WorstProcessor:
             case WorkKind.REFUND:
                 account.refunds.setdefault(work.key, work.amount_minor)
                 return ProcessorSaid("refunded")
-            case WorkKind.ASK | WorkKind.LINK:
+            case WorkKind.ASK | WorkKind.LINK | WorkKind.UNLINK:
                 raise AssertionError("that is for somebody else")
 
     def charge(

@@ -61,6 +61,7 @@ _SUMMARIES: dict[tuple[str, str], str] = {
     ("GET", "/payments/{payment_id}/refunds/{key}"): "How a refund stands",
     ("POST", "/payments/{payment_id}/link"): "Send the customer a link to pay what is owed",
     ("GET", "/payments/{payment_id}/link"): "How the last link of a payment stands",
+    ("POST", "/payments/{payment_id}/link/cancel"): "Let nobody pay by a link any more",
     ("POST", "/gift-cards/{token}/holds"): "Hold value of a gift card or store credit",
     ("GET", "/gift-cards/holds/{hold_id}"): "How a hold stands",
     ("POST", "/gift-cards/holds/{hold_id}/capture"): "Take what is held, or was set aside",

@@ -18,6 +18,7 @@ REQUESTS: dict[str, Any] = {
         "contact": {"email": "customer@example.org"},
         "reason": "declined",
     },
+    "LinkCancel": {"key": LINK_KEY},
 }
 
 REPLIES: dict[str, Example] = {

@@ -120,7 +120,13 @@ went out. Optional, too: an OMS that sends none answers `POST /payments/{payment
   key for something else is 409 `conflict`. The payment need not be one that the OMS has charged.
 - The contact is for this message only and SHOULD NOT be kept beyond it.
 - What a customer pays by a link is told by the command `payment.link_paid` (`LinkPaid`), once or
-  more often. `GET /payments/{payment_id}/link` says how the last one stands."""
+  more often, with the processor's reference (`psp_ref`) of each payment.
+  `GET /payments/{payment_id}/link` says how the last one stands.
+- A link for what isn't owed any more (paid otherwise, written off, taken back) is called back by
+  `POST /payments/{payment_id}/link/cancel`. Once that is answered with `cancelled` the link MUST
+  NOT be paid, nor sent by a repeat of its request; one that was paid before is answered as `paid`
+  and stays so. A repeat is answered alike. 404 `not-found` for a link that isn't known, and by an
+  OMS that can call none back: what is paid by it then is told as ever."""
 
 _VALUE = """\
 ## Gift cards and store credit

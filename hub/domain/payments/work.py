@@ -32,7 +32,8 @@ NOT_FOUND_TIMES: Final = 2
 class WorkKind(StrEnum):
     """``charge`` presents a stored payment; ``look_up`` asks what became of one; ``capture`` takes
     what was authorised; ``reverse`` lets it go; ``refund`` gives captured money back; ``ask`` is a
-    status query at the terminal; ``link`` has the customer asked for what is owed."""
+    status query at the terminal; ``link`` has the customer asked for what is owed, and ``unlink``
+    calls that back."""
 
     CHARGE = "charge"
     LOOK_UP = "look_up"
@@ -41,6 +42,7 @@ class WorkKind(StrEnum):
     REFUND = "refund"
     ASK = "ask"
     LINK = "link"
+    UNLINK = "unlink"
 
 
 class Hand(StrEnum):

@@ -184,12 +184,19 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
     )
 
 
+_LINK_RECALLS = {
+    ("sent", "wanted"): "calling-back",
+    ("unknown", "wanted"): "calling-back",
+    ("dropped", "done"): "called-back",
+}
+
+
 def _link(row: LinkRow) -> LinkSeen:
     return LinkSeen(
         at_ms=row.made_at_ms,
         changed_at_ms=row.changed_at_ms,
         amount_minor=row.paid_minor or row.amount_minor,
-        state=row.state,
+        state=_LINK_RECALLS.get((row.state, row.recall), row.state),
         by=row.by,
         url=row.url,
         expires_at_ms=row.expires_at_ms,

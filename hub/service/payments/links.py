@@ -2,9 +2,9 @@
 
 A link is a row of its own with states of its own.  It is leased and brought to the OMS under one
 key, however often; the OMS sends one message for it.  What is paid by a link ends the receivable.
-Money that comes by a link for what isn't owed any more (it was written off, paid in cash, taken
-back) is neither kept quietly nor sent back blindly, for the hub can't know which of two payments
-the shop keeps: it is shown to people until one says what became of it.
+A link for what isn't owed any more (it was written off, paid in cash, taken back) is called back;
+money that comes by it all the same is neither kept quietly nor sent back blindly, for the hub can't
+know which of two payments the shop keeps: it is shown to people until one says what became of it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ that is away counts for nothing."""
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
 OTHER_OWED: Final = "another amount is owed"
+CALLED_BACK: Final = "called back: it isn't owed any more"
+CANT_CALL_BACK: Final = "the OMS can't call it back"
 OTHER_PAID: Final = "another amount was paid"
 TAKEN_OFF: Final = "taken off what was asked for by the link"
 _PAID: Final = frozenset({"paid", "surplus", "settled"})
@@ -112,7 +114,7 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
         return ()
     unit.check_fence()
     end_leases(unit, unit.tx.budget_ms)
-    taken: list[Leased] = []
+    taken = _lease_recalls(unit, limit, lease_ms)
     for link in linkrows.due(unit.tx, unit.tx.budget_ms, linkrows.LINKS_MAX):
         if len(taken) >= limit:
             break
@@ -145,8 +147,31 @@ def _lease_one(
         lease_budget_ms=unit.tx.budget_ms + lease_ms,
         sent_at_ms=unit.now_ms if first_sent_at_ms is None else first_sent_at_ms,
     )
+    why = "declined" if row.decline_code else "expired"
+    return _leased(WorkKind.LINK, row, link, first_sent_at_ms, reason=why, token=contact)
+
+
+def _lease_recalls(unit: Unit, limit: int, lease_ms: int) -> list[Leased]:
+    taken: list[Leased] = []
+    for link in linkrows.to_call_back(unit.tx, unit.tx.budget_ms, linkrows.LINKS_MAX):
+        if len(taken) >= limit:
+            break
+        row = paymentrows.numbered(unit.tx, link.payment)
+        assert row is not None
+        if link.sent_at_ms is None:  # it turned out that it had never left
+            _change(unit, row, link, "dropped", reason=owing.NOT_OWED, recall="")
+            continue
+        until_ms = unit.tx.budget_ms + lease_ms
+        held = linkrows.change(unit.tx, link, fence=link.fence + 1, lease_budget_ms=until_ms)
+        taken.append(_leased(WorkKind.UNLINK, row, held, link.sent_at_ms))
+    return taken
+
+
+def _leased(
+    kind: WorkKind, row: PaymentRow, link: LinkRow, first_sent_at_ms: int | None, **more: Any
+) -> Leased:
     return Leased(
-        kind=WorkKind.LINK,
+        kind=kind,
         payment_id=row.payment_id,
         fence=link.fence,
         key=link.link_key,
@@ -156,8 +181,7 @@ def _lease_one(
         psp_ref="",
         terminal_ref="",
         first_sent_at_ms=first_sent_at_ms,
-        reason="declined" if row.decline_code else "expired",
-        token=contact,
+        **more,
     )
 
 
@@ -173,10 +197,15 @@ def end_leases(unit: Unit, before_budget_ms: int) -> int:
 def end(unit: Unit, work: Leased, said: ProcessorSaid) -> bool:
     """Take in what the OMS said to a leased link; False when the fence isn't the current one."""
     link = linkrows.get(unit.tx, work.key)
-    if link is None or link.fence != work.fence or link.state != "sending":
+    if link is None or link.fence != work.fence:
         return False
     row = paymentrows.numbered(unit.tx, link.payment)
     assert row is not None
+    if work.kind is WorkKind.UNLINK:
+        _end_recall(unit, row, link, said)
+        return True
+    if link.state != "sending":
+        return False
     match said.outcome:
         case "sent":
             facts: dict[str, Any] = {"url": said.url, "expires_at_ms": said.expires_at_ms}
@@ -203,6 +232,28 @@ def end(unit: Unit, work: Leased, said: ProcessorSaid) -> bool:
                 tries=tries,
             )
     return True
+
+
+def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid) -> None:
+    """Called back; paid before that, which is money as any that comes by a link; or it can't be:
+    then it stands until it runs out."""
+    tries = link.tries + (said.outcome != "not-sent" and said.reached)
+    match said.outcome:
+        case "captured":
+            link = linkrows.change(unit.tx, link, recall="refused")
+            _paid(unit, row, link, said.psp_ref, link.amount_minor)
+        case "reversed":
+            _change(unit, row, link, "dropped", reason=CALLED_BACK, recall="done")
+            about = {"amount_minor": link.amount_minor, "state": row.state}
+            unit.note("payment.link_called_back", row.payment_id, about)
+        case "not-sent" | "unknown" if tries < TRIES_MAX:
+            due_ms = _due(unit, link, said)
+            facts: dict[str, Any] = {"tries": tries, "due_budget_ms": due_ms}
+            _change(unit, row, link, link.state, reason=said.reason, **facts)
+        case _:
+            stands = "sent" if link.state == "sent" else "dropped"
+            reason = said.reason or CANT_CALL_BACK
+            _change(unit, row, link, stands, reason=reason, recall="refused")
 
 
 def _due(unit: Unit, link: LinkRow, said: ProcessorSaid) -> int:

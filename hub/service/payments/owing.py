@@ -54,6 +54,7 @@ def settle(unit: Unit, row: PaymentRow) -> None:
     if not may_be_owed(row):
         if secretrows.shred(unit.tx, row.id, CONTACT):
             linkrows.drop_wanted(unit.tx, row.id, NOT_OWED)
+        linkrows.want_recall(unit.tx, row.id)
         return
     rules = unit.shop.payments
     if (

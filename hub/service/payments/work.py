@@ -130,7 +130,7 @@ def key_of(row: PaymentRow, kind: WorkKind) -> str:
 def end(unit: Unit, command: EndWork) -> bool:
     """See :class:`EndWork`."""
     work, said = command.work, command.said
-    if work.kind is WorkKind.LINK:
+    if work.kind in (WorkKind.LINK, WorkKind.UNLINK):
         assert isinstance(said, ProcessorSaid)
         return links.end(unit, work, said)
     if work.refund_id:

@@ -10,7 +10,7 @@ from cloud_link.errors import HelloRequired, OmsError, Permanent, Refused, Trans
 from cloud_link.payments.links import NOT_OFFERED, LinkOffice, carry_link
 from cloud_link.payments.oms import failure
 from hub.contract.oms import OmsCode, OmsProblem
-from hub.contract.oms_links import LinkPaid, LinkReply, LinkRequest
+from hub.contract.oms_links import LinkCancel, LinkPaid, LinkReply, LinkRequest
 from hub.contract.publish import oms_link_samples as samples
 from hub.domain.payments.work import WorkKind
 from hub.service.payments.commands import Leased
@@ -59,12 +59,19 @@ def problem(code: OmsCode, status: int) -> OmsProblem:
 
 def test_the_examples_are_their_models() -> None:
     LinkRequest.model_validate(samples.REQUESTS["LinkRequest"])
+    LinkCancel.model_validate(samples.REQUESTS["LinkCancel"])
     LinkReply.model_validate(samples.REPLIES["LinkReply"])
     LinkPaid.model_validate(samples.PAID)
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [("sent", "sent"), ("refused", "declined"), ("paid", "captured")]
+    ("status", "outcome"),
+    [
+        ("sent", "sent"),
+        ("refused", "declined"),
+        ("paid", "captured"),
+        ("cancelled", "declined"),
+    ],
 )
 async def test_what_the_oms_says_of_a_link(status: str, outcome: str) -> None:
     reply = LinkReply.model_validate(samples.REPLIES["LinkReply"] | {"status": status})
@@ -116,6 +123,49 @@ def test_who_is_not_let_in_has_not_been_told_anything_of_a_payment(
     assert failure(error).reached is reached
 
 
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"status": "cancelled"}, "reversed"),
+        ({"status": "refused"}, "reversed"),
+        ({"status": "paid", "psp_ref": "pl-1"}, "captured"),
+        ({"status": "paid", "amount_minor": 1}, "declined"),
+        ({"status": "sent"}, "unknown"),
+    ],
+)
+async def test_what_the_oms_says_of_a_link_that_is_called_back(
+    told: dict[str, Any], outcome: str
+) -> None:
+    sender, client = office(LinkReply.model_validate(samples.REPLIES["LinkReply"] | told))
+    said = await carry_link(sender, work(WorkKind.UNLINK), None)
+    assert (said.outcome, said.psp_ref) == (outcome, told.get("psp_ref", ""))
+    ((path, body),) = client.asked
+    assert path == f"/payments/{work().payment_id}/link/cancel"
+    assert LinkCancel.model_validate_json(body).key == samples.LINK_KEY
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Permanent("no", problem(OmsCode.NOT_FOUND, 404)), "not-found"),
+        (Permanent("no", problem(OmsCode.VALIDATION, 422)), "declined"),
+        (Refused("no", problem(OmsCode.UNAUTHENTICATED, 401)), "not-sent"),
+        (Transient("gone", unsent=True), "not-sent"),
+        (Transient("gone"), "unknown"),
+    ],
+)
+async def test_calling_a_link_back_fails(error: OmsError, outcome: str) -> None:
+    sender, _ = office(error)
+    assert (await carry_link(sender, work(WorkKind.UNLINK), None)).outcome == outcome
+
+
+def test_a_cloud_without_references_is_understood_and_a_new_one_must_give_them() -> None:
+    told = {name: value for name, value in samples.PAID.items() if name != "psp_ref"}
+    assert LinkPaid.model_validate(told).psp_ref == ""
+    schema = LinkPaid.model_json_schema()
+    assert "psp_ref" in schema["required"]
+
+
 async def test_what_the_oms_says_of_a_link_names_no_customer() -> None:
     told = {"status": "refused", "reason": "Dora@Example.org takes no messages, nor does +49170123"}
     sender, _ = office(LinkReply.model_validate(samples.REPLIES["LinkReply"] | told))
@@ -134,6 +184,7 @@ async def test_without_a_session_nothing_is_sent() -> None:
     sender = LinkOffice(lambda: None, 1.0)
     assert (await carry_link(sender, work(), CONTACT)).outcome == "not-sent"
     assert (await carry_link(sender, work(), b"?")).outcome == "not-sent"
+    assert (await carry_link(sender, work(WorkKind.UNLINK), None)).outcome == "not-sent"
     assert (await carry_link(sender, work(WorkKind.CAPTURE), CONTACT)).outcome == "not-sent"
 
 

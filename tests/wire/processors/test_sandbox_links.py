@@ -83,6 +83,30 @@ async def test_what_is_paid_by_a_link_is_told_by_a_command(oms: Oms) -> None:
     assert (said.outcome, said.psp_ref) == ("captured", paid.psp_ref)
 
 
+async def test_a_link_that_is_called_back_is_paid_by_nobody(oms: Oms) -> None:
+    asked, sender = work(), office(oms)
+    assert (await sender.call_back(asked)).outcome == "not-found"
+    await sender.send(asked, contact())
+    await oms.faults(error_after_rate=1.0)
+    assert (await sender.call_back(asked)).outcome == "unknown"
+    await oms.faults()
+    for _ in range(2):
+        assert (await sender.call_back(asked)).outcome == "reversed"
+    with pytest.raises(AssertionError, match="cancelled"):
+        await oms.admin("payments/links/pay", {"payment_id": asked.payment_id})
+    assert (await sender.send(asked, contact())).outcome == "declined"
+    (link,) = await sent(oms)
+    assert (link["status"], link["messages"]) == ("cancelled", 1)
+
+
+async def test_a_link_that_is_paid_stays_so(oms: Oms) -> None:
+    asked, sender = work(), office(oms)
+    await sender.send(asked, contact())
+    told = await oms.admin("payments/links/pay", {"payment_id": asked.payment_id})
+    said = await sender.call_back(asked)
+    assert (said.outcome, said.psp_ref) == ("captured", told["psp_ref"])
+
+
 async def test_a_link_is_paid_by_hand(
     oms: Oms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,7 +91,7 @@ const refunds = ({ payment, refunds: back }) => (back.length ? el("section", { c
       el("span", { class: "quiet" }, [moment(one.at_ms), sentence(one.reason || "")].filter(Boolean).join(" · "))),
     pill(word("refund.state", one.state), REFUND_TONE[one.state] || "idle").node)))) : "");
 
-const LINK_TONE = { sent: "notice", paid: "good", refused: "bad", surplus: "bad", unknown: "warn", wanted: "idle", sending: "notice" };
+const LINK_TONE = { sent: "notice", paid: "good", refused: "bad", surplus: "bad", unknown: "warn", wanted: "idle", sending: "notice", "calling-back": "notice" };
 
 const links = ({ payment, links: asked }) => (asked.length ? el("section", { class: "card" }, el("h2", {}, t("payment.links")),
   el("ul", { class: "mini-list" }, asked.map((one) => el("li", {},
@@ -109,7 +109,7 @@ export function openPayment(root, paymentId) {
   const reading = readInto(body, (ask) => ask(path), (found) => {
     const { payment } = found;
     name.replaceChildren(t("payment.named", { amount: amountOf(payment) }));
-    wanted = !FINAL.includes(payment.state) || found.links.some((one) => one.state === "surplus");
+    wanted = !FINAL.includes(payment.state) || found.links.some((one) => ["surplus", "calling-back"].includes(one.state));
     return [
       wrong(payment, reading.again),
       el("div", { class: "board two payment-board" }, el("div", { class: "stack" }, about(found, reading.again), words(found), refunds(found), links(found)), steps(payment)),

@@ -682,6 +682,8 @@ export const texts = {
   "link.state.sent": "Sent",
   "link.state.refused": "Refused",
   "link.state.dropped": "Not needed",
+  "link.state.calling-back": "Being called back",
+  "link.state.called-back": "Called back",
   "link.state.paid": "Paid",
   "link.state.surplus": "Paid, not owed",
   "link.state.settled": "Seen to",

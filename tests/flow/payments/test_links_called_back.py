@@ -1,0 +1,203 @@
+"""A payment link for what isn't owed any more is called back, once and durably."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.clock import SystemRandomness
+from hub.domain.payments.work import Hand, WorkKind
+from hub.security.vault import PaymentVault
+from hub.service.payments import links as sending
+from hub.storage import hubrow
+from tests.flow.payments.test_links import ask, link, links, owed, sent, told_paid
+from tests.support.paying import rules
+from tests.support.payingwork import HOUR_MS, MINUTE_MS, WorkingShop
+
+LINK, UNLINK = WorkKind.LINK, WorkKind.UNLINK
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[WorkingShop]:
+    vault = PaymentVault.open(tmp_path / "keys", b"m" * 32, b"c" * 32, SystemRandomness())
+    made = WorkingShop(tmp_path, payments=rules(vault=vault, links=True))
+    made.sign_in("till-3", "ben")
+    yield made
+    made.check_laws()
+    made.close()
+
+
+def close(shop: WorkingShop, payment: Any, how: str = "paid") -> None:
+    body = {"payment_id": payment["payment_id"], "how": how, "reason": "cash"}
+    tills = ("till-1", "till-2") if how == "written-off" else ("till-1",)
+    for till in tills:
+        shop.ok(till, "payment/close-receivable", body)
+
+
+@pytest.mark.parametrize("how", ["paid", "written-off", "void"])
+def test_a_link_is_called_back_when_nothing_is_owed_any_more(shop: WorkingShop, how: str) -> None:
+    payment = owed(shop)
+    key = sent(shop, payment).link_key
+    assert shop.work(Hand.LINKS) == ()
+    if how == "void":
+        shop.sign_in("till-1", "mia")
+        body = {"sale_id": payment["sale_id"], "reason": "mistake"}
+        shop.ok("till-1", "sale/void", body)
+    else:
+        close(shop, payment, how)
+    state = shop.row(payment).state
+    work = shop.next(Hand.LINKS)
+    assert (work.kind, work.key, work.token) == (UNLINK, key, None)
+    assert shop.work(Hand.LINKS) == ()
+    assert shop.say(work, "reversed")
+    assert not shop.say(work, "reversed")
+    row = link(shop, payment)
+    assert (row.state, row.recall, row.reason) == ("dropped", "done", sending.CALLED_BACK)
+    assert len(shop.audited("payment.link_called_back")) == 1
+    shop.wait(HOUR_MS)
+    assert shop.work(Hand.LINKS) == ()
+    assert shop.row(payment).state == state
+
+
+def test_one_that_was_paid_before_is_money_as_any_that_comes_by_a_link(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    assert shop.say(shop.next(Hand.LINKS), "captured", psp_ref="pl-1")
+    row = link(shop, payment)
+    assert (row.state, row.psp_ref, row.paid_minor) == ("surplus", "pl-1", 499)
+    assert told_paid(shop, payment) == {"done": 1}
+    assert link(shop, payment).state == "surplus"
+    assert len(shop.audited("payment.link_surplus")) == 1
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_the_clouds_word_that_it_was_paid_ends_calling_it_back(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    work = shop.next(Hand.LINKS)
+    told_paid(shop, payment)
+    assert not shop.say(work, "reversed")
+    assert link(shop, payment).state == "surplus"
+    shop.wait(HOUR_MS)
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_what_is_paid_by_one_that_was_called_back_is_a_persons_matter(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    shop.say(shop.next(Hand.LINKS), "reversed")
+    told_paid(shop, payment)
+    assert link(shop, payment).state == "surplus"
+
+
+def test_it_is_called_back_under_its_key_until_that_is_answered(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    first = shop.next(Hand.LINKS)
+    assert shop.say(first, "unknown")
+    assert shop.work(Hand.LINKS) == ()
+    shop.wait(HOUR_MS)
+    second = shop.next(Hand.LINKS)
+    shop.restart()
+    shop.recover()
+    shop.wait(3 * MINUTE_MS)  # whoever had it has died
+    third = shop.next(Hand.LINKS)
+    assert {first.key, second.key, third.key} == {link(shop, payment).link_key}
+    assert not shop.say(second, "reversed")
+    assert shop.say(third, "not-sent")
+    shop.wait(HOUR_MS)
+    assert shop.say(shop.next(Hand.LINKS), "reversed")
+    assert link(shop, payment).tries == 1
+
+
+@pytest.mark.parametrize("outcome", ["not-found", "declined"])
+def test_an_oms_that_can_call_none_back_is_asked_once(shop: WorkingShop, outcome: str) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    assert shop.say(shop.next(Hand.LINKS), outcome)
+    row = link(shop, payment)
+    assert (row.state, row.recall, row.reason) == ("sent", "refused", sending.CANT_CALL_BACK)
+    shop.wait(HOUR_MS)
+    assert shop.work(Hand.LINKS) == ()
+    told_paid(shop, payment)
+    assert link(shop, payment).state == "surplus"
+
+
+def test_an_oms_that_never_says_is_asked_a_bounded_number_of_times(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    asked = 0
+    while link(shop, payment).recall == "wanted":
+        shop.say(shop.next(Hand.LINKS), "unknown")
+        asked += 1
+        shop.wait(HOUR_MS)
+    assert asked == sending.TRIES_MAX
+
+
+@pytest.mark.parametrize("outcome", ["sent", "unknown"])
+def test_one_that_is_on_its_way_is_called_back_as_soon_as_that_is_answered(
+    shop: WorkingShop, outcome: str
+) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    on_its_way = shop.next(Hand.LINKS)
+    close(shop, payment)
+    assert shop.work(Hand.LINKS) == ()
+    assert shop.say(on_its_way, outcome)
+    shop.wait(MINUTE_MS)
+    assert shop.next(Hand.LINKS).kind is UNLINK
+
+
+@pytest.mark.parametrize("outcome", ["not-sent", "declined"])
+def test_one_that_turns_out_never_to_have_left_needs_no_calling_back(
+    shop: WorkingShop, outcome: str
+) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    on_its_way = shop.next(Hand.LINKS)
+    close(shop, payment)
+    assert shop.say(on_its_way, outcome)
+    shop.wait(MINUTE_MS)
+    assert shop.work(Hand.LINKS) == ()
+    assert link(shop, payment).state in ("dropped", "refused")
+
+
+def test_one_that_has_run_out_is_left_alone(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment, expires_at_ms=shop.clock.wall_ms() + HOUR_MS)
+    shop.wait(HOUR_MS)
+    close(shop, payment)
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_the_other_links_are_called_back_when_one_is_paid(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    shop.wait(7 * 24 * HOUR_MS)  # no end was told of it
+    shop.sign_in("till-1", "anna")
+    ask(shop, payment)
+    shop.say(shop.next(Hand.LINKS), "sent")
+    first, second = links(shop, payment)
+    told_paid(shop, payment, second.link_key)
+    assert shop.row(payment).state == "recovered"
+    work = shop.next(Hand.LINKS)
+    assert (work.kind, work.key) == (UNLINK, first.link_key)
+
+
+def test_a_hub_that_is_put_back_hears_first_what_it_told(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    close(shop, payment)
+    shop.tx(lambda tx: hubrow.set_fence(tx, "restored"))
+    assert shop.work(Hand.LINKS) == ()
+    shop.tx(lambda tx: hubrow.set_fence(tx, ""))
+    assert shop.next(Hand.LINKS).kind is UNLINK
