@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from devices.kit import HubClient, Refused
 from devices.tills.cards import CardTerminal
@@ -211,7 +211,12 @@ class VirtualTill:
     async def read_sale(self, sale_id: str) -> SaleView:
         return await self.hub.request(GetSale(sale_id=sale_id), SaleView, until_answered=True)
 
-    async def take_back(self, sale_id: str, lines: Sequence[ReturnLine]) -> ReturnDone:
+    async def take_back(
+        self,
+        sale_id: str,
+        lines: Sequence[ReturnLine],
+        refund_to: Literal["original", "store-credit"] = "original",
+    ) -> ReturnDone:
         return_id = self.hub.ids.uuid7()
 
         def command(approval_id: str | None) -> Command:
@@ -219,6 +224,7 @@ class VirtualTill:
                 return_id=return_id,
                 sale_id=sale_id,
                 lines=tuple(lines),
+                refund_to=refund_to,
                 approval_id=approval_id,
                 print_receipt=True,
             )

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.simulation.pool import played
 from tests.simulation.shop.cardcover import cover
-from tests.simulation.shop.coverage import MUST_FIRE
+from tests.simulation.shop.coverage import GIFT_CARDS, GIFT_SEEDS, MUST_FIRE
 from tests.simulation.shop.plan import STORM_EVERY, Plan, draw
 
 TRACE_LINES = 60
@@ -136,6 +136,7 @@ class Campaign:
     counters: Counter[str] = field(default_factory=Counter)
     findings: list[dict[str, str]] = field(default_factory=list)
     seeds: int = 0
+    gifts: int = 0
     broken: int = 0
     days: float = 0.0
     cpu_s: float = 0.0
@@ -185,6 +186,7 @@ class Campaign:
 
     def _take(self, report: dict[str, Any]) -> None:
         self.seeds += 1
+        self.gifts += report["plan"]["gift_cards"]
         self.days += report["virtual_days"]
         self.cpu_s += report["cpu_s"]
         self.counters.update(report["counters"])
@@ -227,5 +229,5 @@ class Campaign:
                 **covered.figures(),
             }
             told["not_visited"] = covered.unseen
-            told["must_fire"] = list(MUST_FIRE)
+            told["must_fire"] = [*MUST_FIRE, *(GIFT_CARDS if self.gifts >= GIFT_SEEDS else ())]
         print(json.dumps(told), flush=True)

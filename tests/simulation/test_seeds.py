@@ -11,8 +11,9 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.timeout(900)  # minutes of processor time
-RUNS, SEEDS_PER_RUN = 4, 10
-"""Some 50 store-days here; as many as there is time for in scripts/campaign."""
+FIRSTS, SEEDS_PER_RUN = (1, 11, 21, 113), 10
+"""Some 50 store-days here, the last with gift cards; as many as there is time for in
+scripts/campaign."""
 
 
 def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -27,9 +28,8 @@ def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize("run", range(RUNS))
-def test_no_seed_breaks_a_promise(run: int) -> None:
-    first = 1 + run * SEEDS_PER_RUN
+@pytest.mark.parametrize("first", FIRSTS)
+def test_no_seed_breaks_a_promise(first: int) -> None:
     done = simulate("--first", str(first), "--trials", str(SEEDS_PER_RUN), "--jobs", "1")
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["findings"] == []

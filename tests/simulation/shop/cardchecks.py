@@ -33,6 +33,8 @@ ENDS: Final = frozenset(
 """All that a payment may be at rest."""
 OWED: Final = (S.RECOVERY, S.RECOVERED, S.WRITTEN_OFF)
 WITH_MONEY: Final = (S.CAPTURED, S.SETTLED)
+UNASKED: Final = (S.INTENT, S.AT_TERMINAL)
+"""So long a gift card's number is needed."""
 
 
 class CardChecker:
@@ -90,11 +92,11 @@ class CardChecker:
                 self._violated(f"payment {one.payment_id} was charged {one.charged} times")
 
     def _tokens_are_shredded(self, rows: Rows) -> None:
-        for payment_id, state in rows.all(
-            "SELECT p.payment_id, p.state FROM payment_secrets s JOIN payments p"
+        for payment_id, state, kind in rows.all(
+            "SELECT p.payment_id, p.state, p.kind FROM payment_secrets s JOIN payments p"
             " ON p.id = s.payment"
         ):
-            if state not in STORED_AWAY:
+            if state not in (STORED_AWAY if kind == "card" else UNASKED):
                 self._violated(f"the token of payment {payment_id} is kept, and it is {state}")
 
     def _tokens_are_there(self, rows: Rows) -> None:
@@ -126,7 +128,7 @@ class CardChecker:
         counted: Counter[str] = Counter()
         for terminal, amount, state in rows.all(
             "SELECT terminal_id, amount_minor, state FROM payments"
-            " p WHERE offline_allowed = 1 AND void_asked = 0"
+            " p WHERE offline_allowed = 1 AND void_asked = 0 AND kind = 'card'"
             f" AND NOT {TOLD_AGAIN}"
         ):
             if state in EXPOSED:
@@ -157,7 +159,8 @@ class CardChecker:
     def _processor_has_what_the_book_says(self, rows: Rows) -> None:
         by_tills = self._given_back_by_tills()
         for payment_id, state, amount, refunded in rows.all(
-            "SELECT payment_id, state, amount_minor, refunded_minor FROM payments ORDER BY id"
+            "SELECT payment_id, state, amount_minor, refunded_minor FROM payments"
+            " WHERE kind = 'card' ORDER BY id"
         ):
             charge = self._shop.processor.charge_of(payment_id)
             kept = charge.kept_minor if charge is not None else 0
@@ -216,11 +219,14 @@ class CardChecker:
                     )
 
     def _count_steps(self, rows: Rows) -> None:
-        for before, event, after, count in rows.all(
-            "SELECT before, event, after, count(*) FROM payment_steps GROUP BY 1, 2, 3"
+        for before, event, after, kind, count in rows.all(
+            "SELECT before, event, after, kind = 'card', count(*) FROM payment_steps s"
+            " JOIN payments p ON p.id = s.payment GROUP BY 1, 2, 3, 4"
         ):
             name = step_name(before, event)
-            if TABLE.get((before, event)) != after:  # asked for, told again, taken back in
+            if not kind:
+                name = f"gift card {before or 'new'} + {event}"
+            elif TABLE.get((before, event)) != after:  # asked for, told again, taken back in
                 name = f"payment {before or 'new'}: {event}"
             self._world.counters[name] += count
 

@@ -84,8 +84,16 @@ class Cashier(VirtualTill):
         self._known: dict[str, ProductView] = {}
         wallet = Wallet(process.directory / "wallet.json")
         self.money = MoneyBox(
-            process, hub, wallet, random, self._answered, self.sign_in, by or CardWay()
+            process,
+            hub,
+            wallet,
+            random,
+            self._answered,
+            self.sign_in,
+            by or CardWay(),
+            tap.board.purse,
         )
+        self._credit = process.world.random(f"{process.name}/{process.number}/credit")
 
     def _answered(self, job: Job) -> None:
         self.board.done.append((self.name, job))
@@ -131,6 +139,20 @@ class Cashier(VirtualTill):
         raise WalkedOff("this sale can't be made")
 
     async def _paid(self, total_minor: int, sale: CommitSale) -> tuple[Job, tuple[Tender, ...]]:
+        """With a gift card first, where the customer has one; the rest otherwise."""
+        begun = await self.money.charge_card_of_value(total_minor, sale)
+        if begun is None:
+            return await self._paid_otherwise(total_minor, sale)
+        job, tender = begun
+        left = total_minor - tender.amount_minor
+        if not left:
+            return job, (tender,)
+        other, tenders = await self._paid_otherwise(left, sale)
+        return self.money.joined(job, other), (tender, *tenders)
+
+    async def _paid_otherwise(
+        self, total_minor: int, sale: CommitSale
+    ) -> tuple[Job, tuple[Tender, ...]]:
         cash_job = Job(self.hub.new_key(), "sale", "commit")
         choice = self.random.random()
         if self.crew.by_card:
@@ -223,7 +245,7 @@ class Cashier(VirtualTill):
             (self._with_a_basket, 24),
             (self._suspends, 6),
             (self._resumes, 6),
-            (self._brings_something_back, 5),
+            (self._brings_something_back, 15 if self.board.purse else 5),
             (self._changes_their_mind, 4),
             (self._haggles, 2),
             (self._delivery, 3),
@@ -327,7 +349,12 @@ class Cashier(VirtualTill):
             disposition=self.random.choice((Disposition.RESELLABLE, Disposition.DAMAGED)),
             reason=self.random.choice(REASONS),
         )
-        await self.take_back(sale.sale_id, (back,))
+        as_credit = self.board.purse is not None and self._credit.random() < 0.5
+        await self.take_back(
+            sale.sale_id, (back,), refund_to="store-credit" if as_credit else "original"
+        )
+        if as_credit:
+            self.world.count("store credit given")
         self.world.count("goods returned")
 
     async def _changes_their_mind(self) -> None:

@@ -34,6 +34,8 @@ class Checker:
         self._acked_is_in_the_cloud(rows)
         if self._shop.plan.takes_cards:
             self._shop.cards.during(rows)
+        if self._shop.plan.gift_cards:
+            self._shop.value.during(rows)
         if self._shop.history.restored:
             return  # what an older copy doesn't know comes back: `after` looks
         self._answered_is_there(rows)
@@ -62,6 +64,8 @@ class Checker:
                 self._violated(sentence)
         if self._shop.plan.takes_cards:
             self._shop.cards.after(rows)
+        if self._shop.plan.gift_cards:
+            self._shop.value.after(rows)
         if not self._shop.plan.loses_storage:
             self._nothing_was_repaired(rows)
 

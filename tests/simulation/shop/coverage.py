@@ -96,3 +96,21 @@ MUST_FIRE: tuple[str, ...] = (
     *(f"fault: {kind}" for kind in (*FAULTS, *PRINTER_FAULTS, *CARD_FAULTS, *STORM_FAULTS)),
     *STATES,
 )
+GIFT_CARDS: tuple[str, ...] = (
+    "gift_card taken",
+    "gift_card taken of what is set aside",
+    "store_credit taken",
+    "store_credit taken of what is set aside",
+    "split tender with a gift card",
+    "one card at two tills at once",
+    "gift card asked for again under its id",
+    "gift card asked for again after a reboot",
+    "gift card: only what is set aside",
+    "gift card unknown + approved",
+    "gift card authorised + reversed",
+    "gift card captured + refunded",
+    "allotment recalled",
+    "allotment told again",
+)
+"""Where there were :data:`GIFT_SEEDS` shops with gift cards."""
+GIFT_SEEDS = 60

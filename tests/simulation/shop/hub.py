@@ -96,6 +96,10 @@ class HubMachine:
             await running.forwarder.start()
             process.at_stop(_kept(running.forwarder.stop))
             running.writer.listeners += [running.teller.notify, running.forwarder.notify]
+        for way in running.others:
+            await way.start()
+            process.at_stop(_kept(way.stop))
+            running.writer.listeners.append(way.notify)
         running.writer.listeners += [
             running.messaging.notify,
             running.spooler.notify,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 from cloud_link.link import CloudLink
 from cloud_link.parts import World as LinkWorld
 from cloud_link.payments.forwarder import LOOK_S, Forwarder, Tempo
+from cloud_link.payments.issuer import OmsIssuer
 from devices.peripherals.cards import Pace as CardPace
 from devices.peripherals.choosing import Pace as PrintPace
 from devices.peripherals.model import Ended
 from devices.peripherals.model import World as DriverWorld
 from devices.peripherals.spooler import Spooler
 from devices.peripherals.teller import Teller
+from hub.app.balances import Balances
 from hub.app.caretaker import Caretaker
 from hub.app.founding import Opened
 from hub.app.messaging import Messaging
@@ -26,6 +28,7 @@ from hub.app.vaulting import payment_rules
 from hub.config import Settings
 from hub.documents.layout import Layout
 from hub.domain.payments.tokens import SealedToken
+from hub.domain.payments.work import Hand
 from hub.mqtt.router import Router
 from hub.security.vault import PaymentVault
 from hub.service.gate import Gate
@@ -52,6 +55,10 @@ QUIET_S, BUSY_S = 1_800.0, 60.0
 AT_THE_PROCESSOR = (
     f"SELECT 1 FROM payments WHERE {paymentrows.OPEN} AND state NOT IN ('intent', 'at_terminal',"
     " 'unknown', 'manual', 'lost', 'recovery') LIMIT 1"
+)
+AT_THE_ISSUER = (
+    f"SELECT 1 FROM payments WHERE {paymentrows.OPEN} AND kind <> 'card'"
+    " AND state NOT IN ('manual', 'recovery') LIMIT 1"
 )
 LEAST_S = 0.01
 PLENTY_BYTES = 1 << 40
@@ -90,6 +97,8 @@ class HubConfig:
     overrides: dict[str, dict[str, Any]] = field(default_factory=dict)
     takes_cards: bool = False
     """Whether tills may begin card payments at the hub."""
+    gift_cards: bool = False
+    """Whether it asks the cloud about gift cards."""
     terminals: dict[str, str] = field(default_factory=dict)
     """Till → the terminal that the hub drives there."""
     unsent: Callable[[str], None] | None = None
@@ -120,6 +129,8 @@ class RunningHub:
     spooler: Spooler
     teller: Teller | None
     forwarder: Forwarder | None
+    others: tuple[Forwarder, ...] = ()
+    """To the issuer of gift cards."""
 
 
 def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened) -> RunningHub:
@@ -139,8 +150,9 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
     slow = SimReaders(process, opened.database, writer)
     process.at_death(slow.close)
     desk = PinDesk(verify_pin)
+    links: list[CloudLink] = []
     gate = Gate(
-        shop=shop_of(settings, payments=_payment_rules(hub.config, process, settings)),
+        shop=shop_of(settings, payments=_payment_rules(hub.config, process, settings, links)),
         writer=writer,
         rows=rows,
         slow=slow,
@@ -156,6 +168,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         suspect=opened.hub.clock_suspect,
     )
     link = _Link(hub.config, settings, gate, process, opened, guard)
+    links.append(link)
     messaging = _messaging(hub.config, process, settings, gate, link)
     link.announce = messaging.announcer.wake
     caretaker = _Care(hub, settings, gate, process, guard)
@@ -164,6 +177,8 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         gate, printers, compose, DriverWorld(process.clock, process.randomness), hub.config.printing
     )
     teller, forwarder = _paying(hub.config, process, gate)
+    others = other_ways(hub.config, process, settings, gate, link, teller)
+    link.ways = others
     return RunningHub(
         process,
         settings,
@@ -180,17 +195,27 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
         spooler,
         teller,
         forwarder,
+        others,
     )
 
 
-def _payment_rules(config: HubConfig, process: Process, settings: Settings) -> PaymentRules | None:
+def _payment_rules(
+    config: HubConfig, process: Process, settings: Settings, links: Sequence[CloudLink]
+) -> PaymentRules | None:
     if not config.takes_cards:
         return None
     vault = PaymentVault.open(
         process.directory / "payments.keys", bytes(32), bytes(32), process.randomness
     )
     rules = payment_rules(settings, vault, config.terminals.get)
-    return replace(rules, processor=True)
+    rules = replace(rules, processor=True)
+    if not config.gift_cards:
+        return rules
+    return replace(
+        rules,
+        issuer=True,
+        issuer_ready=lambda: any(one.client is not None and not one.held for one in links),
+    )
 
 
 def _paying(
@@ -217,6 +242,33 @@ def _paying(
     )
     forwarder.busy_s = config.busy_s
     return teller, forwarder
+
+
+def other_ways(
+    config: HubConfig,
+    process: Process,
+    settings: Settings,
+    gate: Gate,
+    link: CloudLink,
+    teller: Teller | None,
+) -> tuple[Forwarder, ...]:
+    """As :mod:`hub.app.forwarding` makes them."""
+    vault = gate.shop.payments.vault
+    if not config.gift_cards or teller is None or not isinstance(vault, PaymentVault):
+        return ()
+    issuer = _Forwarder(
+        gate,
+        OmsIssuer(lambda: link.client, settings.cloud.request_timeout_s),
+        vault.unseal,
+        Tempo(process.clock, process.randomness),
+        ready=lambda: link.client is not None and teller.recovered,
+        held=lambda: link.held,
+        hand=Hand.ISSUER,
+    )
+    issuer.work = AT_THE_ISSUER
+    issuer.busy_s = config.busy_s
+    gate.live.balance = Balances(lambda: link.client, process.clock).ask
+    return (issuer,)
 
 
 def _messaging(
@@ -260,6 +312,7 @@ class _Link(CloudLink):
         guard: ClockGuard,
     ) -> None:
         self.announce: Callable[[], None] = lambda: None
+        self.ways: tuple[Forwarder, ...] = ()
         self._config = config
         super().__init__(
             settings.cloud,
@@ -277,6 +330,8 @@ class _Link(CloudLink):
 
     def _changed(self) -> None:
         self.announce()
+        for way in self.ways:
+            way.look()
 
     def _made(self) -> Any:
         parts = super()._made()
@@ -297,13 +352,14 @@ class _Forwarder(Forwarder):
     """The real one, which looks less often while nothing is open: what is new wakes it."""
 
     busy_s = BUSY_S
+    work = AT_THE_PROCESSOR
 
     async def _round(self) -> float:
         wait_s = await super()._round()
         if wait_s < LOOK_S:
             return wait_s
         rows = cast(Gate, self._gate).rows
-        busy = rows.one(AT_THE_PROCESSOR) is not None or refundrows.open_ones(rows, 1)
+        busy = rows.one(self.work) is not None or refundrows.open_ones(rows, 1)
         return self.busy_s if busy else QUIET_S
 
 

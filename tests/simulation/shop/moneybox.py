@@ -18,6 +18,8 @@ from devices.kit.codec import decode, operation_of
 from hub.contract.sale import CommitSale, RefundView, Tender
 from tests.simulation.kernel import Lost, Process
 from tests.simulation.shop.cardbox import CardBox, CardWay
+from tests.simulation.shop.giftcards import Purse
+from tests.simulation.shop.valuebox import ValueBox
 from tests.simulation.shop.wallet import Job, Payment, Refund, Wallet
 
 PROCESSOR = "processor"
@@ -39,6 +41,7 @@ class MoneyBox:
         answered: Callable[[Job], None],
         sign_in: Callable[[], Awaitable[Any]],
         by: CardWay,
+        purse: Purse | None = None,
     ) -> None:
         self._process = process
         self._world = process.world
@@ -48,6 +51,7 @@ class MoneyBox:
         self.wallet = wallet
         self.cards = CardBox(process, hub, wallet, by, sign_in)
         self.faults = self.cards.faults
+        self._value = ValueBox(process, hub, wallet, purse, sign_in) if purse else None
 
     async def charge(self, amount_minor: int, sale: CommitSale) -> tuple[Job, Tender] | None:
         """A job with an approved payment, and its tender; None when the customer pays in cash."""
@@ -75,6 +79,24 @@ class MoneyBox:
             approval_code=f"{self._random.randrange(1_000_000):06d}",
         )
         return job, tender
+
+    async def charge_card_of_value(
+        self, total_minor: int, sale: CommitSale
+    ) -> tuple[Job, Tender] | None:
+        """The same with a gift card or store credit, of all of it or a part."""
+        if self._value is None or total_minor <= 0:
+            return None
+        found, nothing = await self._value.charge(total_minor, sale)
+        if nothing is not None:
+            self._process.spawn(self._undo(nothing))
+        return found
+
+    def joined(self, first: Job, second: Job) -> Job:
+        """One job for what two tenders pay."""
+        self._world.count("split tender with a gift card")
+        whole = self.wallet.keep(replace(first, payments=first.payments + second.payments))
+        self.wallet.done(second)
+        return whole
 
     async def finish(self, job: Job) -> dict[str, Any]:
         """Send the job's request until it is answered, and see to the money; its result.
@@ -109,8 +131,13 @@ class MoneyBox:
             if job.service == "payment":
                 left.append(self.cards.follow(job))
             else:
-                left.append(self._settled(job) if job.body else self._undo(job))
+                left.append(self._settled(job) if job.body else self._begun_and_undone(job))
         return left
+
+    async def _begun_and_undone(self, job: Job) -> None:
+        if self._value is not None:
+            await self._value.begin_again(job)
+        await self._undo(job)
 
     async def _settled(self, job: Job) -> None:
         try:
@@ -130,12 +157,14 @@ class MoneyBox:
         return tuple(found)
 
     async def _undo(self, job: Job) -> None:
-        if any(one.way != "alone" for one in job.payments):
-            await self.cards.undo(job)
-            return
+        known = tuple(one for one in job.payments if one.way != "alone")
         for payment in job.payments:
-            await self._insist("reversed", "reverse", payment.payment_id)
-        self.wallet.done(job)
+            if payment.way == "alone":
+                await self._insist("reversed", "reverse", payment.payment_id)
+        if known:
+            await self.cards.undo(replace(job, payments=known))
+        else:
+            self.wallet.done(job)
 
     async def _give_back(self, refund: Refund, *, whole: bool) -> None:
         if await self.cards.gives_back(refund.payment_id, whole=whole):

@@ -94,6 +94,10 @@ class Office:
                     self._bring_back(row)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
+        if row.is_value and self._shop.gifts is not None:
+            taken = self._shop.gifts.hold_status(row.payment_id) in ("captured", "refunded")
+            await self._decide(running, row, "approved" if taken else "declined")
+            return
         charge = self._shop.processor.charge_of(row.payment_id)
         slip = self._shop.slip_of(row.payment_id)
         if charge is not None and charge.state == "pending":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -27,6 +28,7 @@ from cloud_link.sandbox.context import Settings as OmsSettings
 from cloud_link.sandbox.datasets import Snapshots, change_rows, load_rows
 from cloud_link.sandbox.door import Door, DoorBounds
 from cloud_link.sandbox.store import Database, connect
+from cloud_link.sandbox.value_books import books
 from cloud_link.transport import HttpReply, HttpRequest
 from hub.contract.oms import MAX_WAIT_S
 from hub.contract.oms_datasets import DATASETS, DatasetName
@@ -196,6 +198,17 @@ class OmsMachine:
         row = {"sku": sku, "price_minor": price_minor, "valid_from_ms": None, "valid_to_ms": None}
         return self.change_dataset("prices", (row,))
 
+    def write(self, work: Callable[[Connection, int], T]) -> T | None:
+        """Whatever its people do: ``work`` is given the database and the time (UTC ms).  None: it
+        is down.  Errors: those of ``work``, which leaves nothing then."""
+        context = self._context
+        if context is None:
+            return None
+        now_ms = context.clock.wall_ms()
+        found = context.database._transact(lambda db: work(db, now_ms))
+        context.bell.ring()
+        return found
+
     def _write(self, context: Context, work: Callable[[Connection], Any]) -> None:
         context.database._transact(work)
         context.bell.ring()
@@ -226,6 +239,14 @@ class OmsMachine:
         self._world.count("oms restored")
 
     # The oracle ----------------------------------------------------------------------------------
+
+    def value_missing(self) -> dict[str, int]:
+        """Card → what of its value is nowhere in the issuer's book."""
+        context = self._context
+        if context is not None and context.database._db is not None:
+            return dict(books(context.database._db)["missing"])
+        with closing(connect(self.machine.directory / FILE)) as db:
+            return dict(books(db)["missing"])
 
     def look(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Ask the OMS's file as it is now, also while the OMS is off."""
@@ -333,8 +354,9 @@ class _Database(Database):
 
 
 def _short(url: str) -> str:
-    """The call without its store, for the trace."""
-    return url.partition(f"/stores/{goods.STORE}")[2].partition("?")[0]
+    """The call without its store and without cards' numbers, for the trace."""
+    path = url.partition(f"/stores/{goods.STORE}")[2].partition("?")[0]
+    return re.sub(r"/gift-cards/[^/]+/holds$", "/gift-cards/*/holds", path)
 
 
 @cache

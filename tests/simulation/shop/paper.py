@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -43,6 +43,8 @@ class Sheet:
     subject: str
     kind: str
     copy: bool
+    code: str = ""
+    """Of the store credit that it is worth."""
     whole: bool = False
 
 
@@ -65,6 +67,7 @@ class Printer:
         self.powered = True
         self.paper = True
         self.sheets: list[Sheet] = []
+        self.on_paper: Callable[[Sheet], None] = lambda _sheet: None
         self._world = world
         self._random = world.random(f"printer/{name}")
         self._run: Run | None = None
@@ -126,6 +129,7 @@ class Printer:
             self._later(run)
             return
         run.sheet.whole = True
+        self.on_paper(run.sheet)
         self._end_run()
 
     def _end_run(self) -> None:
@@ -220,7 +224,8 @@ class SimPrinters:
             return Ended(Outcome.NOT_BEGUN, "the printer is stopped")
         facts = json.loads(layout.title)
         subject = facts.get("return_id") or facts.get("sale_id", "")
-        sheet = Sheet(job.job_id, subject, job.kind, bool(facts.get("is_copy")))
+        code = str(facts.get("credit_code") or "")
+        sheet = Sheet(job.job_id, subject, job.kind, bool(facts.get("is_copy")), code)
         self._paper.lay(sheet)
         run = printer.take(sheet)
         self._process.at_death(lambda: printer.hub_died(run))

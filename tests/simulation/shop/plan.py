@@ -73,6 +73,8 @@ STORM_RESTORED = 0.2
 ORDERS_ABOVE = 100
 """Online orders come in half of the seeds beyond: those that planted bugs are known to be found by
 stay as they are."""
+GIFT_CARDS_ABOVE = 100
+"""The same of gift cards, in seeds that aren't storms."""
 WAYS = ("alone", "own", "hub")
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
@@ -104,11 +106,13 @@ class Plan:
     """The web shop's customers order."""
     storm: bool = False
     """Nothing but card payments, and whatever is rare about them."""
+    gift_cards: bool = False
+    """Customers pay with gift cards and store credit, too."""
 
     @property
     def takes_cards(self) -> bool:
         """Whether the hub has to do with cards."""
-        return any(way != "alone" for way in self.cards)
+        return self.gift_cards or any(way != "alone" for way in self.cards)
 
     @property
     def loses_storage(self) -> bool:
@@ -156,7 +160,9 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
     )
     online = seed > ORDERS_ABOVE and Random(f"{seed}/plan/orders").random() < 0.5
     plan = replace(plan, cards=cards[: plan.tills], keeps=keeps, orders=online)
-    return replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan
+    plan = replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan
+    has_some = seed > GIFT_CARDS_ABOVE and Random(f"{seed}/plan/value").random() < 0.5
+    return replace(plan, gift_cards=has_some)
 
 
 def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:

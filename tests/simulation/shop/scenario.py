@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -18,10 +19,12 @@ from tests.simulation.shop.bank import CALM, WILD
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.cardbox import CardWay
 from tests.simulation.shop.cardchecks import CardChecker, caps_of
+from tests.simulation.shop.cardloss import TOLD_AGAIN
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.customers import Customers
 from tests.simulation.shop.disk import HubDisk
 from tests.simulation.shop.forgotten import Forgotten
+from tests.simulation.shop.giftcards import GiftCards, listening
 from tests.simulation.shop.goods import PRICES
 from tests.simulation.shop.history import History
 from tests.simulation.shop.hub import HubConfig, HubMachine
@@ -37,6 +40,7 @@ from tests.simulation.shop.simwriter import Pace
 from tests.simulation.shop.telling import Telling
 from tests.simulation.shop.terminal import Slip, TerminalMachine
 from tests.simulation.shop.till import TillMachine, demo_crew
+from tests.simulation.shop.valuechecks import ValueChecker
 from tests.simulation.shop.weather import DAY_S
 from tests.support.faultdisk import FaultDisk
 
@@ -112,6 +116,8 @@ class Scenario:
         self.processor = ProcessorMachine(self.world, moods=WILD if plan.storm else CALM)
         self.telling = Telling(self)
         self.tills = [self._till(name, ways) for name in self.till_names]
+        self.gifts = GiftCards(self) if plan.gift_cards else None
+        self.value = ValueChecker(self)
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
@@ -139,6 +145,7 @@ class Scenario:
             pace=Pace(turn_s=(0.0001, plan.turn_s)),
             synced=self._needs_disk(),
             takes_cards=plan.takes_cards,
+            gift_cards=plan.gift_cards,
             terminals={
                 till: one.name for till, one in self.terminals.items() if ways[till] == "hub"
             },
@@ -166,8 +173,10 @@ class Scenario:
         """Play it."""
         began_s = time.process_time()
         FaultDisk.seed_sqlite(self.plan.seed)
+        heard = listening(self.world, self.gifts.purse) if self.gifts else nullcontext()
         try:
-            self.world.run(self._main())
+            with heard:
+                self.world.run(self._main())
         except Endless as error:
             self.world.violations.append(str(error))
         self.world.violations += self._leftovers()
@@ -190,6 +199,8 @@ class Scenario:
         if self.plan.orders:
             senders.append(self.world.loop.create_task(self.customers.watch(), name="customers"))
         self.world.loop.create_task(self.paper.watch(), name="paper-watch")
+        if self.gifts is not None:
+            self.gifts.open()
         if self.plan.takes_cards:
             self.processor.on_outcome = self.office.learn
             self.processor.on_charge = self.cards.presented
@@ -274,6 +285,8 @@ class Scenario:
                 machine.boot()
         for till in self.tills:
             till.close_shop()
+        if self.gifts is not None:
+            self.gifts.close()
 
     async def _rest(self) -> bool:
         """Wait until nothing is under way; it has to come to that by itself."""
@@ -298,6 +311,8 @@ class Scenario:
             return "the processor owes an outcome"
         if self.plan.storm and self.telling.owes():
             return "the processor has something to tell"
+        if self.gifts is not None and self.gifts.under_way():
+            return "the issuer has something to say"
         for terminal in self.terminals.values():
             if terminal.waits():
                 return f"{terminal.name} has something to forward"
@@ -405,4 +420,7 @@ def _given_back_twice(rows: Rows) -> set[str]:
 
 
 def _voided(rows: Rows) -> set[str]:
-    return {row[0] for row in rows.all("SELECT sale_id FROM sales WHERE state = 'voided'")}
+    """With the payments of which the cloud told."""
+    voided = rows.all("SELECT sale_id FROM sales WHERE state = 'voided'")
+    told = rows.all(f"SELECT payment_id FROM payments p WHERE {TOLD_AGAIN}")
+    return {row[0] for row in (*voided, *told)}

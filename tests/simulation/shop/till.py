@@ -91,7 +91,8 @@ class TillMachine:
 
     def faults(self, seen: Collection[str] = (), voided: Collection[str] = ()) -> list[str]:
         """What a person would have to look at; ``seen``: payments that one looks at already;
-        ``voided``: sales that are so in a hub that was put back."""
+        ``voided``: sales that are so in a hub that was put back, and payments that it was told of
+        again."""
         if self.now is None:
             return [f"{self.name} never came up"]
         found = [
@@ -108,13 +109,16 @@ class TillMachine:
 
     def _is_lost(self, one: Entry, seen: Collection[str], voided: Collection[str]) -> bool:
         """What a restored hub knows nothing of it can't be told more of: people compare the two.
-        Nor is it a loss if the repeat of another's void is refused that was offered again after
-        its day, and before the cloud told of that void."""
+        Nor is it a loss if what was offered again before the cloud told of it is refused: the
+        repeat of another's void after its day, or what a terminal said of a payment."""
         if not self.history.restored:
             return False
         body = json.loads(one.body)
         if one.service == "payment":
-            return body["payment_id"] in seen
+            told_later = body["payment_id"] in voided
+            if told_later:
+                self.world.count(OFF + "a report in doubt of what the cloud told later")
+            return told_later or body["payment_id"] in seen
         if (one.service, one.operation) == ("sale", "void") and body["sale_id"] in voided:
             self.world.count(OFF + "a void in doubt that is so")
             return True

@@ -16,12 +16,15 @@ from pathlib import Path
 class Payment:
     """A card payment: ``state`` is ``asked``, ``at_terminal``, ``kept`` (its
     terminal forwards it), ``approved`` or ``reversing``;
-    ``way``: at whose terminal (see :class:`tests.simulation.shop.cardbox.CardWay`)."""
+    ``way``: at whose terminal (see :class:`tests.simulation.shop.cardbox.CardWay`), or ``value``:
+    with the gift card ``card`` for the sale ``sale``."""
 
     payment_id: str
     amount_minor: int
     state: str = "asked"
     way: str = "alone"
+    card: str = ""
+    sale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

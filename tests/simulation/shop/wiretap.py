@@ -18,6 +18,7 @@ from hub.contract.envelope import Reply
 from hub.contract.topics import FactTopic, RequestTopic, Topics
 from tests.simulation.kernel import World
 from tests.simulation.shop.broker import STORE
+from tests.simulation.shop.giftcards import Purse
 from tests.simulation.shop.history import History
 from tests.simulation.shop.wallet import Job
 
@@ -39,6 +40,8 @@ class Board:
     unwanted: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """Sales that their customers bring back just now; ``come``: one of them is in the shop."""
     come: asyncio.Event = field(default_factory=asyncio.Event)
+    purse: Purse | None = None
+    """Gift cards, where customers have some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class Wiretap:
 
     def heard(self, device: str, topic: str, payload: bytes, correlation: str | None) -> None:
         """A device is delivered something."""
+        if self.board.purse is not None:
+            self._is_discreet(device, topic, payload.decode("latin-1"), self.board.purse)
         if not topic.startswith(self._topics.device(device) + "/"):
             if "/dev/" in topic:
                 self.world.violated(f"{device} was delivered a message on {topic}")
@@ -124,6 +129,10 @@ class Wiretap:
             self._judge(device, attack, Reply.model_validate_json(payload))
         elif asked[1] is not None and (device, asked[1]) in self.history.asked:
             self.history.answer(device, asked[1], payload.decode())
+
+    def _is_discreet(self, device: str, topic: str, text: str, purse: Purse) -> None:
+        if any(secret in text for secret in purse.secrets):
+            self.world.violated(f"{device} was delivered a card's number or PIN on {topic}")
 
     def _judge(self, device: str, attack: Attack, reply: Reply) -> None:
         code = "" if reply.problem is None else str(reply.problem.code)
