@@ -61,6 +61,11 @@ class Command(Incoming):
     service: ClassVar[str]
     operation: ClassVar[str]
 
+    def told_apart_by(self) -> tuple[str, ...]:
+        """Secrets that make this another request than one whose JSON looks the same: they count
+        where a repeat is told from another request, by a keyed hash and never as they are."""
+        return ()
+
 
 class Query(Command):
     """A command that changes nothing: it is answered from a reader and needs no key."""

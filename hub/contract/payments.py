@@ -90,6 +90,13 @@ class StartPayment(Command):
             raise ValueError("a gift card takes no tip: leave tip_minor out")
         return self
 
+    def told_apart_by(self) -> tuple[str, ...]:
+        """Another gift card is another payment."""
+        if self.value is None:
+            return ()
+        pin = self.value.pin.get_secret_value() if self.value.pin else ""
+        return (self.value.token.get_secret_value(), pin)
+
 
 Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown", "reversed"]
 

@@ -28,7 +28,7 @@ from hub.service.incoming import Asked, Read, command_hash, operation_of, read_c
 from hub.service.internal import InternalCommand
 from hub.service.live import LiveHandler, LiveOperations
 from hub.service.ports import Budget, SlowReads, Writer
-from hub.service.records import Recorder, TakeTold
+from hub.service.records import Recorder, TakeTold, same_hash
 from hub.service.shop import Shop
 from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, requests
@@ -223,7 +223,7 @@ class Gate:
                 "A change needs an idempotency key: user property 'idk', or the field "
                 "idempotency_key.",
             )
-        body_hash = command_hash(command)
+        body_hash = command_hash(command, self._recorder.keyed)
         told = self._recorder.read(record, caller, key, body_hash) if record else None
         before = self._handlers.before.get(type(command))
         if self.storage_full and not self._is_let_through(command):
@@ -333,7 +333,7 @@ class Gate:
     def _replay(
         self, rows: Rows, known: KnownRequest, caller: Caller, key: str, body_hash: bytes
     ) -> str:
-        if known.hash != body_hash:
+        if not same_hash(known.hash, body_hash):
             raise refuse(
                 Code.IDEMPOTENCY_MISMATCH,
                 "This key was used for another request: make a fresh key for every new request.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from hub.contract.registry import OPERATIONS, Door, Operation
 from hub.service import screening
 from hub.service.answers import from_validation
 from hub.service.caller import Caller, CallerKind
-from hub.service.records import Told
+from hub.service.records import Told, same_hash
 
 _AT_DEVICES = {at: row for at, row in OPERATIONS.items() if row.doors & Door.DEVICE}
 _AT_ADMINS = {at: row for at, row in OPERATIONS.items() if row.doors & Door.ADMIN}
@@ -90,17 +91,20 @@ def _is_key(key: object) -> bool:
     return isinstance(key, str) and 8 <= len(key) <= 64 and key.isascii() and key.isprintable()
 
 
-def command_hash(command: Command) -> bytes:
+def command_hash(command: Command, keyed: Callable[[bytes], bytes] | None = None) -> bytes:
     """What tells two requests apart: their operation and content (never a secret's value).
 
-    Fields at their defaults don't count, so that a field added later changes no older hash.
+    Fields at their defaults don't count, so that a field added later changes no older hash.  Where
+    secrets tell requests apart, ``keyed`` is asked for their hash, which comes behind.
     """
     kind = type(command)
     content = kind.__pydantic_serializer__.to_json(command, exclude_defaults=True)
-    return sha256(f"{kind.service}/{kind.operation}\0".encode() + content).digest()
+    plain = sha256(f"{kind.service}/{kind.operation}\0".encode() + content).digest()
+    secrets = command.told_apart_by() if keyed is not None else ()
+    return plain + keyed(json.dumps(secrets).encode()) if keyed and secrets else plain
 
 
 def same_request(known_hash: bytes | None, body_hash: bytes) -> bool:
     """Whether what is written down came of this very request.  What came back from the cloud has
     no hash: its id alone tells."""
-    return not known_hash or known_hash == body_hash
+    return not known_hash or same_hash(known_hash, body_hash)

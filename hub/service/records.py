@@ -30,8 +30,12 @@ PACK_OVER_BYTES = 12_288
 """Longer content is deflated, which makes the lines of the largest sale fit."""
 UNPACKED_BYTES_MAX = 4 * 1_048_576
 PURPOSE = "records of answers"
-_PLAIN, _PACKED = b"\0", b"\1"
+PLAIN_BYTES = 32
+"""Of a request's hash without secrets."""
+_PLAIN, _PACKED, _SECRETS = b"\0", b"\1", b"\2"
+"""How what is hashed under the key begins."""
 _MAC_BYTES = 32
+_KEYED_BYTES = 16
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
@@ -52,6 +56,12 @@ class TakeTold(InternalCommand):
     told: Told
 
 
+def same_hash(known_hash: bytes, body_hash: bytes) -> bool:
+    """Whether two hashes are of one request.  What was written down before secrets counted (see
+    ``command_hash``) tells as much as it did then."""
+    return known_hash == (body_hash[:PLAIN_BYTES] if len(known_hash) == PLAIN_BYTES else body_hash)
+
+
 class Recorder:
     """Makes and reads records under one key of 32 bytes (see ``SecretsBox.derive``).
 
@@ -62,6 +72,10 @@ class Recorder:
         self._key = key
         self._store = store
         self._chars_max = min(MAX_RECORD_CHARS, packet_bytes // 3)
+
+    def keyed(self, secrets: bytes) -> bytes:
+        """A hash of secrets by which nobody without the key finds them."""
+        return hmac.digest(self._key, _SECRETS + secrets, "sha256")[:_KEYED_BYTES]
 
     def make(
         self, device: str, key: str, body_hash: bytes, events: Sequence[Emitted], result: str
@@ -121,8 +135,10 @@ class Recorder:
         # What follows is in our own words.
         content = _unpacked(body)
         told = json.loads(content) if content is not None else {}
-        ours = (VERSION, self._store, caller.id, key, body_hash.hex())
-        if tuple(told.get(name) for name in ("v", "store", "device", "key", "hash")) != ours:
+        ours = (VERSION, self._store, caller.id, key)
+        if tuple(told.get(name) for name in ("v", "store", "device", "key")) != ours:
+            return None
+        if not same_hash(bytes.fromhex(told["hash"]), body_hash):
             return None
         events = tuple(
             Emitted(stream, type_, aggregate, event_id, at_ms, _plain(data))

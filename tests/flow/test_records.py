@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hub.contract.envelope import MAX_RECORD_CHARS
+from hub.service.caller import Caller, CallerKind
 from hub.service.records import Recorder
 from hub.storage.outbox import Emitted
 from tests.support.copies import Copies, Till, facts_of
@@ -186,3 +187,21 @@ def test_a_record_that_a_device_could_not_send_is_not_given(shop: Shop) -> None:
     event = Emitted("sales", "x", "a", "b", 1, '{"text":"ABC"}')
     assert small.make("till-1", "key-0001", b"", [event], "{}")
     assert small.make("till-1", "key-0001", b"", [event] * 20, "{}") is None
+
+
+def test_a_record_from_before_secrets_counted_is_good_for_its_request_still() -> None:
+    till, recorder = Caller(CallerKind.DEVICE, "till-1"), Recorder(bytes(32), "367")
+    plain, keyed = b"p" * 32, recorder.keyed(b"secret")
+    assert keyed != recorder.keyed(b"another")
+    assert keyed != Recorder(b"k" * 32, "367").keyed(b"secret")
+    for known, asked, good in (
+        (plain, plain, True),
+        (plain, plain + keyed, True),
+        (plain + keyed, plain + keyed, True),
+        (plain + keyed, plain + b"x" * 16, False),
+        (plain + keyed, plain, False),
+        (b"o" * 32, plain + keyed, False),
+    ):
+        record = recorder.make("till-1", "k-1", known, (), "{}")
+        assert record is not None
+        assert (recorder.read(record, till, "k-1", asked) is not None) is good

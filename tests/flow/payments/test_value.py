@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,48 @@ def test_store_credit_is_taken_alike(shop: ValueShop) -> None:
     shop.sold(payment)
     shop.issuer_says(WorkKind.CAPTURE, "captured")
     assert shop.payment(payment)["state"] == "captured"
+
+
+# Repeats -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [{"token": "GC-7Q4K-9XWM-0043"}, {"pin": "9732"}, {"pin": None}])
+def test_a_key_that_was_used_for_one_card_is_not_good_for_another(
+    shop: ValueShop, other: dict[str, str | None]
+) -> None:
+    key = shop.id()
+    value = {"kind": "gift_card", "token": GIFT, "pin": "9731"}
+    body = shop.starting(499, value=value)
+    first = shop.ok("till-1", "payment/start", body, key=key)
+    assert shop.ok("till-1", "payment/start", body, key=key) == first
+    another = body | {"value": value | other}
+    for _ in range(2):
+        assert (
+            shop.no("till-1", "payment/start", another, key=key)["code"] == "idempotency-mismatch"
+        )
+    assert shop.no("till-1", "payment/start", another)["code"] == "conflict"
+    assert shop.ok("till-1", "payment/start", body) == first
+    (row,) = shop.all("SELECT hash FROM requests WHERE idk = ?", key)
+    for known in (GIFT, "9731", sha256(GIFT.encode()).hexdigest()):
+        assert known.encode() not in row[0]
+        assert bytes.fromhex(known) not in row[0] if len(known) == 64 else True
+
+
+def test_a_repeat_of_what_was_asked_before_cards_counted_gets_its_answer(shop: ValueShop) -> None:
+    key = shop.id()
+    body = shop.starting(499, value={"kind": "gift_card", "token": GIFT})
+    first = shop.ok("till-1", "payment/start", body, key=key)
+    shop.run("UPDATE requests SET hash = substr(hash, 1, 32)")
+    shop.run("UPDATE payments SET hash = substr(hash, 1, 32)")
+    assert shop.ok("till-1", "payment/start", body, key=key) == first
+    assert shop.ok("till-1", "payment/start", body) == first
+    more = shop.no("till-1", "payment/start", body | {"amount_minor": 500}, key=key)
+    assert more["code"] == "idempotency-mismatch"
+
+
+def test_requests_are_told_apart_the_same_by_a_hub_that_was_put_back(shop: ValueShop) -> None:
+    key = shop.id()
+    body = shop.starting(499, value={"kind": "gift_card", "token": GIFT})
+    first = shop.ok("till-1", "payment/start", body, key=key)
+    shop.restart()
+    assert shop.ok("till-1", "payment/start", body, key=key) == first
