@@ -32,6 +32,7 @@ class SaleRow(NamedTuple):
     void_hash: bytes | None = None
     voided_at_ms: int | None = None
     void_reason: str | None = None
+    void_outbox_id: int | None = None
 
 
 class SaleLineRow(NamedTuple):
@@ -71,7 +72,7 @@ class TenderRow(NamedTuple):
 _SALE = (
     "SELECT id, sale_id, hash, state, receipt_no, device_id, staff_id, business_day, at_ms,"
     " currency, total_minor, tax_minor, rounding_minor, change_minor, tax, outbox_id, note,"
-    " void_hash, voided_at_ms, void_reason FROM sales"
+    " void_hash, voided_at_ms, void_reason, void_outbox_id FROM sales"
 )
 
 
@@ -114,6 +115,11 @@ def mark_voided(tx: Tx, sale: int, void_hash: bytes, reason: str, at_ms: int | N
         reason,
         sale,
     )
+
+
+def set_void_event(tx: Tx, sale: int, outbox_id: int) -> None:
+    """Note under which work sequence the void was told to the cloud."""
+    tx.run("UPDATE sales SET void_outbox_id = ? WHERE id = ?", outbox_id, sale)
 
 
 def lines(rows: Rows, sale: int) -> list[SaleLineRow]:

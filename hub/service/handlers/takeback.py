@@ -220,6 +220,7 @@ def _void(unit: Unit, fact: SaleVoided, origin: Origin) -> None:
     sale = salerows.get(unit.tx, fact.sale_id)
     assert sale is not None
     salerows.mark_voided(unit.tx, sale.id, origin.hash, fact.reason, origin.at_ms)
+    salerows.set_void_event(unit.tx, sale.id, origin.outbox_id)
     move_as_told(unit, "void", sale.id, fact.movements)
     salerows.add_to_day(unit.tx, sale.business_day, voided=1, voided_minor=sale.total_minor)
     change = sale.change_minor

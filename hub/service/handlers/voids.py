@@ -48,7 +48,7 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
         ledger.move(movement.sku, sold.reversed(), movement.ref_line, movement.n)
     salerows.mark_voided(unit.tx, sale.id, unit.body_hash, command.reason)
     refunds = _give_back_all(unit, sale)
-    unit.emit(
+    told = unit.emit(
         "sales",
         SALE_VOIDED,
         sale.sale_id,
@@ -59,6 +59,7 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
             "movements": ledger.finish(),
         },
     )
+    salerows.set_void_event(unit.tx, sale.id, told)
     salerows.add_to_day(unit.tx, day, voided=1, voided_minor=sale.total_minor)
     unit.note(
         "sale.voided",
@@ -81,7 +82,10 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
 def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
     if not same_request(sale.void_hash, unit.body_hash):
         raise refuse(Code.CONFLICT, "This sale is voided already.", voided_at_ms=sale.voided_at_ms)
-    unit.cover_all()
+    if sale.void_outbox_id is None:
+        unit.cover_all()
+    else:  # with the record, for another key needs one of its own
+        unit.cite(sale.void_outbox_id)
     assert sale.voided_at_ms is not None
     refunds = tuple(
         RefundView(
