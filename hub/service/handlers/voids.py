@@ -59,13 +59,13 @@ def void_sale(unit: Unit, command: VoidSale) -> SaleVoided:
             "movements": ledger.finish(),
         },
     )
-    salerows.set_void_event(unit.tx, sale.id, told)
     salerows.add_to_day(unit.tx, day, voided=1, voided_minor=sale.total_minor)
     unit.note(
         "sale.voided",
         sale.sale_id,
         {"reason": command.reason, "total_minor": sale.total_minor, "approved_by": approver},
     )
+    salerows.set_void_event(unit.tx, sale.id, told)
     unit.tell(SaleMade())
     for one in refunds:
         claims.undo(unit, one.payment_id, command.reason)
