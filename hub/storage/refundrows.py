@@ -129,11 +129,13 @@ def overdue(rows: Rows, budget_ms: int) -> list[RefundRow]:
 
 
 def pointless(rows: Rows) -> list[RefundRow]:
-    """Up to 200 refunds that wait although their payment ended without money being taken."""
+    """Up to 200 refunds that wait although their payment ended without money being taken, or are
+    told again of one that did."""
     names = ", ".join(f"r.{name}" for name in RefundRow._fields)
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
-        f" WHERE r.{_OPEN} AND r.state = 'wanted' AND p.state IN ('refused', 'abandoned',"
+        f" WHERE r.{_OPEN} AND (r.state = 'wanted' OR r.state = 'unknown' AND r.sent_at_ms IS NULL"
+        " AND p.state <> 'refunded') AND p.state IN ('refused', 'abandoned',"
         " 'voided', 'reversed', 'refunded', 'recovered', 'written_off') LIMIT ?"
     )
     return [RefundRow(*row) for row in rows.all(sql, REFUNDS_MAX)]

@@ -259,7 +259,7 @@ def refund(
     unit: Unit, payment_id: str | None, amount_minor: int, subject: str, *, told: bool = False
 ) -> Giver:
     """A part of a payment goes back; who does it.  ``subject``: the return that it belongs to; a
-    repeat changes nothing.  ``told``: it has happened, so what is left bounds it.
+    repeat changes nothing.  ``told``: another hub had wanted it, and may have had it done.
 
     Errors: ``conflict`` when less than that is left.
     """
@@ -268,12 +268,12 @@ def refund(
         return "till"
     refund_id = derived_id(unit.shop.store, "refund", subject, row.payment_id)
     left_minor = refunds.left_minor(unit, row)
-    if told:
-        amount_minor = min(amount_minor, max(0, left_minor - row.tip_minor))
     if amount_minor <= 0 or row.void_asked:
         return "hub"
     if amount_minor == row.sale_minor and left_minor == row.amount_minor:  # with the tip
         book.withdraw(unit, row, unit.caller.key, ALL_BACK)
+    elif told:
+        refunds.tell_again(unit, row, refund_id, amount_minor, subject)
     else:
         refunds.want(unit, row, refund_id, amount_minor, subject)
     return "hub"

@@ -78,6 +78,26 @@ def want(unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject
     return refund
 
 
+def tell_again(
+    unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject: str
+) -> RefundRow | None:
+    """A refund that a hub which is lost had wanted.  It may be among what the cloud says was given
+    back, so it is in doubt; a terminal can't be asked, so there it is taken to be.  No more than
+    the refunds known here leave; None: they leave nothing, or all has gone back.
+    """
+    known = refundrows.get(unit.tx, refund_id)
+    left = row.amount_minor - row.tip_minor - refundrows.taken_minor(unit.tx, row.id)
+    amount_minor = min(amount_minor, left)
+    if known is not None or amount_minor <= 0 or row.refunded_minor == row.amount_minor:
+        return known
+    given_minor = row.refunded_minor - refundrows.done_minor(unit.tx, row.id)
+    done = hand_of(unit, row) is Hand.TERMINAL and given_minor >= amount_minor
+    refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
+    refund = refundrows.change(unit.tx, refund, state="done" if done else "unknown")
+    book.changed(unit, row)
+    return refund
+
+
 def want_rest(unit: Unit, row: PaymentRow) -> None:
     """Have all that is left given back.  Once: what was refused stays a person's matter."""
     refund_id = derived_id("payment-void", row.payment_id)

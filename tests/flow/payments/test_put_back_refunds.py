@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.domain.payments.work import Hand
+from hub.domain.payments.work import Hand, WorkKind
 from hub.service.payments.commands import EndWork, LeaseWork, ProcessorSaid
 from tests.support.copies import Copies, from_cloud
 from tests.support.paying import PayingShop, rules
@@ -52,6 +52,53 @@ def test_what_was_given_back_before_the_restore_counts_once(
     restored.internal(from_cloud(paying))
     given_back(restored)
     assert standing(restored, payment) == ("captured", 499)
+
+
+def test_most_of_a_payment_that_was_given_back_before_the_restore_counts_once(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.own(1497)
+    paying.report(payment, "approved", captured=True)
+    paying.ok("till-1", "sale/commit", paying.selling(payment, qty=3))
+    line = {"line_no": 1, "qty": 2, "disposition": "resellable", "reason": "too many"}
+    back = {"return_id": paying.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    paying.sign_in("till-1", "mia")
+    paying.ok("till-1", "return/commit", back)
+    given_back(paying)
+    restored = copies.put_back(copy, paying, payments=rules())
+    restored.internal(from_cloud(paying))
+    given_back(restored)
+    assert standing(restored, payment) == ("captured", 998)
+    assert restored.all("SELECT amount_minor, state FROM payment_refunds") == [(998, "done")]
+    assert not restored.value("SELECT count(*) FROM audit WHERE action LIKE '%refund_refused'")
+    restored.sign_in("till-1", "mia")
+    rest = back | {"return_id": restored.id(), "lines": [line | {"qty": 1}]}
+    restored.ok("till-1", "return/commit", rest)
+    given_back(restored)
+    assert standing(restored, payment) == ("refunded", 1497)
+
+
+def test_a_return_told_again_that_never_reached_the_processor_is_given_back(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.own(1497)
+    paying.report(payment, "approved", captured=True)
+    paying.ok("till-1", "sale/commit", paying.selling(payment, qty=3))
+    line = {"line_no": 1, "qty": 2, "disposition": "resellable", "reason": "too many"}
+    back = {"return_id": paying.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    paying.sign_in("till-1", "mia")
+    paying.ok("till-1", "return/commit", back)
+    restored = copies.put_back(copy, paying, payments=rules())
+    restored.internal(from_cloud(paying))
+    (work,) = restored.internal(LeaseWork(Hand.PROCESSOR))
+    assert (work.kind, work.amount_minor) == (WorkKind.LOOK_UP, 998), "it may have been sent"
+    restored.internal(EndWork(work, ProcessorSaid("not-found")))
+    (work,) = restored.internal(LeaseWork(Hand.PROCESSOR))
+    assert work.kind is WorkKind.REFUND
+    restored.internal(EndWork(work, ProcessorSaid("refunded")))
+    assert standing(restored, payment) == ("captured", 998)
 
 
 def test_a_hub_put_back_tells_again_who_gives_a_returns_money_back(
