@@ -219,5 +219,6 @@ def said(shop: Shop, payment_id: str, answer: CardAnswer) -> TerminalSaid:
         card_ref=vault.card_ref(answer.card) if vault is not None and answer.card else "",
         captured=answer.captured,
         tip_minor=answer.tip_minor,
+        surcharge_minor=answer.surcharge_minor,
         token=sealed,
     )

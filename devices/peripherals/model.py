@@ -333,7 +333,8 @@ class CardAnswer:
     """What a terminal says; never a card number.  ``token`` is what the hub is to keep and present
     (an opaque token or P2PE blob), absent where the terminal keeps the payment itself; ``card``
     names the card (a payment account reference or a token), to count its uses.  ``tip_minor``: what
-    the customer added at the terminal, on top of what it was asked for."""
+    the customer added at the terminal, on top of what it was asked for; ``surcharge_minor``: what
+    the terminal did, for paying by this card."""
 
     outcome: CardOutcome
     reason: str = ""
@@ -344,6 +345,7 @@ class CardAnswer:
     terminal_ref: str = ""
     captured: bool = False
     tip_minor: int = 0
+    surcharge_minor: int = 0
     card: str = field(default="", repr=False)
     token: bytes | None = field(default=None, repr=False)
 

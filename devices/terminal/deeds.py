@@ -15,7 +15,8 @@ _TAKEN: Final = frozenset({"approved", "stored", "tokenised"})
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One transaction.  ``amount_minor``: of a refund or reversal what went back; ``of``: the
+    """One transaction.  ``amount_minor``: of a refund or reversal what went back, of a payment all
+    that the card is charged, ``surcharge_minor`` of it added here; ``of``: the
     payment's service id that it belongs to; ``seq``: of those approved offline, without gaps."""
 
     sale: str
@@ -36,6 +37,7 @@ class Deed:
     partial: bool = False
     forwarded: Literal["", "approved", "declined"] = ""
     back_minor: int = 0
+    surcharge_minor: int = 0
 
     @property
     def name(self) -> Name:

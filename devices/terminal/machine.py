@@ -19,6 +19,7 @@ from devices.terminal.journal import Journal
 from hub.clock import Clock
 
 ACTS_MAX: Final = 1000
+SURCHARGE_MAX: Final = 1_000_000
 HOWS: Final = frozenset(
     {
         "approve",
@@ -44,13 +45,14 @@ class Act:
     """What to do with one payment.  ``power-loss``: after it is in the journal and before the
     answer; ``stale``: the answer of the one before is sent; ``customer_s``: so long the customer
     takes, ``answer_s``: so long the answer takes when all is done; ``slow_s``: so long before the
-    terminal even looks at it."""
+    terminal even looks at it; ``surcharge_minor``: what it adds for paying by this card."""
 
     how: str = "approve"
     customer_s: float = 0.0
     answer_s: float = 0.0
     slow_s: float = 0.0
     card: str = "visa"
+    surcharge_minor: int = 0
 
     @classmethod
     def of(cls, told: Any) -> Act:
@@ -65,6 +67,8 @@ class Act:
             raise ValueError(str(error)) from error
         if not all(0 <= one <= 600 for one in (act.customer_s, act.answer_s, act.slow_s)):
             raise ValueError("times are 0 to 600 s")
+        if type(act.surcharge_minor) is not int or not 0 <= act.surcharge_minor <= SURCHARGE_MAX:
+            raise ValueError(f"a surcharge is 0 to {SURCHARGE_MAX} minor units")
         return act
 
 
@@ -199,6 +203,10 @@ class Machine:
             stamp=self._now(),
             partial=act.how == "partial",
         )
+        if not deed.refund:
+            added_minor = act.surcharge_minor
+            whole_minor = deed.amount_minor + added_minor
+            made = replace(made, amount_minor=whole_minor, surcharge_minor=added_minor)
         if self.online and act.how != "offline":
             return replace(made, how="approved", psp_ref=self._psp_ref(deed.service))
         conditions = asked.get("PaymentTransaction", {}).get("TransactionConditions", {})

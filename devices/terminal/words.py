@@ -64,6 +64,8 @@ def payment(deed: Deed, poi_id: str, *, stored: int, with_token: bool) -> dict[s
         }
     else:
         extra |= {"offline": "true", "offlineAuthCode": "Failed go online offline declined"}
+    if deed.surcharge_minor:
+        extra["surchargeAmount"] = str(deed.surcharge_minor)
     given_minor = deed.amount_minor // 2 if deed.partial else deed.amount_minor
     body["PaymentResult"] = {
         "PaymentType": "Refund" if deed.refund else "Normal",

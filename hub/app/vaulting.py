@@ -63,6 +63,7 @@ def payment_rules(
         link_at_once=payments.link_at_once,
         tips=payments.tips,
         tip_max_percent=payments.tip_max_percent,
+        surcharge_max_bp=round(payments.surcharge_max_percent * 100),
     )
 
 

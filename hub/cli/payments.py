@@ -275,6 +275,7 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
     click.echo(f"{_money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
     facts = {
         "tip": _money(one.tip_minor, one.currency) if one.tip_minor else "",
+        "surcharge": _money(one.surcharge_minor, one.currency) if one.surcharge_minor else "",
         "card": _card(one),
         "left on it": "" if one.balance_minor is None else _money(one.balance_minor, one.currency),
         "till": one.device_id,

@@ -34,7 +34,7 @@ def _section(name: str) -> str:
 
 def _setting(setting: Setting) -> Iterator[str]:
     yield from _comment(setting.description)
-    if setting.kind in {"int", "choice"} or setting.required:
+    if setting.kind in {"int", "fraction", "choice"} or setting.required:
         yield from _comment(f"Must be {setting.expected()}.")
     if setting.required:
         yield f"{setting.name} = {setting.example()}"

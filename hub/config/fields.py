@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from hub.config.models import Settings
 
-Kind = Literal["text", "secret", "path", "int", "bool", "choice", "texts"]
+Kind = Literal["text", "secret", "path", "int", "fraction", "bool", "choice", "texts"]
 
 _ORIGIN_UNIONS = (types.UnionType, typing.Union)
 
@@ -53,6 +53,8 @@ class Setting:
         match self.kind:
             case "int":
                 return f"a whole number{self._range()}"
+            case "fraction":
+                return f"a number{self._range()}"
             case "bool":
                 return "true or false"
             case "choice":
@@ -178,6 +180,7 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     kinds: dict[Any, Kind] = {
         str: "text",
         int: "int",
+        float: "fraction",
         bool: "bool",
         Path: "path",
         SecretStr: "secret",

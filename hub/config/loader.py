@@ -240,6 +240,8 @@ def _example(setting: Setting, origin: Origin) -> str:
 def _why(detail: ErrorDetails) -> str:
     plain = {
         "int_type": "not a whole number",
+        "float_type": "not a number",
+        "finite_number": "not a number",
         "bool_type": "not true or false",
         "string_type": "not a text",
         "path_type": "not a path",

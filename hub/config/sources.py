@@ -199,9 +199,9 @@ def from_text(setting: Setting, text: str) -> Any:
     """
     stripped = text.strip()
     match setting.kind:
-        case "int":
+        case "int" | "fraction":
             try:
-                return int(stripped)
+                return int(stripped) if setting.kind == "int" else float(stripped)
             except ValueError:
                 return text
         case "bool":

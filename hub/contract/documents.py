@@ -82,8 +82,8 @@ class TaxTotal(Outgoing):
 class TenderTotal(Outgoing):
     """Money that was taken or given back.  ``kind``: ``cash``, ``card`` or another word.
     ``offline``: approved without the processor.  ``count``: of how many payments (reports).
-    ``tip_minor``: what the card was charged on top.  ``left_minor``: what was left on a gift card,
-    where its issuer told it."""
+    ``tip_minor``, ``surcharge_minor``: what the card was charged on top, by the customer's wish and
+    by the terminal.  ``left_minor``: what was left on a gift card, where its issuer told it."""
 
     kind: str
     amount_minor: int
@@ -92,6 +92,7 @@ class TenderTotal(Outgoing):
     offline: bool = False
     count: int = 0
     tip_minor: int = 0
+    surcharge_minor: int = 0
     left_minor: int | None = None
 
 

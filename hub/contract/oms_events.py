@@ -80,13 +80,15 @@ class SaleLine(Part):
 
 class Tender(Part):
     """How (part of) the total was paid; in a return: paid out, and ``by`` whom (``hub``, else the
-    till).  Never card data."""
+    till), with what of the tip and of a terminal's surcharge on top.  Never card data."""
 
     kind: Word
     amount_minor: MoneyMinor
     payment_id: Id | None = None
     last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
     by: Word | None = None
+    tip_minor: MoneyMinor | None = None
+    surcharge_minor: MoneyMinor | None = None
 
 
 class SaleCompleted(Fact):

@@ -45,8 +45,9 @@ class PaymentMoved(Fact):
     told, too, when it turns out that nothing was taken of what was ``unknown`` before.  ``kind``
     ``gift_card`` or ``store_credit``: of an issuer, not a card; ``account``: whose allotment of
     ``account_epoch`` it took the money from.
-    The card is charged ``amount_minor`` (what the sale is paid with) and ``tip_minor``;
-    ``refunded_minor`` is of both.
+    The card is charged ``amount_minor`` (what the sale is paid with), ``tip_minor`` and
+    ``surcharge_minor`` (what its terminal added for paying by this card); ``refunded_minor`` is of
+    all three.
     """
 
     payment_id: Id
@@ -56,6 +57,7 @@ class PaymentMoved(Fact):
     driven_by: Literal["hub", "till"] = "till"
     amount_minor: MoneyMinor
     tip_minor: MoneyMinor = 0
+    surcharge_minor: MoneyMinor = 0
     currency: Currency
     custody: Literal["terminal", "hub"]
     state: Word

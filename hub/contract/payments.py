@@ -103,7 +103,8 @@ Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknow
 
 class CardFacts(Incoming):
     """What a terminal may tell of a card: never its number.  ``tip_minor``: a tip that the customer
-    added at the terminal, on top of what it was asked for; it is taken in as a fact."""
+    added at the terminal, on top of what it was asked for; ``surcharge_minor``: what the terminal
+    added for paying by this card.  Both are taken in as facts: the card is charged them."""
 
     last4: Last4 = ""
     scheme: Scheme = ""
@@ -111,6 +112,7 @@ class CardFacts(Incoming):
     psp_ref: Ref = ""
     terminal_ref: Ref = ""
     tip_minor: AmountMinor = 0
+    surcharge_minor: AmountMinor = 0
 
 
 class ReportPayment(Command):
@@ -226,8 +228,9 @@ class PaymentView(Outgoing):
     ``expires_in_ms``: of a stored one, until it may not be presented any more.  ``contact_kept``:
     the hub knows how to reach the customer.  ``kind``: ``card``, ``gift_card`` or ``store_credit``;
     ``balance_minor``: what was left on such a card, where its issuer told it; ``allotted``: it was
-    taken from what is set aside for this shop.  The card is charged ``amount_minor`` and
-    ``tip_minor``; the sale is paid with the former; ``refunded_minor`` is of both.
+    taken from what is set aside for this shop.  The card is charged ``amount_minor``,
+    ``tip_minor`` and ``surcharge_minor`` (what its terminal added for paying by it); the sale is
+    paid with the first; ``refunded_minor`` is of all three.
     """
 
     id: int
@@ -262,6 +265,7 @@ class PaymentView(Outgoing):
     balance_minor: int | None = None
     allotted: bool = False
     tip_minor: AmountMinor = 0
+    surcharge_minor: AmountMinor = 0
     steps: tuple[PaymentStep, ...] = ()
 
 

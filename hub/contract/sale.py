@@ -140,13 +140,16 @@ class SaleVoided(Outgoing):
 
 class RefundView(Outgoing):
     """Money to give back.  ``by``: who does it; what the hub gives back the till must not.
-    ``tip_minor``: a tip that goes back with it, when all of it does."""
+    On top of ``amount_minor``, to the same card: ``tip_minor``, a tip that goes back when all of
+    the payment does, and ``surcharge_minor``, of what a terminal had added as much as the part is
+    of the payment."""
 
     kind: str
     amount_minor: int
     payment_id: str | None = None
     by: Literal["hub", "till"] = "till"
     tip_minor: AmountMinor | None = None
+    surcharge_minor: AmountMinor | None = None
 
 
 class GetSale(Query):

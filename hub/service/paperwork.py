@@ -108,7 +108,7 @@ def sale_facts(
                 last4=one.last4,
                 approval_code=one.approval_code,
                 offline=_was_offline(unit, one),
-                tip_minor=_tip_minor(unit, one),
+                **_added(unit, one),
                 left_minor=_left_minor(unit, one),
             )
             for one in tenders
@@ -125,7 +125,12 @@ def of_sale(unit: Source, sale: SaleRow) -> SaleFacts | VoidFacts:
     if sale.state != "voided":
         return sale_facts(unit, sale, salerows.lines(unit.tx, sale.id), tenders)
     given_back = tuple(
-        RefundView(kind=one.kind, amount_minor=one.refunded_minor, payment_id=one.payment_id)
+        RefundView(
+            kind=one.kind,
+            amount_minor=one.refunded_minor,
+            payment_id=one.payment_id,
+            **_added(unit, one),
+        )
         for one in tenders
         if one.refunded_minor
     )
@@ -273,10 +278,12 @@ def _was_offline(unit: Source, tender: TenderRow) -> bool:
     return row is not None and row.offline_seq is not None
 
 
-def _tip_minor(unit: Source, tender: TenderRow) -> int:
+def _added(unit: Source, tender: TenderRow) -> dict[str, int]:
     """What the card was charged on top of what its tender pays."""
     row = paymentrows.get(unit.tx, tender.payment_id) if tender.payment_id else None
-    return row.tip_minor if row is not None else 0
+    if row is None:
+        return {}
+    return {"tip_minor": row.tip_minor, "surcharge_minor": row.surcharge_minor}
 
 
 def _left_minor(unit: Source, tender: TenderRow) -> int | None:
@@ -343,6 +350,7 @@ def _given_back(
             amount_minor=one.amount_minor,
             last4=cards.get(one.payment_id) if one.payment_id else None,
             tip_minor=one.tip_minor or 0,
+            surcharge_minor=one.surcharge_minor or 0,
         )
         for one in refunds
     )

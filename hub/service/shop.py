@@ -62,7 +62,8 @@ class PaymentRules:
     OMS that can be asked to send payment links; ``link_at_once``: it is, without a person.
     ``issuer``: there is a cloud that keeps the value of gift cards; ``issuer_ready``: it can be
     asked just now (asked in the writer's thread); ``misses``: when (budget) tills were refused a
-    gift card without asking it, the last few each."""
+    gift card without asking it, the last few each.  ``surcharge_max_bp``: what terminals may add
+    to a payment, in basis points of it; 0: nothing."""
 
     caps: Caps = field(default_factory=Caps)
     offline: bool = True
@@ -77,6 +78,7 @@ class PaymentRules:
     misses: dict[str, deque[int]] = field(default_factory=dict, compare=False)
     tips: bool = False
     tip_max_percent: int = 30
+    surcharge_max_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ AT_RISK: Final = f"{OPEN} AND {_RISK}"
 
 class PaymentRow(NamedTuple):
     """One payment; instants are UTC milliseconds, budgets the hub's own.  ``amount_minor``: what
-    the card is charged, ``tip_minor`` of it being the tip."""
+    the card is charged, ``tip_minor`` of it being the tip and ``surcharge_minor`` what its terminal
+    added; ``surcharge_unasked``: more than the shop had allowed."""
 
     id: int
     payment_id: str
@@ -75,6 +76,8 @@ class PaymentRow(NamedTuple):
     account_epoch: int
     balance_minor: int | None
     tip_minor: int
+    surcharge_minor: int
+    surcharge_unasked: int
 
     @property
     def is_value(self) -> bool:
@@ -83,8 +86,8 @@ class PaymentRow(NamedTuple):
 
     @property
     def sale_minor(self) -> int:
-        """What its sale is paid with: what the card is charged, without the tip."""
-        return self.amount_minor - self.tip_minor
+        """What its sale is paid with: what the card is charged, without tip and surcharge."""
+        return self.amount_minor - self.tip_minor - self.surcharge_minor
 
 
 class NewPayment(NamedTuple):
@@ -104,6 +107,8 @@ class NewPayment(NamedTuple):
     offline_allowed: bool
     kind: str = "card"
     tip_minor: int = 0
+    surcharge_minor: int = 0
+    surcharge_unasked: bool = False
 
 
 class StepRow(NamedTuple):
@@ -120,7 +125,7 @@ class StepRow(NamedTuple):
 
 PAYMENT: Final = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
 _SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "currency", "kind"}
-"""The amount only together with a tip that was added at the terminal."""
+"""The amount only together with a tip or a surcharge that was added at the terminal."""
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -176,6 +181,16 @@ def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[Payment
         " AND kind = 'card' AND begun_budget_ms <= ? LIMIT ?"
     )
     return _many(rows.all(sql, begun_before_budget_ms, LISTED_MAX))
+
+
+def surcharged(rows: Rows, since_ms: int, limit: int = LISTED_MAX) -> list[PaymentRow]:
+    """Payments begun since then to which a terminal added more than the shop allowed, and that
+    didn't go back, oldest first."""
+    sql = (
+        f"{PAYMENT} WHERE surcharge_unasked = 1 AND begun_at_ms >= ?"
+        " AND state NOT IN ('voided', 'reversed', 'refunded') ORDER BY begun_at_ms LIMIT ?"
+    )
+    return _many(rows.all(sql, since_ms, limit))
 
 
 def open_ones(rows: Rows, limit: int = LISTED_MAX) -> list[PaymentRow]:

@@ -106,7 +106,7 @@ def compare_cards(store: str, hub_db: Path, oms_db: Path) -> CardReport:
 def _of_tenders(hub: sqlite3.Connection) -> list[str]:
     """Each payment in a sale is one of its tenders, of the same amount, and the other way."""
     found = hub.execute(
-        "SELECT p.payment_id, p.amount_minor - p.tip_minor, t.amount_minor,"
+        "SELECT p.payment_id, p.amount_minor - p.tip_minor - p.surcharge_minor, t.amount_minor,"
         " p.in_sale, s.sale_id = p.sale_id"
         " FROM payments p LEFT JOIN tenders t ON t.payment_id = p.payment_id"
         " LEFT JOIN sales s ON s.id = t.sale"

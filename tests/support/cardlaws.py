@@ -62,7 +62,7 @@ def payments_and_tenders_agree(rows: Rows) -> Iterator[str]:
         "SELECT p.payment_id, p.state, p.in_sale, p.sale_id, s.sale_id FROM payments p"
         " LEFT JOIN tenders t ON t.payment_id = p.payment_id LEFT JOIN sales s ON s.id = t.sale"
         " WHERE (p.in_sale = 1) <> (s.sale_id IS p.sale_id AND t.amount_minor IS"
-        " p.amount_minor - p.tip_minor)"
+        " p.amount_minor - p.tip_minor - p.surcharge_minor)"
     ):
         yield f"a payment and its tender disagree: {row}"
     for row in rows.all(

@@ -94,15 +94,15 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
         return CardAnswer(CardOutcome.UNKNOWN, "the terminal's answer has no result")
     result = _part(body, "PaymentResult")
     told = _part(result, "AmountsResp")
-    # What is asked for names no tip: one that comes back was added at the terminal.
-    tip_minor = _tip_minor(told, charge)
+    # What is asked for names no tip and no surcharge: those that come back were added there.
+    currency = charge.currency if charge is not None else _text(told.get("Currency"))
+    tip_minor = _extra_minor(told, "TipAmount", currency)
+    surcharge_minor = _surcharge_minor(told, condition, currency)
     if charge is not None:
         given = minor(told.get("AuthorizedAmount"), charge.currency)
-        currency = _text(told.get("Currency")) or charge.currency
-        if condition.result == "Partial" or (given, currency) != (
-            charge.amount_minor + tip_minor,
-            charge.currency,
-        ):
+        whole = charge.amount_minor + tip_minor + surcharge_minor
+        same = (given, _text(told.get("Currency")) or currency) == (whole, currency)
+        if condition.result == "Partial" or not same:
             why = "the terminal approved another amount than the one asked for"
             return CardAnswer(CardOutcome.UNKNOWN, f"{why}: look at its journal", **facts)
     elif condition.result == "Partial":
@@ -117,14 +117,21 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
         card=next(filter(None, names), ""),
         token=token.encode() if kept else None,
         tip_minor=tip_minor,
+        surcharge_minor=surcharge_minor,
         **facts,
     )
 
 
-def _tip_minor(told: Mapping[str, Any], charge: Charge | None) -> int:
-    currency = charge.currency if charge is not None else _text(told.get("Currency"))
-    tip_minor = minor(told.get("TipAmount"), currency) if "TipAmount" in told else None
-    return max(0, tip_minor or 0)
+def _extra_minor(told: Mapping[str, Any], name: str, currency: str) -> int:
+    return max(0, minor(told[name], currency) or 0) if name in told else 0
+
+
+def _surcharge_minor(told: Mapping[str, Any], condition: Condition, currency: str) -> int:
+    """nexo has only a sum of fees; makers' terminals tell ``surchargeAmount``, in minor units."""
+    named = condition.extra.get("surchargeAmount", "")
+    if named:
+        return _whole(named) or 0
+    return _extra_minor(told, "TotalFeesAmount", currency)
 
 
 def of_reversal(body: Mapping[str, Any]) -> CardAnswer:

@@ -37,6 +37,7 @@ class PaymentTrouble(Outgoing):
         "give-back",
         "twice",
         "paid-twice",
+        "surcharge",
     ]
     wrong: str
     means: str

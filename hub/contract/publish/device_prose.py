@@ -152,7 +152,8 @@ _SELLING = """\
   be approved by the processor, for the reasons in `offline_refused`.
 - `tip_minor` on top of `amount_minor`, where the shop takes tips: the card is charged both, the
   card tender of the sale is `amount_minor`. The same when the customer adds one at your terminal:
-  report it as `card.tip_minor`.
+  report it as `card.tip_minor`. A surcharge that your terminal adds for paying by this card is
+  `card.surcharge_minor`, on top of both; nobody else adds one.
 - `contact` (`email`, `phone`), where the customer gave one, lets the shop send a payment link if
   the payment comes to be owed; the hub keeps it sealed and only as long (`contact_kept`).
 - While the outcome isn't known the basket can't be changed (`conflict` with the `payment_id`), and
@@ -162,7 +163,8 @@ _SELLING = """\
   same amount. Several cards pay one sale one after the other. What was begun for the sale and isn't
   among its tenders goes back.
 - Voids and returns: what has `by` `hub` in `refund` the hub gives back itself. For the rest ask
-  your terminal, and `payment/report` it as `reversed` where the hub knows the payment.
+  your terminal, and `payment/report` it as `reversed` where the hub knows the payment. To the card
+  goes `amount_minor`, with `tip_minor` and `surcharge_minor` on top where they are there.
 - A terminal that the hub knows nothing of works as ever: a card tender with a `payment_id` of its
   own, which the hub neither forwards nor gives back.
 

@@ -60,7 +60,7 @@ def goods_back(facts: ReturnFacts, template: Template, paper: Paper) -> Layout:
     priced_lines(sheet, facts.lines, facts.currency, letters)
     sheet.total(sheet.w.to_refund, sheet.f.money(facts.total_minor, facts.currency))
     rounded = _rounding_row(sheet, facts.rounding_minor, facts.currency)
-    sheet.sums(rounded + tender_rows(sheet, facts.refunds, facts.currency))
+    sheet.sums(rounded + tender_rows(sheet, facts.refunds, facts.currency, back=True))
     if facts.pending:
         sheet.add(Space(), Text(sheet.w.refund_pending, Align.START, BOLD))
     if facts.credit_code:
@@ -99,7 +99,7 @@ def void(facts: VoidFacts, template: Template, paper: Paper) -> Layout:
     sheet.halves(sheet.w.sold_at if sold else "", sold)
     priced_lines(sheet, facts.lines, facts.currency, {})
     sheet.total(sheet.w.to_refund, sheet.f.money(facts.total_minor, facts.currency))
-    sheet.sums(tender_rows(sheet, facts.refunds, facts.currency))
+    sheet.sums(tender_rows(sheet, facts.refunds, facts.currency, back=True))
     sheet.add(Space())
     sheet.pairs((sheet.w.reason, facts.reason), (sheet.w.approved_by, facts.approved_by))
     sheet.signature(sheet.w.staff_signature)
@@ -199,9 +199,9 @@ def _rounding_row(sheet: Sheet, minor: int, currency: str) -> list[tuple[str, st
 
 
 def tender_rows(
-    sheet: Sheet, tenders: Sequence[TenderTotal], currency: str
+    sheet: Sheet, tenders: Sequence[TenderTotal], currency: str, *, back: bool = False
 ) -> list[tuple[str, str]]:
-    """One row for every payment; a card by its last four digits."""
+    """One row for every payment; a card by its last four digits.  ``back``: it is given back."""
     rows: list[tuple[str, str]] = []
     for tender in tenders:
         label = tender_name(sheet, tender.kind)
@@ -210,15 +210,25 @@ def tender_rows(
         if tender.offline:
             label += f" ({sheet.w.offline})"
         rows.append((label, sheet.f.amount(tender.amount_minor, currency)))
-        if tender.tip_minor:
-            charged_minor = tender.amount_minor + tender.tip_minor
-            rows.append((_INDENT + sheet.w.tip, sheet.f.amount(tender.tip_minor, currency)))
-            rows.append((_INDENT + sheet.w.charged, sheet.f.amount(charged_minor, currency)))
+        rows += _added_rows(sheet, tender, currency, back=back)
         if tender.left_minor is not None:
             rows.append((_INDENT + sheet.w.left, sheet.f.amount(tender.left_minor, currency)))
         if tender.approval_code:
             rows.append((_INDENT + sheet.w.approval.format(tender.approval_code), ""))
     return rows
+
+
+def _added_rows(
+    sheet: Sheet, tender: TenderTotal, currency: str, *, back: bool
+) -> list[tuple[str, str]]:
+    """What the card was charged on top, each a line of its own, and the sum."""
+    w = sheet.w
+    added = [(w.tip, tender.tip_minor), (w.surcharge, tender.surcharge_minor)]
+    rows = [(name, minor) for name, minor in added if minor]
+    if rows:
+        whole_minor = tender.amount_minor + sum(minor for _, minor in rows)
+        rows.append((w.given_back if back else w.charged, whole_minor))
+    return [(_INDENT + name, sheet.f.amount(minor, currency)) for name, minor in rows]
 
 
 def tender_name(sheet: Sheet, kind: str) -> str:

@@ -64,7 +64,9 @@ class Words:
     credit_note: str
     approval: str
     tip: str
+    surcharge: str
     charged: str
+    given_back: str
     change: str
     you_saved: str
     includes_tax: str

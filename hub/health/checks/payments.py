@@ -29,6 +29,7 @@ _NEEDS: Final[Mapping[str, tuple[str, str]]] = {
     "give-back": ("{n} {has} to be given back by hand", "give back"),
     "no-sale": ("{n} {was} approved without a sale", "finish or give up"),
     "nobody-presents": ("nobody presents {n}", "set up a processor"),
+    "surcharge": ("{n} had a surcharge that isn't allowed", "see to the terminal"),
     "receivable": ("{n} {was} declined or came too late", "collect"),
 }
 """By what is wrong, the gravest first."""

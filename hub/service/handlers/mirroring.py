@@ -20,7 +20,7 @@ from hub.domain.payments.states import FINAL, STORED_AWAY, PaymentEvent, Payment
 from hub.domain.payments.tokens import SealedToken
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
-from hub.service.payments import book
+from hub.service.payments import book, surcharges
 from hub.service.shop import Vault
 from hub.service.unit import Unit
 from hub.storage import paymentrows, paymentwork, salerows, secretrows
@@ -61,6 +61,10 @@ _FACTS: Final = (
 )
 
 
+_ADDED: Final = ("tip_minor", "surcharge_minor")
+"""Absent from a copy where they are nothing: those of former versions have none."""
+
+
 @dataclass(frozen=True, slots=True)
 class MarkMirrored(InternalCommand):
     """The second keeper has this payment on disk, sealed under the key ``key_id``.  The value is
@@ -81,8 +85,7 @@ class TakeCopies(InternalCommand):
 def copy_of(row: PaymentRow, token: SealedToken, vault: Vault) -> str:
     """What the second keeper gets.  Errors: the vault's, when no key of it opens the token."""
     facts = {name: getattr(row, name) for name in _FACTS}
-    if row.tip_minor:
-        facts["tip_minor"] = row.tip_minor
+    facts |= {name: getattr(row, name) for name in _ADDED if getattr(row, name)}
     whole = facts | {
         "key_id": token.key_id,
         "wrapped": base64.b64encode(token.wrapped).decode(),
@@ -146,8 +149,10 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
 def _stamped(facts: dict[str, Any]) -> bytes:
     """The facts as they are stamped."""
     known = [facts[name] for name in _FACTS]
-    if tip_minor := facts.get("tip_minor"):  # copies of former versions have none
-        known.append(tip_minor)
+    added = [facts.get(name, 0) for name in _ADDED]
+    while added and not added[-1]:  # as former versions stamped; what is left says which it is
+        added.pop()
+    known += added
     return json.dumps(known, separators=(",", ":")).encode()
 
 
@@ -168,9 +173,11 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
         raise ValueError("it is of another shape")
     if type(facts["amount_minor"]) is not int or not 0 < facts["amount_minor"] <= AMOUNT_MAX:
         raise ValueError("it is of no proper amount")
-    tip_minor = facts.get("tip_minor", 0)
-    if type(tip_minor) is not int or not 0 <= tip_minor < facts["amount_minor"]:
-        raise ValueError("it is of no proper tip")
+    added = [facts.get(name, 0) for name in _ADDED]
+    if not all(type(one) is int and one >= 0 for one in added):
+        raise ValueError("it is of no proper tip or surcharge")
+    if sum(added) >= facts["amount_minor"]:
+        raise ValueError("its tip and surcharge leave nothing for the sale")
     if type(facts["stored_at_ms"]) is not int or facts["stored_at_ms"] < 0:
         raise ValueError("it is of no proper time")
     if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
@@ -183,6 +190,8 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
 
 def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
     sale_id = salerows.sale_of_payment(unit.tx, facts["payment_id"])
+    surcharge_minor = facts.get("surcharge_minor", 0)
+    asked_minor = facts["amount_minor"] - surcharge_minor
     row = book.begin(
         unit,
         NewPayment(
@@ -199,6 +208,8 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
             currency=facts["currency"],
             offline_allowed=True,
             tip_minor=facts.get("tip_minor", 0),
+            surcharge_minor=surcharge_minor,
+            surcharge_unasked=surcharges.is_unasked(unit, surcharge_minor, asked_minor),
         ),
         BY,
     )

@@ -287,6 +287,7 @@ def _said(unit: Unit, row: PaymentRow, command: ReportPayment) -> TerminalSaid:
         card_ref=_card_ref(unit, command),
         captured=command.captured,
         tip_minor=card.tip_minor,
+        surcharge_minor=card.surcharge_minor,
         token=_sealed(unit, row, command),
     )
 

@@ -23,7 +23,7 @@ from hub.service.incoming import same_request
 from hub.service.items import line_due_minor
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
-from hub.service.payments import claims, credits
+from hub.service.payments import claims, credits, surcharges
 from hub.service.unit import Unit
 from hub.storage import salerows
 from hub.storage.salerows import ReturnLineRow, ReturnRow, SaleLineRow, SaleRow, TenderRow
@@ -127,13 +127,16 @@ def _refund(unit: Unit, sale: SaleRow, return_id: str, total_minor: int) -> tupl
         if tender.kind == "cash" or amount <= 0:
             continue
         salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + amount)
+        name, before = tender.payment_id, tender.refunded_minor
+        added = surcharges.going_back(unit, name, before, amount)
         refunds.append(
             RefundView(
                 kind=tender.kind,
                 amount_minor=amount,
-                payment_id=tender.payment_id,
-                by=claims.refund(unit, tender.payment_id, amount, return_id),
-                tip_minor=claims.tip_with(unit, tender.payment_id, amount),
+                payment_id=name,
+                by=claims.refund(unit, name, amount, return_id, surcharge_minor=added),
+                tip_minor=claims.tip_with(unit, name, amount),
+                surcharge_minor=added or None,
             )
         )
         left -= amount

@@ -267,7 +267,19 @@ def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
                 amount_minor=row.amount_minor,
                 at_ms=row.changed_at_ms,
             )
-    for refund in settlementrows.refused_refunds(unit.rows, unit.now_ms - query.days * DAY_MS):
+    since_ms = unit.now_ms - query.days * DAY_MS
+    for row in paymentrows.surcharged(unit.rows, since_ms):
+        yield Difference(
+            kind="surcharge",
+            owner=Owner.MANAGER,
+            what=f"the terminal added {row.surcharge_minor} for paying by card: too much here",
+            next_step="Mend the terminal's settings, or set payments.surcharge_max_percent.",
+            payment_id=row.payment_id,
+            terminal_id=row.terminal_id,
+            amount_minor=row.surcharge_minor,
+            at_ms=row.begun_at_ms,
+        )
+    for refund in settlementrows.refused_refunds(unit.rows, since_ms):
         yield Difference(
             kind="refund-refused",
             owner=Owner.MANAGER,

@@ -303,7 +303,14 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
                 salerows.set_refunded(unit.tx, sale.id, tender.n, refunded)
                 back_minor = paid_back.amount_minor
                 if back_minor:
-                    claims.refund(unit, tender.payment_id, back_minor, fact.return_id, told=True)
+                    claims.refund(
+                        unit,
+                        tender.payment_id,
+                        back_minor,
+                        fact.return_id,
+                        surcharge_minor=paid_back.surcharge_minor or 0,
+                        told=True,
+                    )
                 break
     if sale.state == "voided" or any(
         qty > sold[number].qty for number, (qty, _minor) in returned.items()

@@ -13,7 +13,7 @@ from hub.service import permits, receipts
 from hub.service.incoming import same_request
 from hub.service.ledger import Ledger
 from hub.service.notices import SaleMade
-from hub.service.payments import claims
+from hub.service.payments import claims, surcharges
 from hub.service.unit import Unit
 from hub.storage import salerows, stockrows
 from hub.storage.salerows import SaleRow
@@ -94,6 +94,8 @@ def _void_again(unit: Unit, sale: SaleRow, command: VoidSale) -> SaleVoided:
             payment_id=one.payment_id,
             by=claims.who_gives_back(unit, one.payment_id),
             tip_minor=claims.tip_with(unit, one.payment_id, one.refunded_minor),
+            surcharge_minor=surcharges.going_back(unit, one.payment_id, 0, one.refunded_minor)
+            or None,
         )
         for one in salerows.tenders(unit.tx, sale.id)
         if one.refunded_minor
@@ -124,6 +126,7 @@ def _give_back_all(unit: Unit, sale: SaleRow) -> tuple[RefundView, ...]:
                 payment_id=tender.payment_id,
                 by=claims.who_gives_back(unit, tender.payment_id),
                 tip_minor=claims.tip_with(unit, tender.payment_id, amount),
+                surcharge_minor=surcharges.going_back(unit, tender.payment_id, 0, amount) or None,
             )
         )
     return tuple(refunds)

@@ -84,16 +84,21 @@ def people(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
         why = paymentwords.trouble(head.row, at.now_ms, processor=at.processor)
         if why is not None:
             found[head.row.id] = head, why
-    for head, why in _noted(at):
+    for head, why in _shown(at):
         found.setdefault(head.row.id, (head, why))
     for head in rows_of.paid_twice(rows, LISTED_MAX):
         found[head.row.id] = head, paymentwords.PAID_TWICE
     return [found[number] for number in sorted(found)][:LISTED_MAX]
 
 
-def _noted(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
-    noted = rows_of.noted(at.rows, at.now_ms - paymentwords.NOTED_MS, LISTED_MAX)
-    return [(head, paymentwords.NOTED[action]) for action, head in noted]
+def _shown(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
+    """What people are shown for a while, as they see to it elsewhere."""
+    since_ms = at.now_ms - paymentwords.NOTED_MS
+    noted = rows_of.noted(at.rows, since_ms, LISTED_MAX)
+    surcharged = rows_of.surcharged(at.rows, since_ms, LISTED_MAX)
+    return [(head, paymentwords.NOTED[action]) for action, head in noted] + [
+        (head, paymentwords.SURCHARGED) for head in surcharged
+    ]
 
 
 def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatus:
@@ -156,7 +161,7 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
     if linkrows.surplus_of(unit.rows, head.row.id):
         why = paymentwords.PAID_TWICE
     if why is None:
-        why = next((why for other, why in _noted(at) if other.row.id == head.row.id), None)
+        why = next((why for other, why in _shown(at) if other.row.id == head.row.id), None)
     me = unit.caller.staff_id
     return PaymentWhole(
         payment=_view(head, at, why, steps=True),

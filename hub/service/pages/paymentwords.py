@@ -150,6 +150,14 @@ PAID_TWICE: Final = PaymentTrouble(
     next_step="Look both up. Give the link's money back in the OMS by its reference, or keep it and"
     " say for what; then say here what was done.",
 )
+SURCHARGED: Final = PaymentTrouble(
+    kind="surcharge",
+    wrong="The terminal added a surcharge that this shop doesn't allow, or not so high.",
+    means="The customer has paid it. For this card it may be against the law.",
+    next_step="Have surcharges switched off in the terminal's settings, or, where the law lets the"
+    " shop take them, set payments.surcharge_max_percent. Ask whoever answers for it whether the"
+    " customer gets it back. This stays here for a week.",
+)
 NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
 """By the entry of the audit log that tells of it."""
 

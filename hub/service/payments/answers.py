@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hub.domain.payments.exposure import DAY_MS
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
-from hub.service.payments import book
+from hub.service.payments import book, surcharges
 from hub.service.payments.commands import TerminalSaid
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows
@@ -66,7 +66,7 @@ def _approved(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
         if said.captured and can(state, E.CAPTURED):
             return book.move(unit, row, E.CAPTURED, by)
         return row
-    facts = facts_of(said) | _tip(unit, row, said, by)
+    facts = facts_of(said) | _added(unit, row, said, by)
     if can(state, E.APPROVED):
         row = book.move(unit, row, E.APPROVED, by, said.reason, **facts, **_due(unit))
     else:
@@ -84,7 +84,7 @@ def _approved_offline(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) 
     ended = row.state in (S.ABANDONED, S.REFUSED)
     allowed = bool(row.offline_allowed)
     facts = facts_of(said) | {"custody": "hub" if said.token else "terminal", "offline_allowed": 1}
-    facts |= _tip(unit, row, said, by)
+    facts |= _added(unit, row, said, by)
     row = book.move(
         unit, row, E.APPROVED_OFFLINE, by, said.reason, token=said.token, **facts, **_due(unit)
     )
@@ -118,18 +118,22 @@ def _in_doubt(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
     return book.move(unit, row, E.IN_DOUBT, by, said.reason, **facts, **_due(unit))
 
 
-def _tip(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str, Any]:
-    """A tip that the customer added at the terminal: the card is charged it, so it is in the book,
-    whether the shop takes tips or not.  It isn't sent back either: the customer gave it."""
-    if not said.tip_minor or row.stored_at_ms is not None:
+def _added(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str, Any]:
+    """A tip that the customer added at the terminal, and a surcharge of its own: the card is
+    charged them, so they are in the book, whether the shop takes such or not.  Neither is sent back
+    by itself: the customer agreed at the terminal, and the sale is good."""
+    if row.stored_at_ms is not None or not (said.tip_minor or said.surcharge_minor):
         return {}
-    about = {"tip_minor": said.tip_minor, "by": by}
-    unit.note(
-        "payment.tip" if unit.shop.payments.tips else "payment.tip_unasked", row.payment_id, about
-    )
+    if said.tip_minor:
+        about = {"tip_minor": said.tip_minor, "by": by}
+        asked = unit.shop.payments.tips
+        unit.note("payment.tip" if asked else "payment.tip_unasked", row.payment_id, about)
+    unasked = surcharges.note(unit, row, said, by) if said.surcharge_minor else False
     return {
-        "amount_minor": row.amount_minor + said.tip_minor,
+        "amount_minor": row.amount_minor + said.tip_minor + said.surcharge_minor,
         "tip_minor": row.tip_minor + said.tip_minor,
+        "surcharge_minor": row.surcharge_minor + said.surcharge_minor,
+        "surcharge_unasked": int(unasked or row.surcharge_unasked),
     }
 
 

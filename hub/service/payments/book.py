@@ -20,7 +20,7 @@ from hub.domain.payments.states import (
 )
 from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
-from hub.service.payments import allotments, owing
+from hub.service.payments import allotments, owing, surcharges
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
@@ -198,9 +198,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
         facts["offline_seq"] = fact.offline_seq if taken else None
         facts["stored_at_ms"] = fact.occurred_at_ms
         facts["stored_budget_ms"] = unit.tx.budget_ms
-    if fact.tip_minor > row.tip_minor:
-        facts["amount_minor"] = fact.amount_minor + fact.tip_minor
-        facts["tip_minor"] = fact.tip_minor
+    facts |= _added(unit, row, fact)
     if state is S.AUTHORISED and not can(before, E.APPROVED) and can(before, E.LATE_APPROVAL):
         facts["void_asked"] = 1
     if state is S.STORED:  # by its terminal: there is no token that could be kept twice
@@ -238,6 +236,21 @@ def _gone_on(told: PaymentState, custody: str, kind: str) -> PaymentState:
             return told
 
 
+def _added(unit: Unit, row: PaymentRow, fact: PaymentMoved) -> dict[str, Any]:
+    """Tip and surcharge that the book doesn't have (yet)."""
+    if fact.tip_minor <= row.tip_minor and fact.surcharge_minor <= row.surcharge_minor:
+        return {}
+    tip_minor = max(fact.tip_minor, row.tip_minor)
+    surcharge_minor = max(fact.surcharge_minor, row.surcharge_minor)
+    asked_minor = fact.amount_minor + tip_minor
+    return {
+        "amount_minor": asked_minor + surcharge_minor,
+        "tip_minor": tip_minor,
+        "surcharge_minor": surcharge_minor,
+        "surcharge_unasked": int(surcharges.is_unasked(unit, surcharge_minor, asked_minor)),
+    }
+
+
 def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
     new = NewPayment(
         payment_id=fact.payment_id,
@@ -249,11 +262,10 @@ def _told_again(unit: Unit, fact: PaymentMoved) -> PaymentRow:
         terminal_id=fact.terminal_id,
         driven_by=fact.driven_by,
         custody=fact.custody,
-        amount_minor=fact.amount_minor + fact.tip_minor,
+        amount_minor=fact.amount_minor,
         currency=fact.currency,
         offline_allowed=fact.offline_seq is not None,
         kind=fact.kind,
-        tip_minor=fact.tip_minor,
     )
     return paymentrows.add(unit.tx, new)
 
@@ -297,6 +309,7 @@ def _tell_cloud(unit: Unit, row: PaymentRow, fact: str, step: int, detail: str) 
         "driven_by": row.driven_by,
         "amount_minor": row.sale_minor,
         "tip_minor": row.tip_minor,
+        "surcharge_minor": row.surcharge_minor,
         "currency": row.currency,
         "custody": row.custody,
         "state": row.state,

@@ -256,10 +256,17 @@ def undo(unit: Unit, payment_id: str | None, reason: str) -> None:
 
 
 def refund(
-    unit: Unit, payment_id: str | None, amount_minor: int, subject: str, *, told: bool = False
+    unit: Unit,
+    payment_id: str | None,
+    amount_minor: int,
+    subject: str,
+    *,
+    surcharge_minor: int = 0,
+    told: bool = False,
 ) -> Giver:
     """A part of a payment goes back; who does it.  ``subject``: the return that it belongs to; a
-    repeat changes nothing.  ``told``: another hub had wanted it, and may have had it done.
+    repeat changes nothing.  ``surcharge_minor``: what of the surcharge goes back with it.
+    ``told``: another hub had wanted it, and may have had it done.
 
     Errors: ``conflict`` when less than that is left.
     """
@@ -268,14 +275,15 @@ def refund(
         return "till"
     refund_id = derived_id(unit.shop.store, "refund", subject, row.payment_id)
     left_minor = refunds.left_minor(unit, row)
-    if amount_minor <= 0 or row.void_asked:
+    back_minor = amount_minor + surcharge_minor
+    if back_minor <= 0 or row.void_asked:
         return "hub"
-    if amount_minor == row.sale_minor and left_minor == row.amount_minor:  # with the tip
+    if amount_minor == row.sale_minor and left_minor == row.amount_minor:  # with tip and surcharge
         book.withdraw(unit, row, unit.caller.key, ALL_BACK)
     elif told:
-        refunds.tell_again(unit, row, refund_id, amount_minor, subject)
+        refunds.tell_again(unit, row, refund_id, back_minor, subject)
     else:
-        refunds.want(unit, row, refund_id, amount_minor, subject)
+        refunds.want(unit, row, refund_id, back_minor, subject)
     return "hub"
 
 

@@ -32,7 +32,7 @@ ProcessorOutcome = Literal[
 class TerminalSaid:
     """What a terminal answered.  ``token``: with it the hub keeps the payment and presents it,
     without one the terminal does.  ``card_ref`` names the card without telling it (keyed hash).
-    ``tip_minor``: added at the terminal, on top of what it was asked for."""
+    ``tip_minor``, ``surcharge_minor``: added at the terminal, on top of what it was asked for."""
 
     outcome: TerminalOutcome
     reason: str = ""
@@ -44,6 +44,7 @@ class TerminalSaid:
     card_ref: str = ""
     captured: bool = False
     tip_minor: int = 0
+    surcharge_minor: int = 0
     token: SealedToken | None = field(default=None, repr=False)
 
 

@@ -89,6 +89,7 @@ class Teller:
             in_sale=bool(row.in_sale),
             amount_minor=row.sale_minor,
             tip_minor=row.tip_minor,
+            surcharge_minor=row.surcharge_minor,
             currency=row.currency,
             refunded_minor=row.refunded_minor,
             device_id=row.device_id,

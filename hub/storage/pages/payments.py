@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from hub.storage.paymentrows import AT_RISK, OPEN, PaymentRow
+from hub.storage.paymentrows import surcharged as surcharged_since
 from hub.storage.rows import Rows
 
 TERMINALS_MAX: Final = 100
@@ -81,6 +82,12 @@ def paid_twice(rows: Rows, limit: int) -> list[PaymentHead]:
         " ORDER BY payment LIMIT ?) ORDER BY p.id"
     )
     return [_head(row) for row in rows.all(sql, limit)]
+
+
+def surcharged(rows: Rows, since_ms: int, limit: int) -> list[PaymentHead]:
+    """See :func:`paymentrows.surcharged`."""
+    found = [one(rows, row.payment_id) for row in surcharged_since(rows, since_ms, limit)]
+    return [head for head in found if head is not None]
 
 
 def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]]:

@@ -4,6 +4,8 @@ box loses none of them."""
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from hub.clock import SystemRandomness
 from hub.contract import keeping
 from hub.domain import cards
 from hub.security.vault import PaymentVault
+from hub.service.handlers import mirroring
 from hub.service.handlers.mirroring import TakeCopies
 from hub.service.handlers.paymentkeys import RewrapTokens
 from hub.storage import secretrows
@@ -159,6 +162,46 @@ async def test_a_lost_box_loses_no_payment(
     assert sale["sale_id"] == payments[0]["sale_id"]
     assert other.internal(TakeCopies(tuple(await keeper.copies()))) == ()
     assert other.value(count) == 3
+
+
+async def test_tip_and_surcharge_come_back_with_a_copy_and_nobody_swaps_them(
+    tmp_path: Path, shop: PayingShop, keeper: Keeper, mirror: Mirror
+) -> None:
+    payments: list[Any] = []
+    for added in ({"tip_minor": 15}, {"surcharge_minor": 15}, {"tip_minor": 1}, {}):
+        payment = shop.own(499)
+        shop.report(payment, "approved-offline", card=added, token=f"tok_{len(payments)}")
+        payments.append(payment)
+    poke(mirror, shop)
+    await until(lambda: all(shop.row(one).mirrored for one in payments))
+    await mirror.stop()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "keys").write_bytes((tmp_path / "first" / "keys").read_bytes())
+    other = made(tmp_path / "second")
+    copies = await keeper.copies()
+    swapped = [(name, changed(text)) for name, text in copies]
+    assert other.internal(TakeCopies(tuple(swapped))) == ()
+    assert other.value("SELECT count(*) FROM payments") == 1, "only the one that has neither"
+    other.internal(TakeCopies(tuple(copies)))
+    figures = [other.row(one) for one in payments]
+    assert [(one.amount_minor, one.tip_minor, one.surcharge_minor) for one in figures] == [
+        (514, 15, 0),
+        (514, 0, 15),
+        (500, 1, 0),
+        (499, 0, 0),
+    ]
+    assert [one.surcharge_unasked for one in figures] == [0, 1, 0, 0]
+
+
+def changed(text: str) -> str:
+    """A copy in which a tip is called a surcharge, and the other way round."""
+    plain = base64.b32decode(text.translate(mirroring._FROM_LETTERS))
+    facts = json.loads(plain)
+    tip, surcharge = facts.pop("tip_minor", 0), facts.pop("surcharge_minor", 0)
+    facts |= {"tip_minor": surcharge} if surcharge else {}
+    facts |= {"surcharge_minor": tip} if tip else {}
+    again = json.dumps(facts, separators=(",", ":")).encode()
+    return base64.b32encode(again).decode().translate(mirroring._TO_LETTERS)
 
 
 async def test_a_new_box_without_the_keys_counts_the_copies_that_it_can_not_take(

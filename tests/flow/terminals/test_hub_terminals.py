@@ -14,7 +14,7 @@ import pytest_asyncio
 from devices.kit import HubClient
 from hub.clock import SystemRandomness
 from hub.contract.payments import GetPayment, GivePaymentUp, PaymentView, StartPayment
-from hub.contract.sale import SaleDone, Tender
+from hub.contract.sale import SaleDone, SaleVoided, Tender, VoidSale
 from scripts.rig import free_port
 from scripts.rig.terminal import TerminalRig
 from tests.support.hubbox import GOODS, MANAGER, Box, open_box, sale_of
@@ -103,6 +103,27 @@ async def test_a_sale_is_paid_by_card_at_the_terminal_of_its_till(
     done = await till.submit(sale_of(payment.sale_id, tenders=[tender]), SaleDone)
     assert done.sale_id == payment.sale_id
     assert (await terminal.taken())[payment.payment_id] == PRICE_MINOR
+
+
+async def test_what_the_terminal_adds_is_charged_told_and_given_back(
+    box: Box, till: HubClient, terminal: TerminalRig
+) -> None:
+    await ready(box)
+    await terminal.act({"how": "silent", "surcharge_minor": 15})  # told when it is asked again
+    payment = await begin(till)
+    paid = await becomes(box, till, payment, "authorised")
+    assert (paid.amount_minor, paid.surcharge_minor) == (PRICE_MINOR, 15)
+    assert (await terminal.taken())[payment.payment_id] == PRICE_MINOR + 15
+    shown = await box.cli("payments", "show", payment.payment_id)
+    assert "surcharge: 0.15" in shown
+    assert "surcharge that this shop doesn't allow" in shown
+    tender = Tender(kind="card", amount_minor=PRICE_MINOR, payment_id=payment.payment_id)
+    await till.submit(sale_of(payment.sale_id, tenders=[tender]), SaleDone)
+    voided = await till.submit(VoidSale(sale_id=payment.sale_id, reason="mistake"), SaleVoided)
+    (back,) = voided.refund
+    assert (back.by, back.amount_minor, back.surcharge_minor) == ("hub", PRICE_MINOR, 15)
+    await becomes(box, till, payment, "reversed", "refunded")
+    assert (await terminal.taken())[payment.payment_id] == 0
 
 
 @pytest.mark.parametrize("how", ["silent", "stale", "garbage", "http-500"])

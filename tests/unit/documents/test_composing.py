@@ -101,6 +101,7 @@ TENDERS = st.lists(
         offline=st.booleans(),
         count=st.integers(0, 100_000),
         tip_minor=st.integers(0, 10_000),
+        surcharge_minor=st.integers(0, 10_000),
     ),
     max_size=4,
 ).map(tuple)
@@ -255,6 +256,19 @@ def test_a_tip_is_a_line_of_the_cards_part_and_no_part_of_the_total() -> None:
     assert rows[card + 1].endswith("1.00")
     assert rows[card + 2].startswith("Charged to the card")
     assert rows[card + 2].endswith("10.98")
+
+
+def test_a_surcharge_is_a_line_of_its_own_and_so_it_is_when_it_goes_back() -> None:
+    tender = {"kind": "card", "amount_minor": 998, "tip_minor": 100, "surcharge_minor": 16}
+    sold = facts_of({**OLD_SALE, "tenders": [tender]})
+    back = ReturnFacts(
+        return_id="r", currency="EUR", total_minor=998, refunds=(TenderTotal(**tender),)
+    )
+    for facts, whole in ((sold, "Charged to the card"), (back, "Given back to the card")):
+        text = plain(compose(facts, Template("Shop", locale="en-GB"), Paper(80)))
+        rows = [" ".join(line.split()) for line in text.splitlines()]
+        card = next(n for n, row in enumerate(rows) if row.startswith("Card 9.98"))
+        assert rows[card + 1 : card + 4] == ["Tip 1.00", "Card surcharge 0.16", f"{whole} 11.14"]
 
 
 def test_a_gift_card_tells_what_is_left_on_it() -> None:

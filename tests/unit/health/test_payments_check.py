@@ -56,6 +56,7 @@ TROUBLES: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"needs": {"no-answer": 1}}, "warning", "never said what became of 1 card payment"),
     ({"needs": {"nobody-presents": 1}}, "warning", "Nobody presents 1 card payment."),
     ({"needs": {"twice": 1}}, "warning", "1 card payment may have been charged twice."),
+    ({"needs": {"surcharge": 2}}, "warning", "2 card payments had a surcharge that isn't allowed."),
     (
         {**RISKY, **AGES, "meter": "full", "bars": ("too-old",), "oldest_age_ms": 21 * HOUR_MS},
         "warning",

@@ -13,7 +13,7 @@ from scripts.replay_shop.mapping import MappedBasket
 
 HUB = """
 CREATE TABLE payments (payment_id, sale_id, state, custody, amount_minor, in_sale, void_asked,
-    terminal_id, offline_seq, tip_minor DEFAULT 0);
+    terminal_id, offline_seq, tip_minor DEFAULT 0, surcharge_minor DEFAULT 0);
 CREATE TABLE payment_secrets (payment);
 CREATE TABLE sales (id, sale_id);
 CREATE TABLE tenders (sale, payment_id, amount_minor);

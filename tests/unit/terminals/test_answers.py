@@ -71,6 +71,34 @@ def test_a_tip_added_at_the_terminal_is_told_and_another_amount_is_not() -> None
     assert read(success()).tip_minor == 0
 
 
+def test_a_surcharge_is_told_in_the_makers_words_or_as_fees() -> None:
+    def approved(total: str, extra: str = "", **more: str) -> Any:
+        amounts = {"AuthorizedAmount": total, "Currency": "EUR"} | more
+        told = {
+            name: Decimal(value) if name != "Currency" else value for name, value in amounts.items()
+        }
+        body = success(AmountsResp=told)
+        body["Response"]["AdditionalResponse"] = extra
+        return body
+
+    named = approved("11.14", "surchargeAmount=15&alias=X")
+    assert (read(named).outcome, read(named).surcharge_minor) == (CardOutcome.APPROVED, 15)
+    assert of_payment(named, None, keep_token=False).surcharge_minor == 15
+    assert read(approved("11.14", TotalFeesAmount="0.15")).surcharge_minor == 15
+    both = read(approved("12.14", "surchargeAmount=15", TipAmount="1.00"))
+    assert (both.tip_minor, both.surcharge_minor) == (100, 15)
+    offline = read(approved("11.14", "surchargeAmount=15&offline=true"))
+    assert (offline.outcome, offline.surcharge_minor) == (CardOutcome.APPROVED_OFFLINE, 15)
+    for total, extra in (
+        ("11.14", ""),
+        ("10.99", "surchargeAmount=15"),
+        ("11.15", "surchargeAmount=15"),
+        ("11.14", "surchargeAmount=0.15"),
+        ("10.84", "surchargeAmount=-15"),
+    ):
+        assert read(approved(total, extra)).outcome is CardOutcome.UNKNOWN, (total, extra)
+
+
 def test_an_approval_online_and_one_offline() -> None:
     online = read(success())
     assert (online.outcome, online.psp_ref) == (CardOutcome.APPROVED, "PSP1")

@@ -30,6 +30,7 @@ function about({ payment, contact }, done) {
     el("p", { class: "big-figure" }, amountOf(payment)),
     factList([
       [t("payment.tip"), payment.tip_minor ? money(payment.tip_minor, payment.currency) : ""],
+      [t("payment.surcharge"), payment.surcharge_minor ? money(payment.surcharge_minor, payment.currency) : ""],
       [t("payment.refunded"), payment.refunded_minor ? money(payment.refunded_minor, payment.currency) : ""],
       [t("payment.card"), cardOf(payment)],
       [t("payment.left"), typeof payment.balance_minor === "number" ? money(payment.balance_minor, payment.currency) : ""],

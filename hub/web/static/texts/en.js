@@ -552,6 +552,7 @@ export const texts = {
   "payment.ref": "Processor's reference",
   "payment.refunded": "Given back",
   "payment.tip": "Tip, charged with it",
+  "payment.surcharge": "Surcharge, added by the terminal",
   "payment.goes-back": "Goes back",
   "payment.back": "Money that goes back",
   "payment.links": "Payment links",
