@@ -19,6 +19,7 @@ from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.mirroring import (
     MarkMirrored,
     TakeCopies,
+    ToMirror,
     copy_of,
     is_needed,
     to_mirror,
@@ -139,18 +140,17 @@ class Mirror:
             await self._ask_back()
             self._asked_back = True
         found = to_mirror(self._gate.rows, AT_ONCE)
-        await asyncio.gather(*(self._keep(row, token) for row, token in found))
+        await asyncio.gather(*map(self._keep, found))
         dropped = await self._drop()
         return bool(found) or dropped
 
-    async def _keep(self, row: Any, token: Any) -> None:
+    async def _keep(self, one: ToMirror) -> None:
         assert self._vault is not None  # it wouldn't run
-        data = {
-            "payment_id": row.payment_id,
-            "copy_text": copy_of(row, token, self._vault),
-        }
+        payment_id = one.row.payment_id
+        data = {"payment_id": payment_id, "copy_text": copy_of(one, self._vault)}
         await self._ask(self._keeper, keeping.KEEP, data, TIMEOUT_S)
-        await self._gate.internal(MIRROR, MarkMirrored(row.payment_id, token.key_id))
+        mark = MarkMirrored(payment_id, one.token.key_id, one.contact)
+        await self._gate.internal(MIRROR, mark)
 
     async def _drop(self) -> bool:
         over = [one for one in self._drops if not is_needed(self._gate.rows, one)]

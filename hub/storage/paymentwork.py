@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from hub.domain.payments.states import STORED_AWAY
 from hub.storage.paymentrows import OPEN, PAYMENT, PaymentRow
 from hub.storage.rows import Rows
 
 AT_ONCE_MAX: Final = 200
 
 _FREE = "due_budget_ms <= ? AND lease_budget_ms <= ?"
+_STORED_AWAY: Final = "({})".format(", ".join(f"'{one}'" for one in sorted(STORED_AWAY)))
 _OLDEST = "ORDER BY coalesce(stored_budget_ms, begun_budget_ms), id LIMIT ?"
 
 
@@ -111,10 +113,10 @@ def not_wanted_back(rows: Rows, *, by_hub: bool, limit: int = AT_ONCE_MAX) -> li
 
 
 def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
-    """Stored payments whose token the second keeper doesn't have yet, oldest first."""
+    """Stored payments of which the second keeper doesn't have what is sealed, oldest first."""
     return _many(
         rows,
-        f"{OPEN} AND state = 'stored' AND mirrored = 0 AND EXISTS"
+        f"{OPEN} AND state IN {_STORED_AWAY} AND mirrored = 0 AND EXISTS"
         " (SELECT 1 FROM payment_secrets s WHERE s.payment = payments.id) ORDER BY id LIMIT ?",
         limit,
     )

@@ -1,5 +1,5 @@
 """Copies of stored payments that a second keeper has: noted when it has one, taken in when the hub
-that wrote them is lost.
+that wrote them is lost.  The customer's contact goes along, sealed as it is kept here.
 
 A copy is text without digits, so that no chance makes it look like a card's number on its way, and
 bears the vault's stamp: the device that keeps it can't change it or make one.
@@ -13,14 +13,14 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.contract.base import Command
 from hub.domain.payments.states import FINAL, STORED_AWAY, PaymentEvent, PaymentState
 from hub.domain.payments.tokens import SealedToken
 from hub.service.gate import Handler, Reader
 from hub.service.internal import InternalCommand
-from hub.service.payments import book, surcharges
+from hub.service.payments import book, owing, surcharges
 from hub.service.shop import Vault
 from hub.service.unit import Unit
 from hub.storage import paymentrows, paymentwork, salerows, secretrows
@@ -67,42 +67,59 @@ _ADDED: Final = ("tip_minor", "surcharge_minor")
 
 @dataclass(frozen=True, slots=True)
 class MarkMirrored(InternalCommand):
-    """The second keeper has this payment on disk, sealed under the key ``key_id``.  The value is
-    False when it isn't the token that is kept here (any more)."""
+    """The second keeper has this payment on disk, sealed under the key ``key_id``, with this
+    contact.  The value is False when it isn't what is kept here (any more)."""
 
     payment_id: str
     key_id: str
+    contact: SealedToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakeCopies(InternalCommand):
-    """Take payments in that this hub doesn't know: text by id.  The value: the ids of those that
-    are over, so that their copies may go; ones that can't be read are left where they are."""
+    """Take payments in that this hub doesn't know, or whose token it lacks: text by id.  The value:
+    the ids of those that are over, so that their copies may go; ones that can't be read are left
+    where they are."""
 
     copies: tuple[tuple[str, str], ...]
 
 
-def copy_of(row: PaymentRow, token: SealedToken, vault: Vault) -> str:
+class ToMirror(NamedTuple):
+    """A payment that the second keeper doesn't have as it is, and what is sealed of it."""
+
+    row: PaymentRow
+    token: SealedToken
+    contact: SealedToken | None = None
+
+
+def copy_of(one: ToMirror, vault: Vault) -> str:
     """What the second keeper gets.  Errors: the vault's, when no key of it opens the token."""
-    facts = {name: getattr(row, name) for name in _FACTS}
+    row, token, contact = one
+    facts: dict[str, Any] = {name: getattr(row, name) for name in _FACTS}
     facts |= {name: getattr(row, name) for name in _ADDED if getattr(row, name)}
-    whole = facts | {
-        "key_id": token.key_id,
-        "wrapped": base64.b64encode(token.wrapped).decode(),
-        "sealed": base64.b64encode(token.sealed).decode(),
-        "stamp": vault.stamp(row.payment_id, token, _stamped(facts)),
-    }
+    if contact is not None:
+        facts["contact"] = _packed(contact)
+    stamp = vault.stamp(row.payment_id, token, _stamped(facts))
+    whole = facts | _packed(token) | {"stamp": stamp}
     plain = json.dumps(whole, separators=(",", ":")).encode()
     return base64.b32encode(plain).decode().translate(_TO_LETTERS)
 
 
-def to_mirror(rows: Rows, limit: int) -> list[tuple[PaymentRow, SealedToken]]:
-    """Stored payments that the second keeper doesn't have yet, oldest first."""
+def _packed(sealed: SealedToken) -> dict[str, str]:
+    return {
+        "key_id": sealed.key_id,
+        "wrapped": base64.b64encode(sealed.wrapped).decode(),
+        "sealed": base64.b64encode(sealed.sealed).decode(),
+    }
+
+
+def to_mirror(rows: Rows, limit: int) -> list[ToMirror]:
+    """Stored payments that the second keeper doesn't have as they are, oldest first."""
     found = []
     for row in paymentwork.not_mirrored(rows, limit):
         token = secretrows.get(rows, row.id)
         if token is not None:
-            found.append((row, token))
+            found.append(ToMirror(row, token, secretrows.get(rows, row.id, owing.CONTACT)))
     return found
 
 
@@ -120,6 +137,8 @@ def mark_mirrored(unit: Unit, command: MarkMirrored) -> bool:
     token = secretrows.get(unit.tx, row.id)
     if token is None or token.key_id != command.key_id:
         return False
+    if secretrows.get(unit.tx, row.id, owing.CONTACT) != command.contact:
+        return False
     book.changed(unit, paymentrows.change(unit.tx, row, mirrored=1))
     return True
 
@@ -132,18 +151,41 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
     over = []
     for payment_id, text in command.copies:
         known = paymentrows.get(unit.tx, payment_id)
-        if known is not None:
+        if known is not None and not _lacks_token(unit, known):
             if PaymentState(known.state) in FINAL or known.state == PaymentState.CAPTURED:
                 over.append(payment_id)
             continue
         try:
-            facts, token = _read(payment_id, text)
+            facts, token, contact = _read(payment_id, text)
             _check_stamp(unit.shop.payments.vault, facts, token)
         except Exception as error:  # whatever a device sends, or its key isn't here
             log.error("the copy of payment %s can't be taken in: %s", payment_id, error)
             continue
-        _take(unit, facts, token)
+        row = known or _take(unit, facts, token)
+        if known is not None:
+            _put_token(unit, known, token, facts["stored_at_ms"])
+        if contact is not None and owing.may_be_owed(row):
+            secretrows.put(unit.tx, row.id, contact, owing.CONTACT)
     return tuple(over)
+
+
+def _lacks_token(unit: Unit, row: PaymentRow) -> bool:
+    """Whether it is still to be presented and here by the cloud's word alone, which tells no token
+    and nobody's address."""
+    kept_here = row.state in STORED_AWAY and row.custody == "hub"
+    return kept_here and secretrows.get(unit.tx, row.id) is None
+
+
+def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: int) -> None:
+    """It can be presented again, once a look-up says that it may: the lost hub may have done so
+    ever since it was stored."""
+    secretrows.put(unit.tx, row.id, token)
+    at_ms, budget_ms = _then(unit, stored_at_ms)
+    facts: dict[str, Any] = {"forwards": max(1, row.forwards), "mirrored": 1}
+    if row.sent_at_ms is None:
+        facts |= {"sent_at_ms": at_ms, "sent_budget_ms": budget_ms}
+    book.changed(unit, paymentrows.change(unit.tx, row, **facts))
+    unit.note("payment.token_taken_back", row.payment_id, {"amount_minor": row.amount_minor})
 
 
 def _stamped(facts: dict[str, Any]) -> bytes:
@@ -153,6 +195,8 @@ def _stamped(facts: dict[str, Any]) -> bytes:
     while added and not added[-1]:  # as former versions stamped; what is left says which it is
         added.pop()
     known += added
+    if facts.get("contact"):
+        known.append(facts["contact"])
     return json.dumps(known, separators=(",", ":")).encode()
 
 
@@ -164,7 +208,7 @@ def _check_stamp(vault: Vault | None, facts: dict[str, Any], token: SealedToken)
         raise ValueError("it was changed, or no hub of this shop has written it")
 
 
-def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
+def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken, SealedToken | None]:
     facts = json.loads(base64.b32decode(text.translate(_FROM_LETTERS)))
     if facts["payment_id"] != payment_id:
         raise ValueError("it is another payment's")
@@ -182,13 +226,16 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken]:
         raise ValueError("it is of no proper time")
     if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
         raise ValueError("it is of another shape")
-    token = SealedToken(
-        str(facts["key_id"]), base64.b64decode(facts["wrapped"]), base64.b64decode(facts["sealed"])
-    )
-    return facts, token
+    contact = facts.get("contact")
+    return facts, _unpacked(facts), _unpacked(contact) if contact is not None else None
 
 
-def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
+def _unpacked(told: dict[str, Any]) -> SealedToken:
+    wrapped, sealed = base64.b64decode(told["wrapped"]), base64.b64decode(told["sealed"])
+    return SealedToken(str(told["key_id"]), wrapped, sealed)
+
+
+def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> PaymentRow:
     sale_id = salerows.sale_of_payment(unit.tx, facts["payment_id"])
     surcharge_minor = facts.get("surcharge_minor", 0)
     asked_minor = facts["amount_minor"] - surcharge_minor
@@ -228,8 +275,7 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
         mirrored=1,
         **rest,
     )
-    age_ms = max(0, unit.now_ms - facts["stored_at_ms"])
-    at_ms, budget_ms = unit.now_ms - age_ms, unit.tx.budget_ms - age_ms
+    at_ms, budget_ms = _then(unit, facts["stored_at_ms"])
     row = book.move(
         unit,
         row,
@@ -242,8 +288,15 @@ def _take(unit: Unit, facts: dict[str, Any], token: SealedToken) -> None:
         sent_at_ms=at_ms,
         sent_budget_ms=budget_ms,
     )
-    book.move(unit, row, PaymentEvent.IN_DOUBT, BY, BACK, due_budget_ms=unit.tx.budget_ms)
+    row = book.move(unit, row, PaymentEvent.IN_DOUBT, BY, BACK, due_budget_ms=unit.tx.budget_ms)
     unit.note("payment.taken_back", row.payment_id, {"amount_minor": row.amount_minor})
+    return row
+
+
+def _then(unit: Unit, stored_at_ms: int) -> tuple[int, int]:
+    """When it was stored, by both clocks; not after now."""
+    age_ms = max(0, unit.now_ms - stored_at_ms)
+    return unit.now_ms - age_ms, unit.tx.budget_ms - age_ms
 
 
 WRITES: dict[type[Command], Handler] = {}

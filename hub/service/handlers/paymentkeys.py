@@ -58,20 +58,14 @@ def _rewrap(unit: Unit, vault: Vault, kind: secretrows.Kind) -> tuple[int, int, 
     for payment, payment_id, sealed in found:
         try:
             secretrows.put(unit.tx, payment, vault.rewrap(payment_id, sealed), kind)
-            if kind == "token":
-                _mirror_again(unit, payment)
+            row = paymentrows.numbered(unit.tx, payment)
+            if row is not None:  # a copy elsewhere is under the old key
+                book.mirror_again(unit, row)
             done += 1
         except Exception:  # its key is gone, or it was changed: a person decides about it
             log.exception("the %s of payment %s can't be put under another key", kind, payment_id)
             broken += 1
     return done, broken, len(found) == REWRAP_MAX
-
-
-def _mirror_again(unit: Unit, payment: int) -> None:
-    """A copy elsewhere is under the old key: it has to be made anew."""
-    row = paymentrows.numbered(unit.tx, payment)
-    if row is not None and unit.shop.payments.mirror:
-        book.changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
 
 
 WRITES: dict[type[Command], Handler] = {}

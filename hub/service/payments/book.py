@@ -169,6 +169,12 @@ def given_back(
     return row
 
 
+def mirror_again(unit: Unit, row: PaymentRow) -> None:
+    """What is sealed of it has changed: a copy that the second keeper has is made anew."""
+    if unit.shop.payments.mirror and secretrows.get(unit.tx, row.id) is not None:
+        changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
+
+
 def changed(unit: Unit, row: PaymentRow) -> None:
     """Have it told in the shop how a payment stands, and that something may be to be done."""
     unit.tell(

@@ -51,6 +51,7 @@ def set_contact(unit: Unit, command: SetContact) -> PaymentRow:
         if secretrows.shred(unit.tx, row.id, owing.CONTACT):
             unit.note("payment.contact_forgotten", row.payment_id, {"by": who})
             book.changed(unit, row)
+            book.mirror_again(unit, row)
         return row
     if not owing.may_be_owed(row):
         raise refuse(
@@ -66,6 +67,7 @@ def set_contact(unit: Unit, command: SetContact) -> PaymentRow:
         )
     unit.note("payment.contact_kept", row.payment_id, {"by": who})
     book.changed(unit, row)
+    book.mirror_again(unit, row)
     return row
 
 

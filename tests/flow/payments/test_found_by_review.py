@@ -13,7 +13,7 @@ from hub.contract.problems import Code
 from hub.domain.payments.exposure import Caps
 from hub.domain.payments.states import PaymentEvent
 from hub.domain.payments.work import WorkKind
-from hub.service.handlers.mirroring import TakeCopies, copy_of, to_mirror
+from hub.service.handlers.mirroring import TakeCopies, ToMirror, copy_of, to_mirror
 from hub.service.payments import book, refunds
 from hub.service.unit import Unit
 from hub.storage import paymentpurge, paymentrows, paymentwork, secretrows
@@ -133,7 +133,7 @@ def test_a_second_keeper_gets_the_newest_payment_however_many_wait(tmp_path: Pat
     shop = WorkingShop(tmp_path, payments=rules(mirror="keeper", caps=WIDE))
     crowd(shop, 201, PaymentEvent.SENT, PaymentEvent.APPROVED_OFFLINE, mirrored=1, due_budget_ms=0)
     payment = shop.stored(token=token_of("new"))
-    assert [row.payment_id for row, _ in to_mirror(shop.rows, 4)] == [payment["payment_id"]]
+    assert [one.row.payment_id for one in to_mirror(shop.rows, 4)] == [payment["payment_id"]]
     shop.close()
 
 
@@ -272,7 +272,7 @@ def lost_copy(shop: WorkingShop) -> tuple[str, str]:
     row = shop.row(payment)
     token = secretrows.get(shop.rows, row.id)
     assert token is not None
-    copy = (row.payment_id, copy_of(row, token, PlainVault()))
+    copy = (row.payment_id, copy_of(ToMirror(row, token), PlainVault()))
 
     def forget(unit: Unit) -> None:
         for table in ("payment_secrets", "payment_steps"):
