@@ -172,9 +172,10 @@ METRICS: Final = (
         "gauge",
         "payments_need_person",
         "Card payments that a person has to look at, by what is wrong: manual, lost, receivable,"
-        " no-sale, no-answer, nobody-presents, give-back, twice.",
+        " no-sale, no-answer, nobody-presents, give-back, twice, paid-twice, surcharge (the last"
+        " few).",
         ("kind",),
-        "8",
+        "10",
     ),
     _of(
         "gauge",

@@ -20,6 +20,8 @@ _RISK = (
     " 'unknown', 'stored', 'void_pending', 'forwarding', 'forward_unknown', 'forwarded',"
     " 'declined', 'retry_wait', 'lost', 'manual')"
 )
+SURCHARGE_GONE: Final = ("voided", "reversed", "refunded")
+"""States in which nobody has paid a surcharge (any more)."""
 AT_RISK: Final = f"{OPEN} AND {_RISK}"
 """For queries elsewhere in this layer."""
 
@@ -185,10 +187,10 @@ def authorised_and_sold(rows: Rows, begun_before_budget_ms: int) -> list[Payment
 
 def surcharged(rows: Rows, since_ms: int, limit: int = LISTED_MAX) -> list[PaymentRow]:
     """Payments begun since then to which a terminal added more than the shop allowed, and that
-    didn't go back, oldest first."""
+    didn't go back, newest first."""
     sql = (
         f"{PAYMENT} WHERE surcharge_unasked = 1 AND begun_at_ms >= ?"
-        " AND state NOT IN ('voided', 'reversed', 'refunded') ORDER BY begun_at_ms LIMIT ?"
+        f" AND state NOT IN {SURCHARGE_GONE} ORDER BY begun_at_ms DESC LIMIT ?"
     )
     return _many(rows.all(sql, since_ms, limit))
 

@@ -95,7 +95,7 @@ def _shown(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
     """What people are shown for a while, as they see to it elsewhere."""
     since_ms = at.now_ms - paymentwords.NOTED_MS
     noted = rows_of.noted(at.rows, since_ms, LISTED_MAX)
-    surcharged = rows_of.surcharged(at.rows, since_ms, LISTED_MAX)
+    surcharged = rows_of.surcharged(at.rows, since_ms, paymentwords.SURCHARGED_MAX)
     return [(head, paymentwords.NOTED[action]) for action, head in noted] + [
         (head, paymentwords.SURCHARGED) for head in surcharged
     ]
@@ -162,6 +162,8 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
         why = paymentwords.PAID_TWICE
     if why is None:
         why = next((why for other, why in _shown(at) if other.row.id == head.row.id), None)
+    if why is None and rows_of.is_surcharged(head.row):
+        why = paymentwords.SURCHARGED
     me = unit.caller.staff_id
     return PaymentWhole(
         payment=_view(head, at, why, steps=True),

@@ -16,6 +16,9 @@ NO_SALE_MS: Final = HOUR_MS // 2
 NO_ANSWER_MS: Final = DAY_MS
 NOTED_MS: Final = 7 * DAY_MS
 """So long what a person has to see to elsewhere is shown: the hub can't know when that is done."""
+SURCHARGED_MAX: Final = 5
+"""So many of the newest surcharges that aren't allowed are shown: a wrong setting of a terminal
+brings one with each payment, and they must not hide what else needs a person."""
 _DECIDED: Final = frozenset({"manual", "lost", "no-answer"})
 _GONE: Final = FINAL | {PaymentState.EXPIRED, PaymentState.RECOVERY, PaymentState.DECLINED}
 
@@ -156,7 +159,8 @@ SURCHARGED: Final = PaymentTrouble(
     means="The customer has paid it. For this card it may be against the law.",
     next_step="Have surcharges switched off in the terminal's settings, or, where the law lets the"
     " shop take them, set payments.surcharge_max_percent. Ask whoever answers for it whether the"
-    " customer gets it back. This stays here for a week.",
+    " customers get it back: store-hub settlement report lists all. The last few stay here for a"
+    " week.",
 )
 NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
 """By the entry of the audit log that tells of it."""

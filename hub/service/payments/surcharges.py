@@ -15,11 +15,11 @@ from hub.storage.paymentrows import PaymentRow
 
 
 def note(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> bool:
-    """Note what a terminal has added; whether it is more than the shop allows."""
+    """Whether what a terminal has added is more than the shop allows; that is noted then."""
     unasked = is_unasked(unit, said.surcharge_minor, row.amount_minor + said.tip_minor)
-    about = {"surcharge_minor": said.surcharge_minor, "scheme": said.scheme, "by": by}
-    action = "payment.surcharge_unasked" if unasked else "payment.surcharge"
-    unit.note(action, row.payment_id, about)
+    if unasked:
+        about = {"surcharge_minor": said.surcharge_minor, "scheme": said.scheme, "by": by}
+        unit.note("payment.surcharge_unasked", row.payment_id, about)
     return unasked
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from hub.storage.paymentrows import AT_RISK, OPEN, PaymentRow
-from hub.storage.paymentrows import surcharged as surcharged_since
+from hub.storage import paymentrows
+from hub.storage.paymentrows import AT_RISK, OPEN, SURCHARGE_GONE, PaymentRow
 from hub.storage.rows import Rows
 
 TERMINALS_MAX: Final = 100
@@ -86,17 +86,21 @@ def paid_twice(rows: Rows, limit: int) -> list[PaymentHead]:
 
 def surcharged(rows: Rows, since_ms: int, limit: int) -> list[PaymentHead]:
     """See :func:`paymentrows.surcharged`."""
-    found = [one(rows, row.payment_id) for row in surcharged_since(rows, since_ms, limit)]
+    found = [one(rows, row.payment_id) for row in paymentrows.surcharged(rows, since_ms, limit)]
     return [head for head in found if head is not None]
+
+
+def is_surcharged(row: PaymentRow) -> bool:
+    """The same of one payment, whenever it was begun."""
+    return bool(row.surcharge_unasked) and row.state not in SURCHARGE_GONE
 
 
 def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]]:
     """Payments that a processor told two references of since then, or refused to give back, as the
-    newest 1,000 entries of the audit log say: (action, payment)."""
+    audit log says: (action, payment)."""
     found = rows.all(
-        "SELECT DISTINCT action, subject FROM (SELECT at_ms, action, subject FROM audit ORDER BY"
-        " seq DESC LIMIT 1000) WHERE action IN ('payment.two_refs', 'payment.refund_refused')"
-        " AND at_ms >= ? LIMIT ?",
+        "SELECT DISTINCT action, subject FROM audit WHERE action IN ('payment.two_refs',"
+        " 'payment.refund_refused') AND at_ms >= ? LIMIT ?",
         since_ms,
         limit,
     )

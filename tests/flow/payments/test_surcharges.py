@@ -12,10 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.contract.documents import VoidFacts
+from hub.contract.pages.payments import PaymentQuery
 from hub.domain.payments.exposure import Caps
+from hub.domain.payments.states import PaymentEvent
 from hub.domain.payments.work import Hand, WorkKind
 from hub.service import paperwork
+from hub.service.books import Books
+from hub.service.caller import Caller, CallerKind
+from hub.service.gate import ReadUnit
 from hub.service.pages import payments as page
+from hub.service.pages.paymentwords import SURCHARGED_MAX
+from hub.service.payments import book
 from hub.service.payments.commands import EndWork, LeaseWork, ProcessorSaid
 from hub.service.unit import Unit
 from hub.storage import salerows
@@ -60,10 +67,17 @@ def bring_back(shop: WorkingShop, payment: Any, qty: int = 1, **changed: Any) ->
     return shop.ok("till-2", "return/commit", body)
 
 
+def reading(shop: WorkingShop) -> ReadUnit:
+    """What the page reads, now."""
+    now_ms, budget_ms = shop.tx(lambda tx: (tx.now_ms, tx.budget_ms))
+    hub, books = Caller(CallerKind.HUB, "hub"), Books(shop.rules.currency)
+    return ReadUnit(shop.rows, hub, shop.rules, books, now_ms, budget_ms)
+
+
 def needs(shop: WorkingShop) -> dict[str, int]:
     """What people are shown of payments."""
-    now_ms, budget_ms = shop.tx(lambda tx: (tx.now_ms, tx.budget_ms))
-    return dict(page.status(shop.rows, shop.rules, now_ms, budget_ms).needs)
+    unit = reading(shop)
+    return dict(page.status(shop.rows, shop.rules, unit.now_ms, unit.budget_ms).needs)
 
 
 def test_the_card_is_charged_it_and_the_sale_is_paid_without(shop: WorkingShop) -> None:
@@ -74,7 +88,7 @@ def test_the_card_is_charged_it_and_the_sale_is_paid_without(shop: WorkingShop) 
     assert (view["amount_minor"], view["surcharge_minor"], view["tip_minor"]) == (998, 15, 0)
     told = facts(shop, payment)
     assert (told["amount_minor"], told["surcharge_minor"]) == (998, 15)
-    assert (shop.noted("payment.surcharge"), shop.noted("payment.surcharge_unasked")) == (1, 0)
+    assert shop.noted("payment.surcharge_unasked") == 0
     assert needs(shop) == {}
     sale = shop.ok("till-2", "sale/get", {"sale_id": payment["sale_id"]})
     assert (sale["total_minor"], sale["tenders"][0]["amount_minor"]) == (998, 998)
@@ -120,6 +134,27 @@ def test_one_that_the_shop_does_not_allow_is_a_fact_that_people_see(
     shop.wait(8 * 24 * 3_600_000)
     assert needs(shop) == {}, "a week has passed"
     assert shop.row(later).surcharge_unasked == unasked
+    shop.check_laws()
+    shop.close()
+
+
+def test_a_wrong_setting_of_a_terminal_hides_nothing_else_that_needs_people(
+    tmp_path: Path,
+) -> None:
+    shop = WorkingShop(tmp_path)
+    payments = [surcharged(shop) for _ in range(SURCHARGED_MAX + 2)]
+    doubtful = shop.own(998)
+    shop.report(doubtful, "unknown")
+    shop.unit(lambda unit: book.move(unit, shop.row(doubtful), PaymentEvent.OUT_OF_REACH, "t"))
+    assert needs(shop) == {"surcharge": SURCHARGED_MAX, "manual": 1}
+    found = admin(shop, "settlement/reconcile", {})["differences"]
+    for payment in payments:  # its own page says so of each
+        asked = PaymentQuery(payment_id=payment["payment_id"])
+        trouble = page.one(reading(shop), asked).payment.trouble
+        assert trouble is not None
+        assert trouble.kind == "surcharge"
+    named = [one["payment_id"] for one in found if one["kind"] == "surcharge"]
+    assert named == [one["payment_id"] for one in reversed(payments)]
     shop.check_laws()
     shop.close()
 
