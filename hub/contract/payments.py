@@ -98,7 +98,9 @@ class StartPayment(Command):
         return (self.value.token.get_secret_value(), pin)
 
 
-Outcome = Literal["approved", "approved-offline", "refused", "not-done", "unknown", "reversed"]
+Outcome = Literal[
+    "approved", "approved-offline", "refused", "not-done", "unknown", "reversed", "refunded"
+]
 
 
 class CardFacts(Incoming):
@@ -119,8 +121,11 @@ class ReportPayment(Command):
     """What a till's own terminal said.  ``approved`` is by the processor; ``approved-offline`` by
     the terminal alone: with ``token`` the hub keeps and forwards it (an opaque token or P2PE blob,
     never a card number), without one the terminal does.  ``unknown`` may be told and corrected
-    later; what is known isn't changed by a repeat.  ``reversed``: the till has given back, by its
-    terminal, what was given up or whose sale was voided."""
+    later; what is known isn't changed by a repeat.  ``reversed``: the terminal
+    has let go, as a whole, what was given up or whose sale was voided; ``refunded``: it was taken,
+    and the terminal has given it back by a refund.  With ``return_id`` the same of what the answer
+    to this return left to the till (``by`` ``till``), wherever the goods came back; ``refused``
+    says then that the terminal won't give it back, and the payment stands."""
 
     service: ClassVar[str] = "payment"
     operation: ClassVar[str] = "report"
@@ -130,6 +135,13 @@ class ReportPayment(Command):
     token: ReportedToken | None = None
     captured: bool = False
     reason: Annotated[str, Field(max_length=200)] = ""
+    return_id: UniqueId | None = None
+
+    @model_validator(mode="after")
+    def _of_a_return(self) -> Self:
+        if self.return_id is not None and self.outcome not in ("reversed", "refunded", "refused"):
+            raise ValueError("what is given back for a return is reversed, refunded or refused")
+        return self
 
 
 class GivePaymentUp(Command):

@@ -14,7 +14,8 @@ _OPEN = "state NOT IN ('done', 'refused')"
 
 class RefundRow(NamedTuple):
     """One refund; ``payment`` is the payment's number, instants are UTC milliseconds, budgets the
-    hub's own."""
+    hub's own.  ``giver``: ``hub`` by one of its hands, or the ``till`` at its own terminal, which
+    tells when it has."""
 
     id: int
     refund_id: str
@@ -31,10 +32,11 @@ class RefundRow(NamedTuple):
     reason: str
     made_at_ms: int
     changed_at_ms: int
+    giver: str = "hub"
 
 
 _REFUND = f"SELECT {', '.join(RefundRow._fields)} FROM payment_refunds"
-_SETTABLE = frozenset(RefundRow._fields) - {"id", "refund_id", "payment", "amount_minor"}
+_SETTABLE = frozenset(RefundRow._fields) - {"id", "refund_id", "payment", "amount_minor", "giver"}
 
 
 # Reading -----------------------------------------------------------------------------------------
@@ -113,7 +115,8 @@ def due(
         )
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
-        f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.due_budget_ms <= ?"
+        f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.giver = 'hub'"
+        " AND r.due_budget_ms <= ?"
         f" AND r.lease_budget_ms <= ? AND (p.state IN ({marks})"
         " OR p.state = 'refunded' AND r.state = 'unknown')"
         f" AND NOT (p.state = 'authorised' AND p.void_asked = 1){where} ORDER BY r.id LIMIT ?"
@@ -144,11 +147,14 @@ def pointless(rows: Rows) -> list[RefundRow]:
 # Writing -----------------------------------------------------------------------------------------
 
 
-def add(tx: Tx, refund_id: str, payment: int, subject: str, amount_minor: int) -> RefundRow:
+def add(
+    tx: Tx, refund_id: str, payment: int, subject: str, amount_minor: int, giver: str = "hub"
+) -> RefundRow:
     """Want a refund; the row as written."""
     tx.run(
         "INSERT INTO payment_refunds (refund_id, payment, subject, amount_minor, state,"
-        " due_budget_ms, made_at_ms, changed_at_ms) VALUES (?, ?, ?, ?, 'wanted', ?, ?, ?)",
+        " due_budget_ms, made_at_ms, changed_at_ms, giver)"
+        " VALUES (?, ?, ?, ?, 'wanted', ?, ?, ?, ?)",
         refund_id,
         payment,
         subject,
@@ -156,6 +162,7 @@ def add(tx: Tx, refund_id: str, payment: int, subject: str, amount_minor: int) -
         tx.budget_ms,
         tx.now_ms,
         tx.now_ms,
+        giver,
     )
     row = get(tx, refund_id)
     assert row is not None
@@ -172,8 +179,9 @@ def change(tx: Tx, row: RefundRow, **values: Any) -> RefundRow:
 
 def doubt_copied(tx: Tx) -> int:
     """This database is a copy: what waits in it may have been sent since, by another box; how
-    many.  They are looked up before anything else."""
+    many.  They are looked up before anything else.  What a till gives back the till tells."""
     return tx.run(
         "UPDATE payment_refunds SET state = 'unknown', lease_budget_ms = 0, fence = fence + 1,"
-        f" due_budget_ms = 0, sent_at_ms = coalesce(sent_at_ms, made_at_ms) WHERE {_OPEN}"
+        f" due_budget_ms = 0, sent_at_ms = coalesce(sent_at_ms, made_at_ms)"
+        f" WHERE {_OPEN} AND giver = 'hub'"
     )

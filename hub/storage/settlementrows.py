@@ -190,6 +190,30 @@ def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
     return [RefusedRefundRow(*row) for row in found]
 
 
+class UntoldRefundRow(NamedTuple):
+    """Money that a till was to give back, of which it hasn't told."""
+
+    payment_id: str
+    device_id: str
+    amount_minor: int
+    changed_at_ms: int
+
+
+def untold_refunds(rows: Rows, before_ms: int) -> list[UntoldRefundRow]:
+    """Refunds that were left to a till before then, of what has brought its money, oldest first."""
+    found = rows.all(
+        "SELECT p.payment_id, coalesce(b.device_id, p.device_id), r.amount_minor, r.changed_at_ms"
+        " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
+        " LEFT JOIN returns b ON b.return_id = r.subject"
+        " WHERE r.state = 'wanted' AND r.state NOT IN ('done', 'refused') AND r.giver = 'till'"
+        " AND r.changed_at_ms < ? AND p.state IN ('authorised', 'captured', 'settled')"
+        " ORDER BY r.id LIMIT ?",
+        before_ms,
+        DIFFERENCES_MAX,
+    )
+    return [UntoldRefundRow(*row) for row in found]
+
+
 def refund_of(rows: Rows, refund_id: str, psp_ref: str) -> int | None:
     """What a refund gave back, by its own name or the processor's; None: there is none."""
     row = rows.one(

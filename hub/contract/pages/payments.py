@@ -132,13 +132,15 @@ class PaymentWord(Outgoing):
 
 
 class RefundSeen(Outgoing):
-    """Money of it that goes back, or went."""
+    """Money of it that goes back, or went; ``giver``: ``hub``, or the ``till`` at its own terminal,
+    which tells."""
 
     at_ms: int
     changed_at_ms: int
     amount_minor: int
     state: str
     reason: str = ""
+    giver: str = "hub"
 
 
 class PaymentWhole(Outgoing):

@@ -163,7 +163,9 @@ _SELLING = """\
   same amount. Several cards pay one sale one after the other. What was begun for the sale and isn't
   among its tenders goes back.
 - Voids and returns: what has `by` `hub` in `refund` the hub gives back itself. For the rest ask
-  your terminal, and `payment/report` it as `reversed` where the hub knows the payment. To the card
+  your terminal, and where the hub knows the payment tell it by `payment/report`, for a return with
+  its `return_id`: `reversed` (the terminal let the whole payment go), `refunded` (it was taken and
+  given back) or `refused` (the terminal won't). Until then it counts as going back. To the card
   goes `amount_minor`, with `tip_minor` and `surcharge_minor` on top where they are there.
 - A terminal that the hub knows nothing of works as ever: a card tender with a `payment_id` of its
   own, which the hub neither forwards nor gives back.

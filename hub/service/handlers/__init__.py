@@ -48,6 +48,7 @@ MODULES: Final = (
     "settlement",
     "staff",
     "stock",
+    "tillterminals",
     "told",
     "webaccess",
 )

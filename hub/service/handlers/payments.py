@@ -11,23 +11,26 @@ from hub.contract.payments import (
     ListPayments,
     Payments,
     PaymentView,
-    ReportPayment,
     StartPayment,
 )
 from hub.contract.problems import Code, refuse
 from hub.domain.basket import BasketState
 from hub.domain.payments.states import FENCING, PaymentEvent, PaymentState
-from hub.domain.payments.tokens import SealedToken
 from hub.domain.staff import Permission
 from hub.service import permits
 from hub.service.gate import Handler, Reader, ReadUnit
 from hub.service.handlers import baskets
 from hub.service.incoming import same_request
-from hub.service.payments import admission, answers, book, outcomes, owing, value, views
-from hub.service.payments.commands import ProcessorSaid, TerminalSaid
+from hub.service.payments import (
+    admission,
+    book,
+    owing,
+    value,
+    views,
+)
 from hub.service.payments.views import Teller
 from hub.service.unit import Unit
-from hub.storage import basketrows, paymentrows, peripheralrows, salerows, settlementrows
+from hub.storage import basketrows, paymentrows, peripheralrows, salerows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 
 TERMINAL = "terminal"
@@ -85,7 +88,7 @@ def start(unit: Unit, command: StartPayment) -> PaymentView:
         row = value.begin(unit, row, command, ask=asks_issuer)
     elif driven_by == "till":
         row = book.move(unit, row, PaymentEvent.SENT, unit.caller.key)
-    return _view(unit, row)
+    return views.now(unit, row)
 
 
 def _repeat(unit: Unit, row: PaymentRow, command: StartPayment) -> PaymentView:
@@ -98,7 +101,7 @@ def _repeat(unit: Unit, row: PaymentRow, command: StartPayment) -> PaymentView:
             sale_id=row.sale_id,
             state=row.state,
         )
-    return _view(unit, row)
+    return views.now(unit, row)
 
 
 def _check_sale(unit: Unit, command: StartPayment) -> None:
@@ -223,111 +226,12 @@ def _is_foreign(unit: Unit, other: PaymentRow, command: StartPayment) -> bool:
     return of_it and (command.basket_id is None or _counts(other))
 
 
-# What the till's terminal said -------------------------------------------------------------------
-
-
-def report(unit: Unit, command: ReportPayment) -> PaymentView:
-    """See :class:`ReportPayment`.  Nobody has to be signed in: it has happened."""
-    row = _payment(unit, command.payment_id)
-    if row.driven_by != "till" or row.device_id != unit.caller.id:
-        whose = f"the till {row.device_id}" if row.driven_by == "till" else "the hub"
-        raise refuse(
-            Code.FORBIDDEN, f"This payment's terminal is asked by {whose}, which tells of it."
-        )
-    if command.outcome == "reversed":
-        row = _reversed(unit, row, command.reason)
-    elif _is_declined_there(row, command):
-        no = ProcessorSaid("declined", command.reason)
-        row = outcomes.declined(unit, row, no, unit.caller.key)
-    else:
-        row = answers.take(unit, row, _said(unit, row, command), unit.caller.key)
-    unit.cover_all()
-    return _view(unit, row)
-
-
-def _is_declined_there(row: PaymentRow, command: ReportPayment) -> bool:
-    """The terminal that kept it has presented it, in vain."""
-    kept = row.state in (PaymentState.STORED, PaymentState.VOID_PENDING)
-    kept_there = kept and row.custody == "terminal"
-    return kept_there and command.outcome == "refused"
-
-
-def _reversed(unit: Unit, row: PaymentRow, reason: str) -> PaymentRow:
-    """The till has given the money back by its terminal."""
-    if not row.void_asked:
-        raise refuse(
-            Code.CONFLICT,
-            "Nobody asked for this payment to go back: give it up or void its sale first.",
-            state=row.state,
-        )
-    by = unit.caller.key
-    match PaymentState(row.state):
-        case PaymentState.AUTHORISED:
-            return book.move(unit, row, PaymentEvent.REVERSED, by, reason)
-        case PaymentState.CAPTURED | PaymentState.SETTLED:
-            back = row.amount_minor
-            return book.move(unit, row, PaymentEvent.REFUNDED, by, reason, refunded_minor=back)
-        case PaymentState.VOID_PENDING:
-            return book.move(unit, row, PaymentEvent.VOID_ASKED, by, reason)
-        case _:
-            return row
-
-
-def _said(unit: Unit, row: PaymentRow, command: ReportPayment) -> TerminalSaid:
-    assert command.outcome != "reversed"
-    card = command.card
-    return TerminalSaid(
-        outcome=command.outcome,
-        reason=command.reason,
-        last4=card.last4,
-        scheme=card.scheme,
-        approval_code=card.approval_code,
-        psp_ref=_own_ref(unit, row, card.psp_ref),
-        terminal_ref=card.terminal_ref,
-        card_ref=_card_ref(unit, command),
-        captured=command.captured,
-        tip_minor=card.tip_minor,
-        surcharge_minor=card.surcharge_minor,
-        token=_sealed(unit, row, command),
-    )
-
-
-def _own_ref(unit: Unit, row: PaymentRow, psp_ref: str) -> str:
-    """The processor's name for it; not one that another payment has: by that the hub would take or
-    give back the other one's money."""
-    known = settlementrows.payment_named(unit.tx, psp_ref) if psp_ref else None
-    if known is None or known == row.payment_id:
-        return psp_ref
-    about = {"psp_ref": psp_ref, "of": known, "by": unit.caller.key}
-    unit.note("payment.foreign_ref", row.payment_id, about)
-    return ""
-
-
-def _sealed(unit: Unit, row: PaymentRow, command: ReportPayment) -> SealedToken | None:
-    """The token as it is kept.  Errors: ``conflict`` where the hub keeps none."""
-    if command.token is None or command.outcome != "approved-offline":
-        return None
-    vault = unit.shop.payments.vault
-    if vault is None:
-        raise refuse(
-            Code.CONFLICT,
-            "This hub keeps no tokens of cards: have the terminal keep the payment and report it"
-            " without one.",
-        )
-    return vault.seal(row.payment_id, command.token.encode())
-
-
-def _card_ref(unit: Unit, command: ReportPayment) -> str:
-    vault = unit.shop.payments.vault
-    return vault.card_ref(command.token) if vault is not None and command.token else ""
-
-
 # Giving up ---------------------------------------------------------------------------------------
 
 
 def give_up(unit: Unit, command: GivePaymentUp) -> PaymentView:
     """See :class:`GivePaymentUp`."""
-    row = _payment(unit, command.payment_id)
+    row = book.known(unit, command.payment_id)
     if not unit.caller.is_admin:
         own = row.device_id == unit.caller.id
         permits.need(unit, Permission.SALE_SELL if own else Permission.HUB_MANAGE)
@@ -342,7 +246,7 @@ def give_up(unit: Unit, command: GivePaymentUp) -> PaymentView:
         about = {"sale_id": row.sale_id, "reason": command.reason, "was": before.state}
         unit.note("payment.given_up", row.payment_id, {**about, "is": row.state})
     unit.cover_all()
-    return _view(unit, row)
+    return views.now(unit, row)
 
 
 # Looking -----------------------------------------------------------------------------------------
@@ -382,20 +286,8 @@ def _teller(unit: ReadUnit) -> Teller:
     return Teller(unit.rows, unit.shop.payments, unit.now_ms, unit.budget_ms)
 
 
-def _view(unit: Unit, row: PaymentRow) -> PaymentView:
-    return Teller(unit.tx, unit.shop.payments, unit.now_ms, unit.tx.budget_ms).payment(row)
-
-
-def _payment(unit: Unit, payment_id: str) -> PaymentRow:
-    row = paymentrows.get(unit.tx, payment_id)
-    if row is None:
-        raise refuse(Code.NOT_FOUND, "The hub knows no such payment: start it first.")
-    return row
-
-
 WRITES: dict[type[Command], Handler] = {
     StartPayment: start,
-    ReportPayment: report,
     GivePaymentUp: give_up,
 }
 READS: dict[type[Command], Reader] = {GetPayment: get, GetExposure: exposure}

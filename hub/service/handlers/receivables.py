@@ -7,8 +7,7 @@ from hub.contract.base import Command
 from hub.contract.payments import CloseReceivable, DecidePayment, PaymentView
 from hub.contract.receivables import SendLink, SetContact, SettleLink
 from hub.service.gate import Handler
-from hub.service.payments import links, people
-from hub.service.payments.views import Teller
+from hub.service.payments import links, people, views
 from hub.service.unit import Unit
 from hub.storage.paymentrows import PaymentRow
 
@@ -40,8 +39,7 @@ def settle_link(unit: Unit, command: SettleLink) -> PaymentView:
 
 def _view(unit: Unit, row: PaymentRow) -> PaymentView:
     unit.cover_all()
-    teller = Teller(unit.tx, unit.shop.payments, unit.now_ms, unit.tx.budget_ms)
-    return teller.payment(row)
+    return views.now(unit, row)
 
 
 WRITES: dict[type[Command], Handler] = {

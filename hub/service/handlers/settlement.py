@@ -290,6 +290,17 @@ def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
             at_ms=refund.changed_at_ms,
         )
 
+    for left in settlementrows.untold_refunds(unit.rows, before_ms):
+        yield Difference(
+            kind="refund-untold",
+            owner=Owner.MANAGER,
+            what=f"{left.device_id} was to give it back at its terminal, and hasn't said so",
+            next_step="Look in its terminal's journal; have the till tell (payment/report).",
+            payment_id=left.payment_id,
+            amount_minor=left.amount_minor,
+            at_ms=left.changed_at_ms,
+        )
+
 
 def note_terminal(unit: Unit, command: NoteTerminal) -> None:
     """See :class:`NoteTerminal`."""

@@ -309,7 +309,7 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
                         back_minor,
                         fact.return_id,
                         surcharge_minor=paid_back.surcharge_minor or 0,
-                        told=True,
+                        told="hub" if paid_back.by == "hub" else "till",
                     )
                 break
     if sale.state == "voided" or any(

@@ -183,6 +183,7 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
                 amount_minor=refund.amount_minor,
                 state=refund.state,
                 reason=refund.reason,
+                giver=refund.giver,
             )
             for refund in rows_of.refunds(unit.rows, head.row.id)
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
-from hub.contract.problems import Code, Refusal
+from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.domain.payments.states import (
     EXPOSED,
     STORED_AWAY,
@@ -22,14 +22,16 @@ from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
 from hub.service.payments import allotments, owing, surcharges
 from hub.service.unit import Unit
-from hub.storage import paymentrows, salerows, secretrows
+from hub.storage import hubrow, paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 
 S, E = PaymentState, PaymentEvent
 
 DETAIL_MAX: Final = 200
+ALL_BACK: Final = "all of it came back"
 PAID_OUT: Final = "paid out"
 """By a line of a settlement report, whose reference follows."""
+WAIT_MS: Final = 2000
 REPORT_MS: Final = 10 * 60_000
 """So long a till may take to tell what its terminal said, and a terminal to be there."""
 
@@ -61,6 +63,31 @@ _CARD_FACTS: Final = (
 _ENDED: Final = frozenset({S.REFUSED, S.ABANDONED})
 _CLOSED: Final = frozenset({S.RECOVERED, S.WRITTEN_OFF})
 _DOUBTED: Final = frozenset({S.UNKNOWN, S.MANUAL, S.LOST})
+
+
+def known(unit: Unit, payment_id: str) -> PaymentRow:
+    """A payment that was begun.  Errors: ``not-found``; ``busy`` in a hub that was put back, until
+    it has heard of the cloud what it had told."""
+    row = paymentrows.get(unit.tx, payment_id)
+    if row is None:
+        check_recovered(unit, payment_id)
+        raise refuse(Code.NOT_FOUND, "The hub knows no such payment: start it first.")
+    return row
+
+
+def check_recovered(unit: Unit, subject: str) -> None:
+    """Errors: ``busy`` while what isn't known here may come from the cloud yet."""
+    if hubrow.source_and_fence(unit.tx)[1] != "restored":
+        return
+    raise Refusal(
+        problem(
+            Code.BUSY,
+            "This hub was put back from a copy, and the cloud has yet to tell what the copy lacks."
+            " Go on with other requests and repeat this one then.",
+            retry_after_ms=WAIT_MS,
+            context={"waits_for": subject},
+        )
+    )
 
 
 def begin(unit: Unit, new: NewPayment, by: str, detail: str = "") -> PaymentRow:
@@ -112,7 +139,14 @@ def move(
     if fact is not None:
         _tell_cloud(unit, row, fact, step, detail)
     changed(unit, row)
-    return row
+    return forgive(unit, row, by)
+
+
+def forgive(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
+    """Nobody owes what was paid for goods that have all come back."""
+    if row.state != S.RECOVERY or owing.owed_minor(unit.tx, row) > 0:
+        return row
+    return move(unit, row, E.VOID_ASKED, by, ALL_BACK, void_asked=1, reason=ALL_BACK)
 
 
 def _needs_token(row: PaymentRow) -> bool:
@@ -228,6 +262,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     owing.taken_back(unit, row, fact.reason)
     owing.settle(unit, row)
     changed(unit, row)
+    forgive(unit, row, "recovery")
 
 
 def _gone_on(told: PaymentState, custody: str, kind: str) -> PaymentState:

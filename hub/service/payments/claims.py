@@ -17,8 +17,8 @@ from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
 from hub.domain.payments.value import ValueKind
 from hub.domain.staff import Permission
 from hub.service import permits
-from hub.service.payments import book, refunds
-from hub.service.unit import Unit, derived_id
+from hub.service.payments import book, refunds, tillrefunds
+from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows
 from hub.storage.paymentrows import PaymentRow
 
@@ -28,7 +28,6 @@ Claimed = dict[str, PaymentRow]
 """The payments of a sale's tenders that the hub began, by their ids."""
 
 PAID_OTHERWISE: Final = "the sale was paid otherwise"
-ALL_BACK: Final = "all of it came back"
 ASK_AGAIN_MS: Final = 2000
 _OF_ISSUERS: Final = frozenset(map(str, ValueKind))
 _WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
@@ -262,29 +261,32 @@ def refund(
     subject: str,
     *,
     surcharge_minor: int = 0,
-    told: bool = False,
+    told: Giver | None = None,
 ) -> Giver:
     """A part of a payment goes back; who does it.  ``subject``: the return that it belongs to; a
     repeat changes nothing.  ``surcharge_minor``: what of the surcharge goes back with it.
-    ``told``: another hub had wanted it, and may have had it done.
+    ``told``: who was to do it when another hub wanted it, and may have done it.
 
     Errors: ``conflict`` when less than that is left.
     """
     row = paymentrows.get(unit.tx, payment_id) if payment_id else None
-    if row is None or gives_back(unit, row) == "till":
-        return "till"
-    refund_id = derived_id(unit.shop.store, "refund", subject, row.payment_id)
+    giver = told or gives_back(unit, row)
+    if row is None or row.state == S.RECOVERED:  # out of the drawer
+        return giver
     left_minor = refunds.left_minor(unit, row)
     back_minor = amount_minor + surcharge_minor
     if back_minor <= 0 or row.void_asked:
-        return "hub"
-    if amount_minor == row.sale_minor and left_minor == row.amount_minor:  # with tip and surcharge
-        book.withdraw(unit, row, unit.caller.key, ALL_BACK)
-    elif told:
-        refunds.tell_again(unit, row, refund_id, back_minor, subject)
-    else:
-        refunds.want(unit, row, refund_id, back_minor, subject)
-    return "hub"
+        return giver
+    whole = amount_minor == row.sale_minor and left_minor == row.amount_minor
+    if whole and giver == "hub":
+        book.withdraw(unit, row, unit.caller.key, book.ALL_BACK)
+        return giver
+    back_minor = row.amount_minor if whole else back_minor  # with tip and surcharge
+    refund_id = tillrefunds.id_of(unit, row, subject)
+    take_in = refunds.want if told is None else refunds.tell_again
+    take_in(unit, row, refund_id, back_minor, subject, giver)
+    book.forgive(unit, row, unit.caller.key)
+    return giver
 
 
 def joined(unit: Unit, sale_id: str, payment_ids: Iterable[str | None]) -> None:

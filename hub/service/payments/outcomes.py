@@ -20,7 +20,7 @@ from hub.domain.payments.work import (
     WorkKind,
     may_repeat,
 )
-from hub.service.payments import book, refunds
+from hub.service.payments import book, owing, refunds
 from hub.service.payments.answers import LATE, note_other_ref
 from hub.service.payments.commands import ProcessorSaid
 from hub.service.unit import Unit
@@ -196,6 +196,9 @@ def declined(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
         return row
     if row.void_asked or not row.in_sale:
         return book.move(unit, row, E.VOID_ASKED, by, "declined, and nothing was sold for it")
+    if owing.owed_minor(unit.tx, row) <= 0:
+        facts = {"void_asked": 1, "reason": book.ALL_BACK}
+        return book.move(unit, row, E.VOID_ASKED, by, book.ALL_BACK, **facts)
     wait_ms = _retry_wait(unit, row, said)
     if wait_ms is not None:
         due_ms = unit.tx.budget_ms + wait_ms

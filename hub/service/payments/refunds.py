@@ -56,9 +56,17 @@ def left_minor(unit: Unit, row: PaymentRow) -> int:
     return row.amount_minor - max(row.refunded_minor, refundrows.taken_minor(unit.tx, row.id))
 
 
-def want(unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject: str) -> RefundRow:
+def want(
+    unit: Unit,
+    row: PaymentRow,
+    refund_id: str,
+    amount_minor: int,
+    subject: str,
+    giver: str = "hub",
+) -> RefundRow:
     """Have a part of a payment (or all of it) given back as soon as the money is there; a repeat
     finds the refund that was wanted.  ``subject``: the return or void that it belongs to.
+    ``giver``: ``hub``, or the ``till`` at its own terminal.
 
     Errors: ``conflict`` when less than that is left.
     """
@@ -73,23 +81,31 @@ def want(unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject
             payment_id=row.payment_id,
             left_minor=left,
         )
-    refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
+    refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor, giver)
     book.changed(unit, row)
     return refund
 
 
 def tell_again(
-    unit: Unit, row: PaymentRow, refund_id: str, amount_minor: int, subject: str
+    unit: Unit,
+    row: PaymentRow,
+    refund_id: str,
+    amount_minor: int,
+    subject: str,
+    giver: str = "hub",
 ) -> RefundRow | None:
     """A refund that a hub which is lost had wanted.  It may be among what the cloud says was given
-    back, so it is in doubt; a terminal can't be asked, so there it is taken to be.  No more than
-    the refunds known here leave; None: they leave nothing, or all has gone back.
+    back, so it is in doubt; a terminal can't be asked, so there it is taken to be; a till tells of
+    its own.  No more than the refunds known here leave; None: they leave nothing, or all has gone
+    back.
     """
     known = refundrows.get(unit.tx, refund_id)
-    left = row.amount_minor - row.tip_minor - refundrows.taken_minor(unit.tx, row.id)
-    amount_minor = min(amount_minor, left)
+    left = row.amount_minor - refundrows.taken_minor(unit.tx, row.id)
+    amount_minor = min(amount_minor, left if giver == "till" else left - row.tip_minor)
     if known is not None or amount_minor <= 0 or row.refunded_minor == row.amount_minor:
         return known
+    if giver == "till":
+        return refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor, giver)
     given_minor = row.refunded_minor - refundrows.done_minor(unit.tx, row.id)
     done = hand_of(unit, row) is Hand.TERMINAL and given_minor >= amount_minor
     refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
@@ -131,7 +147,7 @@ def lease(
             refundrows.change(unit.tx, refund, **facts)
             continue
         if refund.state == "wanted" and _is_too_much(unit, row, refund):
-            _refused(unit, row, refund, "more than what is left of the payment")
+            refused(unit, row, refund, "more than what is left of the payment")
             continue
         taken.append(_lease_one(unit, row, refund, hand, lease_ms))
     return taken
@@ -183,7 +199,7 @@ def end(unit: Unit, work: Leased, said: ProcessorSaid | TerminalSaid) -> bool:
         case "done":
             _done(unit, row, refund, said)
         case "refused":
-            _refused(unit, row, refund, said.reason)
+            refused(unit, row, refund, said.reason)
         case "again":
             _again(unit, refund, said, at_once=not sent)
         case "not-sent" if refund.tries <= 1:
@@ -224,24 +240,38 @@ def _done(
 ) -> None:
     _change(unit, refund, said, "done", 0, psp_ref=said.psp_ref or refund.psp_ref)
     by = "processor" if isinstance(said, ProcessorSaid) else "terminal"
+    given(unit, row, by, said.reason, refund.refund_id)
+
+
+def given(unit: Unit, row: PaymentRow, by: str, reason: str, refund_id: str) -> PaymentRow:
+    """What is done of a payment's refunds is in its book, too; the payment then."""
     if row.state == S.AUTHORISED:  # what was given back was there
         row = book.move(unit, row, E.CAPTURED, by)
     # A hub that was put back may have been told before what this one came to.
-    given = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
-    given = min(given, row.amount_minor)
-    if given == row.amount_minor and can(PaymentState(row.state), E.REFUNDED):
-        book.move(unit, row, E.REFUNDED, by, said.reason, refunded_minor=given)
-    elif given > row.refunded_minor:
-        book.given_back(unit, row, by, given, refund.refund_id)
+    given_minor = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
+    given_minor = min(given_minor, row.amount_minor)
+    if given_minor == row.amount_minor and can(PaymentState(row.state), E.REFUNDED):
+        return book.move(unit, row, E.REFUNDED, by, reason, refunded_minor=given_minor)
+    if given_minor > row.refunded_minor:
+        return book.given_back(unit, row, by, given_minor, refund_id)
+    return row
 
 
-def _refused(
+def given_whole(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
+    """All of a payment whose money was there has gone back; the payment then."""
+    if row.state == S.AUTHORISED:
+        row = book.move(unit, row, E.CAPTURED, by)
+    return book.move(unit, row, E.REFUNDED, by, reason, refunded_minor=row.amount_minor)
+
+
+def refused(
     unit: Unit,
     row: PaymentRow,
     refund: RefundRow,
     reason: str,
     action: str = "payment.refund_refused",
 ) -> None:
+    """It can't be given back so: a person's matter."""
     refundrows.change(
         unit.tx,
         refund,
@@ -324,5 +354,5 @@ def close_pointless(unit: Unit) -> int:
         assert row is not None
         why = f"the payment is {row.state}: there is nothing to give back"
         action = "payment.refund_refused" if row.state == S.RECOVERED else "payment.refund_closed"
-        _refused(unit, row, one, why, action)
+        refused(unit, row, one, why, action)
     return len(found)

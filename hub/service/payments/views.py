@@ -11,6 +11,7 @@ from hub.domain.payments.work import Hand, Standing, next_work
 from hub.service.payments import owing
 from hub.service.payments.admission import exposure_of, standing_bars
 from hub.service.shop import PaymentRules
+from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, secretrows
 from hub.storage.paymentrows import PaymentRow, StepRow
 from hub.storage.rows import Rows
@@ -162,6 +163,11 @@ class Teller:
             stored_at_ms, stored_budget_ms, self._now_ms, self._budget_ms, trusted=self._trusted
         )
         return max(0, self._rules.caps.deadline_ms - age)
+
+
+def now(unit: Unit, row: PaymentRow) -> PaymentView:
+    """A payment as a command leaves it."""
+    return Teller(unit.tx, unit.shop.payments, unit.now_ms, unit.tx.budget_ms).payment(row)
 
 
 def _refused(found: list[StepRow]) -> tuple[str, ...]:

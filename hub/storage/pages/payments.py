@@ -212,13 +212,14 @@ class RefundRow(NamedTuple):
     amount_minor: int
     state: str
     reason: str
+    giver: str
 
 
 def refunds(rows: Rows, number: int) -> list[RefundRow]:
     """What goes back of a payment, or went, oldest first."""
     found = rows.all(
-        "SELECT made_at_ms, changed_at_ms, amount_minor, state, reason FROM payment_refunds"
-        " WHERE payment = ? ORDER BY id LIMIT 100",
+        "SELECT made_at_ms, changed_at_ms, amount_minor, state, reason, giver"
+        " FROM payment_refunds WHERE payment = ? ORDER BY id LIMIT 100",
         number,
     )
     return [RefundRow(*row) for row in found]

@@ -10,6 +10,7 @@ import pytest
 
 from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.work import Hand, WorkKind
+from hub.service.handlers.recovery import FinishRecovery, Recovered
 from hub.service.payments.commands import EndWork, ExpirePayments, LeaseWork, ProcessorSaid
 from tests.support.copies import Copies, Till, from_cloud
 from tests.support.paying import CARD, PayingShop, rules
@@ -227,3 +228,28 @@ def test_a_receivable_that_was_closed_is_closed_after_a_restore_too(
     working.ok("till-3", "payment/close-receivable", body)
     restored = put_back(copies, copy, working)
     assert (row_of(restored, payment) or ("",))[0] == "recovered"
+
+
+def test_a_till_tells_again_of_a_payment_that_the_cloud_has_yet_to_name(
+    paying: PayingShop, copies: Copies
+) -> None:
+    copy = copies.take(paying)
+    payment = paying.own()
+    till = Till(paying)
+    body = {"payment_id": payment["payment_id"], "outcome": "approved-offline"}
+    till.ask("payment/report", body)
+    restored = copies.put_back(copy, paying)
+    problem = till.offer(restored).problem
+    assert (problem["code"], problem["context"]) == ("busy", {"waits_for": payment["payment_id"]})
+    restored.internal(from_cloud(paying))
+    assert till.offer(restored).ok
+
+
+def test_what_no_cloud_knows_of_is_not_waited_for(paying: PayingShop, copies: Copies) -> None:
+    copy = copies.take(paying)
+    payment = paying.own()
+    till = Till(paying)
+    till.ask("payment/report", {"payment_id": payment["payment_id"], "outcome": "approved"})
+    restored = copies.put_back(copy, paying)
+    restored.internal(FinishRecovery({}, Recovered()))
+    assert till.offer(restored).problem["code"] == "not-found"

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from devices.kit import HubClient, KitError, Refused
 from hub.contract.base import Command
@@ -27,7 +27,7 @@ from hub.contract.problems import Code
 from hub.contract.sale import CommitSale, Tender
 from tests.simulation.kernel import Lost, Process
 from tests.simulation.shop.simcards import SALE_S, WORK_S
-from tests.simulation.shop.wallet import Job, Payment, Wallet
+from tests.simulation.shop.wallet import Job, Payment, Refund, Wallet
 
 FOLLOWED_S: Final = 240.0
 """So long a customer waits for the card."""
@@ -35,6 +35,9 @@ ASKED_TIMES: Final = 3
 ENDED: Final = frozenset({"refused", "abandoned", "voided", "reversed", "refunded", "recovery"})
 NOT_TAKEN: Final = frozenset({"refused", "not-done"})
 Told = dict[str, Any]
+GivingBack = Literal["alone", "refund", "dropped", "nothing"]
+"""``alone``: at a stand-alone terminal; ``refund``: the payment stands, give a part of it back;
+``dropped``: the terminal has let the payment go; ``nothing``: there is no money of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,28 +234,37 @@ class CardBox:
                 return
             await asyncio.sleep(self._random.uniform(30, 300))
 
-    async def gives_back(self, payment_id: str, *, whole: bool) -> bool:
-        """Deal with money that the till is to give back, if the hub knows of its payment; False:
-        it is a stand-alone terminal's."""
+    async def gives_back(self, refund: Refund) -> GivingBack:
+        """See to money that the till is to give back, and say what is left to do."""
         if not self.by.shop_has_others:
-            return False
-        query = GetPayment(payment_id=payment_id)
+            return "alone"
+        query = GetPayment(payment_id=refund.payment_id)
         try:
             view = await self._hub.request(query, PaymentView, until_answered=True)
         except Refused:
-            return False
+            return "alone"
         if view.state in ("recovered", "recovery", "written_off"):
-            return True  # out of the drawer
+            return "nothing"  # out of the drawer
         terminal = terminal_of(view)
-        if whole:
-            await self.take_back(payment_id, terminal)
-            return True
-        payment = Payment(payment_id, view.amount_minor, "at_terminal", view.driven_by)
+        if not refund.return_id:
+            await self.take_back(refund.payment_id, terminal)
+            return "nothing"
+        payment = Payment(refund.payment_id, view.amount_minor, "at_terminal", view.driven_by)
+        if refund.amount_minor == view.amount_minor and self._random.random() < 0.5:
+            await self.take_back(refund.payment_id, terminal)
         while (told := await self._asked("status", payment, at=terminal)) is None or (
             told["outcome"] in ("unknown", "approved-offline")
         ):
             await asyncio.sleep(self._random.uniform(60, 900))
-        return bool(told["outcome"] != "approved")
+        if told["outcome"] == "approved":
+            return "refund"
+        return "dropped" if told.get("undone") else "nothing"
+
+    async def tell_given(self, refund: Refund, outcome: str) -> None:
+        """The terminal has given back what a return left to it."""
+        self._world.count(f"till tells what it gave back: {outcome}")
+        told = {"outcome": outcome, "return_id": refund.return_id}
+        await self._tell(refund.payment_id, told)
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -280,6 +292,7 @@ class CardBox:
             card=CardFacts(psp_ref=told.get("psp_ref", "")),
             token=told.get("token"),
             captured=bool(told.get("captured")),
+            return_id=told.get("return_id"),
         )
         found = await self._submitted(command)
         if self._random.random() < 0.1:
@@ -287,7 +300,8 @@ class CardBox:
             found = await self._submitted(command)
         if isinstance(found, PaymentView):
             return found
-        if found is not Code.NOT_FOUND and told["outcome"] != "reversed":
+        of_return = "return_id" in told
+        if found is not Code.NOT_FOUND and (of_return or told["outcome"] != "reversed"):
             self.faults.append((payment_id, f"reporting {payment_id}: {found}"))
         return None
 

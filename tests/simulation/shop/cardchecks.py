@@ -10,7 +10,7 @@ from hub.domain.payments.states import EXPOSED, STORED_AWAY, PaymentState
 from hub.storage.rows import Rows
 from tests.simulation.shop.cardcover import TABLE, step_name
 from tests.simulation.shop.cardloss import OFF, TOLD_AGAIN, CardLoss
-from tests.simulation.shop.history import RETURN, SALE
+from tests.simulation.shop.history import SALE
 
 if TYPE_CHECKING:
     from tests.simulation.shop.scenario import Scenario
@@ -157,7 +157,6 @@ class CardChecker:
             self._world.counters[f"payment ended {state}"] += count
 
     def _processor_has_what_the_book_says(self, rows: Rows) -> None:
-        by_tills = self._given_back_by_tills()
         for payment_id, state, amount, refunded in rows.all(
             "SELECT payment_id, state, amount_minor, refunded_minor FROM payments"
             " WHERE kind = 'card' ORDER BY id"
@@ -166,30 +165,13 @@ class CardChecker:
             kept = charge.kept_minor if charge is not None else 0
             due = 0
             if state in WITH_MONEY:
-                due = amount - refunded - by_tills[payment_id]
+                due = amount - refunded
             if kept != due:
                 self._violated(
                     f"payment {payment_id} is {state}: {kept} is kept, the book says {due}"
                 )
             if charge is not None and charge.state in ("pending", "authorised"):
                 self._violated(f"payment {payment_id} is {state}, at the processor {charge.state}")
-
-    def _given_back_by_tills(self) -> Counter[str]:
-        given: dict[str, list[tuple[str, int]]] = {}
-        for asked in self._shop.history.asked.values():
-            if asked.operation == RETURN and asked.result is not None:
-                parts = [
-                    (one["payment_id"], one["amount_minor"])
-                    for one in asked.result["refund"]
-                    if one["kind"] == "card" and one.get("by", "till") == "till"
-                ]
-                # Who repeats it for a check gives nothing back.
-                given.setdefault(asked.body["return_id"], parts)
-        found: Counter[str] = Counter()
-        for parts in given.values():
-            for payment_id, amount in parts:
-                found[payment_id] += amount
-        return found
 
     def _goods_were_sold_for_money(self, rows: Rows) -> None:
         """A sale that stands was paid by what has its money, or is owed."""

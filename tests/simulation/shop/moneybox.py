@@ -119,7 +119,7 @@ class MoneyBox:
         if not job.refunds and "refund" in result:
             job = self.wallet.keep(replace(job, refunds=self._refunds(job, result["refund"])))
         for refund in job.refunds:
-            await self._give_back(refund, whole=job.address == "sale/void")
+            await self._give_back(refund)
         self.wallet.done(job)
         return result
 
@@ -152,8 +152,10 @@ class MoneyBox:
             if view.kind == "card" and view.payment_id is not None and view.by == "till":
                 # The key may be another one after an approval; what is undone may not.
                 stem = decode(job.service, job.operation, job.body.encode())
-                document = getattr(stem, "return_id", None) or f"void-{stem.sale_id}"  # type: ignore[attr-defined]
-                found.append(Refund(f"{document}-{n}", view.payment_id, view.amount_minor))
+                return_id = getattr(stem, "return_id", "")
+                document = return_id or f"void-{stem.sale_id}"  # type: ignore[attr-defined]
+                amount_minor = view.amount_minor
+                found.append(Refund(f"{document}-{n}", view.payment_id, amount_minor, return_id))
         return tuple(found)
 
     async def _undo(self, job: Job) -> None:
@@ -166,16 +168,18 @@ class MoneyBox:
         else:
             self.wallet.done(job)
 
-    async def _give_back(self, refund: Refund, *, whole: bool) -> None:
-        if await self.cards.gives_back(refund.payment_id, whole=whole):
-            return
-        await self._insist(
-            "refunded",
-            "refund",
-            refund.payment_id,
-            refund_id=refund.refund_id,
-            amount_minor=refund.amount_minor,
-        )
+    async def _give_back(self, refund: Refund) -> None:
+        way = await self.cards.gives_back(refund)
+        if way in ("alone", "refund"):
+            await self._insist(
+                "refunded",
+                "refund",
+                refund.payment_id,
+                refund_id=refund.refund_id,
+                amount_minor=refund.amount_minor,
+            )
+        if way in ("dropped", "refund"):
+            await self.cards.tell_given(refund, "reversed" if way == "dropped" else "refunded")
 
     async def _insist(self, wanted: str, do: str, payment_id: str, **fields: Any) -> None:
         attempt = 0

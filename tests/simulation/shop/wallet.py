@@ -29,11 +29,12 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money that goes back to a card."""
+    """Money that goes back to a card; ``return_id``: for goods that came back."""
 
     refund_id: str
     payment_id: str
     amount_minor: int
+    return_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ const refunds = ({ payment, refunds: back }) => (back.length ? el("section", { c
   el("ul", { class: "mini-list" }, back.map((one) => el("li", {},
     el("span", {}, money(one.amount_minor, payment.currency), el("br"),
       el("span", { class: "quiet" }, [moment(one.at_ms), sentence(one.reason || "")].filter(Boolean).join(" · "))),
-    pill(word("refund.state", one.state), REFUND_TONE[one.state] || "idle").node)))) : "");
+    pill(one.giver === "till" && one.state === "wanted" ? t("refund.by_till") : word("refund.state", one.state), REFUND_TONE[one.state] || "idle").node)))) : "");
 
 const LINK_TONE = { sent: "notice", paid: "good", refused: "bad", surplus: "bad", unknown: "warn", wanted: "idle", sending: "notice", "calling-back": "notice" };
 

@@ -650,6 +650,7 @@ export const texts = {
   "decline.other-kind": "It is of another kind",
   "decline.other-currency": "It is in another currency",
   "decline.other": "Declined for another reason",
+  "refund.by_till": "Left to the till's terminal",
   "refund.state.wanted": "Waits",
   "refund.state.sending": "On its way",
   "refund.state.unknown": "Not known yet",

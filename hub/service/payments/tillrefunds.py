@@ -1,0 +1,119 @@
+"""Money that a till gives back at its own terminal after a return.
+
+The return wants it, in the same transaction; the till tells by the return's id that it has been
+given (``refunded``), that the terminal has let the payment go (``reversed``: it was never taken),
+or that the terminal refused it.  Until then it counts as going back: no other
+refund may take it, and what is declined meanwhile is owed without it.
+"""
+
+from __future__ import annotations
+
+import json
+
+from hub.contract.payments import ReportPayment
+from hub.contract.problems import Code, refuse
+from hub.contract.sale import RefundView
+from hub.domain.payments.states import TENDERABLE, PaymentEvent, PaymentState, can
+from hub.service.payments import book, refunds
+from hub.service.payments.answers import LATE
+from hub.service.unit import Unit, derived_id
+from hub.storage import refundrows, salerows
+from hub.storage.paymentrows import PaymentRow
+from hub.storage.refundrows import RefundRow
+from hub.storage.salerows import ReturnRow
+
+S, E = PaymentState, PaymentEvent
+
+
+def id_of(unit: Unit, row: PaymentRow, return_id: str) -> str:
+    """The name of what a return gives back of a payment, whoever does it."""
+    return derived_id(unit.shop.store, "refund", return_id, row.payment_id)
+
+
+def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> PaymentRow:
+    """The till says what came of a refund; the payment then.  A repeat changes nothing, and what
+    was given is never denied.  That a terminal refuses to give back what it was never paid means
+    nothing.
+
+    Errors: ``not-found`` for a return that gives nothing of this payment back; ``conflict`` when
+    the hub does it; ``forbidden`` for a till that neither took the payment nor the goods.
+    """
+    known = salerows.get_return(unit.tx, return_id)
+    if known is not None:
+        _check_teller(unit, row, known)
+    refund = refundrows.get(unit.tx, id_of(unit, row, return_id))
+    if row.state in (S.REVERSED, S.REFUNDED):
+        return row
+    if refund is None:
+        refund = _of_return(unit, row, return_id, known)
+    if refund.giver != "till":
+        raise refuse(
+            Code.CONFLICT,
+            "The hub gives this money back itself: if the till's terminal has done so, too, tell a"
+            " manager.",
+            payment_id=row.payment_id,
+        )
+    by = unit.caller.key
+    if refund.state == "done" or (row.state == S.VOIDED and said.outcome != "refunded"):
+        return row
+    if said.outcome == "refused":
+        if refund.state != "refused" and row.state in TENDERABLE:  # else there is nothing to give
+            refunds.refused(unit, row, refund, said.reason or "the till's terminal refused it")
+        return row
+    let_go = said.outcome == "reversed" and refund.amount_minor == row.amount_minor
+    reason = said.reason or book.ALL_BACK
+    if let_go and row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING):
+        _end(unit, refund, "refused", "the terminal has let the payment go")
+        return book.move(unit, row, E.VOID_ASKED, by, reason, void_asked=1, reason=reason)
+    _end(unit, refund, "done", said.reason, said.card.psp_ref)
+    if let_go and row.state == S.AUTHORISED:
+        return book.move(unit, row, E.REVERSED, by, reason)
+    was_ended = can(PaymentState(row.state), E.LATE_APPROVAL)
+    row = taken(unit, row, by)
+    row = refunds.given(unit, row, by, said.reason, refund.refund_id)
+    return book.withdraw(unit, row, by, LATE) if was_ended else row
+
+
+def taken(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
+    """What a terminal gives back by a refund it had taken, whatever the till hasn't told yet."""
+    for event in (E.APPROVED, E.LATE_APPROVAL):
+        if can(PaymentState(row.state), event):
+            return book.move(unit, row, event, by, "given back by a refund")
+    return row
+
+
+def _end(unit: Unit, refund: RefundRow, state: str, reason: str, psp_ref: str = "") -> None:
+    facts = {"state": state, "reason": reason, "psp_ref": psp_ref, "fence": refund.fence + 1}
+    refundrows.change(unit.tx, refund, **facts)
+
+
+def _check_teller(unit: Unit, row: PaymentRow, known: ReturnRow) -> None:
+    took_back, _, _ = salerows.return_head(unit.tx, known.id)
+    if unit.caller.id not in (row.device_id, took_back):
+        raise refuse(
+            Code.FORBIDDEN,
+            f"The goods came back at {took_back}, the payment was made at {row.device_id}: one of"
+            " them tells what was given back.",
+        )
+
+
+def _of_return(unit: Unit, row: PaymentRow, return_id: str, known: ReturnRow | None) -> RefundRow:
+    """What a return gave back of a payment that was in no book then."""
+    for one in json.loads(known.refund) if known is not None else ():
+        view = RefundView.model_validate(one)
+        if view.payment_id != row.payment_id or view.by != "till":
+            continue
+        refund_id = id_of(unit, row, return_id)
+        on_top_minor = (view.tip_minor or 0) + (view.surcharge_minor or 0)
+        amount_minor = view.amount_minor + on_top_minor
+        found = refunds.tell_again(unit, row, refund_id, amount_minor, return_id, "till")
+        if found is not None:
+            return found
+    if known is None:
+        book.check_recovered(unit, return_id)
+    raise refuse(
+        Code.NOT_FOUND,
+        "The hub knows no return of this id that this till gives money of this payment back for:"
+        " send return/commit first, and tell what its refund says.",
+        payment_id=row.payment_id,
+    )
