@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from aiohttp import web
-from pydantic import BaseModel
 
 from hub.contract.base import Incoming, UniqueId
 from hub.contract.oms import MAX_BATCH_BYTES, OmsCode
 from hub.contract.oms_links import LinkCancel, LinkRequest
 
 from . import links
-from .context import CONTEXT, Context
+from .answering import answered
+from .context import CONTEXT
 from .problems import refuse
-from .routes import enter, read_body, session_of
-from .sessions import check_session
-from .wire import parse, read_raw, reply, reply_plain
-
-if TYPE_CHECKING:
-    from sqlite3 import Connection
+from .routes import enter, read_body
+from .wire import parse, read_raw, reply_plain
 
 MAX_ADMIN_BYTES = 65_536
 
@@ -50,45 +43,20 @@ async def _send(request: web.Request) -> web.Response:
     context, store = enter(request)
     asked = parse(LinkRequest, await read_body(request, context, MAX_BATCH_BYTES))
     name, now_ms = _name(request), context.clock.wall_ms()
-    answer = await _done(request, lambda db: links.send(db, store, name, asked, now_ms))
-    _misbehave(context)
-    return answer
+    return await answered(request, lambda db: links.send(db, store, name, asked, now_ms))
 
 
 async def _cancel(request: web.Request) -> web.Response:
     context, store = enter(request)
     asked = parse(LinkCancel, await read_body(request, context, MAX_BATCH_BYTES))
     name = _name(request)
-    answer = await _done(request, lambda db: links.cancel(db, store, name, asked))
-    _misbehave(context)
-    return answer
-
-
-def _misbehave(context: Context) -> None:
-    faults = context.payment_faults
-    if faults.error_after_rate and context.payment_dice.roll() < faults.error_after_rate:
-        raise refuse(OmsCode.UNAVAILABLE, "Done, and misbehaving on request.")
+    return await answered(request, lambda db: links.cancel(db, store, name, asked))
 
 
 async def _last(request: web.Request) -> web.Response:
     _, store = enter(request)
     name = _name(request)
-    return await _done(request, lambda db: links.last(db, store, name), changes=False)
-
-
-async def _done(
-    request: web.Request, work: Callable[[Connection], BaseModel], *, changes: bool = True
-) -> web.Response:
-    context, store = enter(request)
-    session = session_of(request)
-
-    def run(db: Connection) -> BaseModel:
-        check_session(db, store, *session)
-        return work(db)
-
-    answer = await (context.database.write(run) if changes else context.database.read(run))
-    life = context.database.oms_incarnation
-    return reply(answer.model_copy(update={"oms_incarnation": life}))
+    return await answered(request, lambda db: links.last(db, store, name), changes=False)
 
 
 async def _pay(request: web.Request) -> web.Response:

@@ -15,13 +15,13 @@ from hub.contract.oms import MAX_BATCH_BYTES, OmsCode
 from hub.contract.oms_payments import EffectKey, PaymentCharge, PaymentEffect, PaymentRefund
 
 from . import payments
+from .answering import answered
 from .context import CONTEXT, Context
 from .misbehave import Dice
 from .payments import Bank, PaymentFaults
 from .problems import refuse
-from .routes import enter, read_body, session_of
-from .sessions import check_session
-from .wire import parse, read_raw, reply, reply_plain
+from .routes import enter, read_body
+from .wire import parse, read_raw, reply_plain
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -59,21 +59,12 @@ async def _done(
     request: web.Request, work: Callable[[Bank], BaseModel], *, changes: bool = True
 ) -> web.Response:
     context, store = enter(request)
-    session, faults = session_of(request), context.payment_faults
+    faults = context.payment_faults
 
     def run(db: Connection) -> BaseModel:
-        check_session(db, store, *session)
         return work(Bank(db, store, faults, context.clock.wall_ms()))
 
-    answer = await (context.database.write(run) if changes else context.database.read(run))
-    if (
-        changes
-        and faults.error_after_rate
-        and context.payment_dice.roll() < faults.error_after_rate
-    ):
-        raise refuse(OmsCode.UNAVAILABLE, "Done, and misbehaving on request.")
-    life = context.database.oms_incarnation
-    return reply(answer.model_copy(update={"oms_incarnation": life}))
+    return await answered(request, run, changes=changes)
 
 
 async def _charge(request: web.Request) -> web.Response:

@@ -21,14 +21,15 @@ from hub.contract.oms_value import (
 )
 
 from . import value_books
+from .answering import answered
 from .commands import append_command
 from .context import CONTEXT
 from .problems import refuse
-from .routes import enter, read_body, session_of
-from .sessions import check_session, holder_of
+from .routes import enter, read_body
+from .sessions import holder_of
 from .value import Issuer
 from .value_books import CardAllotted, CardMade
-from .wire import parse, read_raw, reply, reply_plain
+from .wire import parse, read_raw, reply_plain
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -72,18 +73,9 @@ async def _done(
     request: web.Request, work: Callable[[Issuer], BaseModel], *, changes: bool = True
 ) -> web.Response:
     context, store = enter(request)
-    session, faults = session_of(request), context.payment_faults
-
-    def run(db: Connection) -> BaseModel:
-        check_session(db, store, *session)
-        return work(Issuer(db, store, context.clock.wall_ms()))
-
-    answer = await (context.database.write(run) if changes else context.database.read(run))
-    rate = faults.error_after_rate
-    if changes and rate and context.payment_dice.roll() < rate:
-        raise refuse(OmsCode.UNAVAILABLE, "Done, and misbehaving on request.")
-    life = context.database.oms_incarnation
-    return reply(answer.model_copy(update={"oms_incarnation": life}))
+    return await answered(
+        request, lambda db: work(Issuer(db, store, context.clock.wall_ms())), changes=changes
+    )
 
 
 async def _asked(request: web.Request, model: type[M]) -> M:
