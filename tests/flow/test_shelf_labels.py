@@ -10,7 +10,7 @@ import pytest
 
 from hub.contract.documents import ShelfLabelFacts, facts_of
 from hub.service.handlers.labels import WAITING_MAX
-from tests.flow.test_printing import by_page
+from tests.support.receiptshop import by_page
 from tests.support.shop import MANAGER, Shop
 
 SELLER: dict[str, Any] = {"sale.sell": None}
