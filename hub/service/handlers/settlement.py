@@ -175,6 +175,7 @@ def reconcile(unit: ReadUnit, query: Reconcile) -> Reconciliation:
             *(_of_captured(unit, query) if files else ()),
             *_of_terminals(unit),
             *_of_people(unit, query),
+            *_of_refunds(unit, query),
         ),
     )
 
@@ -240,46 +241,36 @@ def _of_terminals(unit: ReadUnit) -> Iterator[Difference]:
 def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
     for state, (what, step) in _WAITING.items():
         for row in paymentrows.in_state(unit.rows, state):
-            yield Difference(
-                kind=state,
-                owner=Owner.MANAGER,
-                what=what,
-                next_step=step,
-                payment_id=row.payment_id,
-                terminal_id=row.terminal_id,
-                amount_minor=row.amount_minor,
-                at_ms=row.changed_at_ms,
-            )
+            yield _managers(row, state, what, step)
     before_ms = unit.now_ms - query.unsettled_after_days * DAY_MS
     for kind, rows in (
         ("not-captured", paymentwork.not_captured(unit.rows, before_ms)),
         ("not-given-back", paymentwork.not_given_back(unit.rows, before_ms)),
     ):
-        what, step = _MONEY[kind]
         for row in rows:
-            yield Difference(
-                kind=kind,
-                owner=Owner.MANAGER,
-                what=what,
-                next_step=step,
-                payment_id=row.payment_id,
-                terminal_id=row.terminal_id,
-                amount_minor=row.amount_minor,
-                at_ms=row.changed_at_ms,
-            )
-    since_ms = unit.now_ms - query.days * DAY_MS
-    for row in paymentrows.surcharged(unit.rows, since_ms):
-        yield Difference(
-            kind="surcharge",
-            owner=Owner.MANAGER,
-            what=f"the terminal added {row.surcharge_minor} for paying by card: too much here",
-            next_step="Mend the terminal's settings, or set payments.surcharge_max_percent.",
-            payment_id=row.payment_id,
-            terminal_id=row.terminal_id,
-            amount_minor=row.surcharge_minor,
-            at_ms=row.begun_at_ms,
-        )
-    for refund in settlementrows.refused_refunds(unit.rows, since_ms):
+            yield _managers(row, kind, *_MONEY[kind])
+    for row in paymentrows.surcharged(unit.rows, unit.now_ms - query.days * DAY_MS):
+        what = f"the terminal added {row.surcharge_minor} for paying by card: too much here"
+        step = "Mend the terminal's settings, or set payments.surcharge_max_percent."
+        facts = {"amount_minor": row.surcharge_minor, "at_ms": row.begun_at_ms}
+        yield _managers(row, "surcharge", what, step).model_copy(update=facts)
+
+
+def _managers(row: PaymentRow, kind: str, what: str, next_step: str) -> Difference:
+    return Difference(
+        kind=kind,
+        owner=Owner.MANAGER,
+        what=what,
+        next_step=next_step,
+        payment_id=row.payment_id,
+        terminal_id=row.terminal_id,
+        amount_minor=row.amount_minor,
+        at_ms=row.changed_at_ms,
+    )
+
+
+def _of_refunds(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
+    for refund in settlementrows.refused_refunds(unit.rows, unit.now_ms - query.days * DAY_MS):
         yield Difference(
             kind="refund-refused",
             owner=Owner.MANAGER,
@@ -289,7 +280,7 @@ def _of_people(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
             amount_minor=refund.amount_minor,
             at_ms=refund.changed_at_ms,
         )
-
+    before_ms = unit.now_ms - query.unsettled_after_days * DAY_MS
     for left in settlementrows.untold_refunds(unit.rows, before_ms):
         yield Difference(
             kind="refund-untold",
