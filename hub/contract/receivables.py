@@ -83,6 +83,20 @@ class SettleLink(Command):
     approval_id: UniqueId | None = None
 
 
+class SettleRefund(Command):
+    """Say what became of money that was to go back and of which nobody tells: a till never said so,
+    or it was refused.  ``given-back`` to the card (at a terminal, in the processor's portal), or
+    ``otherwise`` (in cash: the card's money stays).  The oldest of a payment's; for people with the
+    permission ``refund``."""
+
+    service: ClassVar[str] = "payment"
+    operation: ClassVar[str] = "settle-refund"
+    payment_id: UniqueId
+    how: Literal["given-back", "otherwise"]
+    reason: Reason
+    approval_id: UniqueId | None = None
+
+
 class LinkSeen(Outgoing):
     """A payment link.  ``state``: ``wanted`` (asked for), ``sending``, ``unknown`` (no answer yet),
     ``sent``, ``refused``, ``dropped`` (not needed any more), ``calling-back`` and ``called-back``

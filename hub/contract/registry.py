@@ -90,6 +90,7 @@ _OPERATIONS = (
     Operation(receivables.SetContact, payments.PaymentView, _BOTH),
     Operation(receivables.SendLink, payments.PaymentView, _BOTH),
     Operation(receivables.SettleLink, payments.PaymentView, _BOTH),
+    Operation(receivables.SettleRefund, payments.PaymentView, _BOTH),
     Operation(payments.ListPayments, payments.Payments, _BOTH),
     Operation(payments.GetExposure, payments.ExposureView, _BOTH),
     Operation(settlement.ImportSettlement, settlement.SettlementImported, Door.ADMIN),

@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 from hub.storage.rows import Rows, Tx
 
 REFUNDS_MAX: Final = 200
+OTHERWISE: Final = "given otherwise:"
+"""How the reason of a refused refund begins whose money a person gave in another way."""
 
 _OPEN = "state NOT IN ('done', 'refused')"
 """As in the index: SQLite uses it only for the very same words."""
@@ -51,6 +53,16 @@ def get(rows: Rows, refund_id: str) -> RefundRow | None:
 def of_payment(rows: Rows, payment: int) -> list[RefundRow]:
     """The refunds of a payment, oldest first."""
     sql = f"{_REFUND} WHERE payment = ? ORDER BY id LIMIT ?"
+    return [RefundRow(*row) for row in rows.all(sql, payment, REFUNDS_MAX)]
+
+
+def unsettled(rows: Rows, payment: int) -> list[RefundRow]:
+    """Refunds of a payment of which somebody has to say what became of them, oldest first: left to
+    a till that hasn't told, or refused, and nobody gave the money in another way."""
+    sql = (
+        f"{_REFUND} WHERE payment = ? AND (state = 'wanted' AND giver = 'till' OR state = 'refused'"
+        f" AND reason NOT LIKE '{OTHERWISE}%') ORDER BY id LIMIT ?"
+    )
     return [RefundRow(*row) for row in rows.all(sql, payment, REFUNDS_MAX)]
 
 

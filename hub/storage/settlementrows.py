@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from hub.storage.refundrows import OTHERWISE
 from hub.storage.rows import Rows, Tx
 
 DIFFERENCES_MAX: Final = 500
@@ -182,7 +183,8 @@ def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
     found = rows.all(
         "SELECT r.refund_id, p.payment_id, r.amount_minor, r.reason, r.changed_at_ms"
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
-        " WHERE r.state = 'refused' AND r.changed_at_ms >= ? AND p.state NOT IN ('refused',"
+        " WHERE r.state = 'refused' AND r.changed_at_ms >= ?"
+        f" AND r.reason NOT LIKE '{OTHERWISE}%' AND p.state NOT IN ('refused',"
         " 'abandoned', 'voided', 'reversed', 'refunded', 'written_off') ORDER BY r.id LIMIT ?",
         since_ms,
         DIFFERENCES_MAX,

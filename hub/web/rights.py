@@ -85,6 +85,7 @@ _COMMANDS: Final[Mapping[type[Command], Right]] = {
     receivables.SetContact: Right.PAYMENTS,
     receivables.SendLink: Right.PAYMENTS,
     receivables.SettleLink: Right.PAYMENTS,
+    receivables.SettleRefund: Right.PAYMENTS,
     settlement.ImportSettlement: Right.PAYMENTS,
     peripherals.ConfigurePeripheral: Right.PERIPHERALS,
     peripherals.RemovePeripheral: Right.PERIPHERALS,

@@ -21,7 +21,9 @@ from hub.contract.receivables import LinkSeen
 LISTED_MAX = 100
 """Of payments that need a person, and of those under way."""
 
-Act = Literal["give-up", "decide", "paid", "write-off", "contact", "send-link", "settle-link"]
+Act = Literal[
+    "give-up", "decide", "paid", "write-off", "contact", "send-link", "settle-link", "settle-refund"
+]
 
 
 class PaymentTrouble(Outgoing):

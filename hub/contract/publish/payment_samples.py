@@ -81,6 +81,11 @@ REQUESTS: dict[tuple[str, str], Example] = {
         "how": "given-back",
         "reason": "paid in cash before; given back in the portal",
     },
+    ("payment", "settle-refund"): {
+        "payment_id": STORED,
+        "how": "given-back",
+        "reason": "the old till's journal, slip 0042",
+    },
     ("settlement", "import"): {
         "processor": "stripe",
         "name": "payout-2026-11-22.csv",

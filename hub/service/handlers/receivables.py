@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from hub.contract.base import Command
 from hub.contract.payments import CloseReceivable, DecidePayment, PaymentView
-from hub.contract.receivables import SendLink, SetContact, SettleLink
+from hub.contract.receivables import SendLink, SetContact, SettleLink, SettleRefund
 from hub.service.gate import Handler
-from hub.service.payments import links, people, views
+from hub.service.payments import links, people, tillrefunds, views
 from hub.service.unit import Unit
 from hub.storage.paymentrows import PaymentRow
 
@@ -37,6 +37,11 @@ def settle_link(unit: Unit, command: SettleLink) -> PaymentView:
     return _view(unit, links.settle(unit, command))
 
 
+def settle_refund(unit: Unit, command: SettleRefund) -> PaymentView:
+    """See :class:`SettleRefund`."""
+    return _view(unit, tillrefunds.settle(unit, command))
+
+
 def _view(unit: Unit, row: PaymentRow) -> PaymentView:
     unit.cover_all()
     return views.now(unit, row)
@@ -48,4 +53,5 @@ WRITES: dict[type[Command], Handler] = {
     SetContact: contact,
     SendLink: send_link,
     SettleLink: settle_link,
+    SettleRefund: settle_refund,
 }

@@ -28,7 +28,7 @@ from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
 from hub.service.pages.paymentmeter import Moment
 from hub.service.payments import owing
 from hub.service.shop import Shop
-from hub.storage import linkrows, secretrows, wordrows
+from hub.storage import linkrows, refundrows, secretrows, wordrows
 from hub.storage.linkrows import LinkRow
 from hub.storage.pages import LAST
 from hub.storage.pages import payments as rows_of
@@ -43,6 +43,7 @@ MOVING: Final = (
     *("forward_unknown", "forwarded", "declined", "retry_wait"),
 )
 """States in which something is still to happen by itself."""
+WITH_MONEY: Final = ("authorised", "captured", "settled")
 AT_PROCESSOR: Final = ("forwarding", "forward_unknown", "forwarded")
 
 
@@ -230,6 +231,8 @@ def _view(
         known["waits_for"] = "person"
     row, why_not = head.row, ""
     acts = paymentwords.acts(row, why)
+    if steps and row.state in WITH_MONEY and refundrows.unsettled(at.rows, row.id):
+        acts += ("settle-refund",)
     if row.state == "recovery":
         why_not = owing.why_no_link(at.rows, row, at.shop.payments, at.now_ms)
         acts += ("contact",) if why_not else ("send-link", "contact")

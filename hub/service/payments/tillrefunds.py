@@ -9,12 +9,14 @@ refund may take it, and what is declined meanwhile is owed without it.
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from hub.contract.payments import ReportPayment
 from hub.contract.problems import Code, refuse
+from hub.contract.receivables import SettleRefund
 from hub.contract.sale import RefundView
 from hub.domain.payments.states import TENDERABLE, PaymentEvent, PaymentState, can
-from hub.service.payments import book, refunds
+from hub.service.payments import book, people, refunds
 from hub.service.payments.answers import LATE
 from hub.service.unit import Unit, derived_id
 from hub.storage import refundrows, salerows
@@ -23,6 +25,8 @@ from hub.storage.refundrows import RefundRow
 from hub.storage.salerows import ReturnRow
 
 S, E = PaymentState, PaymentEvent
+
+_WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
 
 
 def id_of(unit: Unit, row: PaymentRow, return_id: str) -> str:
@@ -74,6 +78,28 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     return book.withdraw(unit, row, by, LATE) if was_ended else row
 
 
+def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
+    """See :class:`SettleRefund`.  Errors: ``conflict`` when there is nothing to settle."""
+    row = people.payment(unit, command.payment_id)
+    who = people.person(unit, row, command.approval_id)
+    found = refundrows.unsettled(unit.tx, row.id) if row.state in _WITH_MONEY else []
+    if not found:
+        raise refuse(
+            Code.CONFLICT,
+            "No money of this payment waits for somebody's word that it went back: read it again.",
+            state=row.state,
+        )
+    refund = found[0]
+    about = {"by": who, "how": command.how, "reason": command.reason}
+    unit.note("payment.refund_settled", row.payment_id, about | {"refund_id": refund.refund_id})
+    if command.how == "given-back":
+        _end(unit, refund, "done", command.reason)
+        return refunds.given(unit, row, who, command.reason, refund.refund_id)
+    _end(unit, refund, "refused", f"{refundrows.OTHERWISE} {command.reason}")
+    book.changed(unit, row)
+    return row
+
+
 def taken(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
     """What a terminal gives back by a refund it had taken, whatever the till hasn't told yet."""
     for event in (E.APPROVED, E.LATE_APPROVAL):
@@ -83,6 +109,7 @@ def taken(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:
 
 
 def _end(unit: Unit, refund: RefundRow, state: str, reason: str, psp_ref: str = "") -> None:
+    reason = reason[: book.DETAIL_MAX]
     facts = {"state": state, "reason": reason, "psp_ref": psp_ref, "fence": refund.fence + 1}
     refundrows.change(unit.tx, refund, **facts)
 

@@ -213,11 +213,19 @@ def test_what_a_till_never_tells_is_in_the_report_of_differences(shop: PayingSho
 
 
 def untold(shop: PayingShop) -> list[dict[str, Any]]:
+    return differences(shop, "refund-untold")
+
+
+def refused(shop: PayingShop) -> list[dict[str, Any]]:
+    return differences(shop, "refund-refused")
+
+
+def differences(shop: PayingShop, kind: str) -> list[dict[str, Any]]:
     raw = json.dumps({"unsettled_after_days": 5}).encode()
     caller = Caller(CallerKind.CLI, "root")
     request = Request(caller, "settlement", "reconcile", raw, shop.id())
     found = json.loads(now(shop.gate.answer(request)))["result"]["differences"]
-    return [one for one in found if one["kind"] == "refund-untold"]
+    return [one for one in found if one["kind"] == kind]
 
 
 @pytest.mark.parametrize("told_first", [False, True])
@@ -270,3 +278,52 @@ def test_a_hub_put_back_takes_a_tills_word_for_each_part_again(
             before["refunded_minor"],
         )
     restored.close()
+
+
+def settled(shop: PayingShop, payment: Any, how: str) -> dict[str, Any]:
+    body = {"payment_id": payment["payment_id"], "how": how, "reason": "the terminal's journal"}
+    return shop.ask("till-2", "payment/settle-refund", body).body
+
+
+def captured(shop: PayingShop) -> Any:
+    payment = shop.own(998)
+    shop.report(payment, "approved", card=CARD, captured=True)
+    shop.sold(payment, qty=2)
+    return payment
+
+
+def test_a_person_says_that_a_till_which_is_gone_had_given_it_back(shop: PayingShop) -> None:
+    payment = captured(shop)
+    return_id = bring_back(shop, payment)
+    assert settled(shop, payment, "given-back")["result"]["refunded_minor"] == 499
+    assert refunds_of(shop, payment) == [(499, "done", "till")]
+    with shop.unchanged():
+        shop.report(payment, "refunded", return_id=return_id)
+    assert settled(shop, payment, "given-back")["problem"]["code"] == "conflict"
+    assert shop.noted("payment.refund_settled") == 1
+
+
+def test_a_person_says_that_the_customer_got_it_in_cash(shop: PayingShop) -> None:
+    payment = captured(shop)
+    bring_back(shop, payment)
+    shop.clock.advance(6 * 86_400)
+    shop.sign_in("till-2", "mia")
+    assert settled(shop, payment, "otherwise")["result"]["refunded_minor"] == 0
+    assert untold(shop) == refused(shop) == []
+    assert settled(shop, payment, "otherwise")["problem"]["code"] == "conflict"
+
+
+def test_a_person_says_what_became_of_a_refund_that_was_refused(shop: PayingShop) -> None:
+    payment = captured(shop)
+    return_id = bring_back(shop, payment)
+    shop.report(payment, "refused", return_id=return_id, reason="no connection")
+    assert len(refused(shop)) == 1
+    assert settled(shop, payment, "given-back")["result"]["refunded_minor"] == 499
+    assert refused(shop) == []
+
+
+def test_nobody_says_it_without_a_name(shop: PayingShop) -> None:
+    payment = captured(shop)
+    bring_back(shop, payment)
+    body = {"payment_id": payment["payment_id"], "how": "otherwise", "reason": "cash"}
+    assert shop.no("till-3", "payment/settle-refund", body)["code"] == "unauthenticated"

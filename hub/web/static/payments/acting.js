@@ -91,16 +91,17 @@ async function sendLink(payment, done) {
   done();
 }
 
-const settleLink = (payment, done) => form({
-  title: t("settle.title"),
-  text: t("settle.text"),
+// What somebody did with money that the hub can't see to: a link's, or a refund's.
+const settling = (operation, texts, hows) => (payment, done) => form({
+  title: t(`${texts}.title`),
+  text: t(`${texts}.text`),
   fields: [
-    { name: "how", label: t("settle.how"), options: [["", t("decide.choose")], ...["given-back", "kept"].map((one) => [one, t(`settle.${one}`)])], required: true },
-    { name: "reason", label: t("settle.reason"), hint: t("settle.hint"), required: true, maxlength: 200 },
+    { name: "how", label: t("settle.how"), options: [["", t("decide.choose")], ...hows.map((one) => [one, t(`${texts}.${one}`)])], required: true },
+    { name: "reason", label: t(`${texts}.reason`), hint: t(`${texts}.hint`), required: true, maxlength: 200 },
   ],
   yes: t("settle.yes"),
   act: async ({ how, reason }, close) => {
-    await api.change("payment", "settle-link", { payment_id: payment.payment_id, how, reason });
+    await api.change("payment", operation, { payment_id: payment.payment_id, how, reason });
     close();
     say(t("settle.done"));
     done();
@@ -110,13 +111,14 @@ const settleLink = (payment, done) => form({
 const ACT = {
   contact,
   "send-link": sendLink,
-  "settle-link": settleLink,
+  "settle-link": settling("settle-link", "settle", ["given-back", "kept"]),
+  "settle-refund": settling("settle-refund", "settle.refund", ["given-back", "otherwise"]),
   "give-up": giveUp,
   decide,
   paid: (payment, done) => closing(payment, "paid", done),
   "write-off": (payment, done) => closing(payment, "written-off", done),
 };
-const STYLE = { contact: "plain", "send-link": "primary", "settle-link": "primary", decide: "primary", paid: "primary", "give-up": "plain", "write-off": "plain" };
+const STYLE = { contact: "plain", "send-link": "primary", "settle-link": "primary", "settle-refund": "plain", decide: "primary", paid: "primary", "give-up": "plain", "write-off": "plain" };
 
 // The buttons of what may be done now, by this person; or who may do it.
 export function actions(payment, done) {
