@@ -75,15 +75,15 @@ class Payments(Section):
     )
     surcharge_max_percent: float = Field(
         default=0.0,
-        ge=0.0,
-        le=100.0,
+        ge=0,
+        le=100,
         allow_inf_nan=False,
-        description="A surcharge that a terminal adds for paying by card may be so much of the"
-        " amount at most; 0: none is expected. The hub never adds one: what is above is taken in as"
-        " it was charged, and shown to people. Which cards may be surcharged, and how much, is the"
-        " law's: in the EU and the UK no consumers' cards (PSD2 art. 62(4)), in the US no debit"
-        " cards and as the schemes cap it, in Australia what the card costs the shop (RBA Standard"
-        " No. 3).",
+        description="A surcharge that a terminal adds for paying by card may be so many percent of"
+        " the amount at most; 0: none is expected. The hub never adds one: what is above is taken"
+        " in as it was charged, and shown to people. Which cards may be surcharged, and how much,"
+        " is the law's: in the EU and the UK no consumers' cards (PSD2 art. 62(4)), in the US no"
+        " debit cards and as the schemes cap it, in Australia what the card costs the shop (RBA"
+        " Standard No. 3).",
         examples=[1.5],
     )
     link_at_once: bool = Field(

@@ -88,17 +88,18 @@ class CardDay(CardChecks):
             return None
         return payment
 
-    def happen(self, payment: Any, truth: Any) -> None:
+    def happen(self, payment: Any, truth: Any, surcharge_minor: int = 0) -> None:
         """What the terminal did, whoever hears of it.  Online it is the processor's doing."""
         if truth == "not-done":
             return
-        self.terminals.known[payment["payment_id"]] = TerminalSaid(truth)
+        said = TerminalSaid(truth, surcharge_minor=surcharge_minor)
+        self.terminals.known[payment["payment_id"]] = said
         if truth == "approved":
-            self.at_processor(payment, "approved")
+            self.at_processor(payment, "approved", surcharge_minor)
 
-    def at_processor(self, payment: Any, will: str) -> None:
+    def at_processor(self, payment: Any, will: str, surcharge_minor: int) -> None:
         name = payment["payment_id"]
-        amount_minor = payment["amount_minor"]
+        amount_minor = payment["amount_minor"] + surcharge_minor
         self.processor.charge(
             name, f"{name}-terminal", amount_minor, will, DeclineCode.OTHER, self.now_ms
         )
@@ -106,8 +107,12 @@ class CardDay(CardChecks):
     def end_at_terminal(
         self, payment: Any, outcome: Any, *, own: bool, till: str, token: bool = False
     ) -> None:
-        self.happen(payment, outcome)
-        self.tell_hub(payment, TerminalSaid(outcome), own=own, till=till, token=token)
+        """The hub hears it at once: what a terminal adds, nobody else tells."""
+        approved = outcome in ("approved", "approved-offline")
+        surcharge_minor = len(self.payments) * 7 % 23 if approved and len(self.payments) % 2 else 0
+        self.happen(payment, outcome, surcharge_minor)
+        said = TerminalSaid(outcome, surcharge_minor=surcharge_minor)
+        self.tell_hub(payment, said, own=own, till=till, token=token)
 
     def tell_hub(
         self, payment: Any, said: TerminalSaid, *, own: bool, till: str, token: bool = False
@@ -118,11 +123,12 @@ class CardDay(CardChecks):
         if token:  # the hub keeps it, and the terminal forgets it
             self.terminals.known.pop(name, None)
         if own:
-            more = {"token": token_of(name)} if token else {}
+            more: dict[str, Any] = {"token": token_of(name)} if token else {}
+            more |= {"card": {"surcharge_minor": said.surcharge_minor}}
             self.shop.report(payment, said.outcome, device=till, **more)
             return
         sealed = vault.seal(name, b"tok") if token else None
-        self.shop.end(payment, said.outcome, token=sealed)
+        self.shop.end(payment, said.outcome, token=sealed, surcharge_minor=said.surcharge_minor)
 
     def report_late(self, n: int) -> None:
         """A till tells what its terminal knows after all."""
@@ -233,7 +239,7 @@ class CardDay(CardChecks):
         if known is not None and known.outcome == "approved-offline":
             self.terminals.forward(name, outcome)
             if outcome == "approved":
-                self.at_processor(payment, "captured")
+                self.at_processor(payment, "captured", known.surcharge_minor)
 
     def processor_decides(self, n: int, will: str) -> None:
         if not self.processor.accounts:

@@ -207,8 +207,12 @@ class CardTerminals:
 
     def forward(self, payment_id: str, outcome: Any) -> None:
         """A terminal presents what it keeps."""
-        if self.known.get(payment_id, TerminalSaid("not-done")).outcome == "approved-offline":
-            self.known[payment_id] = TerminalSaid(outcome, captured=outcome == "approved")
+        known = self.known.get(payment_id, TerminalSaid("not-done"))
+        if known.outcome == "approved-offline":
+            done = outcome == "approved"
+            added_minor = known.surcharge_minor if done else 0
+            said = TerminalSaid(outcome, captured=done, surcharge_minor=added_minor)
+            self.known[payment_id] = said
 
     def asked(self, work: Leased, *, lost: bool) -> TerminalSaid:
         """The answer as the hub hears it."""

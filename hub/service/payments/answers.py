@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from hub.domain.payments.exposure import DAY_MS
@@ -9,7 +10,7 @@ from hub.domain.payments.states import PaymentEvent, PaymentState, can
 from hub.service.payments import book, surcharges
 from hub.service.payments.commands import TerminalSaid
 from hub.service.unit import Unit
-from hub.storage import paymentrows, salerows
+from hub.storage import paymentrows, refundrows, salerows
 from hub.storage.paymentrows import PaymentRow
 
 S, E = PaymentState, PaymentEvent
@@ -18,6 +19,7 @@ CARD_CAP: Final = "this card was accepted offline too often today"
 NOT_ALLOWED: Final = "the terminal approved it offline although it was to be online"
 SOLD_WITHOUT: Final = "the sale was paid otherwise"
 LATE: Final = "approved after it was given up"
+_THERE: Final = frozenset({S.AUTHORISED, S.CAPTURED})
 _TAKEN: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REVERSED, S.REFUNDED})
 
 
@@ -63,6 +65,7 @@ def _approved(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
     note_other_ref(unit, row, said.psp_ref, by)
     state = PaymentState(row.state)
     if state in _TAKEN:
+        row = _told_late(unit, row, said, by)
         if said.captured and can(state, E.CAPTURED):
             return book.move(unit, row, E.CAPTURED, by)
         return row
@@ -135,6 +138,20 @@ def _added(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str
         "surcharge_minor": row.surcharge_minor + said.surcharge_minor,
         "surcharge_unasked": int(unasked or row.surcharge_unasked),
     }
+
+
+def _told_late(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> PaymentRow:
+    """The processor has spoken before the terminal did, and tells of no surcharge."""
+    more_minor = said.surcharge_minor - row.surcharge_minor
+    if more_minor <= 0:
+        return row
+    settled = row.state not in _THERE or row.stored_at_ms is not None or row.void_asked
+    if settled or refundrows.taken_minor(unit.tx, row.id):  # what goes back is decided without it
+        about = {"surcharge_minor": more_minor, "state": row.state, "by": by}
+        unit.note("payment.surcharge_too_late", row.payment_id, about)
+        return row
+    alone = replace(said, tip_minor=0, surcharge_minor=more_minor)
+    return book.raised(unit, row, by, **_added(unit, row, alone, by))
 
 
 def _due(unit: Unit) -> dict[str, Any]:

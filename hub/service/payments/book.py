@@ -209,6 +209,15 @@ def mirror_again(unit: Unit, row: PaymentRow) -> None:
         changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
 
 
+def raised(unit: Unit, row: PaymentRow, by: str, **facts: Any) -> PaymentRow:
+    """More was taken than was known when it was told: ``facts`` as they are."""
+    step = paymentrows.add_step(unit.tx, row, E.APPROVED, row.state, by, "")
+    row = paymentrows.change(unit.tx, row, **facts)
+    _tell_cloud(unit, row, _TOLD[PaymentState(row.state)], step, "")
+    changed(unit, row)
+    return row
+
+
 def changed(unit: Unit, row: PaymentRow) -> None:
     """Have it told in the shop how a payment stands, and that something may be to be done."""
     unit.tell(
@@ -317,7 +326,8 @@ def is_told(unit: Unit, fact: PaymentMoved) -> bool:
     if row is None:
         return False
     if row.state == fact.state:
-        return row.refunded_minor >= fact.refunded_minor
+        told_late = fact.surcharge_minor > row.surcharge_minor
+        return row.refunded_minor >= fact.refunded_minor and not told_late
     state = PaymentState(row.state)
     if fact.state in _CLOSED:
         return state not in EXPOSED | {S.RECOVERY, S.EXPIRED}

@@ -314,7 +314,59 @@ def test_a_late_approval_goes_back_with_it(shop: WorkingShop) -> None:
     assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 1013
 
 
+def doubted(shop: WorkingShop) -> Any:
+    """A payment of 9.98 in doubt at its terminal, of which the processor says that it was made."""
+    payment = shop.own(998)
+    shop.report(payment, "unknown")
+    assert shop.learn(payment, "captured", psp_ref="psp-1")
+    assert shop.row(payment).amount_minor == 998, "a processor tells of no surcharge"
+    return payment
+
+
+def test_a_terminal_that_tells_after_the_processor_has_it_booked(shop: WorkingShop) -> None:
+    payment = doubted(shop)
+    said = {"surcharge_minor": 15, "psp_ref": "psp-1"}
+    for _ in range(2):  # a repeat adds none
+        view = shop.report(payment, "approved", card=said)
+        assert (view["state"], view["amount_minor"], view["surcharge_minor"]) == (
+            "captured",
+            998,
+            15,
+        )
+    told = facts(shop, payment)
+    assert (told["state"], told["amount_minor"], told["surcharge_minor"]) == ("captured", 998, 15)
+    assert shop.told(payment).count("captured") == 2
+    shop.give_up(payment)
+    assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 1013
+
+
+def test_one_told_when_the_money_goes_back_already_is_noted(shop: WorkingShop) -> None:
+    payment = doubted(shop)
+    shop.give_up(payment)
+    shop.report(payment, "approved", card={"surcharge_minor": 15})
+    assert shop.row(payment).amount_minor == 998
+    assert shop.noted("payment.surcharge_too_late") == 1
+    assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 998
+
+
 # Restores ----------------------------------------------------------------------------------------
+
+
+def test_a_hub_put_back_has_it_although_the_terminal_told_late(
+    shop: WorkingShop, tmp_path: Path
+) -> None:
+    copies = Copies(tmp_path)
+    payment = doubted(shop)
+    copy = copies.take(shop)
+    shop.report(payment, "approved", card={"surcharge_minor": 15})
+    restored = copies.put_back(copy, shop, payments=rules())
+    restored.internal(from_cloud(shop))
+    sql = "SELECT state, amount_minor, surcharge_minor FROM payments WHERE payment_id = ?"
+    assert restored.one(sql, payment["payment_id"]) == ("captured", 1013, 15)
+    with restored.unchanged():
+        assert restored.internal(from_cloud(shop)).applied == 0
+    restored.check_laws()
+    restored.close()
 
 
 def given_back(shop: Any) -> list[int]:

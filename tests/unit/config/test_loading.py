@@ -96,6 +96,20 @@ def test_the_strongest_source_given_decides(given_sources: set[str]) -> None:
     assert loaded.settings.storage.queue_limit == expected
 
 
+def test_a_fraction_is_taken_as_one_and_nothing_else_is(file: Path) -> None:
+    key = "STORE_HUB__PAYMENTS__SURCHARGE_MAX_PERCENT"
+    for text, percent in (("1.5", 1.5), ("3", 3.0), (" 0.25 ", 0.25)):
+        payments = load_text(file, STORE, env={key: text}).settings.payments
+        assert payments.surcharge_max_percent == percent
+        by_file = f"{STORE}[payments]\nsurcharge_max_percent = {text}\n"
+        assert load_text(file, by_file).settings.payments.surcharge_max_percent == percent
+    for text, why in (("1,5", "not a number"), ("-1", "too small"), ("101", "too large")):
+        assert why in only(file, STORE, env={key: text}).message
+    for text in ("nan", "inf"):
+        assert only(file, f"{STORE}[payments]\nsurcharge_max_percent = {text}\n")
+    assert all_settings()["payments.surcharge_max_percent"].expected() == "a number from 0 to 100"
+
+
 def test_texts_from_the_environment_become_the_settings_types(file: Path) -> None:
     env = {
         "STORE_HUB__STORE__TRAINING": "yes",
