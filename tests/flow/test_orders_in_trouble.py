@@ -9,7 +9,7 @@ import pytest
 
 from hub.contract.oms import Command as CloudCommand
 from hub.contract.oms import Hello, HelloReply
-from hub.contract.oms_events import EVENT_DATA, STOCK_CLAIMS_SHORT
+from hub.contract.oms_events import COMMAND_ENDED, EVENT_DATA, STOCK_CLAIMS_SHORT
 from hub.contract.oms_orders import FULFILMENT_FACTS, OpenOrder
 from hub.domain.cards import find_card_data
 from hub.service.caller import CLOUD
@@ -107,6 +107,29 @@ def test_an_order_whose_number_could_be_a_card_s_is_taken_in_told_and_shown(shop
     assert tell(shop, "order.assigned", order(NUMBER[:-1] + "0", {}))[0] == "failed"
     told = shop.all("SELECT type FROM outbox WHERE aggregate LIKE '302-%' ORDER BY id")
     assert [kind.rsplit(".", 2)[1] for (kind,) in told] == ["accepted", "handed_over", "rejected"]
+
+
+def test_a_command_that_is_named_after_such_a_number_is_carried_out_and_known(shop: Shop) -> None:
+    name = f"assign-{NUMBER}"
+    data = order("o-1", {"cup": 1})
+    assert tell(shop, "order.assigned", data, name) == ("done", "")
+    assert tell(shop, "order.assigned", data | {"version": 2}, name) == ("done", "")
+    assert shop.value("SELECT version FROM orders") == 1, "it was known by its id"
+    failing = order("o-2", {})
+    assert tell(shop, "order.assigned", failing, f"{name}-2")[0] == "failed"
+    (ended,) = shop.events(COMMAND_ENDED)
+    assert ended["command_id"] == f"{name}-2"
+
+
+@pytest.mark.parametrize("kind", ["order.assigned", "count.requested", "not_known.here"])
+def test_a_command_that_is_named_by_a_card_s_number_leaves_it_nowhere(
+    shop: Shop, kind: str
+) -> None:
+    for name in ("4111111111111111", "4111-1111-1111-1111"):
+        tell(shop, kind, order("o-1", {"cup": 1}) | {"sku": "cup"}, name)
+    for (table,) in shop.all("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        assert not any("4111" in str(row) for row in shop.all(f"SELECT * FROM {table}")), table
+    assert shop.audited("cloud.command_failed") == [{"type": kind, "why": "card-data-refused"}] * 2
 
 
 @pytest.mark.parametrize("field", ["order_id", "number", "note"])

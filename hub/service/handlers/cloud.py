@@ -270,7 +270,7 @@ def apply_commands(unit: Unit, command: ApplyCommands) -> Applied:
         if one.id in ended:
             continue
         outcome, why = _apply(unit, one, changed)
-        ended[one.id] = (cards.mask(one.id), cards.mask(one.type), outcome, cards.mask(why))
+        ended[one.id] = (_kept_id(one), cards.mask(one.type), outcome, cards.mask(why))
         counts[outcome] = counts.get(outcome, 0) + 1
     if ended:
         commandrows.add(unit.tx, tuple(ended.values()))
@@ -296,13 +296,19 @@ def _apply(unit: Unit, one: CloudCommand, changed: list[str]) -> tuple[str, str]
     return ("done", remote.UNDER_WAY) if outcome == remote.PENDING else (outcome, why)
 
 
+def _kept_id(one: CloudCommand) -> str:
+    """A command's id as it may be written down; a cloud may name it after an order's number."""
+    return one.id if cards.find_in_reference(one.id) is None else cards.mask(one.id)
+
+
 def _carried_out(unit: Unit, one: CloudCommand) -> tuple[str, str]:
-    note = {"type": one.type}
+    note, kept_id = {"type": one.type}, _kept_id(one)
     try:
-        cards.refuse_card_data([one.id, one.data], _NO_CARDS.get(one.type, ()))
+        named = one.id if kept_id != one.id else ""
+        cards.refuse_card_data([named, one.data], _NO_CARDS.get(one.type, ()))
     except DomainError as error:  # card data, or nested too deep to be looked at
-        log.warning("command %s (%s) is neither done nor kept: %s", one.id, one.type, error.code)
-        unit.note("cloud.command_failed", one.id, note | {"why": error.code.value})
+        log.warning("command %s (%s) is neither done nor kept: %s", kept_id, one.type, error.code)
+        unit.note("cloud.command_failed", kept_id, note | {"why": error.code.value})
         return "failed", error.code.value
     action = _COMMANDS.get(one.type)
     if action is None:

@@ -228,8 +228,8 @@ def _refuse_unless_new(unit: Unit, one: CloudCommand) -> None:
 def tell_outcome(unit: Unit, command_id: str, kind: str, outcome: str, why: str) -> None:
     """To the cloud, once it is known, unless another box has this hub's place."""
     why = cards.mask(why[:WHY_MAX])
-    masked = cards.mask(command_id) != command_id
-    if masked or outcome == PENDING or hubrow.get(unit.tx).fence == "superseded":
+    is_card = cards.find_in_reference(command_id) is not None
+    if is_card or outcome == PENDING or hubrow.get(unit.tx).fence == "superseded":
         return
     data = {
         "command_id": command_id,
