@@ -106,10 +106,8 @@ def tell_again(
         return known
     if giver == "till":
         return refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor, giver)
-    given_minor = row.refunded_minor - refundrows.done_minor(unit.tx, row.id)
-    done = hand_of(unit, row) is Hand.TERMINAL and given_minor >= amount_minor
     refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
-    refund = refundrows.change(unit.tx, refund, state="done" if done else "unknown")
+    refund = refundrows.change(unit.tx, refund, state="unknown")
     book.changed(unit, row)
     return refund
 
@@ -142,8 +140,8 @@ def lease(
             break
         row = paymentrows.numbered(unit.tx, refund.payment)
         assert row is not None
-        if hand is Hand.TERMINAL and row.state == S.REFUNDED:  # a terminal forgets what it did
-            facts = {"state": "done", "fence": refund.fence + 1, "reason": "all of it went back"}
+        if hand is Hand.TERMINAL and _is_given(unit, row, refund):  # terminals forget what they did
+            facts = {"state": "done", "fence": refund.fence + 1, "reason": "it went back"}
             refundrows.change(unit.tx, refund, **facts)
             continue
         if refund.state == "wanted" and _is_too_much(unit, row, refund):
@@ -151,6 +149,16 @@ def lease(
             continue
         taken.append(_lease_one(unit, row, refund, hand, lease_ms))
     return taken
+
+
+def _is_given(unit: Unit, row: PaymentRow, refund: RefundRow) -> bool:
+    """Whether a refund at a terminal is among what is known to have gone back: all has, or it is
+    told again, and so much has that no refund of this hub's accounts for."""
+    if row.state == S.REFUNDED:
+        return True
+    told_again = refund.state == "unknown" and refund.sent_at_ms is None
+    given_minor = row.refunded_minor - refundrows.done_minor(unit.tx, row.id)
+    return told_again and given_minor >= refund.amount_minor
 
 
 def _is_too_much(unit: Unit, row: PaymentRow, refund: RefundRow) -> bool:

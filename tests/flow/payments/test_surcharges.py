@@ -15,7 +15,7 @@ from hub.contract.documents import VoidFacts
 from hub.contract.pages.payments import PaymentQuery
 from hub.domain.payments.exposure import Caps
 from hub.domain.payments.states import PaymentEvent
-from hub.domain.payments.work import Hand, WorkKind
+from hub.domain.payments.work import WorkKind
 from hub.service import paperwork
 from hub.service.books import Books
 from hub.service.caller import Caller, CallerKind
@@ -23,12 +23,10 @@ from hub.service.gate import ReadUnit
 from hub.service.pages import payments as page
 from hub.service.pages.paymentwords import SURCHARGED_MAX
 from hub.service.payments import book
-from hub.service.payments.commands import EndWork, LeaseWork, ProcessorSaid
 from hub.service.unit import Unit
 from hub.storage import salerows
 from hub.storage.salerows import SaleRow
 from tests.flow.payments.test_settlement import admin
-from tests.support.copies import Copies, from_cloud
 from tests.support.paying import CARD, PlainVault, rules
 from tests.support.payingwork import WorkingShop
 from tests.support.shop import five_cents
@@ -103,6 +101,16 @@ def test_nobody_but_a_terminal_adds_one(shop: WorkingShop) -> None:
         said["card"] = {"surcharge_minor": wrong}
         assert shop.no("till-1", "payment/report", said)["code"] == "validation"
         shop.report(payment, "refused")
+
+
+def test_a_gift_card_has_none(tmp_path: Path) -> None:
+    shop = ValueShop(tmp_path)
+    gift = shop.gift()
+    said = {"payment_id": gift["payment_id"], "outcome": "approved"}
+    said["card"] = {"surcharge_minor": 15}
+    assert shop.no("till-1", "payment/report", said)["code"] == "forbidden"
+    assert shop.row(gift).amount_minor == 499
+    shop.close()
 
 
 def test_a_repeat_adds_nothing(shop: WorkingShop) -> None:
@@ -347,64 +355,6 @@ def test_one_told_when_the_money_goes_back_already_is_noted(shop: WorkingShop) -
     assert shop.row(payment).amount_minor == 998
     assert shop.noted("payment.surcharge_too_late") == 1
     assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 998
-
-
-# Restores ----------------------------------------------------------------------------------------
-
-
-def test_a_hub_put_back_has_it_although_the_terminal_told_late(
-    shop: WorkingShop, tmp_path: Path
-) -> None:
-    copies = Copies(tmp_path)
-    payment = doubted(shop)
-    copy = copies.take(shop)
-    shop.report(payment, "approved", card={"surcharge_minor": 15})
-    restored = copies.put_back(copy, shop, payments=rules())
-    restored.internal(from_cloud(shop))
-    sql = "SELECT state, amount_minor, surcharge_minor FROM payments WHERE payment_id = ?"
-    assert restored.one(sql, payment["payment_id"]) == ("captured", 1013, 15)
-    with restored.unchanged():
-        assert restored.internal(from_cloud(shop)).applied == 0
-    restored.check_laws()
-    restored.close()
-
-
-def given_back(shop: Any) -> list[int]:
-    """The processor gives back what is due."""
-    found = shop.internal(LeaseWork(Hand.PROCESSOR))
-    for work in found:
-        shop.internal(EndWork(work, ProcessorSaid("refunded")))
-    return [work.amount_minor for work in found]
-
-
-def test_a_hub_put_back_has_it_from_the_cloud_and_gives_back_the_same(
-    shop: WorkingShop, tmp_path: Path
-) -> None:
-    copies = Copies(tmp_path)
-    copy = copies.take(shop)
-    payment = surcharged(shop)
-    line = {"line_no": 1, "qty": 1, "disposition": "quarantine", "reason": "dented"}
-    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
-    told = shop.ok("till-2", "return/commit", body)["refund"]
-    assert given_back(shop) == [507]
-    restored = copies.put_back(copy, shop, payments=rules(surcharge_max_bp=100))
-    restored.internal(from_cloud(shop))
-    sql = (
-        "SELECT amount_minor, surcharge_minor, surcharge_unasked, refunded_minor FROM payments"
-        " WHERE payment_id = ?"
-    )
-    assert restored.one(sql, payment["payment_id"]) == (1013, 15, 1, 507)
-    restored.sign_in("till-2", "mia")
-    assert restored.ok("till-2", "return/commit", body)["refund"] == told
-    given_back(restored)
-    more = body | {"return_id": restored.id()}
-    (last,) = restored.ok("till-2", "return/commit", more)["refund"]
-    assert (last["amount_minor"], last["surcharge_minor"]) == (499, 7)
-    assert given_back(restored) == [506]
-    assert restored.one(sql, payment["payment_id"]) == (1013, 15, 1, 1013)
-    for one in copies.made:
-        one.check_laws()
-        one.close()
 
 
 # What is told of it elsewhere --------------------------------------------------------------------
