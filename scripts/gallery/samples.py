@@ -54,7 +54,9 @@ def samples(goods: Goods) -> Iterator[Sample]:
     yield Sample("sale-copy", sale(goods).model_copy(update={"is_copy": True}))
     yield Sample("sale-training", sale(goods).model_copy(update={"training": True}))
     yield Sample("sale-offline", offline_sale(goods))
+    yield Sample("sale-tenders", sale_of_many_tenders(goods))
     yield Sample("return", goods_back(goods))
+    yield Sample("return-credit", back_for_credit(goods))
     yield Sample("gift", gift(goods))
     yield Sample("void", void(goods))
     yield Sample("x-report", XReportFacts(**_report(goods)))
@@ -201,6 +203,29 @@ def offline_sale(goods: Goods) -> SaleFacts:
     facts = sale(goods)
     tender = TenderTotal(kind="card", amount_minor=facts.total_minor, last4="0119", offline=True)
     return facts.model_copy(update={"tenders": (tender,), "change_minor": 0})
+
+
+def sale_of_many_tenders(goods: Goods) -> SaleFacts:
+    """Paid with a gift card, and a card with a tip and the terminal's surcharge."""
+    facts = sale(goods)
+    part, rest = divmod(facts.total_minor, 3)
+    card = TenderTotal(
+        kind="card",
+        amount_minor=part * 2 + rest,
+        last4="4242",
+        approval_code="A7K201",
+        tip_minor=goods.note_minor // 10,
+        surcharge_minor=part // 50,
+    )
+    gift_card = TenderTotal(kind="gift_card", amount_minor=part, last4="7Q2M", left_minor=part // 4)
+    return facts.model_copy(update={"tenders": (gift_card, card), "change_minor": 0})
+
+
+def back_for_credit(goods: Goods) -> ReturnFacts:
+    """One of the goods comes back for store credit."""
+    facts = goods_back(goods)
+    credit = TenderTotal(kind="store_credit", amount_minor=facts.total_minor, last4="7Q2M")
+    return facts.model_copy(update={"refunds": (credit,), "credit_code": "SC1-9F4K-2MXT-7Q2M"})
 
 
 def goods_back(goods: Goods) -> ReturnFacts:
