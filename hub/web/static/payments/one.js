@@ -21,7 +21,7 @@ function wrong(payment, done) {
 }
 
 const approvedOf = (payment) => (payment.approved_offline ? t("payment.offline", { n: payment.offline_seq })
-  : payment.approval_code ? t("payment.online") : "");
+  : payment.approval_code ? t(payment.kind === "card" ? "payment.online" : "payment.by_issuer") : "");
 
 const custodyOf = (payment) => (payment.approved_offline ? word("payment.custody", payment.custody) : "");
 
@@ -65,6 +65,12 @@ const detailOf = (step) => (step.event === "declined" || word("decline", step.de
   ? word("decline", step.detail) : step.event === "begun"
     ? step.detail.split(" ").filter(Boolean).map((one) => word("bar", one)).join(" ") : sentence(step.detail));
 
+// A gift card is asked of whoever keeps its value: some steps have another name there.
+function eventOf(payment, { event }) {
+  const said = payment.kind === "card" ? event : word("payment.event.value", event);
+  return said === event ? word("payment.event", event) : said;
+}
+
 function steps(payment) {
   const all = payment.steps || [];
   const days = new Set([payment.begun_at_ms, ...all.map((one) => one.at_ms)].map((ms) => new Date(ms).toDateString()));
@@ -73,7 +79,7 @@ function steps(payment) {
     el("ol", { class: "steps" }, all.map((step) => el("li", { "data-tone": STEP_TONE[step.event] || "idle" },
       el("span", { class: "step-dot", "aria-hidden": "true" }),
       el("div", { class: "step-words" },
-        el("p", { class: "step-name" }, word("payment.event", step.event)),
+        el("p", { class: "step-name" }, eventOf(payment, step)),
         el("p", { class: "quiet" }, el("time", { datetime: new Date(step.at_ms).toISOString() }, at(step.at_ms)), ` · ${whoOf(payment, step.by)}`),
         step.detail ? el("p", { class: "step-detail" }, detailOf(step)) : "")))));
 }
