@@ -24,8 +24,10 @@ from hub.contract.payments import (
     StartPayment,
 )
 from hub.contract.problems import Code
+from hub.contract.receivables import Contact
 from hub.contract.sale import CommitSale, Tender
 from tests.simulation.kernel import Lost, Process
+from tests.simulation.shop.debtors import contact_of
 from tests.simulation.shop.simcards import SALE_S, WORK_S
 from tests.simulation.shop.wallet import Job, Payment, Refund, Wallet
 
@@ -44,12 +46,15 @@ GivingBack = Literal["alone", "refund", "dropped", "nothing"]
 class CardWay:
     """How a till takes cards: ``alone``, ``own`` or ``hub``; its terminal's name in the first case
     is empty.  ``shop_has_others``: some till of the shop takes them by the hub.  ``dawdles``: it
-    takes hours now and then to tell what its terminal said."""
+    takes hours now and then to tell what its terminal said.  ``tips``: customers give some;
+    ``contacts``: they say how they can be reached."""
 
     way: str = "alone"
     terminal: str = ""
     shop_has_others: bool = False
     dawdles: bool = False
+    tips: bool = False
+    contacts: bool = False
 
 
 class CardBox:
@@ -69,6 +74,8 @@ class CardBox:
         self._wallet = wallet
         self._random: Random = self._world.random(f"{process.name}/{process.number}/cards")
         self._sign_in = sign_in
+        self._generous: Random = self._world.random(f"{process.name}/{process.number}/tips")
+        self._debtor: Random = self._world.random(f"{process.name}/{process.number}/contacts")
         self.by = by
         self.faults: list[tuple[str, str]] = []
 
@@ -76,7 +83,8 @@ class CardBox:
 
     async def charge(self, amount_minor: int, sale: CommitSale) -> tuple[Job, Tender] | None:
         """As :meth:`MoneyBox.charge`."""
-        payment = Payment(self._hub.ids.uuid7(), amount_minor, way=self.by.way)
+        tip_minor = self._tip(amount_minor)
+        payment = Payment(self._hub.ids.uuid7(), amount_minor, way=self.by.way, tip_minor=tip_minor)
         job = Job(self._hub.new_key(), "sale", "commit", payments=(payment,))
         self._wallet.keep(job)
         view = await self._started(payment, sale)
@@ -92,12 +100,25 @@ class CardBox:
         self._world.count(f"card of the {self.by.way} way: {view.state}")
         return job, Tender(kind="card", amount_minor=amount_minor, payment_id=payment.payment_id)
 
+    def _tip(self, amount_minor: int) -> int:
+        if not self.by.tips or self._generous.random() < 0.6:
+            return 0
+        self._world.count("tip with the payment's beginning")
+        return max(0, int(amount_minor * self._generous.uniform(0.02, 0.29)))
+
+    def _contact(self) -> Contact | None:
+        if not self.by.contacts:
+            return None
+        return contact_of(self._debtor, self._debtor.randrange(100_000))
+
     async def _started(self, payment: Payment, sale: CommitSale) -> PaymentView | None:
         command = StartPayment(
             payment_id=payment.payment_id,
             sale_id=sale.sale_id,
             basket_id=sale.basket_id if self._random.random() < 0.5 else None,
             amount_minor=payment.amount_minor,
+            tip_minor=payment.tip_minor,
+            contact=self._contact(),
             terminal="own" if self.by.way == "own" else None,
             offline="refuse" if self._random.random() < 0.05 else "accept",
         )
@@ -289,7 +310,7 @@ class CardBox:
         command = ReportPayment(
             payment_id=payment_id,
             outcome=told["outcome"],
-            card=CardFacts(psp_ref=told.get("psp_ref", "")),
+            card=CardFacts(psp_ref=told.get("psp_ref", ""), tip_minor=told.get("tip_minor", 0)),
             token=told.get("token"),
             captured=bool(told.get("captured")),
             return_id=told.get("return_id"),
@@ -319,7 +340,7 @@ class CardBox:
         self, do: str, payment: Payment, *, offline: bool = False, at: str = ""
     ) -> Told | None:
         request = {"do": do, "payment_id": payment.payment_id, "offline": offline}
-        request["amount_minor"] = payment.amount_minor
+        request["amount_minor"] = payment.amount_minor + payment.tip_minor
         within_s = SALE_S if do == "sale" else WORK_S
         try:
             told: Told = await self._world.network.call(

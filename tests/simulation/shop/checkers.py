@@ -66,6 +66,8 @@ class Checker:
             self._shop.cards.after(rows)
         if self._shop.plan.gift_cards:
             self._shop.value.after(rows)
+        if self._shop.debtors is not None:
+            self._shop.debtors.check(rows)
         if not self._shop.plan.loses_storage:
             self._nothing_was_repaired(rows)
 

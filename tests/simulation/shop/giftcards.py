@@ -116,6 +116,7 @@ class GiftCards:
         self._random = shop.world.random("gift cards")
         self.purse = shop.tills[0].tap.board.purse = Purse(tuple(_pieces(self._random)))
         self._said: list[dict[str, Any]] = []
+        self._commands = 0
         self._work: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -180,13 +181,14 @@ class GiftCards:
 
     def _allot(self, asked: CardAllotted) -> None:
         """As the sandbox's own route does it, in one transaction."""
-        name = self._world.loop.time()
+        self._commands += 1
+        name = f"gift-{self._commands}"
 
         def run(db: Connection, now_ms: int) -> dict[str, Any]:
             holder = holder_of(db, STORE)
             epoch = holder.epoch if holder is not None else 0
             data = Issuer(db, STORE, now_ms).allot(asked, epoch)
-            append_command(db, STORE, f"allot-{name:.6f}", ALLOTTED, data, now_ms)
+            append_command(db, STORE, name, ALLOTTED, data, now_ms)
             return data
 
         with suppress(Refusal):  # so much isn't free, or it hasn't heard of this credit
@@ -209,11 +211,11 @@ class GiftCards:
                 "SELECT account FROM value_allotments WHERE store = ? AND epoch = ?",
                 (STORE, holder.epoch if holder is not None else 0),
             ).fetchall()
-            for (account,) in known:
+            for n, (account,) in enumerate(known):
                 data = Issuer(db, STORE, now_ms).allot(
                     CardAllotted(account_ref=account), holder.epoch if holder is not None else 0
                 )
-                append_command(db, STORE, f"again-{account}", ALLOTTED, data, now_ms)
+                append_command(db, STORE, f"gift-again-{n}", ALLOTTED, data, now_ms)
             return True
 
         return bool(self._shop.oms.write(run))

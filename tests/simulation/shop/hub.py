@@ -32,6 +32,7 @@ from tests.simulation.kernel import Machine, Process, World
 from tests.simulation.shop.goods import MANAGER, OPENING_STOCK, PINS, SCARCE_STOCK
 from tests.simulation.shop.hubwiring import (
     PLENTY_BYTES,
+    TO_BE_SENT,
     HubConfig,
     RunningHub,
     settings_of,
@@ -209,6 +210,8 @@ class HubMachine:
             return f"{unprinted} documents wait to be printed"
         if open_payments := _open_payments(running.rows):
             return f"card payments are open: {open_payments}"
+        if self.config.links and running.rows.one(TO_BE_SENT) is not None:
+            return "payment links are to be sent or called back"
         if unsent := {name: count for name, count in outbox.depth(running.rows).items() if count}:
             return f"events wait in the hub's outbox: {unsent}"
         return ""

@@ -12,6 +12,7 @@ from cloud_link.link import CloudLink
 from cloud_link.parts import World as LinkWorld
 from cloud_link.payments.forwarder import LOOK_S, Forwarder, Tempo
 from cloud_link.payments.issuer import OmsIssuer
+from cloud_link.payments.links import LinkOffice, carry_link
 from devices.peripherals.cards import Pace as CardPace
 from devices.peripherals.choosing import Pace as PrintPace
 from devices.peripherals.model import Ended
@@ -35,6 +36,7 @@ from hub.service.gate import Gate
 from hub.service.handlers import collect
 from hub.service.handlers.printing import Begun
 from hub.service.handlers.signin import PinDesk
+from hub.service.payments.owing import CONTACT
 from hub.service.records import Recorder
 from hub.service.shop import PaymentRules
 from hub.service.timekeeping import BudgetClock, ClockGuard
@@ -60,7 +62,12 @@ AT_THE_ISSUER = (
     f"SELECT 1 FROM payments WHERE {paymentrows.OPEN} AND kind <> 'card'"
     " AND state NOT IN ('manual', 'recovery') LIMIT 1"
 )
+TO_BE_SENT = (
+    "SELECT 1 FROM payment_links WHERE state IN ('wanted', 'sending', 'unknown')"
+    " OR recall = 'wanted' AND state = 'sent' LIMIT 1"
+)
 LEAST_S = 0.01
+TINY_S = 1e-6
 PLENTY_BYTES = 1 << 40
 
 
@@ -99,6 +106,8 @@ class HubConfig:
     """Whether tills may begin card payments at the hub."""
     gift_cards: bool = False
     """Whether it asks the cloud about gift cards."""
+    links: bool = False
+    """Whether it has the cloud send payment links."""
     terminals: dict[str, str] = field(default_factory=dict)
     """Till → the terminal that the hub drives there."""
     unsent: Callable[[str], None] | None = None
@@ -130,7 +139,7 @@ class RunningHub:
     teller: Teller | None
     forwarder: Forwarder | None
     others: tuple[Forwarder, ...] = ()
-    """To the issuer of gift cards."""
+    """To the issuer of gift cards, and to who sends payment links."""
 
 
 def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened) -> RunningHub:
@@ -173,7 +182,7 @@ def wired(hub: HubMachine, process: Process, settings: Settings, opened: Opened)
     link.announce = messaging.announcer.wake
     caretaker = _Care(hub, settings, gate, process, guard)
     printers = SimPrinters(process, hub.paper, hub.random) if hub.paper else _NoPrinters()
-    spooler = Spooler(
+    spooler = _Spooler(
         gate, printers, compose, DriverWorld(process.clock, process.randomness), hub.config.printing
     )
     teller, forwarder = _paying(hub.config, process, gate)
@@ -254,21 +263,31 @@ def other_ways(
 ) -> tuple[Forwarder, ...]:
     """As :mod:`hub.app.forwarding` makes them."""
     vault = gate.shop.payments.vault
-    if not config.gift_cards or teller is None or not isinstance(vault, PaymentVault):
+    found: list[Forwarder] = []
+    if teller is None or not isinstance(vault, PaymentVault):
         return ()
-    issuer = _Forwarder(
-        gate,
-        OmsIssuer(lambda: link.client, settings.cloud.request_timeout_s),
-        vault.unseal,
-        Tempo(process.clock, process.randomness),
-        ready=lambda: link.client is not None and teller.recovered,
-        held=lambda: link.held,
-        hand=Hand.ISSUER,
-    )
-    issuer.work = AT_THE_ISSUER
-    issuer.busy_s = config.busy_s
-    gate.live.balance = Balances(lambda: link.client, process.clock).ask
-    return (issuer,)
+
+    def contact(payment_id: str, token: SealedToken) -> bytes:
+        return vault.unseal(payment_id, token, CONTACT)
+
+    timeout_s = settings.cloud.request_timeout_s
+    how: dict[str, Any] = {
+        "ready": lambda: link.client is not None and teller.recovered,
+        "held": lambda: link.held,
+    }
+    tempo = Tempo(process.clock, process.randomness)
+    if config.gift_cards:
+        party = OmsIssuer(lambda: link.client, timeout_s)
+        issuer = _Forwarder(gate, party, vault.unseal, tempo, hand=Hand.ISSUER, **how)
+        issuer.work, issuer.busy_s = AT_THE_ISSUER, config.busy_s
+        gate.live.balance = Balances(lambda: link.client, process.clock).ask
+        found.append(issuer)
+    if config.links:
+        how |= {"parallel": 1, "hand": Hand.LINKS, "carry": carry_link}
+        sender = _Forwarder(gate, LinkOffice(lambda: link.client, timeout_s), contact, tempo, **how)
+        sender.work, sender.busy_s = TO_BE_SENT, config.busy_s
+        found.append(sender)
+    return tuple(found)
 
 
 def _messaging(
@@ -339,6 +358,13 @@ class _Link(CloudLink):
         if not self._config.anti_entropy:
             parts.antientropy = cast(Any, _Never())
         return parts
+
+
+class _Spooler(Spooler):
+    """The same of this one, whose waits are shorter still before they are too short."""
+
+    async def _turn(self) -> float:
+        return max(TINY_S, await super()._turn())
 
 
 class _Teller(Teller):

@@ -7,13 +7,17 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.contract.base import Command
 from hub.contract.payments import CloseReceivable, DecidePayment
+from hub.contract.problems import Refusal
+from hub.contract.receivables import SendLink, SetContact, SettleLink
 from hub.domain.payments.declines import code_of
 from hub.domain.payments.states import PaymentState
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.payments.commands import LearnOutcome, ProcessorSaid
 from hub.storage import paymentrows
 from hub.storage.paymentrows import PaymentRow
+from tests.simulation.shop.debtors import contact_of
 
 if TYPE_CHECKING:
     from tests.simulation.shop.hubwiring import RunningHub
@@ -30,9 +34,13 @@ BROUGHT_BACK: Final = {
     S.RECOVERY: 0.3,
 }
 """By what its payment is: share of sales that come back, at a look."""
+BROUGHT_BACK_WITH_LINKS: Final = 0.02
+"""The same of receivables where customers may pay by a link."""
 UNSENT_BACK: Final = 0.3
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
+SIGNED_WITH_LINKS: Final = 0.02
+"""The same where customers may pay by a link."""
 
 
 class Office:
@@ -42,6 +50,7 @@ class Office:
         self._shop = shop
         self._world = shop.world
         self._random = shop.world.random("office")
+        self._links = shop.world.random("office/links")
 
     def learn(self, payment_id: str, told: dict[str, Any]) -> None:
         """The processor tells an outcome by itself; half of the time nobody listens."""
@@ -68,9 +77,12 @@ class Office:
                     await self._clear(running, row)
             if self._shop.plan.storm:
                 self._have_brought_back(running)
+            signed = SIGNED_WITH_LINKS if self._shop.plan.links else SIGNED_ALONE
             for row in paymentrows.in_state(running.rows, S.RECOVERY, 5):
-                if self._random.random() < SIGNED_ALONE:
+                if self._random.random() < signed:
                     await self._close(running, row)
+            if self._shop.plan.links:
+                await self._see_to_links(running)
 
     def unsent(self, payment_id: str) -> None:
         """Nothing of it leaves the hub just now; its customer may be back at that very moment."""
@@ -88,7 +100,10 @@ class Office:
 
     def _have_brought_back(self, running: RunningHub) -> None:
         """Customers whose payment is in the middle of something want their money back; often."""
-        for state, share in BROUGHT_BACK.items():
+        shares = BROUGHT_BACK
+        if self._shop.plan.links:
+            shares = BROUGHT_BACK | {S.RECOVERY: BROUGHT_BACK_WITH_LINKS}
+        for state, share in shares.items():
             for row in paymentrows.in_state(running.rows, state, 5):
                 if row.in_sale and not row.void_asked and self._random.random() < share:
                     self._bring_back(row)
@@ -128,6 +143,33 @@ class Office:
             return False
         self._world.count("people decide too early")
         return True
+
+    async def _see_to_links(self, running: RunningHub) -> None:
+        """Ask for what is owed, and say what became of money that wasn't."""
+        for row in paymentrows.in_state(running.rows, S.RECOVERY, 20):
+            lot = self._links.random()
+            if lot < 0.2:
+                contact = contact_of(self._links, self._links.randrange(100_000))
+                await self._ask(running, SetContact(payment_id=row.payment_id, contact=contact))
+            elif lot < 0.5:
+                await self._ask(running, SendLink(payment_id=row.payment_id))
+        for (payment_id,) in running.rows.all(
+            "SELECT DISTINCT p.payment_id FROM payment_links l JOIN payments p ON p.id = l.payment"
+            " WHERE l.state = 'surplus' ORDER BY p.id LIMIT 5"
+        ):
+            if self._links.random() < 0.5:
+                self._world.count("surplus of a link settled")
+                how = self._links.choice(("given-back", "kept"))
+                command = {"payment_id": payment_id, "how": how, "reason": "seen to in the office"}
+                await self._ask(running, SettleLink.model_validate(command))
+
+    async def _ask(self, running: RunningHub, command: Command) -> None:
+        """A refusal is an answer: somebody was faster, or nobody can be reached."""
+        try:
+            await running.gate.run(TWO[0], command, running.process.ids.uuid7())
+            self._world.count(f"office: {command.operation}")
+        except Refusal as error:
+            self._world.count(f"office: {command.operation} refused {error.problem.code}")
 
     async def _decide(self, running: RunningHub, row: PaymentRow, outcome: str) -> None:
         self._world.count(f"two people say {outcome} of what is {row.state}")

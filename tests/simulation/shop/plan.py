@@ -75,6 +75,9 @@ ORDERS_ABOVE = 100
 stay as they are."""
 GIFT_CARDS_ABOVE = 100
 """The same of gift cards, in seeds that aren't storms."""
+MORE_OF_CARDS_ABOVE = 100
+"""The same of tips and payment links, in storms, too."""
+AWAY_WITH_LINKS = (4, 9)
 WAYS = ("alone", "own", "hub")
 
 LOSES_STORAGE = frozenset({"hub restored", "oms restored"})
@@ -106,6 +109,10 @@ class Plan:
     """The web shop's customers order."""
     storm: bool = False
     """Nothing but card payments, and whatever is rare about them."""
+    tips: bool = False
+    """Customers add tips, with the payment's beginning or at its terminal."""
+    links: bool = False
+    """Customers leave word of how they can be reached, and pay what they owe by links."""
     gift_cards: bool = False
     """Customers pay with gift cards and store credit, too."""
 
@@ -162,7 +169,19 @@ def draw(seed: int, *, anti_entropy: bool | None = None, days: int | None = None
     plan = replace(plan, cards=cards[: plan.tills], keeps=keeps, orders=online)
     plan = replace(plan, faults=plan.faults | card_faults) if plan.takes_cards else plan
     has_some = seed > GIFT_CARDS_ABOVE and Random(f"{seed}/plan/value").random() < 0.5
-    return replace(plan, gift_cards=has_some)
+    return _with_more_of_cards(replace(plan, gift_cards=has_some))
+
+
+def _with_more_of_cards(plan: Plan) -> Plan:
+    """What customers may do with cards that the hub has to do with, in later seeds."""
+    if plan.seed <= MORE_OF_CARDS_ABOVE or not {"own", "hub"} & {*plan.cards}:
+        return plan
+    random = Random(f"{plan.seed}/plan/more of cards")
+    plan = replace(plan, tips=random.random() < 0.5, links=random.random() < 0.5)
+    if not plan.links:
+        return plan
+    away = round(random.uniform(*AWAY_WITH_LINKS), 2)  # what isn't stored isn't owed
+    return replace(plan, faults=plan.faults | {"acquirer away": away})
 
 
 def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:
@@ -176,7 +195,7 @@ def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None 
     if random.random() < STORM_RESTORED:
         faults["hub restored"] = round(random.uniform(0.3, 1), 2)
     drawn = random.random() < 0.5
-    return Plan(
+    plan = Plan(
         seed=seed,
         days=days or random.choice(STORM_DAYS),
         tills=2,
@@ -189,3 +208,4 @@ def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None 
         keeps=random.random() < 0.5,
         storm=True,
     )
+    return _with_more_of_cards(plan)

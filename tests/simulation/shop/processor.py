@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,17 @@ class ProcessorMachine:
         return self._charges.get(payment_id)
 
     def faults(
-        self, history: History, seen: Collection[str] = (), owed: Collection[str] = ()
+        self,
+        history: History,
+        seen: Collection[str] = (),
+        owed: Collection[str] = (),
+        tips: Mapping[str, int] | None = None,
+        hidden: Mapping[str, int] | None = None,
     ) -> list[str]:
         """Broken promises about money, at rest; ``seen``: payments that a person looks at;
-        ``owed``: those that the hub calls receivables."""
-        return money_faults(history, self.charges(), seen, owed)
+        ``owed``: those that the hub calls receivables; ``tips``: what terminals put on top, and
+        ``hidden``: those of which the hub can't know."""
+        return money_faults(history, self.charges(), seen, owed, tips, hidden)
 
     def told(self, payment_id: str) -> Row | None:
         """What it says of a payment by itself."""
@@ -206,16 +213,23 @@ def money_faults(
     charges: list[Charge],
     seen: Collection[str] = (),
     owed: Collection[str] = (),
+    tips: Mapping[str, int] | None = None,
+    hidden: Mapping[str, int] | None = None,
 ) -> list[str]:
     """What the processor kept of each payment against what the tills were told by the hub; nothing
-    of what the hub says is ``owed``."""
-    expected = expected_minor(history) | dict.fromkeys(owed, 0)
+    of what the hub says is ``owed``.  ``tips``: what terminals put on top; ``hidden``: those of
+    which the hub can't know, and which stay."""
+    unheard = hidden or {}
+    heard = {name: tip for name, tip in (tips or {}).items() if name not in unheard}
+    expected = expected_minor(history, heard) | dict.fromkeys(owed, 0)
     faults = [
         f"payment {one.payment_id} was charged {one.charged} times"
         for one in charges
         if one.charged > 1
     ]
-    kept = {one.payment_id: one.kept_minor for one in charges}
+    kept = {
+        one.payment_id: max(0, one.kept_minor - unheard.get(one.payment_id, 0)) for one in charges
+    }
     for payment_id in sorted((expected.keys() | kept.keys()) - set(seen)):
         due, have = expected.get(payment_id, 0), kept.get(payment_id, 0)
         if due != have:
@@ -223,8 +237,21 @@ def money_faults(
     return faults
 
 
-def expected_minor(history: History) -> dict[str, int]:
-    """Payment id → what answered sales took by card, less what voids and returns gave back."""
+def tips_wanted(history: History) -> Counter[str]:
+    """Payment → the tip that it was begun with."""
+    return Counter(
+        {
+            asked.body["payment_id"]: asked.body.get("tip_minor", 0)
+            for asked in history.asked.values()
+            if asked.operation == "payment/start"
+        }
+    )
+
+
+def expected_minor(history: History, tips: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Payment id → what answered sales took by card, with tips, less what voids and returns gave
+    back."""
+    on_top = tips_wanted(history) + Counter(tips or {})
     due: dict[str, int] = {}
     given: dict[str, list[dict[str, Any]]] = {}
     for asked in history.asked.values():
@@ -234,7 +261,8 @@ def expected_minor(history: History) -> dict[str, int]:
         if asked.operation == SALE:
             for tender in asked.body["tenders"]:
                 if tender["kind"] == "card":
-                    due[tender["payment_id"]] = tender["amount_minor"]
+                    name = tender["payment_id"]
+                    due[name] = tender["amount_minor"] + on_top[name]
         elif asked.operation == RETURN:
             given[asked.body["return_id"]] = result["refund"]
         elif asked.operation == VOID:
@@ -242,5 +270,6 @@ def expected_minor(history: History) -> dict[str, int]:
     for refunds in given.values():
         for refund in refunds:
             if refund["kind"] == "card":
-                due[refund["payment_id"]] -= refund["amount_minor"]
+                back = refund["amount_minor"] + (refund.get("tip_minor") or 0)
+                due[refund["payment_id"]] -= back
     return due

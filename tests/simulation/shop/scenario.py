@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 from hub.storage.readers import LoopReader
 from hub.storage.rows import Rows
 from tests.simulation.kernel import Endless, Machine, World
-from tests.simulation.shop.bank import CALM, WILD
+from tests.simulation.shop.bank import CALM, WILD, Moods
 from tests.simulation.shop.broker import BrokerMachine
 from tests.simulation.shop.cardbox import CardWay
 from tests.simulation.shop.cardchecks import CardChecker, caps_of
 from tests.simulation.shop.cardloss import TOLD_AGAIN
 from tests.simulation.shop.checkers import Checker
 from tests.simulation.shop.customers import Customers
+from tests.simulation.shop.debtors import Debtors
 from tests.simulation.shop.disk import HubDisk
 from tests.simulation.shop.forgotten import Forgotten
 from tests.simulation.shop.giftcards import GiftCards, listening
@@ -34,7 +35,7 @@ from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
 from tests.simulation.shop.paper import Paper
 from tests.simulation.shop.plan import Plan
-from tests.simulation.shop.processor import ProcessorMachine
+from tests.simulation.shop.processor import ProcessorMachine, tips_wanted
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
 from tests.simulation.shop.telling import Telling
@@ -54,6 +55,8 @@ REST_S = 12 * 3_600.0
 REST_WITH_CARDS_S = 60 * 3_600.0
 """What was begun and never sold goes back after a day, and is looked after by people then."""
 REST_LOOK_S = 30.0
+HARD_WITH_LINKS = 0.5
+"""Share of charges that are declined for good where customers may pay by links then."""
 CAPS: tuple[dict[str, int], ...] = (
     {},
     {},
@@ -104,7 +107,9 @@ class Scenario:
         caps = self.world.random("caps").choice(CAPS)
         self.caps = caps_of(caps)
         self.terminals = {
-            till: TerminalMachine(self.world, till.replace("till", "terminal"), keeps=plan.keeps)
+            till: TerminalMachine(
+                self.world, till.replace("till", "terminal"), keeps=plan.keeps, tips=plan.tips
+            )
             for till, way in ways.items()
             if way != "alone"
         }
@@ -113,11 +118,12 @@ class Scenario:
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
         self.broker = BrokerMachine(self.world, keepalive_s=KEEPALIVE_S)
-        self.processor = ProcessorMachine(self.world, moods=WILD if plan.storm else CALM)
+        self.processor = ProcessorMachine(self.world, moods=self._moods())
         self.telling = Telling(self)
         self.tills = [self._till(name, ways) for name in self.till_names]
         self.gifts = GiftCards(self) if plan.gift_cards else None
         self.value = ValueChecker(self)
+        self.debtors = Debtors(self) if plan.links else None
         self.supervisor = Supervisor(self)
         self.nemesis = Nemesis(self)
         self.forgotten = Forgotten(self)
@@ -133,6 +139,11 @@ class Scenario:
 
     def _hub_config(self, ways: dict[str, str], caps: dict[str, int]) -> HubConfig:
         plan = self.plan
+        payments: dict[str, Any] = dict(caps)
+        if plan.tips:
+            payments["tips"] = True
+        if plan.links:
+            payments["link_at_once"] = self.world.random("links").random() < 0.6
         return HubConfig(
             **(QUIET if plan.storm else {}),
             unsent=self.office.unsent if plan.storm else None,
@@ -149,8 +160,13 @@ class Scenario:
             terminals={
                 till: one.name for till, one in self.terminals.items() if ways[till] == "hub"
             },
-            overrides={"payments": caps} if plan.takes_cards else {},
+            links=plan.links,
+            overrides={"payments": payments} if plan.takes_cards else {},
         )
+
+    def _moods(self) -> Moods:
+        moods = WILD if self.plan.storm else CALM
+        return replace(moods, hard=HARD_WITH_LINKS) if self.plan.links else moods
 
     def _till(self, name: str, ways: dict[str, str]) -> TillMachine:
         plan = self.plan
@@ -166,6 +182,8 @@ class Scenario:
                 self.terminals[name].name if name in self.terminals else "",
                 plan.takes_cards,
                 dawdles=plan.storm,
+                tips=plan.tips,
+                contacts=plan.links,
             ),
         )
 
@@ -201,6 +219,8 @@ class Scenario:
         self.world.loop.create_task(self.paper.watch(), name="paper-watch")
         if self.gifts is not None:
             self.gifts.open()
+        if self.debtors is not None:
+            self.debtors.open()
         if self.plan.takes_cards:
             self.processor.on_outcome = self.office.learn
             self.processor.on_charge = self.cards.presented
@@ -243,6 +263,27 @@ class Scenario:
         """What a terminal's journal says of a payment."""
         found = (one.slip_of(payment_id) for one in self.terminals.values())
         return next((slip for slip in found if slip is not None), None)
+
+    def terminal_tips(self) -> dict[str, int]:
+        """Payment → the tip that its terminal put on top."""
+        found: dict[str, int] = {}
+        for terminal in self.terminals.values():
+            found |= terminal.tips()
+        return found
+
+    def hidden_tips(self) -> dict[str, int]:
+        """Those of which the hub can't have heard: its terminal's word never came, and who told of
+        the payment tells no amounts."""
+        tips = self.terminal_tips()
+        if not tips:
+            return {}
+        wanted = tips_wanted(self.history)
+        booked = self.hub.read(_tips_unheard)
+        return {
+            name: tip
+            for name, tip in tips.items()
+            if name in booked and booked[name] < tip + wanted[name]
+        }
 
     def _needs_disk(self) -> bool:
         return not NEEDS_DISK.isdisjoint(self.plan.faults)
@@ -287,6 +328,8 @@ class Scenario:
             till.close_shop()
         if self.gifts is not None:
             self.gifts.close()
+        if self.debtors is not None:
+            self.debtors.close()
 
     async def _rest(self) -> bool:
         """Wait until nothing is under way; it has to come to that by itself."""
@@ -313,6 +356,8 @@ class Scenario:
             return "the processor has something to tell"
         if self.gifts is not None and self.gifts.under_way():
             return "the issuer has something to say"
+        if self.debtors is not None and self.debtors.under_way():
+            return "customers' money is told of again"
         for terminal in self.terminals.values():
             if terminal.waits():
                 return f"{terminal.name} has something to forward"
@@ -345,7 +390,9 @@ class Scenario:
         seen = {*seen, *self.cards.loss.unknown()}
         voided = self.hub.read(_voided) if self.history.restored else ()
         faults = [text for till in self.tills for text in till.faults(seen, voided)]
-        return faults + self.processor.faults(self.history, seen, self.cards.owed())
+        return faults + self.processor.faults(
+            self.history, seen, self.cards.owed(), self.terminal_tips(), self.hidden_tips()
+        )
 
     # What the nemesis needs ----------------------------------------------------------------------
 
@@ -417,6 +464,19 @@ def _given_back_twice(rows: Rows) -> set[str]:
         row[0]
         for row in rows.all("SELECT subject FROM audit WHERE action = 'sale.given_back_twice'")
     }
+
+
+def _tips_unheard(rows: Rows) -> dict[str, int]:
+    """Payments of which no terminal, nor its till, said that they are approved: the tip in the
+    book."""
+    return dict(
+        rows.all(
+            "SELECT payment_id, tip_minor FROM payments p WHERE NOT EXISTS (SELECT 1"
+            " FROM payment_steps s WHERE s.payment = p.id"
+            " AND s.event IN ('approved', 'approved_offline', 'late_approval')"
+            " AND (s.by = p.device_id OR s.by LIKE 'terminal%'))"
+        )
+    )
 
 
 def _voided(rows: Rows) -> set[str]:

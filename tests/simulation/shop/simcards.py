@@ -98,6 +98,7 @@ def answer_of(told: dict[str, Any]) -> CardAnswer:
         card=told.get("card", ""),
         psp_ref=told.get("psp_ref", ""),
         captured=bool(told.get("captured")),
+        tip_minor=told.get("tip_minor", 0),
         token=token.encode() if token else None,
     )
 

@@ -33,6 +33,7 @@ class Slip:
     payment_id: str
     amount_minor: int
     state: str
+    tip_minor: int = 0
 
     def told(self) -> dict[str, Any]:
         """As an answer."""
@@ -48,6 +49,8 @@ class Slip:
             "outcome": words.get(self.state, self.state),
             "card": f"card-{int(self.payment_id[-4:], 16) % CARDS}",
         }
+        if self.tip_minor and self.state in ("approved", "stored", "kept"):
+            found["tip_minor"] = self.tip_minor
         if self.state == "undone":
             found["undone"] = True
         if self.state == "approved":
@@ -59,12 +62,14 @@ class Slip:
 
 class TerminalMachine:
     """Give :meth:`start` to :meth:`World.add` under ``name``.  ``keeps``: what it approves alone it
-    forwards itself, as often as not; else the hub does."""
+    forwards itself, as often as not; else the hub does.  ``tips``: it asks customers for one."""
 
-    def __init__(self, world: World, name: str, *, keeps: bool) -> None:
+    def __init__(self, world: World, name: str, *, keeps: bool, tips: bool = False) -> None:
         self.world = world
         self.name = name
         self._keeps = keeps
+        self._tips = tips
+        self._generous = world.random(f"terminal/{name}/tips")
         self._random = world.random(f"terminal/{name}")
         self._slips: dict[str, Slip] = {}
         self._path: Path | None = None
@@ -88,6 +93,10 @@ class TerminalMachine:
     def slip_of(self, payment_id: str) -> Slip | None:
         """What its journal says of a payment."""
         return self._slips.get(payment_id)
+
+    def tips(self) -> dict[str, int]:
+        """Payment → what its customer put on top here."""
+        return {one.payment_id: one.tip_minor for one in self._slips.values() if one.tip_minor}
 
     def lose(self) -> None:
         """It is broken for good: what nobody else has is gone.  The new one knows what its
@@ -126,6 +135,9 @@ class TerminalMachine:
         process = self._process
         assert process is not None
         slip = Slip(request["payment_id"], request["amount_minor"], "busy")
+        if self._tips and self._generous.random() < 0.3:
+            self.world.count("tip at the terminal")
+            slip.tip_minor = max(1, int(slip.amount_minor * self._generous.uniform(0.02, 0.25)))
         self._write(slip, "busy")
         online = self.world.network.link(self.name, PROCESSOR).up
         if online:
@@ -149,7 +161,7 @@ class TerminalMachine:
         request = {
             "do": "authorise",
             "payment_id": slip.payment_id,
-            "amount_minor": slip.amount_minor,
+            "amount_minor": slip.amount_minor + slip.tip_minor,
         }
         try:
             answer = await self.world.network.call(process, PROCESSOR, request, PATIENCE_S)

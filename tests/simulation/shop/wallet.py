@@ -14,8 +14,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A card payment: ``state`` is ``asked``, ``at_terminal``, ``kept`` (its
-    terminal forwards it), ``approved`` or ``reversing``;
+    """A card payment of ``amount_minor`` and ``tip_minor``: ``state`` is ``asked``,
+    ``at_terminal``, ``kept`` (its terminal forwards it), ``approved`` or ``reversing``;
     ``way``: at whose terminal (see :class:`tests.simulation.shop.cardbox.CardWay`), or ``value``:
     with the gift card ``card`` for the sale ``sale``."""
 
@@ -23,6 +23,7 @@ class Payment:
     amount_minor: int
     state: str = "asked"
     way: str = "alone"
+    tip_minor: int = 0
     card: str = ""
     sale: str = ""
 
