@@ -173,16 +173,18 @@ def last_id(rows: Rows) -> int:
 
 def safe_id(rows: Rows) -> int:
     """Up to which work sequence everything that matters is acked by the cloud; what is parked
-    isn't, whatever was acked in its place."""
+    isn't, whatever was acked in its place, nor what moved to another source and waits there."""
     parked = rows.one(
         "SELECT min(outbox_id) FROM parked WHERE resent_at_ms IS NULL AND stream <> 'telemetry'"
     )
     row = rows.one(
-        "SELECT min((SELECT id FROM outbox o WHERE o.source = t.source AND o.stream = t.stream"
-        " AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1)) FROM streams t"
-        " WHERE t.acked_seq < t.head_seq AND t.stream <> 'telemetry'"
+        "SELECT min(id), min(CASE WHEN id <= moved_last_id THEN moved_from_id END) FROM (SELECT"
+        " (SELECT id FROM outbox o WHERE o.source = t.source AND o.stream = t.stream"
+        " AND o.seq > t.acked_seq ORDER BY o.seq LIMIT 1) AS id, s.moved_from_id, s.moved_last_id"
+        " FROM streams t JOIN sources s ON s.id = t.source"
+        " WHERE t.acked_seq < t.head_seq AND t.stream <> 'telemetry')"
     )
-    unsafe = [found[0] for found in (parked, row) if found and found[0] is not None]
+    unsafe = [one for found in (parked, row) if found for one in found if one is not None]
     return min(unsafe) - 1 if unsafe else last_id(rows)
 
 

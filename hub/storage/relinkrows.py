@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hub.storage import hubrow
+from hub.storage import hubrow, outbox
 from hub.storage.outbox import OutboxRow, StreamHead
 from hub.storage.rows import Rows, Tx
 
@@ -79,6 +79,7 @@ def rehome(tx: Tx, target: int) -> int:
     For a database that turned out to be a copy: the places its events had are taken by others.
     """
     moved = 0
+    unsafe_id = outbox.safe_id(tx) + 1
     for source, stream, head_seq, acked_seq in tx.all(
         "SELECT source, stream, head_seq, acked_seq FROM streams"
         " WHERE source <> ? AND acked_seq < head_seq ORDER BY source, stream",
@@ -109,6 +110,13 @@ def rehome(tx: Tx, target: int) -> int:
             stream,
         )
         moved += count
+    if moved:
+        tx.run(
+            "UPDATE sources SET moved_from_id = min(coalesce(moved_from_id, ?1), ?1),"
+            " moved_last_id = (SELECT max(id) FROM outbox) WHERE id = ?2",
+            unsafe_id,
+            target,
+        )
     return moved
 
 
