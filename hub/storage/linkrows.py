@@ -7,6 +7,9 @@ from typing import Any, Final, NamedTuple
 from hub.storage.rows import Rows, Tx
 
 LINKS_MAX: Final = 100
+TRIES_MAX: Final = 50
+"""So often an OMS may answer without saying whether a link was sent, or called back; then it is
+asked no more.  A line that is away counts for nothing."""
 _OPEN = "state IN ('wanted', 'sending', 'unknown')"
 """As in the index: SQLite uses it only for the very same words."""
 
@@ -73,7 +76,7 @@ def due(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
 def to_call_back(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
     """Links to be called back now, those due first at the front."""
     sql = (
-        f"{_LINK} WHERE recall = 'wanted' AND state IN ('wanted', 'unknown', 'sent')"
+        f"{_LINK} WHERE recall = 'wanted' AND state IN ('wanted', 'unknown', 'sent', 'refused')"
         " AND due_budget_ms <= ? AND lease_budget_ms <= ? ORDER BY due_budget_ms, id LIMIT ?"
     )
     return [LinkRow(*row) for row in rows.all(sql, budget_ms, budget_ms, limit)]
@@ -131,15 +134,18 @@ def drop_wanted(tx: Tx, payment: int, reason: str) -> None:
 
 def want_recall(tx: Tx, payment: int) -> None:
     """Whatever of a payment's links may have reached the customer, and can still be paid, is to be
-    called back; one that is under way as soon as that is answered."""
+    called back; one that is under way as soon as that is answered.  Of one that the OMS was asked
+    for too often nobody knows."""
     tx.run(
         "UPDATE payment_links SET recall = 'wanted', tries = 0, due_budget_ms = ?,"
         " changed_at_ms = ? WHERE payment = ? AND recall = ''"
-        " AND state IN ('wanted', 'sending', 'unknown', 'sent')"
+        " AND (state IN ('wanted', 'sending', 'unknown', 'sent')"
+        " OR state = 'refused' AND tries >= ?)"
         " AND sent_at_ms IS NOT NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
         tx.budget_ms,
         tx.now_ms,
         payment,
+        TRIES_MAX,
         tx.now_ms,
     )
 

@@ -196,6 +196,7 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
 _LINK_RECALLS = {
     ("sent", "wanted"): "calling-back",
     ("unknown", "wanted"): "calling-back",
+    ("wanted", "wanted"): "calling-back",
     ("dropped", "done"): "called-back",
 }
 

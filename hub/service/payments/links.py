@@ -21,17 +21,15 @@ from hub.service.payments import book, owing, people
 from hub.service.payments.commands import Leased, ProcessorSaid
 from hub.service.unit import Unit
 from hub.storage import hubrow, linkrows, paymentrows, refundrows, secretrows
-from hub.storage.linkrows import LinkRow
+from hub.storage.linkrows import TRIES_MAX, LinkRow
 from hub.storage.paymentrows import PaymentRow
 
 S, E = PaymentState, PaymentEvent
 
-TRIES_MAX: Final = 50
-"""So often an OMS may answer without saying whether a link was sent; then it is refused.  A line
-that is away counts for nothing."""
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
 OTHER_OWED: Final = "another amount is owed"
+NEVER_SAID: Final = "the OMS could not say whether it was sent"
 CALLED_BACK: Final = "called back: it isn't owed any more"
 CANT_CALL_BACK: Final = "the OMS can't call it back"
 OTHER_PAID: Final = "another amount was paid"
@@ -215,24 +213,16 @@ def end(unit: Unit, work: Leased, said: ProcessorSaid) -> bool:
         case "captured":
             _paid(unit, row, link, said.psp_ref, work.amount_minor)
         case "declined" | "not-found":
-            _change(unit, row, link, "refused", reason=said.reason)
+            _change(unit, row, link, "refused", reason=said.reason, recall="")
         case "not-sent":
             first = {"sent_at_ms": None} if work.first_sent_at_ms is None else {}
             due_ms = _due(unit, link, said)
             _change(unit, row, link, "wanted", reason=said.reason, due_budget_ms=due_ms, **first)
-        case _ if link.tries + said.reached >= TRIES_MAX:
-            _change(unit, row, link, "refused", reason="the OMS could not say whether it was sent")
+        case _ if (tries := link.tries + said.reached) >= TRIES_MAX:
+            _change(unit, row, link, "refused", reason=NEVER_SAID, tries=tries)
         case _:
-            tries, due_ms = link.tries + said.reached, _due(unit, link, said)
-            _change(
-                unit,
-                row,
-                link,
-                "unknown",
-                reason=said.reason,
-                due_budget_ms=due_ms,
-                tries=tries,
-            )
+            facts = {"due_budget_ms": _due(unit, link, said), "tries": tries}
+            _change(unit, row, link, "unknown", reason=said.reason, **facts)
     return True
 
 
@@ -253,7 +243,7 @@ def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid)
             facts: dict[str, Any] = {"tries": tries, "due_budget_ms": due_ms}
             _change(unit, row, link, link.state, reason=said.reason, **facts)
         case _:
-            stands = "sent" if link.state == "sent" else "dropped"
+            stands = link.state if link.state in ("sent", "refused") else "dropped"
             reason = said.reason or CANT_CALL_BACK
             _change(unit, row, link, stands, reason=reason, recall="refused")
 

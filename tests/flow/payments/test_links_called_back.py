@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from hub.clock import SystemRandomness
+from hub.contract.pages.payments import PaymentQuery
 from hub.domain.payments.work import Hand, WorkKind
 from hub.security.vault import PaymentVault
+from hub.service.books import Books
+from hub.service.caller import HUB
+from hub.service.gate import ReadUnit
+from hub.service.pages import payments as page
 from hub.service.payments import links as sending
 from hub.storage import hubrow
 from tests.flow.payments.test_links import ask, link, links, owed, sent, told_paid
@@ -141,6 +146,46 @@ def test_an_oms_that_never_says_is_asked_a_bounded_number_of_times(shop: Working
         asked += 1
         shop.wait(HOUR_MS)
     assert asked == sending.TRIES_MAX
+
+
+def test_one_of_which_the_oms_never_said_whether_it_was_sent_is_called_back_too(
+    shop: WorkingShop,
+) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    while link(shop, payment).state != "refused":
+        shop.say(shop.next(Hand.LINKS), "unknown")
+        shop.wait(HOUR_MS)
+    assert link(shop, payment).reason == sending.NEVER_SAID
+    shop.sign_in("till-1", "anna")
+    close(shop, payment)
+    work = shop.next(Hand.LINKS)
+    assert (work.kind, work.key) == (UNLINK, link(shop, payment).link_key)
+    assert shop.say(work, "reversed")
+    assert (link(shop, payment).state, shop.work(Hand.LINKS)) == ("dropped", ())
+
+
+def test_one_that_the_oms_refused_needs_no_calling_back(shop: WorkingShop) -> None:
+    payment = owed(shop)
+    ask(shop, payment)
+    shop.say(shop.next(Hand.LINKS), "declined", reason="no such address")
+    close(shop, payment)
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_people_see_that_it_is_being_called_back_and_was(shop: WorkingShop) -> None:
+    def seen() -> list[str]:
+        unit = ReadUnit(shop.rows, HUB, shop.rules, Books("EUR"), shop.clock.wall_ms(), 0)
+        found = page.one(unit, PaymentQuery(payment_id=payment["payment_id"]))
+        return [one.state for one in found.links]
+
+    payment = owed(shop)
+    sent(shop, payment)
+    assert seen() == ["sent"]
+    close(shop, payment)
+    assert seen() == ["calling-back"]
+    shop.say(shop.next(Hand.LINKS), "reversed")
+    assert seen() == ["called-back"]
 
 
 @pytest.mark.parametrize("outcome", ["sent", "unknown"])
