@@ -17,7 +17,7 @@ from hub.service.caller import HUB
 from hub.service.gate import ReadUnit
 from hub.service.pages import payments as page
 from hub.service.payments import links as sending
-from hub.storage import hubrow
+from hub.storage import hubrow, linkrows
 from tests.flow.payments.test_links import ask, link, links, owed, sent, told_paid
 from tests.support.paying import rules
 from tests.support.payingwork import HOUR_MS, MINUTE_MS, WorkingShop
@@ -145,7 +145,7 @@ def test_an_oms_that_never_says_is_asked_a_bounded_number_of_times(shop: Working
         shop.say(shop.next(Hand.LINKS), "unknown")
         asked += 1
         shop.wait(HOUR_MS)
-    assert asked == sending.TRIES_MAX
+    assert asked == linkrows.TRIES_MAX
 
 
 def test_one_of_which_the_oms_never_said_whether_it_was_sent_is_called_back_too(
