@@ -100,6 +100,12 @@ def is_paid_by(rows: Rows, payment: int, psp_ref: str) -> bool:
     return paid_by(rows, payment, psp_ref) is not None
 
 
+def has_paid(rows: Rows, payment: int) -> bool:
+    """Whether a payment's receivable was paid by a link."""
+    sql = "SELECT 1 FROM payment_links WHERE payment = ? AND state = 'paid' LIMIT 1"
+    return rows.one(sql, payment) is not None
+
+
 # Writing -----------------------------------------------------------------------------------------
 
 

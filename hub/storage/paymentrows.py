@@ -330,9 +330,15 @@ def add_step(tx: Tx, row: PaymentRow, event: str, after: str, by: str, detail: s
 
 
 def put_step(tx: Tx, row: PaymentRow, n: int, after: str, by: str, detail: str) -> None:
-    """Note a step of another time under its own number, unless that one is taken."""
+    """Note a step of another time under its own number; behind the last one where this hub has
+    given that number to another step since."""
+    taken = tx.one("SELECT after FROM payment_steps WHERE payment = ? AND n = ?", row.id, n)
+    if taken is not None and taken[0] == after:
+        return
+    if taken is not None:
+        n = last_step(tx, row.id) + 1
     tx.run(
-        "INSERT OR IGNORE INTO payment_steps (payment, n, at_ms, event, before, after, by, detail)"
+        "INSERT INTO payment_steps (payment, n, at_ms, event, before, after, by, detail)"
         " VALUES (?, ?, ?, 'told', ?, ?, ?, ?)",
         row.id,
         n,

@@ -143,17 +143,20 @@ def overdue(rows: Rows, budget_ms: int) -> list[RefundRow]:
     return [RefundRow(*row) for row in rows.all(sql, budget_ms, REFUNDS_MAX)]
 
 
-def pointless(rows: Rows) -> list[RefundRow]:
+def pointless(rows: Rows, *, copied: bool) -> list[RefundRow]:
     """Up to 200 refunds that wait although their payment ended without money being taken, or are
-    told again of one that did."""
+    told again of one that did.  ``copied``: those, too, that :func:`doubt_copied` has put in doubt
+    (what has no money by now never had any that could have been given back)."""
     names = ", ".join(f"r.{name}" for name in RefundRow._fields)
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         f" WHERE r.{_OPEN} AND (r.state = 'wanted' OR r.state = 'unknown' AND r.sent_at_ms IS NULL"
-        " AND p.state <> 'refunded') AND p.state IN ('refused', 'abandoned',"
-        " 'voided', 'reversed', 'refunded', 'recovered', 'written_off') LIMIT ?"
+        " AND p.state <> 'refunded' OR r.state = 'unknown' AND r.giver = 'hub' AND ?"
+        " AND p.state IN ('voided', 'recovered', 'written_off'))"
+        " AND p.state IN ('refused', 'abandoned', 'voided', 'reversed', 'refunded', 'recovered',"
+        " 'written_off') LIMIT ?"
     )
-    return [RefundRow(*row) for row in rows.all(sql, REFUNDS_MAX)]
+    return [RefundRow(*row) for row in rows.all(sql, int(copied), REFUNDS_MAX)]
 
 
 # Writing -----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hub.contract.receivables import SendLink, SetContact, SettleLink
 from hub.domain.payments.states import PaymentEvent, PaymentState
 from hub.domain.payments.tokens import SealedToken
 from hub.domain.payments.work import WorkKind
-from hub.service.payments import book, owing, people
+from hub.service.payments import book, owing, people, refunds
 from hub.service.payments.commands import Leased, ProcessorSaid
 from hub.service.unit import Unit
 from hub.storage import hubrow, linkrows, paymentrows, refundrows, secretrows
@@ -33,7 +33,7 @@ NEVER_SAID: Final = "the OMS could not say whether it was sent"
 CALLED_BACK: Final = "called back: it isn't owed any more"
 CANT_CALL_BACK: Final = "the OMS can't call it back"
 OTHER_PAID: Final = "another amount was paid"
-TAKEN_OFF: Final = "taken off what was asked for by the link"
+IN_THE_BOOK: Final = "what was paid by it is in the book"
 _PAID: Final = frozenset({"paid", "surplus", "settled"})
 
 
@@ -313,6 +313,10 @@ def _paid_again(unit: Unit, row: PaymentRow, link: LinkRow, told: LinkPaid) -> b
 
 
 def _paid(unit: Unit, row: PaymentRow, link: LinkRow, psp_ref: str, paid_minor: int) -> None:
+    known = linkrows.paid_by(unit.tx, row.id, psp_ref)
+    if known is not None and known.id != link.id:  # a hub that was put back was told of it
+        _change(unit, row, link, "dropped", reason=IN_THE_BOOK)
+        return
     facts: dict[str, Any] = {"psp_ref": psp_ref, "paid_minor": paid_minor}
     if row.state == S.RECOVERY and paid_minor == owing.owed_minor(unit.tx, row):
         _change(unit, row, link, "paid", **facts)
@@ -342,12 +346,8 @@ def _is_in_the_book(unit: Unit, row: PaymentRow, psp_ref: str) -> bool:
 def _take_off(unit: Unit, row: PaymentRow) -> None:
     """What came back before was not asked for by the link: nobody has to give it back besides."""
     for refund in refundrows.of_payment(unit.tx, row.id):
-        if refund.state != "wanted":
-            continue
-        facts = {"state": "done", "fence": refund.fence + 1, "reason": TAKEN_OFF}
-        refundrows.change(unit.tx, refund, **facts)
-        given_minor = row.refunded_minor + refund.amount_minor
-        row = book.given_back(unit, row, owing.BY_LINK, given_minor, refund.refund_id)
+        if refund.state in ("wanted", "unknown"):
+            row = refunds.take_off(unit, row, refund)
 
 
 def _surplus(

@@ -15,10 +15,10 @@ from hub.contract.problems import Code, refuse
 from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
 from hub.domain.payments.work import Hand, WorkKind
-from hub.service.payments import book
+from hub.service.payments import book, owing
 from hub.service.payments.commands import Leased, ProcessorSaid, TerminalSaid
 from hub.service.unit import Unit, derived_id
-from hub.storage import paymentrows, refundrows
+from hub.storage import hubrow, linkrows, paymentrows, refundrows
 from hub.storage.paymentrows import PaymentRow
 from hub.storage.refundrows import RefundRow
 
@@ -28,6 +28,7 @@ TRIES_MAX: Final = 10
 """So often a refund is sent that is refused for now; then it is refused for good."""
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
+TAKEN_OFF: Final = "taken off what was asked for by the link"
 _SOON: Final = frozenset({DeclineCode.ISSUER_UNAVAILABLE, DeclineCode.TRY_AGAIN})
 _THERE: Final = (S.CAPTURED, S.SETTLED)
 
@@ -353,13 +354,27 @@ def end_leases(unit: Unit, before_budget_ms: int) -> int:
     return len(found)
 
 
+def take_off(unit: Unit, row: PaymentRow, refund: RefundRow) -> PaymentRow:
+    """A link was paid that asked for what was owed without this: nobody has to give it back."""
+    facts = {"state": "done", "fence": refund.fence + 1, "reason": TAKEN_OFF}
+    refundrows.change(unit.tx, refund, **facts)
+    given_minor = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
+    if given_minor == row.refunded_minor:  # told again
+        return row
+    return book.given_back(unit, row, owing.BY_LINK, given_minor, refund.refund_id)
+
+
 def close_pointless(unit: Unit) -> int:
     """Nothing is given back of what was never taken; how many (≤ 200).  What somebody has paid in
-    another way is a person's matter, who gives it back so."""
-    found = refundrows.pointless(unit.tx)
+    another way is a person's matter, who gives it back so; what was paid by a link was less it.  In
+    a copy those are in doubt until it has heard what became of their payments."""
+    found = refundrows.pointless(unit.tx, copied=hubrow.get(unit.tx).fence != "restored")
     for one in found:
         row = paymentrows.numbered(unit.tx, one.payment)
         assert row is not None
+        if row.state == S.RECOVERED and linkrows.has_paid(unit.tx, row.id):
+            take_off(unit, row, one)
+            continue
         why = f"the payment is {row.state}: there is nothing to give back"
         action = "payment.refund_refused" if row.state == S.RECOVERED else "payment.refund_closed"
         refused(unit, row, one, why, action)
