@@ -61,7 +61,7 @@ def hunted(mutant: Mutant, seeds: int, folder: Path) -> Outcome:
     tree = folder / mutant.name
     try:
         plant(None if mutant is SOUND else mutant, tree)
-        found = _hunt(tree, seeds, mutant.seeds)
+        found = _hunt(tree, seeds, mutant)
     except NotPlanted as error:
         return Outcome(mutant, fault=str(error))
     finally:
@@ -75,11 +75,12 @@ def hunted(mutant: Mutant, seeds: int, folder: Path) -> Outcome:
     )
 
 
-def _hunt(tree: Path, seeds: int, first: tuple[int, ...]) -> dict[str, Any] | str:
+def _hunt(tree: Path, seeds: int, mutant: Mutant) -> dict[str, Any] | str:
     with subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.simulation.mutants.hunt"),
-            *("--seeds", str(seeds), "--first", *map(str, first)),
+            *("--seeds", str(seeds), "--least", str(mutant.least)),
+            *("--first", *map(str, mutant.seeds)),
         ],
         cwd=tree,
         env=os.environ | {"PYTHONPATH": str(tree)},

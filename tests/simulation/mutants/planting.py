@@ -26,13 +26,15 @@ class NotPlanted(Exception):
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One planted bug.  ``promise``: which of the seven it breaks; ``what``: in one sentence;
-    ``seeds``: where it was found, the last first; the next hunt begins there."""
+    ``seeds``: where it was found, the last first; the next hunt begins there.  ``least``: the first
+    seed of a hunt (some of what shops do is only in later ones)."""
 
     name: str
     promise: int
     what: str
     patch: Path
     seeds: tuple[int, ...] = ()
+    least: int = 1
 
 
 def mutants() -> tuple[Mutant, ...]:
@@ -55,13 +57,17 @@ def remember(seeds: dict[str, int]) -> None:
 
 
 def _read(patch: Path, seeds: dict[str, list[int]]) -> Mutant:
-    """The head of a patch: lines ``Promise: 2`` and ``What: ...`` before the first file."""
+    """The head of a patch: lines ``Promise: 2`` and ``What: ...`` before the first file, and
+    perhaps ``Seeds: 101`` for where to begin."""
     head = patch.read_text(encoding="utf-8").split("\n--- ", 1)[0]
     promise = re.search(r"^Promise: ([1-7])$", head, re.MULTILINE)
     what = re.search(r"^What: (.+)$", head, re.MULTILINE)
     if promise is None or what is None:
         raise NotPlanted(f"{patch.name} begins with lines 'Promise: 1' to 7 and 'What: ...'")
-    return Mutant(patch.stem, int(promise[1]), what[1], patch, tuple(seeds.get(patch.stem, ())))
+    least = re.search(r"^Seeds: ([0-9]+)$", head, re.MULTILINE)
+    found = tuple(seeds.get(patch.stem, ()))
+    first = int(least[1]) if least is not None else 1
+    return Mutant(patch.stem, int(promise[1]), what[1], patch, found, first)
 
 
 def plant(mutant: Mutant | None, target: Path) -> None:
