@@ -7,13 +7,13 @@ its CA with the fingerprint from the pairing code, before you tell it anything.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from dataclasses import dataclass
+from functools import partial
 
-from zeroconf import Error, InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
-from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+from zeroconf.asyncio import AsyncServiceInfo
 
+from devices.kit.announced import Announced, NoMdns, addresses_of, asking
 from hub.contract.discovery import HUB_SERVICE, HubTxt
 
 _log = logging.getLogger(__name__)
@@ -57,80 +57,36 @@ async def find_hubs(
     Returns as soon as ``enough`` are found.  Answers that can't be read are left out, and so is
     everything after the first ``MAX_HUBS`` names.  Raises DiscoveryUnavailable.
     """
+    found: dict[str, FoundHub] = {}
+    done = asyncio.Event()
+
+    def told() -> None:
+        if len(found) >= enough:
+            done.set()
+
     try:
-        stack = _open()
-    except (OSError, RuntimeError) as error:
-        raise DiscoveryUnavailable(str(error)) from error
-    search = _Search(stack.zeroconf, store, enough)
-    starting = asyncio.ensure_future(stack.zeroconf.async_wait_for_start())
-    try:
-        async with asyncio.timeout(timeout_s):
-            await asyncio.shield(starting)
-            search.browse()
-            await search.done.wait()
+        async with asyncio.timeout(timeout_s), asking() as zeroconf:
+            search = Announced(zeroconf, [HUB_SERVICE], partial(_read, store), found, told)
+            async with search.watched(MAX_HUBS):
+                await done.wait()
     except TimeoutError:
         pass  # the usual end: whoever wanted to answer has
-    except Error as error:
+    except NoMdns as error:
         raise DiscoveryUnavailable(str(error)) from error
-    finally:
-        await search.stop()
-        # One that is closed while it starts loses its sockets.
-        await asyncio.gather(starting, return_exceptions=True)
-        await stack.async_close()
-    return sorted(search.found.values(), key=lambda hub: hub.name)
+    return sorted(found.values(), key=lambda hub: hub.name)
 
 
-class _Search:
-    def __init__(self, zeroconf: Zeroconf, store: str | None, enough: int) -> None:
-        self._zeroconf = zeroconf
-        self._store = store
-        self._enough = enough
-        self._lookups: dict[str, asyncio.Task[None]] = {}
-        self._browser: AsyncServiceBrowser | None = None
-        self.found: dict[str, FoundHub] = {}
-        self.done = asyncio.Event()
-
-    def browse(self) -> None:
-        self._browser = AsyncServiceBrowser(self._zeroconf, HUB_SERVICE, [self._on_change])
-
-    async def stop(self) -> None:
-        if self._browser is not None:
-            await self._browser.async_cancel()
-        for lookup in self._lookups.values():
-            lookup.cancel()
-        await asyncio.gather(*self._lookups.values(), return_exceptions=True)
-
-    def _on_change(
-        self,
-        zeroconf: Zeroconf,
-        service_type: str,
-        name: str,
-        state_change: ServiceStateChange,
-    ) -> None:
-        if (running := self._lookups.pop(name, None)) is not None:
-            running.cancel()
-        if state_change is ServiceStateChange.Removed:
-            self.found.pop(name, None)
-        elif len(self._lookups) < MAX_HUBS:
-            self._lookups[name] = asyncio.create_task(self._look_up(service_type, name))
-
-    async def _look_up(self, service_type: str, name: str) -> None:
-        info = AsyncServiceInfo(service_type, name)
-        while not await info.async_request(self._zeroconf, 1000):
-            pass  # a lost packet; the caller's timeout ends this
-        try:
-            hub = _read(info)
-        except ValueError as error:
-            _log.debug("Ignoring %s: %s", name, error)
-            return
-        if self._store is None or hub.store == self._store:
-            self.found[name] = hub
-            if len(self.found) >= self._enough:
-                self.done.set()
+def _read(store: str | None, info: AsyncServiceInfo) -> FoundHub | None:
+    try:
+        hub = _hub_of(info)
+    except ValueError as error:
+        _log.debug("Ignoring %s: %s", info.name, error)
+        return None
+    return hub if store in (None, hub.store) else None
 
 
-def _read(info: AsyncServiceInfo) -> FoundHub:
-    addresses = tuple(info.parsed_scoped_addresses(IPVersion.All))
+def _hub_of(info: AsyncServiceInfo) -> FoundHub:
+    addresses = tuple(addresses_of(info))
     if not addresses or not info.port or not info.server:
         raise ValueError("no address, port or host")
     txt = HubTxt.parse(info.properties)
@@ -138,7 +94,7 @@ def _read(info: AsyncServiceInfo) -> FoundHub:
         name=info.name.removesuffix("." + info.type),
         title=txt.name,
         host=info.server.removesuffix("."),
-        addresses=tuple(sorted(addresses, key=_address_rank)),
+        addresses=addresses,
         https_port=info.port,
         mqtt_port=txt.mqtt_port,
         mtls_port=txt.mtls_port,
@@ -146,18 +102,3 @@ def _read(info: AsyncServiceInfo) -> FoundHub:
         store=txt.store,
         ca_fingerprint=txt.ca_fingerprint,
     )
-
-
-def _address_rank(address: str) -> tuple[int, str]:
-    if ":" not in address:
-        return 0, address
-    return (2 if "%" in address else 1), address
-
-
-def _open() -> AsyncZeroconf:
-    try:
-        return AsyncZeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.All)
-    except OSError as error:
-        if error.errno != errno.EAFNOSUPPORT:
-            raise
-        return AsyncZeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.V4Only)

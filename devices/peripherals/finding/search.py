@@ -11,9 +11,10 @@ from typing import Final
 
 from zeroconf import InterfaceChoice
 
+from devices.kit.announced import Interfaces
 from devices.peripherals.finding.found import Found, Unavailable
 from devices.peripherals.finding.local import local
-from devices.peripherals.finding.mdns import Interfaces, mdns_printers
+from devices.peripherals.finding.mdns import mdns_printers
 from devices.peripherals.finding.snmp import Target, snmp_printers
 from devices.peripherals.transports.usblp import SYSTEM, Roots
 

@@ -12,7 +12,8 @@ import pytest
 from zeroconf import IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
-from devices.peripherals.finding import Found, How, find, mdns
+from devices.kit import announced
+from devices.peripherals.finding import Found, How, find
 from devices.peripherals.finding.found import Unavailable
 from devices.peripherals.finding.mdns import LPD, RAW, mdns_printers, resolve_local
 from devices.peripherals.finding.search import Scope
@@ -178,7 +179,7 @@ async def test_a_network_that_cannot_be_asked_is_told_and_the_rest_is_found(
     def refused(*_: object, **__: object) -> AsyncZeroconf:
         raise OSError(98, "Address already in use")
 
-    monkeypatch.setattr(mdns, "AsyncZeroconf", refused)
+    monkeypatch.setattr(announced, "AsyncZeroconf", refused)
     box.usb_printer("lp0", "1-1")
     notes: list[str] = []
     found = await find(0.2, Scope(roots=box.roots, snmp_targets=()), notes.append)
