@@ -19,6 +19,7 @@ CARD_CAP: Final = "this card was accepted offline too often today"
 NOT_ALLOWED: Final = "the terminal approved it offline although it was to be online"
 SOLD_WITHOUT: Final = "the sale was paid otherwise"
 LATE: Final = "approved after it was given up"
+_TELLING: Final = frozenset({E.APPROVED, E.APPROVED_OFFLINE, E.LATE_APPROVAL})
 _THERE: Final = frozenset({S.AUTHORISED, S.CAPTURED})
 _TAKEN: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED, S.REVERSED, S.REFUNDED})
 
@@ -141,17 +142,28 @@ def _added(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str
 
 
 def _told_late(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> PaymentRow:
-    """The processor has spoken before the terminal did, and tells of no surcharge."""
-    more_minor = said.surcharge_minor - row.surcharge_minor
-    if more_minor <= 0:
+    """Somebody else has said before the terminal that it is approved: the processor, or people, who
+    tell of nothing that was added there."""
+    steps = paymentrows.steps(unit.tx, row.id)
+    said_before = any(
+        one.event in _TELLING and _is_same_teller(one.by, by, row.driven_by) for one in steps
+    )
+    told_again = any(one.event == "told" for one in steps)  # then the cloud has told of it
+    tip_minor = 0 if said_before or told_again else said.tip_minor
+    surcharge_minor = 0 if said_before else max(0, said.surcharge_minor - row.surcharge_minor)
+    if not (tip_minor or surcharge_minor) or row.stored_at_ms is not None:
         return row
-    settled = row.state not in _THERE or row.stored_at_ms is not None or row.void_asked
-    if settled or refundrows.taken_minor(unit.tx, row.id):  # what goes back is decided without it
-        about = {"surcharge_minor": more_minor, "state": row.state, "by": by}
-        unit.note("payment.surcharge_too_late", row.payment_id, about)
-        return row
-    alone = replace(said, tip_minor=0, surcharge_minor=more_minor)
-    return book.raised(unit, row, by, **_added(unit, row, alone, by))
+    if row.state not in _THERE or row.void_asked or refundrows.taken_minor(unit.tx, row.id):
+        about = {"tip_minor": tip_minor, "surcharge_minor": surcharge_minor, "by": by}
+        unit.note("payment.added_too_late", row.payment_id, about)
+        return row  # what goes back is decided without it
+    news = replace(said, tip_minor=tip_minor, surcharge_minor=surcharge_minor)
+    return book.raised(unit, row, by, **_added(unit, row, news, by))
+
+
+def _is_same_teller(one: str, other: str, driven_by: str) -> bool:
+    """A terminal of the hub is named with its id or without, by what had it asked."""
+    return one == other or (driven_by == "hub" and one.startswith("terminal"))
 
 
 def _due(unit: Unit) -> dict[str, Any]:

@@ -326,8 +326,8 @@ def is_told(unit: Unit, fact: PaymentMoved) -> bool:
     if row is None:
         return False
     if row.state == fact.state:
-        told_late = fact.surcharge_minor > row.surcharge_minor
-        return row.refunded_minor >= fact.refunded_minor and not told_late
+        more = fact.surcharge_minor > row.surcharge_minor or fact.tip_minor > row.tip_minor
+        return row.refunded_minor >= fact.refunded_minor and not more
     state = PaymentState(row.state)
     if fact.state in _CLOSED:
         return state not in EXPOSED | {S.RECOVERY, S.EXPIRED}

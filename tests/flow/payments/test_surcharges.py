@@ -353,7 +353,7 @@ def test_one_told_when_the_money_goes_back_already_is_noted(shop: WorkingShop) -
     shop.give_up(payment)
     shop.report(payment, "approved", card={"surcharge_minor": 15})
     assert shop.row(payment).amount_minor == 998
-    assert shop.noted("payment.surcharge_too_late") == 1
+    assert shop.noted("payment.added_too_late") == 1
     assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 998
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hub.domain.payments.exposure import Caps
-from hub.domain.payments.work import WorkKind
+from hub.domain.payments.work import Hand, WorkKind
 from tests.support.paying import CARD, rules
 from tests.support.payingwork import WorkingShop
 from tests.support.shop import five_cents
@@ -150,6 +150,31 @@ def test_a_tip_added_at_the_terminal_is_a_fact_whether_the_shop_takes_tips_or_no
     assert shop.noted("payment.tip_unasked") == int(not tips)
     shop.check_laws()
     shop.close()
+
+
+def test_a_tip_that_the_terminal_tells_after_the_processor_is_booked_once(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.own(998, tip_minor=10)
+    shop.report(payment, "unknown")
+    assert shop.learn(payment, "captured", psp_ref="psp-1")
+    for _ in range(2):
+        shop.report(payment, "approved", card=CARD | {"tip_minor": 50})
+        row = shop.row(payment)
+        assert (row.state, row.amount_minor, row.tip_minor) == ("captured", 1058, 60)
+    assert facts(shop, payment)["tip_minor"] == 60
+
+
+def test_a_terminal_of_the_hub_is_heard_once_whoever_asked_it(shop: WorkingShop) -> None:
+    payment = shop.start(998)
+    shop.begin(payment)
+    shop.end(payment, "unknown")
+    work = shop.next(Hand.TERMINAL)
+    assert shop.tell(work, "approved", tip_minor=50, surcharge_minor=7)
+    shop.end(payment, "approved", tip_minor=50, surcharge_minor=7)
+    shop.tell(work, "approved", tip_minor=50, surcharge_minor=7)
+    row = shop.row(payment)
+    assert (row.amount_minor, row.tip_minor, row.surcharge_minor) == (1055, 50, 7)
 
 
 def test_a_terminal_that_stored_it_with_a_tip_and_tells_of_it_again(shop: WorkingShop) -> None:
