@@ -325,15 +325,23 @@ def is_told(unit: Unit, fact: PaymentMoved) -> bool:
     row = paymentrows.get(unit.tx, fact.payment_id)
     if row is None:
         return False
-    if row.state == fact.state:
-        more = fact.surcharge_minor > row.surcharge_minor or fact.tip_minor > row.tip_minor
-        return row.refunded_minor >= fact.refunded_minor and not more
+    more = fact.surcharge_minor > row.surcharge_minor or fact.tip_minor > row.tip_minor
+    more = more or fact.refunded_minor > row.refunded_minor
+    if row.state == fact.state or _has_step(unit, row, fact):
+        return not more
     state = PaymentState(row.state)
     if fact.state in _CLOSED:
         return state not in EXPOSED | {S.RECOVERY, S.EXPIRED}
     near = {after for (before, _), after in TRANSITIONS.items() if before is state}
     far = {after for (before, _), after in TRANSITIONS.items() if before in near}
     return fact.state not in near | far
+
+
+def _has_step(unit: Unit, row: PaymentRow, fact: PaymentMoved) -> bool:
+    """Whether the book has this very step, wherever the payment has come since."""
+    gone_on = _gone_on(PaymentState(fact.state), fact.custody, fact.kind)
+    steps = paymentrows.steps(unit.tx, row.id)
+    return any(one.n == fact.step and one.after in (fact.state, gone_on) for one in steps)
 
 
 def _sooner(row: PaymentRow, budget_ms: int) -> int:

@@ -98,6 +98,24 @@ def test_what_the_copy_has_goes_on_where_the_cloud_knows_more(
     assert numbers == [1, 2, 3, 4]
 
 
+def test_a_step_that_the_book_has_is_not_taken_again_however_far_it_has_come(
+    paying: PayingShop, copies: Copies
+) -> None:
+    payment = paying.own()
+    paying.report(payment, "refused")
+    copy = copies.take(paying)
+    paying.report(payment, "approved-offline", card={})
+    assert paying.payment(payment)["state"] == "void_pending"
+    restored = copies.put_back(copy, paying)
+    again = {"payment_id": payment["payment_id"], "outcome": "approved-offline"}
+    restored.ok("till-1", "payment/report", again)  # the till is sooner than the cloud
+    before = row_of(restored, payment)
+    restored.internal(from_cloud(paying))
+    assert row_of(restored, payment) == before
+    sql = "SELECT event, before, after FROM payment_steps ORDER BY n DESC LIMIT 1"
+    assert restored.one(sql) == ("void_deferred", "stored", "void_pending")
+
+
 def test_two_payments_under_one_number_since_the_restore_keep_what_they_have(
     paying: PayingShop, copies: Copies
 ) -> None:
