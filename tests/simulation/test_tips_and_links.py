@@ -36,21 +36,26 @@ def history(tmp_path: Path) -> Iterator[History]:
     world.loop.close()
 
 
-def test_later_seeds_with_cards_have_tips_or_links_and_earlier_ones_have_none() -> None:
+def test_later_seeds_with_cards_have_more_of_them_and_earlier_ones_have_none() -> None:
     plans = [draw(seed) for seed in range(1, 3 * MORE_OF_CARDS_ABOVE)]
-    for some in ([one for one in plans if one.tips], [one for one in plans if one.links]):
+    for some in (
+        [one for one in plans if one.tips],
+        [one for one in plans if one.surcharges],
+        [one for one in plans if one.links],
+    ):
         assert min(one.seed for one in some) > MORE_OF_CARDS_ABOVE
         assert any(one.storm for one in some)
         assert any(not one.storm for one in some)
 
 
-def test_a_storm_with_tips_and_links_breaks_no_promise() -> None:
-    plan = replace(draw(174), days=1)
+def test_a_storm_with_tips_surcharges_and_links_breaks_no_promise() -> None:
+    plan = replace(draw(174), days=1, surcharges=True)
     assert plan.tips
     assert plan.links
     (report,) = played([plan], 1)
     assert report["violations"] == []
     assert report["counters"]["tip at the terminal"]
+    assert report["counters"]["surcharge at the terminal"]
     assert report["counters"]["tip with the payment's beginning"]
 
 
@@ -84,6 +89,18 @@ def test_a_tip_that_stays_when_all_goes_back_is_noticed(history: History) -> Non
     assert money_faults(history, [back]) == []
     (found,) = money_faults(history, [replace(back, refunded_minor=500)])
     assert found == "payment p: 50 is kept, the sales say 0"
+
+
+@pytest.mark.parametrize("given", [507, 508, 500])
+def test_a_share_of_a_surcharge_that_stays_is_noticed(history: History, given: int) -> None:
+    refund = [{"kind": "card", "payment_id": "p", "amount_minor": 500, "surcharge_minor": 8}]
+    history.ask("till-1", "k3", RETURN, {"return_id": "r"})
+    history.answer("till-1", "k3", json.dumps({"ok": True, "result": {"refund": refund}}))
+    charge = Charge("p", 565, "captured", charged=1, refunded_minor=given)
+    faults = money_faults(history, [charge], tips={"p": 15})
+    assert faults == (
+        [] if given == 508 else [f"payment p: {565 - given} is kept, the sales say 57"]
+    )
 
 
 def test_money_of_links_that_is_in_the_book_is_no_fault() -> None:

@@ -310,7 +310,11 @@ class CardBox:
         command = ReportPayment(
             payment_id=payment_id,
             outcome=told["outcome"],
-            card=CardFacts(psp_ref=told.get("psp_ref", ""), tip_minor=told.get("tip_minor", 0)),
+            card=CardFacts(
+                psp_ref=told.get("psp_ref", ""),
+                tip_minor=told.get("tip_minor", 0),
+                surcharge_minor=told.get("surcharge_minor", 0),
+            ),
             token=told.get("token"),
             captured=bool(told.get("captured")),
             return_id=told.get("return_id"),

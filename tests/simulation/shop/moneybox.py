@@ -154,7 +154,8 @@ class MoneyBox:
                 stem = decode(job.service, job.operation, job.body.encode())
                 return_id = getattr(stem, "return_id", "")
                 document = return_id or f"void-{stem.sale_id}"  # type: ignore[attr-defined]
-                amount_minor = view.amount_minor + (view.tip_minor or 0)
+                on_top_minor = (view.tip_minor or 0) + (view.surcharge_minor or 0)
+                amount_minor = view.amount_minor + on_top_minor
                 found.append(Refund(f"{document}-{n}", view.payment_id, amount_minor, return_id))
         return tuple(found)
 

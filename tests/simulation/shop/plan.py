@@ -111,6 +111,8 @@ class Plan:
     """Nothing but card payments, and whatever is rare about them."""
     tips: bool = False
     """Customers add tips, with the payment's beginning or at its terminal."""
+    surcharges: bool = False
+    """Terminals add one to some cards."""
     links: bool = False
     """Customers leave word of how they can be reached, and pay what they owe by links."""
     gift_cards: bool = False
@@ -178,6 +180,8 @@ def _with_more_of_cards(plan: Plan) -> Plan:
         return plan
     random = Random(f"{plan.seed}/plan/more of cards")
     plan = replace(plan, tips=random.random() < 0.5, links=random.random() < 0.5)
+    dear = Random(f"{plan.seed}/plan/surcharges").random() < 0.5
+    plan = replace(plan, surcharges=dear)
     if not plan.links:
         return plan
     away = round(random.uniform(*AWAY_WITH_LINKS), 2)  # what isn't stored isn't owed

@@ -270,6 +270,6 @@ def expected_minor(history: History, tips: Mapping[str, int] | None = None) -> d
     for refunds in given.values():
         for refund in refunds:
             if refund["kind"] == "card":
-                back = refund["amount_minor"] + (refund.get("tip_minor") or 0)
-                due[refund["payment_id"]] -= back
+                back = ("amount_minor", "tip_minor", "surcharge_minor")
+                due[refund["payment_id"]] -= sum(refund.get(name) or 0 for name in back)
     return due

@@ -108,7 +108,11 @@ class Scenario:
         self.caps = caps_of(caps)
         self.terminals = {
             till: TerminalMachine(
-                self.world, till.replace("till", "terminal"), keeps=plan.keeps, tips=plan.tips
+                self.world,
+                till.replace("till", "terminal"),
+                keeps=plan.keeps,
+                tips=plan.tips,
+                surcharges=plan.surcharges,
             )
             for till, way in ways.items()
             if way != "alone"
@@ -142,6 +146,8 @@ class Scenario:
         payments: dict[str, Any] = dict(caps)
         if plan.tips:
             payments["tips"] = True
+        if plan.surcharges:  # allowed: what isn't is shown to people, and nothing else comes of it
+            payments["surcharge_max_percent"] = 5.0
         if plan.links:
             payments["link_at_once"] = self.world.random("links").random() < 0.6
         return HubConfig(
@@ -265,10 +271,10 @@ class Scenario:
         return next((slip for slip in found if slip is not None), None)
 
     def terminal_tips(self) -> dict[str, int]:
-        """Payment → the tip that its terminal put on top."""
+        """Payment → what its terminal put on top: a tip, a surcharge."""
         found: dict[str, int] = {}
         for terminal in self.terminals.values():
-            found |= terminal.tips()
+            found |= terminal.on_top()
         return found
 
     def hidden_tips(self) -> dict[str, int]:
@@ -467,12 +473,12 @@ def _given_back_twice(rows: Rows) -> set[str]:
 
 
 def _tips_unheard(rows: Rows) -> dict[str, int]:
-    """Payments of which no terminal, nor its till, said that they are approved: the tip in the
-    book."""
+    """Payments of which no terminal, nor its till, said that they are approved: the tip and the
+    surcharge in the book."""
     return dict(
         rows.all(
-            "SELECT payment_id, tip_minor FROM payments p WHERE NOT EXISTS (SELECT 1"
-            " FROM payment_steps s WHERE s.payment = p.id"
+            "SELECT payment_id, tip_minor + surcharge_minor FROM payments p"
+            " WHERE NOT EXISTS (SELECT 1 FROM payment_steps s WHERE s.payment = p.id"
             " AND s.event IN ('approved', 'approved_offline', 'late_approval')"
             " AND (s.by = p.device_id OR s.by LIKE 'terminal%'))"
         )

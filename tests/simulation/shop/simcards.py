@@ -99,6 +99,7 @@ def answer_of(told: dict[str, Any]) -> CardAnswer:
         psp_ref=told.get("psp_ref", ""),
         captured=bool(told.get("captured")),
         tip_minor=told.get("tip_minor", 0),
+        surcharge_minor=told.get("surcharge_minor", 0),
         token=token.encode() if token else None,
     )
 

@@ -34,6 +34,12 @@ class Slip:
     amount_minor: int
     state: str
     tip_minor: int = 0
+    surcharge_minor: int = 0
+
+    @property
+    def on_top_minor(self) -> int:
+        """What the card is charged beyond what was asked for."""
+        return self.tip_minor + self.surcharge_minor
 
     def told(self) -> dict[str, Any]:
         """As an answer."""
@@ -49,8 +55,8 @@ class Slip:
             "outcome": words.get(self.state, self.state),
             "card": f"card-{int(self.payment_id[-4:], 16) % CARDS}",
         }
-        if self.tip_minor and self.state in ("approved", "stored", "kept"):
-            found["tip_minor"] = self.tip_minor
+        if self.on_top_minor and self.state in ("approved", "stored", "kept"):
+            found |= {"tip_minor": self.tip_minor, "surcharge_minor": self.surcharge_minor}
         if self.state == "undone":
             found["undone"] = True
         if self.state == "approved":
@@ -62,14 +68,25 @@ class Slip:
 
 class TerminalMachine:
     """Give :meth:`start` to :meth:`World.add` under ``name``.  ``keeps``: what it approves alone it
-    forwards itself, as often as not; else the hub does.  ``tips``: it asks customers for one."""
+    forwards itself, as often as not; else the hub does.  ``tips``: it asks customers for one;
+    ``surcharges``: it adds one to some cards."""
 
-    def __init__(self, world: World, name: str, *, keeps: bool, tips: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        *,
+        keeps: bool,
+        tips: bool = False,
+        surcharges: bool = False,
+    ) -> None:
         self.world = world
         self.name = name
         self._keeps = keeps
         self._tips = tips
+        self._surcharges = surcharges
         self._generous = world.random(f"terminal/{name}/tips")
+        self._dear = world.random(f"terminal/{name}/surcharges")
         self._random = world.random(f"terminal/{name}")
         self._slips: dict[str, Slip] = {}
         self._path: Path | None = None
@@ -94,9 +111,11 @@ class TerminalMachine:
         """What its journal says of a payment."""
         return self._slips.get(payment_id)
 
-    def tips(self) -> dict[str, int]:
-        """Payment → what its customer put on top here."""
-        return {one.payment_id: one.tip_minor for one in self._slips.values() if one.tip_minor}
+    def on_top(self) -> dict[str, int]:
+        """Payment → what was put on top here: tip and surcharge."""
+        return {
+            one.payment_id: one.on_top_minor for one in self._slips.values() if one.on_top_minor
+        }
 
     def lose(self) -> None:
         """It is broken for good: what nobody else has is gone.  The new one knows what its
@@ -138,6 +157,9 @@ class TerminalMachine:
         if self._tips and self._generous.random() < 0.3:
             self.world.count("tip at the terminal")
             slip.tip_minor = max(1, int(slip.amount_minor * self._generous.uniform(0.02, 0.25)))
+        if self._surcharges and self._dear.random() < 0.4:
+            self.world.count("surcharge at the terminal")
+            slip.surcharge_minor = max(1, int(slip.amount_minor * self._dear.uniform(0.005, 0.03)))
         self._write(slip, "busy")
         online = self.world.network.link(self.name, PROCESSOR).up
         if online:
@@ -161,7 +183,7 @@ class TerminalMachine:
         request = {
             "do": "authorise",
             "payment_id": slip.payment_id,
-            "amount_minor": slip.amount_minor + slip.tip_minor,
+            "amount_minor": slip.amount_minor + slip.on_top_minor,
         }
         try:
             answer = await self.world.network.call(process, PROCESSOR, request, PATIENCE_S)
