@@ -41,6 +41,11 @@ _REFUND = f"SELECT {', '.join(RefundRow._fields)} FROM payment_refunds"
 _SETTABLE = frozenset(RefundRow._fields) - {"id", "refund_id", "payment", "amount_minor", "giver"}
 
 
+def is_otherwise(refund: RefundRow) -> bool:
+    """Whether a person gave its money in another way."""
+    return refund.state == "refused" and refund.reason.startswith(OTHERWISE)
+
+
 # Reading -----------------------------------------------------------------------------------------
 
 
@@ -71,6 +76,18 @@ def taken_minor(rows: Rows, payment: int) -> int:
     row = rows.one(
         "SELECT coalesce(sum(amount_minor), 0) FROM payment_refunds WHERE payment = ?"
         " AND state <> 'refused'",
+        payment,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def back_minor(rows: Rows, payment: int) -> int:
+    """What of a payment goods came back for, whether its money can go back or not; without what
+    somebody gave in another way."""
+    row = rows.one(
+        "SELECT coalesce(sum(amount_minor), 0) FROM payment_refunds WHERE payment = ?"
+        f" AND (state <> 'refused' OR reason NOT LIKE '{OTHERWISE}%')",
         payment,
     )
     assert row is not None
@@ -157,6 +174,19 @@ def pointless(rows: Rows, *, copied: bool) -> list[RefundRow]:
         " 'written_off') LIMIT ?"
     )
     return [RefundRow(*row) for row in rows.all(sql, int(copied), REFUNDS_MAX)]
+
+
+def handless(rows: Rows) -> list[RefundRow]:
+    """Up to 200 refunds that wait for the hub, of money that a till's own terminal has taken.  What
+    goes back whole is told apart."""
+    names = ", ".join(f"r.{name}" for name in RefundRow._fields)
+    sql = (
+        f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
+        f" WHERE r.{_OPEN} AND r.state IN ('wanted', 'unknown') AND r.giver = 'hub'"
+        " AND p.kind = 'card' AND p.driven_by = 'till' AND p.void_asked = 0"
+        " AND p.state IN ('authorised', 'captured', 'settled') LIMIT ?"
+    )
+    return [RefundRow(*row) for row in rows.all(sql, REFUNDS_MAX)]
 
 
 # Writing -----------------------------------------------------------------------------------------

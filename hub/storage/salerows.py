@@ -217,6 +217,12 @@ def get_return(rows: Rows, return_id: str) -> ReturnRow | None:
     return ReturnRow(*row) if row else None
 
 
+def refunds_of(rows: Rows, sale: int) -> list[tuple[str, str]]:
+    """What was given back for each return of a sale, oldest first: (return id, JSON)."""
+    found = rows.all("SELECT return_id, refund FROM returns WHERE sale = ? ORDER BY id", sale)
+    return [(str(row[0]), str(row[1])) for row in found]
+
+
 def return_head(rows: Rows, number: int) -> tuple[str, str | None, str]:
     """Where, by whom and on which business day a return was taken."""
     row = rows.one("SELECT device_id, staff_id, business_day FROM returns WHERE id = ?", number)

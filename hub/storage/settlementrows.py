@@ -175,17 +175,18 @@ class RefusedRefundRow(NamedTuple):
     amount_minor: int
     reason: str
     changed_at_ms: int
+    state: str
 
 
 def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
-    """Refunds that were refused since then, oldest first; none of what was never taken, or is given
-    back already."""
+    """Refunds that were refused since then, oldest first; none of what hasn't brought its money, or
+    is given back already.  ``state``: of the payment."""
     found = rows.all(
-        "SELECT r.refund_id, p.payment_id, r.amount_minor, r.reason, r.changed_at_ms"
+        "SELECT r.refund_id, p.payment_id, r.amount_minor, r.reason, r.changed_at_ms, p.state"
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         " WHERE r.state = 'refused' AND r.changed_at_ms >= ?"
-        f" AND r.reason NOT LIKE '{OTHERWISE}%' AND p.state NOT IN ('refused',"
-        " 'abandoned', 'voided', 'reversed', 'refunded', 'written_off') ORDER BY r.id LIMIT ?",
+        f" AND r.reason NOT LIKE '{OTHERWISE}%'"
+        " AND p.state IN ('authorised', 'captured', 'settled', 'recovered') ORDER BY r.id LIMIT ?",
         since_ms,
         DIFFERENCES_MAX,
     )
@@ -193,7 +194,8 @@ def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
 
 
 class UntoldRefundRow(NamedTuple):
-    """Money that a till was to give back, of which it hasn't told."""
+    """Money that a till was to give back, of which it hasn't told.  ``device_id``: empty where only
+    the cloud told of the return, which doesn't say where the goods came back."""
 
     payment_id: str
     device_id: str
@@ -204,7 +206,8 @@ class UntoldRefundRow(NamedTuple):
 def untold_refunds(rows: Rows, before_ms: int) -> list[UntoldRefundRow]:
     """Refunds that were left to a till before then, of what has brought its money, oldest first."""
     found = rows.all(
-        "SELECT p.payment_id, coalesce(b.device_id, p.device_id), r.amount_minor, r.changed_at_ms"
+        "SELECT p.payment_id, CASE WHEN length(b.hash) = 0 THEN ''"
+        " ELSE coalesce(b.device_id, p.device_id) END, r.amount_minor, r.changed_at_ms"
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         " LEFT JOIN returns b ON b.return_id = r.subject"
         " WHERE r.state = 'wanted' AND r.state NOT IN ('done', 'refused') AND r.giver = 'till'"

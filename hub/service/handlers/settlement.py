@@ -275,7 +275,10 @@ def _of_refunds(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
             kind="refund-refused",
             owner=Owner.MANAGER,
             what=f"{refund.refund_id} can't be given back: {refund.reason}",
-            next_step="Give the customer the money another way, and say so.",
+            next_step="Has the customer paid this, too, when the rest was paid otherwise? Then"
+            " give it back; say in either case that it was seen to."
+            if refund.state == "recovered"
+            else "Give the customer the money another way, and say so.",
             payment_id=refund.payment_id,
             amount_minor=refund.amount_minor,
             at_ms=refund.changed_at_ms,
@@ -285,7 +288,8 @@ def _of_refunds(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
         yield Difference(
             kind="refund-untold",
             owner=Owner.MANAGER,
-            what=f"{left.device_id} was to give it back at its terminal, and hasn't said so",
+            what=f"{left.device_id or 'a till'} was to give it back at its terminal,"
+            " and hasn't said so",
             next_step="Switch the till on; or look in its terminal's journal, and say so.",
             payment_id=left.payment_id,
             amount_minor=left.amount_minor,

@@ -124,7 +124,7 @@ def take(unit: Unit, fact: Fact, origin: Origin) -> str:
         case ReturnCompleted():
             _return(unit, fact, origin)
         case PaymentMoved():
-            book.retake(unit, fact)
+            claims.retake(unit, fact)
         case _:
             _document(unit, fact, origin)
             if isinstance(fact, FulfilmentMoved):

@@ -65,6 +65,8 @@ def _given_back(unit: Unit, row: PaymentRow, command: ReportPayment) -> PaymentR
             return refunds.given_whole(unit, row, by, reason)
         case PaymentState.VOID_PENDING:
             return book.move(unit, row, PaymentEvent.VOID_ASKED, by, reason)
+        case PaymentState.UNKNOWN | PaymentState.MANUAL | PaymentState.LOST:
+            return book.move(unit, row, PaymentEvent.NEVER_DONE, by, reason)
         case _:
             return row
 

@@ -20,7 +20,7 @@ from hub.domain.payments.states import (
 )
 from hub.domain.payments.tokens import SealedToken
 from hub.service.notices import PaymentChanged
-from hub.service.payments import allotments, owing, surcharges
+from hub.service.payments import allotments, owing, retold, surcharges
 from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
@@ -269,6 +269,7 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     if state not in STORED_AWAY:
         secretrows.shred(unit.tx, row.id)
     owing.taken_back(unit, row, fact.reason)
+    retold.end_named(unit, row, fact.reason)
     owing.settle(unit, row)
     changed(unit, row)
     forgive(unit, row, "recovery")

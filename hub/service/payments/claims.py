@@ -6,11 +6,13 @@ business.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from hub.contract.oms_payment_events import PaymentMoved
 from hub.contract.problems import Code, Refusal, problem, refuse
-from hub.contract.sale import CommitSale, Tender
+from hub.contract.sale import CommitSale, RefundView, Tender
 from hub.domain import basket as rules
 from hub.domain.basket import BasketEvent, Settlement, TenderKind, settle
 from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
@@ -296,3 +298,34 @@ def joined(unit: Unit, sale_id: str, payment_ids: Iterable[str | None]) -> None:
         if row is not None and not row.in_sale and row.sale_id == sale_id:
             due_ms = unit.tx.budget_ms
             book.changed(unit, paymentrows.change(unit.tx, row, in_sale=1, due_budget_ms=due_ms))
+
+
+def retake(unit: Unit, fact: PaymentMoved) -> None:
+    """See :func:`book.retake`.  The cloud may tell a void or returns before the payment: what goes
+    back of it is known from now on."""
+    is_new = paymentrows.get(unit.tx, fact.payment_id) is None
+    book.retake(unit, fact)
+    if is_new:
+        _overtaken(unit, fact.payment_id)
+
+
+def _overtaken(unit: Unit, payment_id: str) -> None:
+    row = paymentrows.get(unit.tx, payment_id)
+    sale_id = salerows.sale_of_payment(unit.tx, payment_id)
+    sale = salerows.get(unit.tx, sale_id) if sale_id is not None else None
+    if row is None or sale is None or row.sale_id != sale.sale_id:
+        return
+    if sale.state == "voided":
+        undo(unit, payment_id, sale.void_reason or "its sale was voided")
+    for return_id, refunds_json in salerows.refunds_of(unit.tx, sale.id):
+        for one in json.loads(refunds_json):
+            view = RefundView.model_validate(one)
+            if view.payment_id == payment_id and view.amount_minor:
+                refund(
+                    unit,
+                    payment_id,
+                    view.amount_minor,
+                    return_id,
+                    surcharge_minor=view.surcharge_minor or 0,
+                    told=view.by,
+                )

@@ -346,7 +346,7 @@ def _is_in_the_book(unit: Unit, row: PaymentRow, psp_ref: str) -> bool:
 def _take_off(unit: Unit, row: PaymentRow) -> None:
     """What came back before was not asked for by the link: nobody has to give it back besides."""
     for refund in refundrows.of_payment(unit.tx, row.id):
-        if refund.state in ("wanted", "unknown"):
+        if refund.state in ("wanted", "unknown", "refused") and not refundrows.is_otherwise(refund):
             row = refunds.take_off(unit, row, refund)
 
 

@@ -89,7 +89,7 @@ def add_link(unit: Unit, row: PaymentRow, by: str) -> None:
 
 def owed_minor(rows: Rows, row: PaymentRow) -> int:
     """What of a payment is owed: without what has come back meanwhile."""
-    return row.amount_minor - max(row.refunded_minor, refundrows.taken_minor(rows, row.id))
+    return row.amount_minor - max(row.refunded_minor, refundrows.back_minor(rows, row.id))
 
 
 def why_no_link(rows: Rows, row: PaymentRow, rules: PaymentRules, now_ms: int = 0) -> str:

@@ -15,7 +15,7 @@ from hub.contract.problems import Code, refuse
 from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
 from hub.domain.payments.work import Hand, WorkKind
-from hub.service.payments import book, owing
+from hub.service.payments import book, owing, retold
 from hub.service.payments.commands import Leased, ProcessorSaid, TerminalSaid
 from hub.service.unit import Unit, derived_id
 from hub.storage import hubrow, linkrows, paymentrows, refundrows
@@ -106,7 +106,8 @@ def tell_again(
     if known is not None or amount_minor <= 0 or row.refunded_minor == row.amount_minor:
         return known
     if giver == "till":
-        return refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor, giver)
+        refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor, giver)
+        return retold.ended(unit, row, refund)
     refund = refundrows.add(unit.tx, refund_id, row.id, subject, amount_minor)
     refund = refundrows.change(unit.tx, refund, state="unknown")
     book.changed(unit, row)
@@ -281,6 +282,8 @@ def refused(
     action: str = "payment.refund_refused",
 ) -> None:
     """It can't be given back so: a person's matter."""
+    if reason.lower().startswith(refundrows.OTHERWISE):  # only people say that
+        reason = f"it says: {reason}"
     refundrows.change(
         unit.tx,
         refund,
@@ -376,6 +379,21 @@ def close_pointless(unit: Unit) -> int:
             take_off(unit, row, one)
             continue
         why = f"the payment is {row.state}: there is nothing to give back"
-        action = "payment.refund_refused" if row.state == S.RECOVERED else "payment.refund_closed"
+        action = "payment.refund_closed"
+        if row.state == S.RECOVERED:
+            why, action = "the payment was paid otherwise", "payment.refund_refused"
         refused(unit, row, one, why, action)
+    return len(found)
+
+
+def close_handless(unit: Unit) -> int:
+    """What the hub was to give back, and what only a till's own terminal reaches: the money came
+    after the return, or the processor is set up no more.  A person's matter; how many (≤ 200)."""
+    if has_processor(unit):
+        return 0
+    found = refundrows.handless(unit.tx)
+    for one in found:
+        row = paymentrows.numbered(unit.tx, one.payment)
+        assert row is not None
+        refused(unit, row, one, "the hub reaches neither its terminal nor its processor")
     return len(found)

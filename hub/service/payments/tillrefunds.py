@@ -27,6 +27,9 @@ from hub.storage.salerows import ReturnRow
 S, E = PaymentState, PaymentEvent
 
 _WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
+_GIVEN_OTHERWISE: Final = _WITH_MONEY | {S.STORED, S.RECOVERED}
+"""What of these was to go back somebody may have given in another way."""
+_IN_DOUBT: Final = frozenset({S.LOST, S.MANUAL})
 
 
 def id_of(unit: Unit, row: PaymentRow, return_id: str) -> str:
@@ -46,7 +49,8 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     if known is not None:
         _check_teller(unit, row, known)
     refund = refundrows.get(unit.tx, id_of(unit, row, return_id))
-    if row.state in (S.REVERSED, S.REFUNDED):
+    out_of_drawer = refund is None and row.state == S.RECOVERED  # it was paid otherwise
+    if row.state in (S.REVERSED, S.REFUNDED) or out_of_drawer:
         return row
     if refund is None:
         refund = _of_return(unit, row, return_id, known)
@@ -66,9 +70,13 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
         return row
     let_go = said.outcome == "reversed" and refund.amount_minor == row.amount_minor
     reason = said.reason or book.ALL_BACK
-    if let_go and row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING):
+    never_taken = _never_taken(row) if let_go else None
+    if never_taken is not None:
         _end(unit, refund, "refused", "the terminal has let the payment go")
-        return book.move(unit, row, E.VOID_ASKED, by, reason, void_asked=1, reason=reason)
+        return book.move(unit, row, never_taken, by, reason, void_asked=1, reason=reason)
+    if refundrows.is_otherwise(refund):
+        about = {"refund_id": refund.refund_id, "amount_minor": refund.amount_minor, "by": by}
+        unit.note("payment.refund_given_twice", row.payment_id, about)
     _end(unit, refund, "done", said.reason, said.card.psp_ref)
     if let_go and row.state == S.AUTHORISED:
         return book.move(unit, row, E.REVERSED, by, reason)
@@ -78,15 +86,25 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     return book.withdraw(unit, row, by, LATE) if was_ended else row
 
 
+def _never_taken(row: PaymentRow) -> PaymentEvent | None:
+    """What it means that a terminal has let a payment go whose money it hadn't taken; None: it had,
+    for all that is known."""
+    if row.custody == "terminal" and row.state in (S.STORED, S.VOID_PENDING):
+        return E.VOID_ASKED
+    return E.NEVER_DONE if row.state in _IN_DOUBT else None
+
+
 def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
     """See :class:`SettleRefund`.  Errors: ``conflict`` when there is nothing to settle."""
     row = people.payment(unit, command.payment_id)
     who = people.person(unit, row, command.approval_id)
-    found = refundrows.unsettled(unit.tx, row.id) if row.state in _WITH_MONEY else []
+    states = _WITH_MONEY if command.how == "given-back" else _GIVEN_OTHERWISE
+    found = refundrows.unsettled(unit.tx, row.id) if row.state in states else []
     if not found:
         raise refuse(
             Code.CONFLICT,
-            "No money of this payment waits for somebody's word that it went back: read it again.",
+            "No money of this payment waits for somebody's word that it went back so: read it"
+            " again.",
             state=row.state,
         )
     refund = found[0]
@@ -115,6 +133,8 @@ def _end(unit: Unit, refund: RefundRow, state: str, reason: str, psp_ref: str = 
 
 
 def _check_teller(unit: Unit, row: PaymentRow, known: ReturnRow) -> None:
+    if not known.hash:  # told by the cloud, which doesn't say where the goods came back
+        return
     took_back, _, _ = salerows.return_head(unit.tx, known.id)
     if unit.caller.id not in (row.device_id, took_back):
         raise refuse(

@@ -35,7 +35,7 @@ _ASKED: Final = (
 
 def expire(unit: Unit, _command: ExpirePayments) -> int:
     """See :class:`ExpirePayments`: at most 200 of each kind a call; how many."""
-    done = end_leases(unit) + refunds.close_pointless(unit)
+    done = end_leases(unit) + refunds.close_pointless(unit) + refunds.close_handless(unit)
     for row in paymentwork.unanswered(unit.tx, unit.tx.budget_ms):
         if row.state == S.INTENT:
             book.move(unit, row, E.CANCELLED, HUB, OVERDUE, reason=OVERDUE)
