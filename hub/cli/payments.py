@@ -216,18 +216,22 @@ def settle_link(payment: str, how: str, reason: str, staff_no: str, as_json: boo
 @click.argument("payment")
 @click.argument("how", type=click.Choice(("given-back", "otherwise")))
 @click.option("--reason", required=True, help="Where it was given back, or how.")
+@click.option("--refund", default="", help="Its id (settlement report); else the oldest.")
 @_STAFF
 @json_option
 @config_option
-def settle_refund(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> None:
+def settle_refund(
+    payment: str, how: str, reason: str, refund: str, staff_no: str, as_json: bool
+) -> None:
     """Say what became of money of a return that a till never told of, or that was refused.
 
     GIVEN-BACK to the card, at a terminal or in the processor's portal; or OTHERWISE, in cash. The
-    oldest of the payment's. The hub has to run.
+    hub has to run.
     """
     from hub.cli.staffdoor import ask_as_staff
 
     wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
+    wanted |= {"refund_id": refund} if refund else {}
     _say(ask_as_staff("payment", "settle-refund", wanted, staff_no), as_json, "It is written down.")
 
 

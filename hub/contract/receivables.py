@@ -86,7 +86,8 @@ class SettleLink(Command):
 class SettleRefund(Command):
     """Say what became of money that was to go back and of which nobody tells: a till never said so,
     or it was refused.  ``given-back`` to the card (at a terminal, in the processor's portal), or
-    ``otherwise`` (in cash: the card's money stays).  The oldest of a payment's; for people with the
+    ``otherwise`` (in cash: the card's money stays).  ``refund_id``: which one, so that saying it
+    twice says nothing of another; without it the oldest of the payment's.  For people with the
     permission ``refund``."""
 
     service: ClassVar[str] = "payment"
@@ -94,6 +95,7 @@ class SettleRefund(Command):
     payment_id: UniqueId
     how: Literal["given-back", "otherwise"]
     reason: Reason
+    refund_id: UniqueId | None = None
     approval_id: UniqueId | None = None
 
 

@@ -197,6 +197,7 @@ class UntoldRefundRow(NamedTuple):
     """Money that a till was to give back, of which it hasn't told.  ``device_id``: empty where only
     the cloud told of the return, which doesn't say where the goods came back."""
 
+    refund_id: str
     payment_id: str
     device_id: str
     amount_minor: int
@@ -206,7 +207,7 @@ class UntoldRefundRow(NamedTuple):
 def untold_refunds(rows: Rows, before_ms: int) -> list[UntoldRefundRow]:
     """Refunds that were left to a till before then, of what has brought its money, oldest first."""
     found = rows.all(
-        "SELECT p.payment_id, CASE WHEN length(b.hash) = 0 THEN ''"
+        "SELECT r.refund_id, p.payment_id, CASE WHEN length(b.hash) = 0 THEN ''"
         " ELSE coalesce(b.device_id, p.device_id) END, r.amount_minor, r.changed_at_ms"
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         " LEFT JOIN returns b ON b.return_id = r.subject"

@@ -49,7 +49,8 @@ class PaymentTrouble(Outgoing):
 class PaymentOnPage(PaymentView):
     """A payment; names instead of ids where they are known.  ``sale_known``: the sale is written.
     ``acts``: what a person may ask for now (who may is another question).  ``link_why_not``: why
-    no payment link can be sent for what is owed; empty: one can, or nothing is owed."""
+    no payment link can be sent for what is owed; empty: one can, or nothing is owed.
+    ``refund_id`` and ``refund_minor``: the refund of which somebody is to say what became of it."""
 
     device_name: str = ""
     terminal_name: str = ""
@@ -60,6 +61,8 @@ class PaymentOnPage(PaymentView):
     trouble: PaymentTrouble | None = None
     acts: tuple[Act, ...] = ()
     link_why_not: str = ""
+    refund_id: str = ""
+    refund_minor: int = 0
 
 
 class TerminalExposure(Outgoing):

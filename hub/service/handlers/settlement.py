@@ -288,8 +288,8 @@ def _of_refunds(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
         yield Difference(
             kind="refund-untold",
             owner=Owner.MANAGER,
-            what=f"{left.device_id or 'a till'} was to give it back at its terminal,"
-            " and hasn't said so",
+            what=f"{left.refund_id}: {left.device_id or 'a till'} was to give it back at its"
+            " terminal, and hasn't said so",
             next_step="Switch the till on; or look in its terminal's journal, and say so.",
             payment_id=left.payment_id,
             amount_minor=left.amount_minor,

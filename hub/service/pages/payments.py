@@ -27,6 +27,7 @@ from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
 from hub.service.pages.paymentmeter import Moment
 from hub.service.payments import owing
+from hub.service.payments.tillrefunds import GIVEN_OTHERWISE
 from hub.service.shop import Shop
 from hub.storage import linkrows, refundrows, secretrows, wordrows
 from hub.storage.linkrows import LinkRow
@@ -43,7 +44,6 @@ MOVING: Final = (
     *("forward_unknown", "forwarded", "declined", "retry_wait"),
 )
 """States in which something is still to happen by itself."""
-WITH_MONEY: Final = ("authorised", "captured", "settled")
 AT_PROCESSOR: Final = ("forwarding", "forward_unknown", "forwarded")
 
 
@@ -97,9 +97,15 @@ def _shown(at: Moment) -> list[tuple[PaymentHead, PaymentTrouble]]:
     since_ms = at.now_ms - paymentwords.NOTED_MS
     noted = rows_of.noted(at.rows, since_ms, LISTED_MAX)
     surcharged = rows_of.surcharged(at.rows, since_ms, paymentwords.SURCHARGED_MAX)
-    return [(head, paymentwords.NOTED[action]) for action, head in noted] + [
+    return [(head, _of_noted(action, head)) for action, head in noted] + [
         (head, paymentwords.SURCHARGED) for head in surcharged
     ]
+
+
+def _of_noted(action: str, head: PaymentHead) -> PaymentTrouble:
+    why = paymentwords.NOTED[action]
+    apart = why.kind == "give-back" and head.row.state == "recovered"
+    return paymentwords.PAID_APART if apart else why
 
 
 def status(rows: Rows, shop: Shop, now_ms: int, budget_ms: int) -> PaymentsStatus:
@@ -232,8 +238,9 @@ def _view(
         known["waits_for"] = "person"
     row, why_not = head.row, ""
     acts = paymentwords.acts(row, why)
-    if steps and row.state in WITH_MONEY and refundrows.unsettled(at.rows, row.id):
+    if steps and row.state in GIVEN_OTHERWISE and (left := refundrows.unsettled(at.rows, row.id)):
         acts += ("settle-refund",)
+        known |= {"refund_id": left[0].refund_id, "refund_minor": left[0].amount_minor}
     if row.state == "recovery":
         why_not = owing.why_no_link(at.rows, row, at.shop.payments, at.now_ms)
         acts += ("contact",) if why_not else ("send-link", "contact")

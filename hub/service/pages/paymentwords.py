@@ -140,10 +140,18 @@ _TWICE: Final = PaymentTrouble(
 )
 _NOT_GIVEN_BACK: Final = PaymentTrouble(
     kind="give-back",
-    wrong="The processor refused to give money of this payment back.",
+    wrong="Money of this payment couldn't be given back to the card.",
     means="The customer waits for their money.",
-    next_step="Give it back in the processor's portal, at the terminal, or in cash. This stays here"
-    " for a week.",
+    next_step="Give it back in the processor's portal, at the terminal, or in cash, and say so"
+    " here: then nobody gives it once more. This stays here for a week at most; store-hub"
+    " settlement report lists it for longer.",
+)
+PAID_APART: Final = PaymentTrouble(
+    kind="give-back",
+    wrong="Goods came back before this payment was paid in another way.",
+    means="If the customer has paid for them, too, they wait for that money.",
+    next_step="Ask whoever took the money how much it was. Give back what was too much, and say"
+    " here that it was seen to.",
 )
 PAID_TWICE: Final = PaymentTrouble(
     kind="paid-twice",

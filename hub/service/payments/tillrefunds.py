@@ -27,7 +27,7 @@ from hub.storage.salerows import ReturnRow
 S, E = PaymentState, PaymentEvent
 
 _WITH_MONEY: Final = frozenset({S.AUTHORISED, S.CAPTURED, S.SETTLED})
-_GIVEN_OTHERWISE: Final = _WITH_MONEY | {S.STORED, S.RECOVERED}
+GIVEN_OTHERWISE: Final = _WITH_MONEY | {S.STORED, S.RECOVERED}
 """What of these was to go back somebody may have given in another way."""
 _IN_DOUBT: Final = frozenset({S.LOST, S.MANUAL})
 
@@ -98,8 +98,12 @@ def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
     """See :class:`SettleRefund`.  Errors: ``conflict`` when there is nothing to settle."""
     row = people.payment(unit, command.payment_id)
     who = people.person(unit, row, command.approval_id)
-    states = _WITH_MONEY if command.how == "given-back" else _GIVEN_OTHERWISE
+    states = _WITH_MONEY if command.how == "given-back" else GIVEN_OTHERWISE
     found = refundrows.unsettled(unit.tx, row.id) if row.state in states else []
+    if command.refund_id is not None:
+        if _is_said(unit, row, command.refund_id, command.how):
+            return row
+        found = [one for one in found if one.refund_id == command.refund_id]
     if not found:
         raise refuse(
             Code.CONFLICT,
@@ -116,6 +120,13 @@ def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
     _end(unit, refund, "refused", f"{refundrows.OTHERWISE} {command.reason}")
     book.changed(unit, row)
     return row
+
+
+def _is_said(unit: Unit, row: PaymentRow, refund_id: str, how: str) -> bool:
+    refund = refundrows.get(unit.tx, refund_id)
+    if refund is None or refund.payment != row.id:
+        return False
+    return refund.state == "done" if how == "given-back" else refundrows.is_otherwise(refund)
 
 
 def taken(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:

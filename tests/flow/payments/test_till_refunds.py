@@ -280,9 +280,9 @@ def test_a_hub_put_back_takes_a_tills_word_for_each_part_again(
     restored.close()
 
 
-def settled(shop: PayingShop, payment: Any, how: str) -> dict[str, Any]:
+def settled(shop: PayingShop, payment: Any, how: str, **more: Any) -> dict[str, Any]:
     body = {"payment_id": payment["payment_id"], "how": how, "reason": "the terminal's journal"}
-    return shop.ask("till-2", "payment/settle-refund", body).body
+    return shop.ask("till-2", "payment/settle-refund", body | more).body
 
 
 def captured(shop: PayingShop) -> Any:

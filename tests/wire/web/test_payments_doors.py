@@ -15,7 +15,7 @@ from hub.domain.payments.exposure import Caps
 from hub.domain.payments.states import PaymentState as S
 from hub.service.handlers import collect
 from hub.service.shop import PaymentRules
-from hub.storage import linkrows
+from hub.storage import linkrows, paymentrows, refundrows
 from hub.storage.rows import Tx
 from tests.hubparts import SHOP, HubParts, hub_parts
 from tests.support.cardrows import WAYS, add_payment, payment_id
@@ -242,6 +242,15 @@ def busy_day(tx: Tx) -> None:
     )
 
 
+def add_refused(tx: Tx, number: int) -> None:
+    """A refund of the payment with this number that was refused."""
+    payment = paymentrows.get(tx, payment_id(number))
+    assert payment is not None
+    refund_id = payment_id(1000 + number)
+    refund = refundrows.add(tx, refund_id, payment.id, "return", 100)
+    refundrows.change(tx, refund, state="refused", reason="no connection")
+
+
 async def test_what_has_to_be_seen_to_elsewhere_is_shown_for_a_week(hub: HubParts) -> None:
     def noted(tx: Tx, ago_ms: int) -> None:
         for number, action in enumerate(("payment.two_refs", "payment.refund_refused"), 1):
@@ -255,12 +264,20 @@ async def test_what_has_to_be_seen_to_elsewhere_is_shown_for_a_week(hub: HubPart
 
     for number in (1, 2, 11, 12):
         await hub.write(lambda tx, n=number: add_payment(tx, n, S.CAPTURED, in_sale=1))
+        await hub.write(lambda tx, n=number: add_refused(tx, n))
     await hub.write(lambda tx: noted(tx, 8 * 24 * HOUR_MS))
     await hub.write(lambda tx: noted(tx, 0))
     await hub.write(busy_day)
     people = (await read(hub, "payments"))["people"]
     assert [one["trouble"]["kind"] for one in people] == ["twice", "give-back"]
     whole = await read(hub, f"payments/{payment_id(2)}")
-    assert "refused to give money" in whole["payment"]["trouble"]["wrong"]
+    assert "couldn't be given back" in whole["payment"]["trouble"]["wrong"]
     assert "trouble" not in (await read(hub, f"payments/{payment_id(11)}"))["payment"]
     assert (await hub.status.fresh()).payments.needs == {"give-back": 1, "twice": 1}
+    shown = whole["payment"]
+    assert ("settle-refund" in shown["acts"], shown["refund_minor"]) == (True, 100)
+    said = {"payment_id": payment_id(2), "how": "otherwise", "reason": "cash, slip 4"}
+    said |= {"refund_id": shown["refund_id"]}
+    assert (await post(hub, "1003", "payment/settle-refund", said))[0] == 200
+    people = (await read(hub, "payments"))["people"]
+    assert [one["trouble"]["kind"] for one in people] == ["twice"], "nobody gives it once more"

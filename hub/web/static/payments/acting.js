@@ -6,6 +6,7 @@ import { ask, form, say } from "../kit/dialog.js";
 import { el } from "../kit/dom.js";
 import { button } from "../kit/parts.js";
 import { t } from "../kit/t.js";
+import { money } from "../kit/words.js";
 import { ifMay } from "../me.js";
 import { amountOf } from "./words.js";
 
@@ -94,14 +95,15 @@ async function sendLink(payment, done) {
 // What somebody did with money that the hub can't see to: a link's, or a refund's.
 const settling = (operation, texts, hows) => (payment, done) => form({
   title: t(`${texts}.title`),
-  text: t(`${texts}.text`),
+  text: t(`${texts}.text`, { amount: money(payment.refund_minor || 0, payment.currency) }),
   fields: [
     { name: "how", label: t("settle.how"), options: [["", t("decide.choose")], ...hows.map((one) => [one, t(`${texts}.${one}`)])], required: true },
     { name: "reason", label: t(`${texts}.reason`), hint: t(`${texts}.hint`), required: true, maxlength: 200 },
   ],
   yes: t("settle.yes"),
   act: async ({ how, reason }, close) => {
-    await api.change("payment", operation, { payment_id: payment.payment_id, how, reason });
+    const which = operation === "settle-refund" && payment.refund_id ? { refund_id: payment.refund_id } : {};
+    await api.change("payment", operation, { payment_id: payment.payment_id, how, reason, ...which });
     close();
     say(t("settle.done"));
     done();

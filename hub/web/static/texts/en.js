@@ -707,7 +707,7 @@ export const texts = {
   "settle.yes": "Say so",
   "settle.done": "It is written down.",
   "settle.refund.title": "What became of the refund?",
-  "settle.refund.text": "Goods came back, and nobody has told that the money went back to the card.",
+  "settle.refund.text": "Goods came back, and nobody has told that {amount} went back to the card.",
   "settle.refund.given-back": "It was given back to the card",
   "settle.refund.otherwise": "The customer got it in another way",
   "settle.refund.reason": "Where, or how",
