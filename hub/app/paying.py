@@ -28,7 +28,12 @@ from hub.service.notices import PaymentChanged
 from hub.service.shop import PaymentRules
 
 _S = PaymentState
-_OWED_OR_NO_MORE = frozenset({_S.RECOVERY, _S.RECOVERED, _S.WRITTEN_OFF, _S.CAPTURED, _S.SETTLED})
+_OWED_OR_NO_MORE = frozenset(
+    {
+        *(_S.RECOVERY, _S.RECOVERED, _S.WRITTEN_OFF, _S.VOIDED),
+        *(_S.CAPTURED, _S.SETTLED, _S.REVERSED),
+    }
+)
 
 
 class CardPayments:
@@ -98,7 +103,7 @@ class CardPayments:
             if way is not None:
                 way.notify(told)
         if self._links is not None:
-            self._links.notify(one for one in told if _may_be_asked(one))
+            self._links.notify(one for one in told if may_be_asked(one))
 
     def _ways(self) -> list[Forwarder]:
         """To the processor, to whoever keeps gift cards, and to whoever sends payment links."""
@@ -116,6 +121,6 @@ class CardPayments:
         return self._desk.actions()
 
 
-def _may_be_asked(notice: object) -> bool:
+def may_be_asked(notice: object) -> bool:
     """Whether there may be a payment link to send, or to call back."""
     return isinstance(notice, PaymentChanged) and notice.state in _OWED_OR_NO_MORE

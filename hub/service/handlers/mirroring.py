@@ -161,10 +161,13 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
         except Exception as error:  # whatever a device sends, or its key isn't here
             log.error("the copy of payment %s can't be taken in: %s", payment_id, error)
             continue
-        row = known or _take(unit, facts, token)
         if known is not None:
-            _put_token(unit, known, token, facts["stored_at_ms"])
-        if contact is not None and owing.may_be_owed(row):
+            row = _put_token(unit, known, token, facts["stored_at_ms"])
+        else:
+            row = _take(unit, facts, token)
+        if secretrows.get(unit.tx, row.id, owing.CONTACT) is not None:  # entered here since
+            book.mirror_again(unit, row)
+        elif contact is not None and owing.may_be_owed(row):
             secretrows.put(unit.tx, row.id, contact, owing.CONTACT)
     return tuple(over)
 
@@ -176,7 +179,7 @@ def _lacks_token(unit: Unit, row: PaymentRow) -> bool:
     return kept_here and secretrows.get(unit.tx, row.id) is None
 
 
-def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: int) -> None:
+def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: int) -> PaymentRow:
     """It can be presented again, once a look-up says that it may: the lost hub may have done so
     ever since it was stored."""
     secretrows.put(unit.tx, row.id, token)
@@ -184,8 +187,10 @@ def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: in
     facts: dict[str, Any] = {"forwards": max(1, row.forwards), "mirrored": 1}
     if row.sent_at_ms is None:
         facts |= {"sent_at_ms": at_ms, "sent_budget_ms": budget_ms}
-    book.changed(unit, paymentrows.change(unit.tx, row, **facts))
+    row = paymentrows.change(unit.tx, row, **facts)
+    book.changed(unit, row)
     unit.note("payment.token_taken_back", row.payment_id, {"amount_minor": row.amount_minor})
+    return row
 
 
 def _stamped(facts: dict[str, Any]) -> bytes:

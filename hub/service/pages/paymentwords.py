@@ -167,8 +167,8 @@ SURCHARGED: Final = PaymentTrouble(
     means="The customer has paid it. For this card it may be against the law.",
     next_step="Have surcharges switched off in the terminal's settings, or, where the law lets the"
     " shop take them, set payments.surcharge_max_percent. Ask whoever answers for it whether the"
-    " customers get it back: store-hub settlement report lists all. The last few stay here for a"
-    " week.",
+    " customers get it back: store-hub settlement report lists the last 200. The last few stay"
+    " here for a week.",
 )
 NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
 """By the entry of the audit log that tells of it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hub.app import paying
 from hub.clock import SystemRandomness
 from hub.contract.pages.payments import PaymentQuery
 from hub.domain.payments.work import Hand, WorkKind
@@ -15,6 +16,7 @@ from hub.security.vault import PaymentVault
 from hub.service.books import Books
 from hub.service.caller import HUB
 from hub.service.gate import ReadUnit
+from hub.service.notices import PaymentChanged
 from hub.service.pages import payments as page
 from hub.service.payments import links as sending
 from hub.storage import hubrow, linkrows
@@ -54,6 +56,7 @@ def test_a_link_is_called_back_when_nothing_is_owed_any_more(shop: WorkingShop, 
     else:
         close(shop, payment, how)
     state = shop.row(payment).state
+    assert paying.may_be_asked(PaymentChanged("p-1", "s-1", "till-1", "t-1", state, "card"))
     work = shop.next(Hand.LINKS)
     assert (work.kind, work.key, work.token) == (UNLINK, key, None)
     assert shop.work(Hand.LINKS) == ()

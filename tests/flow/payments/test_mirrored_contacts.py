@@ -122,6 +122,20 @@ def test_what_the_cloud_told_first_gets_what_is_sealed_from_the_second_keeper(
         other.internal(TakeCopies((copy,)))
 
 
+def test_a_contact_that_somebody_has_entered_since_stays(
+    shop: MirroringShop, other: MirroringShop
+) -> None:
+    payment = shop.stored_with()
+    copy = shop.mirror()
+    shop.sold(payment, device="till-2")
+    other.internal(from_cloud(shop))
+    other.set_contact(payment, {"email": "a@b.org"})
+    other.internal(TakeCopies((copy,)))
+    assert other.has_token(payment)
+    assert other.contact(payment) == {"email": "a@b.org"}
+    assert len(other.mirror()[1]) < len(copy[1]), "and the keeper gets it"
+
+
 @pytest.mark.parametrize(("hours", "state"), [(1, "stored"), (21, "manual")])
 def test_its_token_is_as_old_as_the_payment(
     shop: MirroringShop, other: MirroringShop, hours: int, state: str
