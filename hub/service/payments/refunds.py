@@ -253,13 +253,16 @@ def _done(
     given(unit, row, by, said.reason, refund.refund_id)
 
 
-def given(unit: Unit, row: PaymentRow, by: str, reason: str, refund_id: str) -> PaymentRow:
-    """What is done of a payment's refunds is in its book, too; the payment then."""
-    if row.state == S.AUTHORISED:  # what was given back was there
-        row = book.move(unit, row, E.CAPTURED, by)
+def given(
+    unit: Unit, row: PaymentRow, by: str, reason: str, refund_id: str, *, there: bool = True
+) -> PaymentRow:
+    """What is done of a payment's refunds is in its book, too; the payment then.  ``there``: its
+    money was; else what stays of it is still to be captured."""
     # A hub that was put back may have been told before what this one came to.
     given_minor = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
     given_minor = min(given_minor, row.amount_minor)
+    if row.state == S.AUTHORISED and (there or given_minor == row.amount_minor):
+        row = book.move(unit, row, E.CAPTURED, by)
     if given_minor == row.amount_minor and can(PaymentState(row.state), E.REFUNDED):
         return book.move(unit, row, E.REFUNDED, by, reason, refunded_minor=given_minor)
     if given_minor > row.refunded_minor:
@@ -383,17 +386,4 @@ def close_pointless(unit: Unit) -> int:
         if row.state == S.RECOVERED:
             why, action = "the payment was paid otherwise", "payment.refund_refused"
         refused(unit, row, one, why, action)
-    return len(found)
-
-
-def close_handless(unit: Unit) -> int:
-    """What the hub was to give back, and what only a till's own terminal reaches: the money came
-    after the return, or the processor is set up no more.  A person's matter; how many (≤ 200)."""
-    if has_processor(unit):
-        return 0
-    found = refundrows.handless(unit.tx)
-    for one in found:
-        row = paymentrows.numbered(unit.tx, one.payment)
-        assert row is not None
-        refused(unit, row, one, "the hub reaches neither its terminal nor its processor")
     return len(found)

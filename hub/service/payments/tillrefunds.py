@@ -19,7 +19,7 @@ from hub.domain.payments.states import TENDERABLE, PaymentEvent, PaymentState, c
 from hub.service.payments import book, people, refunds
 from hub.service.payments.answers import LATE
 from hub.service.unit import Unit, derived_id
-from hub.storage import refundrows, salerows
+from hub.storage import paymentrows, refundrows, salerows
 from hub.storage.paymentrows import PaymentRow
 from hub.storage.refundrows import RefundRow
 from hub.storage.salerows import ReturnRow
@@ -81,8 +81,9 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     if let_go and row.state == S.AUTHORISED:
         return book.move(unit, row, E.REVERSED, by, reason)
     was_ended = can(PaymentState(row.state), E.LATE_APPROVAL)
+    there = not _is_to_be_captured(unit, row)
     row = taken(unit, row, by)
-    row = refunds.given(unit, row, by, said.reason, refund.refund_id)
+    row = refunds.given(unit, row, by, said.reason, refund.refund_id, there=there)
     return book.withdraw(unit, row, by, LATE) if was_ended else row
 
 
@@ -116,10 +117,16 @@ def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
     unit.note("payment.refund_settled", row.payment_id, about | {"refund_id": refund.refund_id})
     if command.how == "given-back":
         _end(unit, refund, "done", command.reason)
-        return refunds.given(unit, row, who, command.reason, refund.refund_id)
+        there = not _is_to_be_captured(unit, row)
+        return refunds.given(unit, row, who, command.reason, refund.refund_id, there=there)
     _end(unit, refund, "refused", f"{refundrows.OTHERWISE} {command.reason}")
     book.changed(unit, row)
     return row
+
+
+def _is_to_be_captured(unit: Unit, row: PaymentRow) -> bool:
+    """Whether the hub is about to have the processor capture it: also what of it stays."""
+    return row.state == S.AUTHORISED and not row.void_asked and refunds.has_processor(unit)
 
 
 def _is_said(unit: Unit, row: PaymentRow, refund_id: str, how: str) -> bool:
@@ -127,6 +134,19 @@ def _is_said(unit: Unit, row: PaymentRow, refund_id: str, how: str) -> bool:
     if refund is None or refund.payment != row.id:
         return False
     return refund.state == "done" if how == "given-back" else refundrows.is_otherwise(refund)
+
+
+def close_handless(unit: Unit) -> int:
+    """What the hub was to give back, and what only a till's own terminal reaches: the money came
+    after the return, or the processor is set up no more.  A person's matter; how many (≤ 200)."""
+    if refunds.has_processor(unit):
+        return 0
+    found = refundrows.handless(unit.tx)
+    for one in found:
+        row = paymentrows.numbered(unit.tx, one.payment)
+        assert row is not None
+        refunds.refused(unit, row, one, "the hub reaches neither its terminal nor its processor")
+    return len(found)
 
 
 def taken(unit: Unit, row: PaymentRow, by: str) -> PaymentRow:

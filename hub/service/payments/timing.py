@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.domain.payments.states import PaymentEvent, PaymentState
 from hub.domain.payments.work import UNKNOWN_MAX_MS
-from hub.service.payments import book, links, outcomes, refunds
+from hub.service.payments import book, links, outcomes, refunds, tillrefunds
 from hub.service.payments.commands import ExpirePayments, ProcessorSaid, RecoverPayments
 from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, paymentwork, refundrows
@@ -35,7 +35,7 @@ _ASKED: Final = (
 
 def expire(unit: Unit, _command: ExpirePayments) -> int:
     """See :class:`ExpirePayments`: at most 200 of each kind a call; how many."""
-    done = end_leases(unit) + refunds.close_pointless(unit) + refunds.close_handless(unit)
+    done = end_leases(unit) + refunds.close_pointless(unit) + tillrefunds.close_handless(unit)
     for row in paymentwork.unanswered(unit.tx, unit.tx.budget_ms):
         if row.state == S.INTENT:
             book.move(unit, row, E.CANCELLED, HUB, OVERDUE, reason=OVERDUE)

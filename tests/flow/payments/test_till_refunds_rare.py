@@ -25,6 +25,7 @@ from tests.flow.payments.test_till_refunds import (
 )
 from tests.support.copies import Copies, from_cloud
 from tests.support.paying import CARD, PayingShop, rules
+from tests.support.payingwork import WorkingShop
 from tests.support.shop import Shop
 
 
@@ -43,6 +44,24 @@ def copies(tmp_path: Path) -> Iterator[Copies]:
     yield made
     for one in made.made:
         one.close()
+
+
+def test_a_part_that_a_till_gave_back_before_the_hub_captured_leaves_the_rest_to_be_captured(
+    tmp_path: Path,
+) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=True))
+    payment = kept(shop, 2)
+    return_id = bring_back(shop, payment)
+    shop.report(payment, "approved", card=CARD)
+    after = shop.report(payment, "refunded", return_id=return_id)
+    assert (after["state"], after["refunded_minor"]) == ("authorised", 499)
+    shop.do(WorkKind.CAPTURE, "captured")
+    with shop.unchanged():
+        shop.report(payment, "refunded", return_id=return_id)
+    row = shop.row(payment)
+    assert (row.state, row.refunded_minor) == ("captured", 499)
+    shop.check_laws()
+    shop.close()
 
 
 # Refused -----------------------------------------------------------------------------------------
