@@ -221,10 +221,13 @@ def untold_refunds(rows: Rows, before_ms: int) -> list[UntoldRefundRow]:
 
 
 def refund_of(rows: Rows, refund_id: str, psp_ref: str) -> int | None:
-    """What a refund gave back, by its own name or the processor's; None: there is none."""
+    """What a refund gave back, by its own name or the processor's; None: there is none that the
+    shop counts as given (of a refused one somebody has given the money in another way, or will)."""
     row = rows.one(
         "SELECT amount_minor FROM payment_refunds WHERE refund_id = ? AND refund_id <> ''"
-        " UNION ALL SELECT amount_minor FROM payment_refunds WHERE psp_ref = ? AND psp_ref <> ''",
+        " AND state <> 'refused'"
+        " UNION ALL SELECT amount_minor FROM payment_refunds WHERE psp_ref = ? AND psp_ref <> ''"
+        " AND state <> 'refused'",
         refund_id,
         psp_ref,
     )

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from hub.contract.settlement import ImportSettlement
 from hub.domain.payments.work import Hand, WorkKind
+from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.recovery import RecoverEvents
 from hub.service.payments.commands import ExpirePayments, LeaseWork
 from tests.flow.payments.test_links import told_paid
@@ -24,6 +26,7 @@ from tests.flow.payments.test_till_refunds import (
     untold,
 )
 from tests.support.copies import Copies, from_cloud
+from tests.support.gatebench import now
 from tests.support.paying import CARD, PayingShop, rules
 from tests.support.payingwork import WorkingShop
 from tests.support.shop import Shop
@@ -120,6 +123,25 @@ def test_what_is_said_twice_of_one_refund_says_nothing_of_another(shop: PayingSh
     assert other["problem"]["code"] == "conflict"
     assert settled(shop, payment, "otherwise", refund_id=second[0])["ok"]
     assert refunds_of(shop, payment)[1] == (499, "refused", "till")
+
+
+def test_what_the_processor_paid_although_somebody_gave_it_in_cash_is_a_difference(
+    shop: PayingShop,
+) -> None:
+    payment = captured(shop)
+    bring_back(shop, payment)
+    [(refund_id,)] = shop.all("SELECT refund_id FROM payment_refunds")
+    line = {"kind": "refund", "payment_id": refund_id, "amount_minor": 499, "currency": "EUR"}
+    assert paid_out(shop, line, "before") == {"matched": 1}
+    settled(shop, payment, "otherwise")
+    assert paid_out(shop, line, "since") == {"unknown-refund": 1}
+
+
+def paid_out(shop: PayingShop, line: dict[str, Any], name: str) -> dict[str, int]:
+    told = {"processor": name, "name": name, "lines": [line | {"at_ms": 1}]}
+    command = ImportSettlement.model_validate(told)
+    verdicts: dict[str, int] = now(shop.gate.run(Caller(CallerKind.CLI, "root"), command)).verdicts
+    return verdicts
 
 
 # Nobody knew, or it was paid otherwise -----------------------------------------------------------
