@@ -138,21 +138,23 @@ def drop_wanted(tx: Tx, payment: int, reason: str) -> None:
     )
 
 
-def want_recall(tx: Tx, payment: int) -> None:
+def want_recall(tx: Tx, payment: int, owed_minor: int = 0) -> None:
     """Whatever of a payment's links may have reached the customer, and can still be paid, is to be
-    called back; one that is under way as soon as that is answered.  Of one that the OMS was asked
-    for too often nobody knows."""
+    called back, but for those that ask for what is owed; one that is under way as soon as that is
+    answered.  Of one that the OMS was asked for too often nobody knows."""
     tx.run(
         "UPDATE payment_links SET recall = 'wanted', tries = 0, due_budget_ms = ?,"
         " changed_at_ms = ? WHERE payment = ? AND recall = ''"
         " AND (state IN ('wanted', 'sending', 'unknown', 'sent')"
         " OR state = 'refused' AND tries >= ?)"
-        " AND sent_at_ms IS NOT NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
+        " AND sent_at_ms IS NOT NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?)"
+        " AND amount_minor <> ?",
         tx.budget_ms,
         tx.now_ms,
         payment,
         TRIES_MAX,
         tx.now_ms,
+        owed_minor,
     )
 
 

@@ -19,7 +19,7 @@ from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
 from hub.domain.payments.value import ValueKind
 from hub.domain.staff import Permission
 from hub.service import permits
-from hub.service.payments import book, refunds, tillrefunds
+from hub.service.payments import book, owing, refunds, tillrefunds
 from hub.service.unit import Unit
 from hub.storage import paymentrows, salerows
 from hub.storage.paymentrows import PaymentRow
@@ -287,6 +287,7 @@ def refund(
     refund_id = tillrefunds.id_of(unit, row, subject)
     take_in = refunds.want if told is None else refunds.tell_again
     take_in(unit, row, refund_id, back_minor, subject, giver)
+    owing.lower(unit, row)
     book.forgive(unit, row, unit.caller.key)
     return giver
 

@@ -128,8 +128,7 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
             continue
         if link.sent_at_ms is None and link.amount_minor != owing.owed_minor(unit.tx, row):
             _change(unit, row, link, "dropped", reason=OTHER_OWED)
-            if not owing.why_no_link(unit.tx, row, unit.shop.payments, unit.now_ms):
-                owing.add_link(unit, row, link.by)
+            _send_another(unit, row, link.by)
             continue
         taken.append(_lease_one(unit, row, link, contact, lease_ms))
     return tuple(taken)
@@ -238,6 +237,7 @@ def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid)
             _change(unit, row, link, "dropped", reason=CALLED_BACK, recall="done")
             about = {"amount_minor": link.amount_minor, "state": row.state}
             unit.note("payment.link_called_back", row.payment_id, about)
+            _send_another(unit, row, link.by)
         case "not-sent" | "unknown" if tries < TRIES_MAX:
             due_ms = _due(unit, link, said)
             facts: dict[str, Any] = {"tries": tries, "due_budget_ms": due_ms}
@@ -246,6 +246,12 @@ def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid)
             stands = link.state if link.state in ("sent", "refused") else "dropped"
             reason = said.reason or CANT_CALL_BACK
             _change(unit, row, link, stands, reason=reason, recall="refused")
+
+
+def _send_another(unit: Unit, row: PaymentRow, by: str) -> None:
+    """In the place of one that asked for more than is owed by now."""
+    if not owing.why_no_link(unit.tx, row, unit.shop.payments, unit.now_ms):
+        owing.add_link(unit, row, by)
 
 
 def _due(unit: Unit, link: LinkRow, said: ProcessorSaid) -> int:

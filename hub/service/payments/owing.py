@@ -87,6 +87,12 @@ def add_link(unit: Unit, row: PaymentRow, by: str) -> None:
     linkrows.add(unit.tx, key, row.id, amount_minor, by)
 
 
+def lower(unit: Unit, row: PaymentRow) -> None:
+    """A part of what is owed has come back: a link that asks for more is called back."""
+    if row.state == PaymentState.RECOVERY:
+        linkrows.want_recall(unit.tx, row.id, owed_minor(unit.tx, row))
+
+
 def owed_minor(rows: Rows, row: PaymentRow) -> int:
     """What of a payment is owed: without what has come back meanwhile."""
     return row.amount_minor - max(row.refunded_minor, refundrows.back_minor(rows, row.id))

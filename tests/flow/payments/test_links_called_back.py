@@ -249,3 +249,39 @@ def test_a_hub_that_is_put_back_hears_first_what_it_told(shop: WorkingShop) -> N
     assert shop.work(Hand.LINKS) == ()
     shop.tx(lambda tx: hubrow.set_fence(tx, ""))
     assert shop.next(Hand.LINKS).kind is UNLINK
+
+
+def part_back(shop: WorkingShop, payment: Any, qty: int = 1) -> None:
+    shop.sign_in("till-1", "mia")
+    line = {"line_no": 1, "qty": qty, "disposition": "resellable", "reason": "unopened"}
+    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    shop.ok("till-1", "return/commit", body)
+
+
+def test_one_that_asks_for_more_than_is_owed_by_now_is_replaced(shop: WorkingShop) -> None:
+    payment = owed(shop, amount_minor=1497)
+    sent(shop, payment)
+    part_back(shop, payment)
+    work = shop.next(Hand.LINKS)
+    assert (work.kind, work.amount_minor) == (UNLINK, 1497)
+    assert shop.say(work, "reversed")
+    another = shop.next(Hand.LINKS)
+    assert (another.kind, another.amount_minor) == (LINK, 998)
+    shop.say(another, "sent", url="https://pay.example/l/2")
+    assert shop.work(Hand.LINKS) == ()
+    part_back(shop, payment, 2)
+    assert shop.row(payment).state == "voided"
+    assert (work := shop.next(Hand.LINKS)).amount_minor == 998
+    assert (work.kind, shop.say(work, "reversed")) == (UNLINK, True)
+    assert shop.work(Hand.LINKS) == ()
+
+
+def test_one_that_was_paid_whole_before_a_part_was_taken_off_is_a_persons_matter(
+    shop: WorkingShop,
+) -> None:
+    payment = owed(shop, amount_minor=998)
+    sent(shop, payment)
+    part_back(shop, payment)
+    assert shop.say(shop.next(Hand.LINKS), "captured", psp_ref="pl-1")
+    [row] = [one for one in links(shop, payment) if one.psp_ref == "pl-1"]
+    assert (row.state, row.paid_minor) == ("surplus", 998)
