@@ -16,6 +16,7 @@ from collections import deque
 from pathlib import Path
 
 from devices.kit import IdentityStore, KitError, PairingLink, pair
+from devices.tills.extras import Extras
 from devices.tills.floor import Floor, Plan, Tell
 from devices.tills.till import Person
 from hub.clock import SystemClock
@@ -56,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--manager", type=_person, default=Person("900", "9000"), help="ID:PIN (default: demo)"
     )
+    parser.add_argument(
+        "--gift-card", action="append", metavar="NUMBER", help="one that customers pay with"
+    )
+    parser.add_argument("--tips", action="store_true", help="customers add tips to card payments")
     parser.add_argument("--pair-only", action="store_true", help="pair what is not paired, and end")
     parser.add_argument("--json", action="store_true", help="print what happens as JSON lines")
     parser.add_argument("-v", "--verbose", action="store_true")
@@ -88,6 +93,7 @@ async def _run(options: argparse.Namespace) -> int:
         seed=options.seed,
         cashiers=tuple(options.cashier or (Person("101", "4711"), Person("102", "2580"))),
         manager=options.manager,
+        extras=Extras(tuple(options.gift_card or ()), options.tips),
     )
     await Floor(stores, plan, tell).run(stop)
     tell("stopped")

@@ -14,7 +14,8 @@ from devices.tills import twin
 from devices.tills.assortment import Assortment
 from devices.tills.cards import CardTerminal
 from devices.tills.customers import Board, Customers
-from devices.tills.till import Person, VirtualTill
+from devices.tills.extras import Extras
+from devices.tills.till import NO_EXTRAS, Person, VirtualTill
 from hub.contract.envelope import HubState
 from hub.contract.staff import Approval, DecideApproval
 from hub.domain.errors import DomainError
@@ -37,6 +38,7 @@ class Plan:
     cashiers: tuple[Person, ...]
     manager: Person
     grace_s: float = 8.0
+    extras: Extras = NO_EXTRAS
 
 
 class Floor:
@@ -127,7 +129,7 @@ class Floor:
         rng = Random(f"{self._plan.seed}/{number}/money")
         terminal = CardTerminal(Random(f"{self._plan.seed}/{number}/cards"))
         hub.on_hub(terminal.hear)
-        self._tills.append(VirtualTill(name, hub, person, self, rng, terminal))
+        self._tills.append(VirtualTill(name, hub, person, self, rng, terminal, self._plan.extras))
 
     def _settled(self, name: str, settled: Settled) -> None:
         if settled.offered_again:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, Protocol, TypeVar
 
 from devices.kit import HubClient, Refused
 from devices.tills.cards import CardTerminal
+from devices.tills.extras import Extras, take_gift_card
 from hub.contract.base import Command, Nothing, Outgoing
 from hub.contract.basket import (
     AbandonBasket,
@@ -53,6 +55,7 @@ R = TypeVar("R", bound=Outgoing)
 
 Tell = Callable[..., None]
 TRIES = 4
+NO_EXTRAS = Extras()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class VirtualTill:
         colleagues: Colleagues,
         rng: Random,
         terminal: CardTerminal | None = None,
+        extras: Extras = NO_EXTRAS,
     ) -> None:
         self.name = name
         self.hub = hub
@@ -96,6 +100,7 @@ class VirtualTill:
         self._colleagues = colleagues
         self._rng = rng
         self._terminal = terminal
+        self._extras = extras
 
     # -- people --------------------------------------------------------------------------------
 
@@ -242,7 +247,14 @@ class VirtualTill:
         return await self._submit(command, StockBooked)
 
     def tenders(self, total_minor: int) -> tuple[Tender, ...]:
-        """Cash with change, exact cash, a card approved by its terminal, or card and cash."""
+        """Cash with change, exact cash, a card approved by its terminal, or card and cash; before
+        that a gift card, where customers have some."""
+        gift_minor = self._extras.pays_with_gift_card(self._rng, total_minor)
+        if gift_minor and self._terminal is not None:
+            payment_id = self.hub.ids.uuid7()
+            gift = Tender(kind="gift_card", amount_minor=gift_minor, payment_id=payment_id)
+            rest = total_minor - gift_minor
+            return (gift, Tender(kind="cash", amount_minor=rest)) if rest else (gift,)
         choice = self._rng.random()
         if total_minor == 0 or choice < 0.15:
             return (Tender(kind="cash", amount_minor=total_minor),)
@@ -302,10 +314,23 @@ class VirtualTill:
             return planned
         found = []
         for tender in planned:
-            taken = tender.kind != "card" or await self._take_card(self._terminal, sale, tender)
+            taken = await self._taken(self._terminal, sale, tender)
             cash = Tender(kind="cash", amount_minor=tender.amount_minor)
             found.append(tender if taken else cash)
         return tuple(found)
+
+    async def _taken(self, terminal: CardTerminal, sale: CommitSale, tender: Tender) -> bool:
+        match tender.kind:
+            case "card":
+                return await self._take_card(terminal, sale, tender)
+            case "cash":
+                return True
+        token = self._rng.choice(self._extras.gift_cards)
+        if await take_gift_card(self.hub, sale, tender, token):
+            return True
+        with suppress(Refused):  # it was never begun
+            await self._give_up((tender,))
+        return False
 
     async def _take_card(self, terminal: CardTerminal, sale: CommitSale, tender: Tender) -> bool:
         assert tender.payment_id is not None
@@ -314,6 +339,7 @@ class VirtualTill:
             sale_id=sale.sale_id,
             basket_id=sale.basket_id,
             amount_minor=tender.amount_minor,
+            tip_minor=self._extras.tip_minor(self._rng, tender.amount_minor),
             terminal="own",
         )
         begun = await self._submit(start, PaymentView)

@@ -22,6 +22,8 @@ STORE = "demo"
 SKUS = 300
 ORDERS_EVERY_S = 20
 HTTPS_PORT = 8443
+GIFT_CARDS = {"demo-1": "GC-DEMO-CARD-0001", "demo-2": "GC-DEMO-CARD-0002"}
+GIFT_MINOR = 1_000_000
 _DATASETS = frozenset({"catalog", "prices", "taxes", "staff"})
 _POLL_S = 0.1
 _CATALOGUE_S = 120.0
@@ -85,7 +87,7 @@ class LivingShop:
             settings={
                 "store": {"name": "Corner Market (demo)"},
                 "printing": {"receipts": True},
-                "payments": {"processor": "oms"},
+                "payments": {"processor": "oms", "tips": True},
                 "peripherals": attached(wish.state),
             },
             oms_arguments=(
@@ -108,6 +110,8 @@ class LivingShop:
         await rig.__aenter__()
         rig.remember_ports()
         await rig.start_oms()
+        for account, token in GIFT_CARDS.items():
+            await rig.oms_admin.make_card(account, token, GIFT_MINOR)
         rig.write_config()
         say("the sandbox cloud runs")
         await rig.start_hub()
@@ -179,7 +183,9 @@ class LivingShop:
         wish = self._wish
         return [
             *(sys.executable, "-m", "devices.tills", "--state", str(self.rig.tills)),
-            *("--count", str(wish.tills), "--rate", str(wish.rate), *more),
+            *("--count", str(wish.tills), "--rate", str(wish.rate), "--tips"),
+            *(word for token in GIFT_CARDS.values() for word in ("--gift-card", token)),
+            *more,
         ]
 
     async def _catalogue(self) -> None:

@@ -65,6 +65,11 @@ class OmsAdmin:
         """Set how its processor misbehaves (``PaymentFaults``); nothing: good behaviour."""
         await self._call("POST", "payments/faults", how)
 
+    async def make_card(self, account: str, token: str, balance_minor: int) -> None:
+        """A gift card in the world; one that is there stays as it is."""
+        card = {"account_ref": account, "token": token, "balance_minor": balance_minor}
+        await self._call("POST", "value/cards", card)
+
     async def stats(self) -> dict[str, Any]:
         """Counts of what it has."""
         return await self._call("GET", "stats", None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from devices.kit import Refused
 from devices.tills.assortment import Assortment, believable_qty
 from devices.tills.cards import CardTerminal
+from devices.tills.extras import Extras
 from devices.tills.till import Person, VirtualTill
 from hub.contract.base import Command
 from hub.contract.basket import BasketLine, BasketView
@@ -314,3 +315,52 @@ def hub_state(mode: str) -> HubState:
     """A hub as it tells that it is."""
     facts = {"session": "s", "incarnation": "1", "epoch": 1, "seq": 0, "safe_seq": 0, "time_ms": 0}
     return HubState.model_validate({"mode": mode} | facts)
+
+
+class WithGiftCard(VirtualTill):
+    """Everybody pays with a gift card, half of it if there is enough to halve."""
+
+    def tenders(self, total_minor: int) -> tuple[Tender, ...]:
+        gift = Tender(kind="gift_card", amount_minor=total_minor // 2, payment_id=SALE_ID)
+        return (gift, Tender(kind="cash", amount_minor=total_minor - total_minor // 2))
+
+
+def with_gift_card(hub: ScriptedHub) -> WithGiftCard:
+    stand_in: Any = hub
+    extras = Extras(gift_cards=("GC-DEMO-CARD-0001",))
+    terminal = Terminal("approved")
+    person = Person("101", "4711")
+    return WithGiftCard("till-1", stand_in, person, Crew(), Random(1), terminal, extras)
+
+
+async def test_a_gift_card_is_held_before_its_sale() -> None:
+    hub = ScriptedHub(viewed("authorised", tenderable=True), DONE)
+    await with_gift_card(hub).sell_lines(LINES, 100)
+    start, sale = hub.asked
+    assert isinstance(start, StartPayment)
+    assert start.value is not None
+    assert start.value.token.get_secret_value() == "GC-DEMO-CARD-0001"
+    assert isinstance(sale, CommitSale)
+    assert [(one.kind, one.amount_minor) for one in sale.tenders] == [
+        ("gift_card", 50),
+        ("cash", 50),
+    ]
+
+
+async def test_cash_is_taken_when_the_gift_card_comes_to_nothing() -> None:
+    hub = ScriptedHub(viewed("refused"), viewed("refused"), DONE)
+    await with_gift_card(hub).sell_lines(LINES, 100)
+    assert isinstance(hub.asked[1], GivePaymentUp)
+    sale = hub.asked[-1]
+    assert isinstance(sale, CommitSale)
+    assert [one.kind for one in sale.tenders] == ["cash", "cash"]
+
+
+def test_only_who_has_a_gift_card_pays_with_it_and_tips_stay_below_a_sixth() -> None:
+    rng = Random(1)
+    assert not any(Extras().pays_with_gift_card(rng, 500) for _ in range(200))
+    some = Extras(gift_cards=("GC-DEMO-CARD-0001",), tips=True)
+    assert {some.pays_with_gift_card(rng, 500) for _ in range(500)} == {0, 250, 500}
+    tips = [some.tip_minor(rng, 1000) for _ in range(500)]
+    assert 0 < max(tips) <= 150
+    assert not any(Extras().tip_minor(rng, 1000) for _ in range(50))
