@@ -76,6 +76,8 @@ class CardBox:
         self._sign_in = sign_in
         self._generous: Random = self._world.random(f"{process.name}/{process.number}/tips")
         self._debtor: Random = self._world.random(f"{process.name}/{process.number}/contacts")
+        self.slow: Callable[[], bool] = lambda: False
+        """Whether it takes its time now before it gives back."""
         self.by = by
         self.faults: list[tuple[str, str]] = []
 
@@ -267,6 +269,8 @@ class CardBox:
         if view.state in ("recovered", "recovery", "written_off"):
             return "nothing"  # out of the drawer
         terminal = terminal_of(view)
+        if self.slow():
+            await asyncio.sleep(self._generous.uniform(900, 5_400))
         if not refund.return_id:
             await self.take_back(refund.payment_id, terminal)
             return "nothing"

@@ -93,6 +93,7 @@ class Cashier(VirtualTill):
             by or CardWay(),
             tap.board.purse,
         )
+        self.money.cards.slow = lambda: self.board.slow
         self._credit = process.world.random(f"{process.name}/{process.number}/credit")
 
     def _answered(self, job: Job) -> None:

@@ -18,6 +18,7 @@ from hub.service.payments.commands import LearnOutcome, ProcessorSaid
 from hub.storage import paymentrows
 from hub.storage.paymentrows import PaymentRow
 from tests.simulation.shop.debtors import contact_of
+from tests.simulation.shop.plan import RARE_ABOVE
 
 if TYPE_CHECKING:
     from tests.simulation.shop.hubwiring import RunningHub
@@ -34,9 +35,14 @@ BROUGHT_BACK: Final = {
     S.RECOVERY: 0.3,
 }
 """By what its payment is: share of sales that come back, at a look."""
+NEVER: Final = 0.5
+NEVER_LOST: Final = 0.85
+"""Shares of what no processor has heard of that people call never done."""
 BROUGHT_BACK_WITH_LINKS: Final = 0.02
 """The same of receivables where customers may pay by a link."""
 UNSENT_BACK: Final = 0.3
+UNSENT_BACK_FIRST: Final = 0.01
+"""The same where those that are tried again are waited for: all of them come back then."""
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
 SIGNED_WITH_LINKS: Final = 0.02
@@ -87,13 +93,19 @@ class Office:
     def unsent(self, payment_id: str) -> None:
         """Nothing of it leaves the hub just now; its customer may be back at that very moment."""
         running = self._shop.hub.running
-        if running is None or self._random.random() >= UNSENT_BACK:
+        if running is None:
             return
         row = paymentrows.get(running.rows.quiet, payment_id)
+        share = UNSENT_BACK
+        if self._shop.plan.waits_for_retries:
+            share = 1.0 if row is not None and row.declines else UNSENT_BACK_FIRST
+        if self._random.random() >= share:
+            return
         if row is not None and row.in_sale and not row.void_asked:
-            self._bring_back(row)
+            self.bring_back(row)
 
-    def _bring_back(self, row: PaymentRow) -> None:
+    def bring_back(self, row: PaymentRow) -> None:
+        """Its customer is in the shop with the goods."""
         board = self._shop.tills[0].tap.board
         board.unwanted.append(row.sale_id)
         board.come.set()
@@ -106,7 +118,7 @@ class Office:
         for state, share in shares.items():
             for row in paymentrows.in_state(running.rows, state, 5):
                 if row.in_sale and not row.void_asked and self._random.random() < share:
-                    self._bring_back(row)
+                    self.bring_back(row)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
         if row.is_value and self._shop.gifts is not None:
@@ -127,7 +139,8 @@ class Office:
             return
         if self._waits(slip, row) and not self._errs():
             return
-        never = charge is None and self._random.random() < 0.5
+        share = NEVER_LOST if row.state == S.LOST and self._shop.plan.seed > RARE_ABOVE else NEVER
+        never = charge is None and self._random.random() < share
         await self._decide(running, row, "never-done" if never else "declined")
 
     def _waits(self, slip: Slip | None, row: PaymentRow) -> bool:

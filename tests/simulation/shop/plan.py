@@ -65,6 +65,16 @@ CARD_STORM: dict[str, tuple[float, float]] = {
     "cloud cut": (0.5, 2),
     "hub clock set": (0.3, 1),
 }
+RARE_FAULTS: dict[str, tuple[float, float]] = {
+    "line away at a retry": (0.5, 1.5),
+    "processor can't tell of a void": (0.5, 1.0),
+    "tills slow to give back": (1.0, 1.0),
+}
+"""In storms beyond :data:`RARE_ABOVE`: what leads to steps that chance takes too seldom."""
+RETRIED = frozenset({"line away at a retry", "processor can't tell of a void"})
+RARE_ABOVE = 100
+RARE_DAYS = 4
+"""Nobody can tell for two of them."""
 STORM_EVERY = 6
 """One seed of so many is a storm."""
 STORM_DAYS = (2, 2, 3)
@@ -122,6 +132,11 @@ class Plan:
     def takes_cards(self) -> bool:
         """Whether the hub has to do with cards."""
         return self.gift_cards or any(way != "alone" for way in self.cards)
+
+    @property
+    def waits_for_retries(self) -> bool:
+        """Whether something strikes when a soft decline is to be tried again."""
+        return not RETRIED.isdisjoint(self.faults)
 
     @property
     def loses_storage(self) -> bool:
@@ -188,6 +203,17 @@ def _with_more_of_cards(plan: Plan) -> Plan:
     return replace(plan, faults=plan.faults | {"acquirer away": away})
 
 
+def _rare(seed: int) -> dict[str, float]:
+    if seed <= RARE_ABOVE:
+        return {}
+    random = Random(f"{seed}/plan/rare")
+    return {
+        kind: round(random.uniform(low, high), 2)
+        for kind, (low, high) in RARE_FAULTS.items()
+        if random.random() < (0.2 if kind == "processor can't tell of a void" else 0.5)
+    }
+
+
 def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None = None) -> Plan:
     """A small shop whose tills take nothing but cards, by the hub, in wild weather."""
     random = Random(f"{seed}/plan/storm")
@@ -199,15 +225,19 @@ def draw_storm(seed: int, *, anti_entropy: bool | None = None, days: int | None 
     if random.random() < STORM_RESTORED:
         faults["hub restored"] = round(random.uniform(0.3, 1), 2)
     drawn = random.random() < 0.5
+    rare = _rare(seed)
+    drawn_days = random.choice(STORM_DAYS) if days is None else days
+    if days is None and "processor can't tell of a void" in rare:
+        drawn_days = RARE_DAYS
     plan = Plan(
         seed=seed,
-        days=days or random.choice(STORM_DAYS),
+        days=drawn_days,
         tills=2,
         sales_per_day=random.choice((40, 80)),
         anti_entropy=drawn if anti_entropy is None else anti_entropy,
         print_receipts=False,
         scarce=False,
-        faults=faults,
+        faults=faults | rare,
         cards=tuple(random.choices(("own", "hub"), k=2)),
         keeps=random.random() < 0.5,
         storm=True,

@@ -55,6 +55,8 @@ REST_S = 12 * 3_600.0
 REST_WITH_CARDS_S = 60 * 3_600.0
 """What was begun and never sold goes back after a day, and is looked after by people then."""
 REST_LOOK_S = 30.0
+SOFT_WITH_RETRIES = 0.5
+"""Share of charges that are declined for now where that is waited for."""
 HARD_WITH_LINKS = 0.5
 """Share of charges that are declined for good where customers may pay by links then."""
 CAPS: tuple[dict[str, int], ...] = (
@@ -172,6 +174,8 @@ class Scenario:
 
     def _moods(self) -> Moods:
         moods = WILD if self.plan.storm else CALM
+        if self.plan.waits_for_retries:
+            return replace(moods, soft=SOFT_WITH_RETRIES)
         return replace(moods, hard=HARD_WITH_LINKS) if self.plan.links else moods
 
     def _till(self, name: str, ways: dict[str, str]) -> TillMachine:

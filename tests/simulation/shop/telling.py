@@ -73,6 +73,8 @@ class Telling:
                 self._restored = self._shop.history.restored
                 self._unheard |= {one.payment_id: None for one in self._shop.processor.charges()}
                 self._reported.clear()
+            if self._shop.processor.dumb and self._shop.plan.waits_for_retries:
+                continue
             for payment_id in list(self._unheard):
                 running = self._hub()
                 if running is not None and self._random.random() < HEARD:

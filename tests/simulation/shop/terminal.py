@@ -125,6 +125,10 @@ class TerminalMachine:
                 self.world.count(f"terminal lost with what was {slip.state}")
                 self._write(slip, "gone")
 
+    def keeps_some(self) -> bool:
+        """Whether it has something that nobody else has."""
+        return any(one.state == "kept" for one in self._slips.values())
+
     def waits(self) -> bool:
         """Whether it still has something to find out or to forward."""
         return any(one.state in ("asked", "kept") for one in self._slips.values())

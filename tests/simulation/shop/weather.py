@@ -7,11 +7,20 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from hub.domain.payments.states import PaymentState
+from hub.storage import paymentrows
+from hub.storage.paymentrows import PaymentRow
+from hub.storage.rows import Rows
+from tests.simulation.shop.plan import RARE_ABOVE
+
 if TYPE_CHECKING:
     from tests.simulation.shop.nemesis import Nemesis
 
 DAY_S = 86_400.0
 CUT_AGAIN_S = 120.0
+LOOKS = 720
+"""Of a minute: so long something is waited for."""
+S = PaymentState
 
 
 def both(a: str, b: str) -> list[tuple[str, str]]:
@@ -98,6 +107,11 @@ async def _terminal_away(nemesis: Nemesis, random: Random) -> None:
 async def _lose_terminal(nemesis: Nemesis, random: Random) -> None:
     """For good; another one takes its place."""
     terminal = random.choice(list(nemesis.shop.terminals.values()))
+    if nemesis.shop.plan.seed > RARE_ABOVE:  # what it keeps itself nobody else has
+        for _ in range(LOOKS):
+            if terminal.keeps_some():
+                break
+            await asyncio.sleep(60.0)
     await nemesis.kill(terminal.name)
     terminal.lose()
 
@@ -109,6 +123,61 @@ async def _dumb_processor(nemesis: Nemesis, random: Random) -> None:
         await asyncio.sleep(random.uniform(1_800, 7_200) if random.random() < 0.4 else 2.2 * DAY_S)
     finally:
         nemesis.shop.processor.dumb = False
+
+
+async def _away_at_a_retry(nemesis: Nemesis, random: Random) -> None:
+    """Just when what was declined for now is to be tried again; or the hub is, past its deadline."""
+    if not await _until(nemesis, lambda rows: paymentrows.in_state(rows, S.RETRY_WAIT, 1)):
+        return
+    nemesis.world.count("line away at a retry")
+    if random.random() < 0.6:
+        hours = random.uniform(0.5, 5)
+        await _kept_cut(nemesis, both("hub", "processor"), hours * 3_600)
+        return
+    nemesis.shop.supervisor.hold("hub")
+    try:
+        await nemesis.kill("hub")
+        await asyncio.sleep(random.uniform(24.5, 28) * 3_600)
+    finally:
+        nemesis.shop.supervisor.release("hub")
+
+
+async def _dumb_of_a_void(nemesis: Nemesis, random: Random) -> None:
+    """Customers bring back what waits to be tried again, and nobody can tell what became of it."""
+    shop = nemesis.shop
+    found = await _until(nemesis, lambda rows: paymentrows.in_state(rows, S.RETRY_WAIT, 5))
+    if not found:
+        return
+    nemesis.world.count("processor can't tell of a void")
+    shop.processor.dumb = True
+    try:
+        for row in found:
+            shop.office.bring_back(row)
+        await asyncio.sleep(random.uniform(2.1, 2.4) * DAY_S)
+    finally:
+        shop.processor.dumb = False
+
+
+async def _until(nemesis: Nemesis, look: Callable[[Rows], list[PaymentRow]]) -> list[PaymentRow]:
+    """What is found in the hub's book within hours, as soon as there is some."""
+    for _ in range(LOOKS):
+        await asyncio.sleep(60.0)
+        running = nemesis.shop.hub.running
+        if running is None or not running.process.ready or nemesis.shop.disk.broken:
+            continue
+        if found := look(running.rows.quiet):
+            return found
+    return []
+
+
+async def _slow_to_give_back(nemesis: Nemesis, random: Random) -> None:
+    """Terminals forward meanwhile what a till is to have them drop."""
+    board = nemesis.shop.tills[0].tap.board
+    board.slow = True
+    try:
+        await asyncio.sleep(random.uniform(0.3, 1.0) * DAY_S)
+    finally:
+        board.slow = False
 
 
 async def _hub_off(nemesis: Nemesis, random: Random) -> None:
@@ -151,4 +220,7 @@ CARD_ACTS: dict[str, Callable[[Nemesis, Random], Awaitable[None]]] = {
     "processor line slow": _slow_processor,
     "processor can't tell": _dumb_processor,
     "hub off for hours": _hub_off,
+    "line away at a retry": _away_at_a_retry,
+    "processor can't tell of a void": _dumb_of_a_void,
+    "tills slow to give back": _slow_to_give_back,
 }

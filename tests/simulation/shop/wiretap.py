@@ -40,6 +40,8 @@ class Board:
     unwanted: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """Sales that their customers bring back just now; ``come``: one of them is in the shop."""
     come: asyncio.Event = field(default_factory=asyncio.Event)
+    slow: bool = False
+    """Tills take their time before they give back."""
     purse: Purse | None = None
     """Gift cards, where customers have some."""
 
