@@ -67,7 +67,7 @@ CARD_STORM: dict[str, tuple[float, float]] = {
 }
 RARE_FAULTS: dict[str, tuple[float, float]] = {
     "line away at a retry": (0.5, 1.5),
-    "processor can't tell of a void": (0.5, 1.0),
+    "processor can't tell of a void": (2.0, 3.0),
     "tills slow to give back": (1.0, 1.0),
 }
 """In storms beyond :data:`RARE_ABOVE`: what leads to steps that chance takes too seldom."""

@@ -126,7 +126,8 @@ async def _dumb_processor(nemesis: Nemesis, random: Random) -> None:
 
 
 async def _away_at_a_retry(nemesis: Nemesis, random: Random) -> None:
-    """Just when what was declined for now is to be tried again; or the hub is, past its deadline."""
+    """Just when what was declined for now is to be tried again; or the hub is off, past its
+    deadline."""
     if not await _until(nemesis, lambda rows: paymentrows.in_state(rows, S.RETRY_WAIT, 1)):
         return
     nemesis.world.count("line away at a retry")
@@ -143,16 +144,24 @@ async def _away_at_a_retry(nemesis: Nemesis, random: Random) -> None:
 
 
 async def _dumb_of_a_void(nemesis: Nemesis, random: Random) -> None:
-    """Customers bring back what waits to be tried again, and nobody can tell what became of it."""
+    """Nobody can tell what became of what is in doubt, nor of what waits to be tried again; its
+    customers bring that back."""
     shop = nemesis.shop
-    found = await _until(nemesis, lambda rows: paymentrows.in_state(rows, S.RETRY_WAIT, 5))
+    found = await _until(
+        nemesis,
+        lambda rows: [
+            *paymentrows.in_state(rows, S.RETRY_WAIT, 5),
+            *paymentrows.in_state(rows, S.FORWARD_UNKNOWN, 1),
+        ],
+    )
     if not found:
         return
     nemesis.world.count("processor can't tell of a void")
     shop.processor.dumb = True
     try:
         for row in found:
-            shop.office.bring_back(row)
+            if row.state == S.RETRY_WAIT:
+                shop.office.bring_back(row)
         await asyncio.sleep(random.uniform(2.1, 2.4) * DAY_S)
     finally:
         shop.processor.dumb = False
