@@ -309,6 +309,7 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
         "processor's reference": one.psp_ref,
         "declined": one.decline_code,
         "given back": _money(one.refunded_minor, one.currency) if one.refunded_minor else "",
+        "owed": "" if one.owed_minor is None else _money(one.owed_minor, one.currency),
         "waits for": one.waits_for,
         "expires in": _span(one.expires_in_ms) if one.expires_in_ms is not None else "",
     }

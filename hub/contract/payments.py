@@ -242,7 +242,8 @@ class PaymentView(Outgoing):
     ``balance_minor``: what was left on such a card, where its issuer told it; ``allotted``: it was
     taken from what is set aside for this shop.  The card is charged ``amount_minor``,
     ``tip_minor`` and ``surcharge_minor`` (what its terminal added for paying by it); the sale is
-    paid with the first; ``refunded_minor`` is of all three.
+    paid with the first; ``refunded_minor`` is of all three.  ``owed_minor``: what the customer owes
+    of a receivable, without what has come back.
     """
 
     id: int
@@ -278,6 +279,7 @@ class PaymentView(Outgoing):
     allotted: bool = False
     tip_minor: AmountMinor = 0
     surcharge_minor: AmountMinor = 0
+    owed_minor: AmountMinor | None = None
     steps: tuple[PaymentStep, ...] = ()
 
 

@@ -114,6 +114,7 @@ class Teller:
             kind=row.kind,
             balance_minor=row.balance_minor,
             allotted=bool(row.account),
+            owed_minor=owing.owed_minor(self._rows, row) if row.state == S.RECOVERY else None,
             steps=tuple(
                 PaymentStep(
                     at_ms=one.at_ms,

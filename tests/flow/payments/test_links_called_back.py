@@ -261,7 +261,9 @@ def part_back(shop: WorkingShop, payment: Any, qty: int = 1) -> None:
 def test_one_that_asks_for_more_than_is_owed_by_now_is_replaced(shop: WorkingShop) -> None:
     payment = owed(shop, amount_minor=1497)
     sent(shop, payment)
+    assert shop.payment(payment)["owed_minor"] == 1497
     part_back(shop, payment)
+    assert shop.payment(payment)["owed_minor"] == 998
     work = shop.next(Hand.LINKS)
     assert (work.kind, work.amount_minor) == (UNLINK, 1497)
     assert shop.say(work, "reversed")

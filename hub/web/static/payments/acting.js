@@ -8,7 +8,7 @@ import { button } from "../kit/parts.js";
 import { t } from "../kit/t.js";
 import { money } from "../kit/words.js";
 import { ifMay } from "../me.js";
-import { amountOf } from "./words.js";
+import { amountOf, owedOf } from "./words.js";
 
 // What two people have to say is done once the state is another; until then it is noted.
 const told = (before, now, key) => (now.state === before.state && !now.void_asked ? t("payment.second") : t(key));
@@ -47,7 +47,7 @@ const decide = (payment, done) => form({
 });
 
 const closing = (payment, how, done) => form({
-  title: t(`close.${how}.title`, { amount: amountOf(payment) }),
+  title: t(`close.${how}.title`, { amount: owedOf(payment) }),
   text: t(`close.${how}.text`),
   fields: [{ name: "reason", label: t(`close.${how}.reason`), hint: t(`close.${how}.hint`), required: true, maxlength: 200 }],
   yes: t(`close.${how}.yes`),
@@ -80,7 +80,7 @@ const contact = (payment, done) => form({
 
 async function sendLink(payment, done) {
   const yes = await ask({
-    title: t("link.title", { amount: amountOf(payment) }), text: [t("link.text"), t("link.text.more")], yes: t("link.yes"),
+    title: t("link.title", { amount: owedOf(payment) }), text: [t("link.text"), t("link.text.more")], yes: t("link.yes"),
   });
   if (!yes) return;
   try {

@@ -8,7 +8,7 @@ import { t, word } from "../kit/t.js";
 import { exact, isolated, lasting, moment, money, sentence } from "../kit/words.js";
 import { actions } from "./acting.js";
 import { levelOf, trouble } from "./people.js";
-import { amountOf, cardOf, declineOf, reasonOf, stateOf, terminalOf, tillOf, toneOf, whoOf } from "./words.js";
+import { amountOf, cardOf, declineOf, owedOf, reasonOf, stateOf, terminalOf, tillOf, toneOf, whoOf } from "./words.js";
 
 const LIVE_MS = 2000;
 const FINAL = ["refused", "abandoned", "voided", "settled", "reversed", "refunded", "recovered", "written_off"];
@@ -32,6 +32,7 @@ function about({ payment, contact }, done) {
       [t("payment.tip"), payment.tip_minor ? money(payment.tip_minor, payment.currency) : ""],
       [t("payment.surcharge"), payment.surcharge_minor ? money(payment.surcharge_minor, payment.currency) : ""],
       [t("payment.refunded"), payment.refunded_minor ? money(payment.refunded_minor, payment.currency) : ""],
+      [t("payment.owed"), typeof payment.owed_minor === "number" ? owedOf(payment) : ""],
       [t("payment.card"), cardOf(payment)],
       [t("payment.left"), typeof payment.balance_minor === "number" ? money(payment.balance_minor, payment.currency) : ""],
       [t("payment.how"), payment.allotted ? t("payment.allotted") : approvedOf(payment)],

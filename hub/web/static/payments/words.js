@@ -22,6 +22,9 @@ export const stateOf = (payment) => (payment.void_asked && GOES_BACK.includes(pa
 
 export const amountOf = (payment) => money(payment.amount_minor, payment.currency);
 
+// What a customer is to be asked for: less than the payment, when a part of the goods came back.
+export const owedOf = (payment) => money(payment.owed_minor ?? payment.amount_minor, payment.currency);
+
 const scheme = (name) => name.replace(/(^|[ -])[a-z]/g, (found) => found.toUpperCase());
 
 // "Visa •••• 4242", or nothing where the terminal told nothing.

@@ -552,6 +552,7 @@ export const texts = {
   "payment.approval": "Approval code",
   "payment.ref": "Processor's reference",
   "payment.refunded": "Given back",
+  "payment.owed": "Owed by the customer",
   "payment.tip": "Tip, charged with it",
   "payment.surcharge": "Surcharge, added by the terminal",
   "payment.goes-back": "Goes back",
