@@ -111,6 +111,10 @@ GIFT_CARDS: tuple[str, ...] = (
     "gift card captured + refunded",
     "allotment recalled",
     "allotment told again",
+    "tip at the terminal",
+    "tip with the payment's beginning",
+    "customer has a payment link",
+    "surplus of a link settled",
 )
-"""Where there were :data:`GIFT_SEEDS` shops with gift cards."""
+"""Where there were :data:`GIFT_SEEDS` shops with gift cards, and so with tips and links."""
 GIFT_SEEDS = 60
