@@ -58,11 +58,11 @@ def _given_back(unit: Unit, row: PaymentRow, command: ReportPayment) -> PaymentR
         row = tillrefunds.taken(unit, row, by)
     match PaymentState(row.state):
         case PaymentState.AUTHORISED if command.outcome == "refunded":
-            return refunds.given_whole(unit, row, by, reason)
+            return refunds.given_whole(unit, row, command)
         case PaymentState.AUTHORISED:
             return book.move(unit, row, PaymentEvent.REVERSED, by, reason)
         case PaymentState.CAPTURED | PaymentState.SETTLED:
-            return refunds.given_whole(unit, row, by, reason)
+            return refunds.given_whole(unit, row, command)
         case PaymentState.VOID_PENDING:
             return book.move(unit, row, PaymentEvent.VOID_ASKED, by, reason)
         case PaymentState.UNKNOWN | PaymentState.MANUAL | PaymentState.LOST:

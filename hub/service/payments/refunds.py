@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from hub.contract.payments import ReportPayment
 from hub.contract.problems import Code, refuse
 from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
@@ -270,8 +271,16 @@ def given(
     return row
 
 
-def given_whole(unit: Unit, row: PaymentRow, by: str, reason: str) -> PaymentRow:
-    """All of a payment whose money was there has gone back; the payment then."""
+def given_whole(unit: Unit, row: PaymentRow, said: ReportPayment) -> PaymentRow:
+    """All of a payment whose money was there went back at the till's terminal; the payment then.
+    The refund stands under the name that the hub's own would have, with the processor's for it."""
+    by, reason = unit.caller.key, said.reason
+    refund_id = derived_id("payment-void", row.payment_id)
+    left = left_minor(unit, row)
+    if left > 0 and refundrows.get(unit.tx, refund_id) is None:
+        refund = refundrows.add(unit.tx, refund_id, row.id, row.sale_id, left, "till")
+        facts = {"state": "done", "reason": reason, "psp_ref": said.card.psp_ref}
+        refundrows.change(unit.tx, refund, **facts)
     if row.state == S.AUTHORISED:
         row = book.move(unit, row, E.CAPTURED, by)
     return book.move(unit, row, E.REFUNDED, by, reason, refunded_minor=row.amount_minor)

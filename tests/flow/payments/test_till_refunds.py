@@ -13,6 +13,7 @@ from hub.domain.payments.work import Hand
 from hub.service.caller import Caller, CallerKind
 from hub.service.gate import Request
 from hub.service.payments.commands import LeaseWork
+from hub.storage import settlementrows
 from tests.support.copies import Copies, from_cloud
 from tests.support.gatebench import now
 from tests.support.paying import CARD, PayingShop, rules
@@ -133,9 +134,13 @@ def test_a_voided_sales_refund_at_the_terminal_goes_back_once(shop: PayingShop) 
     payment = kept(shop)
     shop.sign_in("till-2", "mia")
     shop.ok("till-2", "sale/void", {"sale_id": payment["sale_id"], "reason": "wrong goods"})
-    assert shop.report(payment, "refunded")["state"] == "refunded"
+    gave_back: dict[str, Any] = {"card": {"psp_ref": "rf-7"}, "reason": "voided"}
+    assert shop.report(payment, "refunded", **gave_back)["state"] == "refunded"
     with shop.unchanged():
+        shop.report(payment, "refunded", **gave_back)
         shop.report(payment, "approved", card=CARD, captured=True)
+    assert refunds_of(shop, payment) == [(499, "done", "till")]
+    assert settlementrows.refund_of(shop.rows, "", "rf-7") == 499, "its line is matched"
 
 
 @pytest.mark.parametrize("captured", [False, True])
