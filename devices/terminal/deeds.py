@@ -16,8 +16,9 @@ _TAKEN: Final = frozenset({"approved", "stored", "tokenised"})
 @dataclass(frozen=True, slots=True)
 class Deed:
     """One transaction.  ``amount_minor``: of a refund or reversal what went back, of a payment all
-    that the card is charged, ``surcharge_minor`` of it added here; ``of``: the
-    payment's service id that it belongs to; ``seq``: of those approved offline, without gaps."""
+    that the card is charged, ``surcharge_minor`` of it added here, unless ``surcharge_as`` has
+    it told as fees that the card isn't charged; ``of``: the payment's service id that it belongs
+    to; ``seq``: of those approved offline, without gaps."""
 
     sale: str
     category: str
@@ -38,6 +39,7 @@ class Deed:
     forwarded: Literal["", "approved", "declined"] = ""
     back_minor: int = 0
     surcharge_minor: int = 0
+    surcharge_as: str = "surcharge"
 
     @property
     def name(self) -> Name:

@@ -20,6 +20,7 @@ from hub.clock import Clock
 
 ACTS_MAX: Final = 1000
 SURCHARGE_MAX: Final = 1_000_000
+SURCHARGE_AS: Final = ("surcharge", "fees", "fees-beside")
 HOWS: Final = frozenset(
     {
         "approve",
@@ -45,7 +46,9 @@ class Act:
     """What to do with one payment.  ``power-loss``: after it is in the journal and before the
     answer; ``stale``: the answer of the one before is sent; ``customer_s``: so long the customer
     takes, ``answer_s``: so long the answer takes when all is done; ``slow_s``: so long before the
-    terminal even looks at it; ``surcharge_minor``: what it adds for paying by this card."""
+    terminal even looks at it; ``surcharge_minor``: what it adds for paying by this card, and
+    ``surcharge_as`` how it tells that: in the maker's words, as nexo's fees, or as fees that the
+    card isn't charged."""
 
     how: str = "approve"
     customer_s: float = 0.0
@@ -53,6 +56,7 @@ class Act:
     slow_s: float = 0.0
     card: str = "visa"
     surcharge_minor: int = 0
+    surcharge_as: str = "surcharge"
 
     @classmethod
     def of(cls, told: Any) -> Act:
@@ -69,6 +73,8 @@ class Act:
             raise ValueError("times are 0 to 600 s")
         if type(act.surcharge_minor) is not int or not 0 <= act.surcharge_minor <= SURCHARGE_MAX:
             raise ValueError(f"a surcharge is 0 to {SURCHARGE_MAX} minor units")
+        if act.surcharge_as not in SURCHARGE_AS:
+            raise ValueError(f"a surcharge is told as one of {', '.join(SURCHARGE_AS)}")
         return act
 
 
@@ -204,9 +210,9 @@ class Machine:
             partial=act.how == "partial",
         )
         if not deed.refund:
-            added_minor = act.surcharge_minor
-            whole_minor = deed.amount_minor + added_minor
-            made = replace(made, amount_minor=whole_minor, surcharge_minor=added_minor)
+            made = replace(made, surcharge_minor=act.surcharge_minor, surcharge_as=act.surcharge_as)
+            if act.surcharge_as != "fees-beside":
+                made = replace(made, amount_minor=deed.amount_minor + act.surcharge_minor)
         if self.online and act.how != "offline":
             return replace(made, how="approved", psp_ref=self._psp_ref(deed.service))
         conditions = asked.get("PaymentTransaction", {}).get("TransactionConditions", {})

@@ -64,16 +64,19 @@ def payment(deed: Deed, poi_id: str, *, stored: int, with_token: bool) -> dict[s
         }
     else:
         extra |= {"offline": "true", "offlineAuthCode": "Failed go online offline declined"}
-    if deed.surcharge_minor:
-        extra["surchargeAmount"] = str(deed.surcharge_minor)
     given_minor = deed.amount_minor // 2 if deed.partial else deed.amount_minor
+    amounts: dict[str, Any] = {
+        "Currency": deed.currency,
+        "AuthorizedAmount": amount(given_minor, deed.currency),
+    }
+    if deed.surcharge_minor and deed.surcharge_as == "surcharge":
+        extra["surchargeAmount"] = str(deed.surcharge_minor)
+    elif deed.surcharge_minor:
+        amounts["TotalFeesAmount"] = amount(deed.surcharge_minor, deed.currency)
     body["PaymentResult"] = {
         "PaymentType": "Refund" if deed.refund else "Normal",
         "OnlineFlag": online,
-        "AmountsResp": {
-            "Currency": deed.currency,
-            "AuthorizedAmount": amount(given_minor, deed.currency),
-        },
+        "AmountsResp": amounts,
         "PaymentAcquirerData": acquirer,
         "PaymentInstrumentData": {"PaymentInstrumentType": "Card", "CardData": card},
     }

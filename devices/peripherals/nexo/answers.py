@@ -38,6 +38,8 @@ NOT_BEGUN: Final = frozenset(
     {"Busy", "LoggedOut", "MessageFormat", "NotAllowed", "UnavailableDevice", "UnavailableService"}
 )
 """Error conditions of a request that was not taken up."""
+FEES_BESIDE: Final = "the terminal tells fees that the card was not charged"
+"""nexo's fees may be the shop's: what the card is charged is what was authorised."""
 _REF = re.compile(r"[!-~]{1,100}")
 _CODE = re.compile(r"[A-Za-z0-9]{1,12}")
 _NOT_SCHEME = re.compile(r"[^a-z0-9 _-]")
@@ -98,10 +100,14 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
     currency = charge.currency if charge is not None else _text(told.get("Currency"))
     tip_minor = _extra_minor(told, "TipAmount", currency)
     surcharge_minor = _surcharge_minor(told, condition, currency)
+    reason = ""
     if charge is not None:
         given = minor(told.get("AuthorizedAmount"), charge.currency)
-        whole = charge.amount_minor + tip_minor + surcharge_minor
-        same = (given, _text(told.get("Currency")) or currency) == (whole, currency)
+        asked_minor = charge.amount_minor + tip_minor
+        if given == asked_minor and surcharge_minor and not _is_named(told, condition):
+            surcharge_minor, reason = 0, FEES_BESIDE
+        whole_minor = asked_minor + surcharge_minor
+        same = (given, _text(told.get("Currency")) or currency) == (whole_minor, currency)
         if condition.result == "Partial" or not same:
             why = "the terminal approved another amount than the one asked for"
             return CardAnswer(CardOutcome.UNKNOWN, f"{why}: look at its journal", **facts)
@@ -114,6 +120,7 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
     kept = offline and keep_token and 0 < len(token.encode()) <= TOKEN_MAX
     return CardAnswer(
         CardOutcome.APPROVED_OFFLINE if offline else CardOutcome.APPROVED,
+        reason,
         card=next(filter(None, names), ""),
         token=token.encode() if kept else None,
         tip_minor=tip_minor,
@@ -127,11 +134,16 @@ def _extra_minor(told: Mapping[str, Any], name: str, currency: str) -> int:
 
 
 def _surcharge_minor(told: Mapping[str, Any], condition: Condition, currency: str) -> int:
-    """nexo has only a sum of fees; makers' terminals tell ``surchargeAmount``, in minor units."""
-    named = condition.extra.get("surchargeAmount", "")
-    if named:
+    """What was added for paying by card: in the makers' own words (``surchargeAmount`` in minor
+    units, ``SurchargeAmount`` beside the others), or as nexo's sum of fees."""
+    if named := condition.extra.get("surchargeAmount", ""):
         return _whole(named) or 0
-    return _extra_minor(told, "TotalFeesAmount", currency)
+    name = "SurchargeAmount" if "SurchargeAmount" in told else "TotalFeesAmount"
+    return _extra_minor(told, name, currency)
+
+
+def _is_named(told: Mapping[str, Any], condition: Condition) -> bool:
+    return bool(condition.extra.get("surchargeAmount")) or "SurchargeAmount" in told
 
 
 def of_reversal(body: Mapping[str, Any]) -> CardAnswer:

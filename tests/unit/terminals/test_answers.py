@@ -71,23 +71,21 @@ def test_a_tip_added_at_the_terminal_is_told_and_another_amount_is_not() -> None
     assert read(success()).tip_minor == 0
 
 
-def test_a_surcharge_is_told_in_the_makers_words_or_as_fees() -> None:
-    def approved(total: str, extra: str = "", **more: str) -> Any:
-        amounts = {"AuthorizedAmount": total, "Currency": "EUR"} | more
-        told = {
-            name: Decimal(value) if name != "Currency" else value for name, value in amounts.items()
-        }
-        body = success(AmountsResp=told)
-        body["Response"]["AdditionalResponse"] = extra
-        return body
+def surcharged(total: str, extra: str = "", **more: str) -> Any:
+    told: dict[str, Any] = {name: Decimal(value) for name, value in more.items()}
+    body = success(AmountsResp={"AuthorizedAmount": Decimal(total), "Currency": "EUR"} | told)
+    body["Response"]["AdditionalResponse"] = extra
+    return body
 
-    named = approved("11.14", "surchargeAmount=15&alias=X")
+
+def test_a_surcharge_is_told_in_the_makers_words_or_as_fees() -> None:
+    named = surcharged("11.14", "surchargeAmount=15&alias=X")
     assert (read(named).outcome, read(named).surcharge_minor) == (CardOutcome.APPROVED, 15)
     assert of_payment(named, None, keep_token=False).surcharge_minor == 15
-    assert read(approved("11.14", TotalFeesAmount="0.15")).surcharge_minor == 15
-    both = read(approved("12.14", "surchargeAmount=15", TipAmount="1.00"))
+    assert read(surcharged("11.14", TotalFeesAmount="0.15")).surcharge_minor == 15
+    both = read(surcharged("12.14", "surchargeAmount=15", TipAmount="1.00"))
     assert (both.tip_minor, both.surcharge_minor) == (100, 15)
-    offline = read(approved("11.14", "surchargeAmount=15&offline=true"))
+    offline = read(surcharged("11.14", "surchargeAmount=15&offline=true"))
     assert (offline.outcome, offline.surcharge_minor) == (CardOutcome.APPROVED_OFFLINE, 15)
     for total, extra in (
         ("11.14", ""),
@@ -96,7 +94,32 @@ def test_a_surcharge_is_told_in_the_makers_words_or_as_fees() -> None:
         ("11.14", "surchargeAmount=0.15"),
         ("10.84", "surchargeAmount=-15"),
     ):
-        assert read(approved(total, extra)).outcome is CardOutcome.UNKNOWN, (total, extra)
+        assert read(surcharged(total, extra)).outcome is CardOutcome.UNKNOWN, (total, extra)
+
+
+def test_a_surcharge_may_be_an_amount_of_its_own_beside_fees() -> None:
+    """As terminals of another maker answer: the fees are the shop's."""
+    for fees in ("0", "0.09"):
+        told = read(surcharged("11.14", SurchargeAmount="0.15", TotalFeesAmount=fees))
+        assert (told.outcome, told.surcharge_minor) == (CardOutcome.APPROVED, 15)
+    for total in ("10.99", "11.23", "11.15"):
+        told = read(surcharged(total, SurchargeAmount="0.15", TotalFeesAmount="0.09"))
+        assert told.outcome is CardOutcome.UNKNOWN, total
+
+
+def test_fees_beside_the_authorised_amount_were_not_charged_to_the_card() -> None:
+    for tip, total in (("0", "10.99"), ("1.00", "11.99")):
+        told = read(surcharged(total, TipAmount=tip, TotalFeesAmount="0.15"))
+        assert (told.outcome, told.surcharge_minor) == (CardOutcome.APPROVED, 0)
+        assert told.tip_minor == int(Decimal(tip) * 100)
+        assert told.reason == answers.FEES_BESIDE
+    inside = read(surcharged("12.14", TipAmount="1.00", TotalFeesAmount="0.15"))
+    assert (inside.outcome, inside.tip_minor, inside.surcharge_minor, inside.reason) == (
+        *(CardOutcome.APPROVED, 100, 15, ""),
+    )
+    for total, tip in (("11.13", "0"), ("10.84", "0"), ("11.29", "0"), ("11.14", "1.00")):
+        told = read(surcharged(total, TipAmount=tip, TotalFeesAmount="0.15"))
+        assert told.outcome is CardOutcome.UNKNOWN, (total, tip)
 
 
 def test_an_approval_online_and_one_offline() -> None:

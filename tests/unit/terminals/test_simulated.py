@@ -128,7 +128,15 @@ def test_a_torn_line_of_the_journal_is_dropped_and_a_changed_one_refused(tmp_pat
 
 @pytest.mark.parametrize(
     "told",
-    ["explode", {"how": "explode"}, {"customer_s": -1}, {"x": 1}, 7, {"surcharge_minor": -1}],
+    [
+        "explode",
+        {"how": "explode"},
+        {"customer_s": -1},
+        {"x": 1},
+        7,
+        {"surcharge_minor": -1},
+        {"surcharge_as": "tax"},
+    ],
 )
 def test_an_act_that_is_none_is_refused(told: Any) -> None:
     with pytest.raises(ValueError, match=r"act|times|argument|surcharge"):

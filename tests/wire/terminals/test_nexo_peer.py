@@ -104,6 +104,15 @@ async def test_the_independent_library_takes_a_payment_at_our_terminal_and_looks
         assert response["PaymentResult"]["AmountsResp"]["AuthorizedAmount"] == 10.99
         assert response["PaymentResult"]["OnlineFlag"] is True
         assert await rig.taken() == {"payment-1": 1099}
+        await rig.act({"surcharge_minor": 15, "surcharge_as": "fees-beside"})
+        dear = asked | {"serviceId": "PAY2", "paymentId": "payment-2"}
+        told_fees = await asyncio.to_thread(lambda: nexo_peer.ask(**dear))
+        result = told_fees["SaleToPOIResponse"]["PaymentResponse"]["PaymentResult"]
+        assert result["AmountsResp"] == {
+            "Currency": "EUR",
+            "AuthorizedAmount": 10.99,
+            "TotalFeesAmount": 0.15,
+        }
         looked = asked | {"serviceId": "ASK1", "check": "PAY1"}
         found = await asyncio.to_thread(lambda: nexo_peer.ask(**looked))
         again = found["SaleToPOIResponse"]["TransactionStatusResponse"]["RepeatedMessageResponse"]

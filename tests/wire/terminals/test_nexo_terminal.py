@@ -102,6 +102,19 @@ async def test_an_approval_tells_what_may_be_kept_of_the_card_and_no_more(bench:
     assert (again.outcome, again.psp_ref) == (APPROVED, answer.psp_ref)
 
 
+@pytest.mark.parametrize(
+    ("told_as", "surcharge_minor"), [("surcharge", 15), ("fees", 15), ("fees-beside", 0)]
+)
+async def test_what_the_card_was_charged_is_what_was_authorised(
+    bench: Bench, told_as: str, surcharge_minor: int
+) -> None:
+    await bench.rig.act({"surcharge_minor": 15, "surcharge_as": told_as})
+    asked = charge()
+    answer = await bench.driver.sale(asked)
+    assert (answer.outcome, answer.surcharge_minor) == (APPROVED, surcharge_minor)
+    assert (await bench.rig.taken())[asked.payment_id] == 1099 + surcharge_minor
+
+
 async def test_what_the_terminal_declines_or_is_too_busy_for_takes_no_money(bench: Bench) -> None:
     await bench.rig.act("decline", "busy")
     declined, busy = charge(), charge()
