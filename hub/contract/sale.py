@@ -140,6 +140,8 @@ class SaleVoided(Outgoing):
 
 class RefundView(Outgoing):
     """Money to give back.  ``by``: who does it; what the hub gives back the till must not.
+    ``by_person``: the hub was to and couldn't, so that a person sees to it, or has (told by repeats
+    of the return).
     On top of ``amount_minor``, to the same card: ``tip_minor``, a tip that goes back when all of
     the payment does, and ``surcharge_minor``, of what a terminal had added as much as the part is
     of the payment."""
@@ -148,6 +150,7 @@ class RefundView(Outgoing):
     amount_minor: int
     payment_id: str | None = None
     by: Literal["hub", "till"] = "till"
+    by_person: bool = False
     tip_minor: AmountMinor | None = None
     surcharge_minor: AmountMinor | None = None
 

@@ -83,12 +83,13 @@ def _repeat(unit: Unit, known: ReturnRow, command: CommitReturn, body_hash: byte
             "This return id belongs to another return: make a fresh id for every return.",
         )
     unit.cite(known.outbox_id)
+    views = (RefundView.model_validate(one) for one in json.loads(known.refund))
     return ReturnDone(
         return_id=known.return_id,
         sale_id=known.sale_id,
         total_minor=known.total_minor,
         tax_minor=known.tax_minor,
-        refund=tuple(RefundView.model_validate(one) for one in json.loads(known.refund)),
+        refund=tuple(claims.as_it_is(unit, one, known.return_id) for one in views),
         at_ms=known.at_ms,
     )
 

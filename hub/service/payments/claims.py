@@ -21,7 +21,7 @@ from hub.domain.staff import Permission
 from hub.service import permits
 from hub.service.payments import book, owing, refunds, tillrefunds
 from hub.service.unit import Unit
-from hub.storage import paymentrows, salerows
+from hub.storage import paymentrows, refundrows, salerows
 from hub.storage.paymentrows import PaymentRow
 
 S = PaymentState
@@ -290,6 +290,16 @@ def refund(
     owing.lower(unit, row)
     book.forgive(unit, row, unit.caller.key)
     return giver
+
+
+def as_it_is(unit: Unit, view: RefundView, return_id: str) -> RefundView:
+    """What a return gives back, as it stands by now: what the hub couldn't is a person's."""
+    row = paymentrows.get(unit.tx, view.payment_id) if view.payment_id else None
+    if row is None or view.by != "hub":
+        return view
+    refund = refundrows.get(unit.tx, tillrefunds.id_of(unit, row, return_id))
+    by_person = refund is not None and refund.state == "refused"
+    return view.model_copy(update={"by_person": by_person})
 
 
 def joined(unit: Unit, sale_id: str, payment_ids: Iterable[str | None]) -> None:

@@ -12,7 +12,7 @@ import json
 from typing import Final
 
 from hub.contract.payments import ReportPayment
-from hub.contract.problems import Code, refuse
+from hub.contract.problems import Code, Refusal, refuse
 from hub.contract.receivables import SettleRefund
 from hub.contract.sale import RefundView
 from hub.domain.payments.states import TENDERABLE, PaymentEvent, PaymentState, can
@@ -55,12 +55,7 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     if refund is None:
         refund = _of_return(unit, row, return_id, known)
     if refund.giver != "till":
-        raise refuse(
-            Code.CONFLICT,
-            "The hub gives this money back itself: if the till's terminal has done so, too, tell a"
-            " manager.",
-            payment_id=row.payment_id,
-        )
+        raise _not_the_tills(row, refund)
     by = unit.caller.key
     if refund.state == "done" or (row.state == S.VOIDED and said.outcome != "refunded"):
         return row
@@ -85,6 +80,24 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     row = taken(unit, row, by)
     row = refunds.given(unit, row, by, said.reason, refund.refund_id, there=there)
     return book.withdraw(unit, row, by, LATE) if was_ended else row
+
+
+def _not_the_tills(row: PaymentRow, refund: RefundRow) -> Refusal:
+    """The till wasn't to give this back: who does, or did."""
+    who, then = "The hub gives this money back itself", "tell a manager."
+    if refundrows.is_otherwise(refund):
+        who = "Somebody has given this money back in another way"
+    elif refund.state == "refused":
+        who = "The hub can't give this money back: a person sees to it"
+        then = "have a manager say so (payment/settle-refund)."
+    elif refund.state == "done":
+        who = "This money has gone back already"
+    return refuse(
+        Code.CONFLICT,
+        f"{who}. If the till's terminal has done so, too, {then}",
+        payment_id=row.payment_id,
+        refund_id=refund.refund_id,
+    )
 
 
 def _never_taken(row: PaymentRow) -> PaymentEvent | None:
