@@ -172,8 +172,8 @@ METRICS: Final = (
         "gauge",
         "payments_need_person",
         "Card payments that a person has to look at, by what is wrong: manual, lost, receivable,"
-        " no-sale, no-answer, nobody-presents, give-back, twice, paid-twice, surcharge (the last"
-        " few).",
+        " no-sale, no-answer, nobody-presents, give-back, twice, paid-twice, given-twice,"
+        " surcharge (the last few).",
         ("kind",),
         "10",
     ),

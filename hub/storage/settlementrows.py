@@ -9,6 +9,11 @@ from hub.storage.refundrows import OTHERWISE
 from hub.storage.rows import Rows, Tx
 
 DIFFERENCES_MAX: Final = 500
+NOTED: Final = (
+    "action IN ('payment.two_refs', 'payment.refund_refused', 'payment.refund_given_twice')"
+)
+"""What the audit log notes of payments for people to see to.  As in the index: SQLite uses it only
+for the very same words."""
 
 
 class SettlementLineRow(NamedTuple):
@@ -218,6 +223,29 @@ def untold_refunds(rows: Rows, before_ms: int) -> list[UntoldRefundRow]:
         DIFFERENCES_MAX,
     )
     return [UntoldRefundRow(*row) for row in found]
+
+
+class TwiceGivenRow(NamedTuple):
+    """Money that a till gave back although a person had given it in another way."""
+
+    refund_id: str
+    payment_id: str
+    amount_minor: int
+    by: str
+    at_ms: int
+
+
+def given_twice(rows: Rows, since_ms: int) -> list[TwiceGivenRow]:
+    """What was given back twice since then, as the audit log says, oldest first.  ``by``: who gave
+    it last."""
+    found = rows.all(
+        "SELECT data ->> 'refund_id', subject, data ->> 'amount_minor', data ->> 'by', at_ms"
+        f" FROM audit WHERE {NOTED} AND at_ms >= ? AND action = 'payment.refund_given_twice'"
+        " ORDER BY at_ms LIMIT ?",
+        since_ms,
+        DIFFERENCES_MAX,
+    )
+    return [TwiceGivenRow(*row) for row in found]
 
 
 def refund_of(rows: Rows, refund_id: str, psp_ref: str) -> int | None:

@@ -39,6 +39,7 @@ class PaymentTrouble(Outgoing):
         "give-back",
         "twice",
         "paid-twice",
+        "given-twice",
         "surcharge",
     ]
     wrong: str

@@ -23,6 +23,7 @@ _WAYS: Final[Mapping[str, str]] = {
 _NEEDS: Final[Mapping[str, tuple[str, str]]] = {
     "twice": ("{n} may have been charged twice", "give one back"),
     "paid-twice": ("{n} {was} paid by a link, too", "see to the link's money"),
+    "given-twice": ("{n} went back to the customer twice", "see to one of them"),
     "manual": ("nobody knows whether {n} {was} made", "decide"),
     "lost": ("{n} {was} kept by a terminal that is gone", "decide"),
     "no-answer": ("the processor never said what became of {n}", "decide"),

@@ -176,6 +176,7 @@ def reconcile(unit: ReadUnit, query: Reconcile) -> Reconciliation:
             *_of_terminals(unit),
             *_of_people(unit, query),
             *_of_refunds(unit, query),
+            *_of_twice_given(unit, query),
         ),
     )
 
@@ -294,6 +295,21 @@ def _of_refunds(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
             payment_id=left.payment_id,
             amount_minor=left.amount_minor,
             at_ms=left.changed_at_ms,
+        )
+
+
+def _of_twice_given(unit: ReadUnit, query: Reconcile) -> Iterator[Difference]:
+    for given in settlementrows.given_twice(unit.rows, unit.now_ms - query.days * DAY_MS):
+        yield Difference(
+            kind="refund-given-twice",
+            owner=Owner.MANAGER,
+            what=f"{given.refund_id}: somebody gave it in another way, and {given.by} gave it back"
+            " at its terminal, too",
+            next_step="Find out whether both went out (store-hub audit list names who said so);"
+            " ask the customer for one of them, or book it as a loss.",
+            payment_id=given.payment_id,
+            amount_minor=given.amount_minor,
+            at_ms=given.at_ms,
         )
 
 

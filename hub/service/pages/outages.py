@@ -71,6 +71,7 @@ WORDS: Final[dict[str, tuple[Kind, str]]] = {
     "payment.given_up": ("person", "A card payment was given up."),
     "payment.late_approval": ("hub", "A payment was approved after it had been given up."),
     "payment.paid_otherwise": ("person", "A payment that was owed was paid in another way."),
+    "payment.refund_given_twice": ("hub", "Money of a card payment went back twice."),
     "payment.refund_refused": ("hub", "The processor refused to give money back."),
     "payment.two_refs": ("hub", "The processor told two references of one card payment."),
     "payment.of_two_sales": ("hub", "A card payment was found in two sales."),

@@ -170,7 +170,20 @@ SURCHARGED: Final = PaymentTrouble(
     " customers get it back: store-hub settlement report lists the last 200. The last few stay"
     " here for a week.",
 )
-NOTED: Final = {"payment.two_refs": _TWICE, "payment.refund_refused": _NOT_GIVEN_BACK}
+_GIVEN_TWICE: Final = PaymentTrouble(
+    kind="given-twice",
+    wrong="Money of this payment went back twice: somebody gave it in another way, and the till's"
+    " terminal gave it back to the card, too.",
+    means="The customer has it twice, and the shop is short of it.",
+    next_step="Look up who gave it (store-hub audit list) and whether both went out. Ask the"
+    " customer for one of them, or book it as a loss. This stays here for a week; store-hub"
+    " settlement report lists it for longer.",
+)
+NOTED: Final = {
+    "payment.two_refs": _TWICE,
+    "payment.refund_refused": _NOT_GIVEN_BACK,
+    "payment.refund_given_twice": _GIVEN_TWICE,
+}
 """By the entry of the audit log that tells of it."""
 
 

@@ -8,6 +8,7 @@ from hub.storage import paymentrows
 from hub.storage.paymentrows import AT_RISK, OPEN, SURCHARGE_GONE, PaymentRow
 from hub.storage.refundrows import OTHERWISE
 from hub.storage.rows import Rows
+from hub.storage.settlementrows import NOTED
 
 TERMINALS_MAX: Final = 100
 WINDOW: Final = 20_000
@@ -97,11 +98,11 @@ def is_surcharged(row: PaymentRow) -> bool:
 
 
 def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]]:
-    """Payments that a processor told two references of since then, or whose money couldn't be given
-    back and wasn't since, as the audit log says: (action, payment)."""
+    """Payments that a processor told two references of since then, whose money couldn't be given
+    back and wasn't since, or went back twice, as the audit log says: (action, payment)."""
     found = rows.all(
-        "SELECT DISTINCT action, subject FROM audit WHERE action IN ('payment.two_refs',"
-        " 'payment.refund_refused') AND at_ms >= ? AND (action = 'payment.two_refs' OR EXISTS"
+        f"SELECT DISTINCT action, subject FROM audit WHERE {NOTED} AND at_ms >= ?"
+        " AND (action <> 'payment.refund_refused' OR EXISTS"
         " (SELECT 1 FROM payments p JOIN payment_refunds r ON r.payment = p.id"
         " WHERE p.payment_id = audit.subject AND r.state = 'refused'"
         f" AND r.reason NOT LIKE '{OTHERWISE}%'"

@@ -108,6 +108,12 @@ def test_what_a_till_gave_back_although_somebody_gave_it_in_cash_is_noted(
         after = shop.report(payment, "refunded", return_id=return_id)
         assert after["refunded_minor"] == 499
     assert shop.noted("payment.refund_given_twice") == 1
+    [one] = differences(shop, "refund-given-twice")
+    assert (one["owner"], one["amount_minor"]) == ("manager", 499)
+    assert one["payment_id"] == payment["payment_id"]
+    assert "till-1" in one["what"]
+    shop.clock.advance(60 * 86_400)
+    assert differences(shop, "refund-given-twice") == []
 
 
 def test_what_is_said_twice_of_one_refund_says_nothing_of_another(shop: PayingShop) -> None:
@@ -192,6 +198,50 @@ def test_what_nobody_could_give_back_when_the_goods_came_is_a_persons(shop: Payi
     assert [one["amount_minor"] for one in refused(shop)] == [499]
     shop.sign_in("till-2", "mia")
     assert settled(shop, payment, "given-back")["result"]["refunded_minor"] == 499
+
+
+def given_by_nobody(shop: PayingShop) -> tuple[Any, dict[str, Any]]:
+    """A payment that the hub was to give a part back of, and can't; the return."""
+    payment = kept(shop, 2)
+    lost(shop)
+    shop.sign_in("till-2", "mia")
+    line = {"line_no": 1, "qty": 1, "disposition": "resellable", "reason": "unopened"}
+    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert (view["by"], view.get("by_person", False)) == ("hub", False)
+    shop.report(payment, "approved", card=CARD, captured=True)
+    refusal = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "The hub gives this money back itself" in refusal["detail"]
+    shop.internal(ExpirePayments())
+    shop.sign_in("till-2", "mia")
+    return payment, body
+
+
+def refunded(payment: Any, returned: dict[str, Any]) -> dict[str, Any]:
+    return body_of(payment, "refunded", return_id=returned["return_id"])
+
+
+def test_a_till_hears_that_a_person_sees_to_what_the_hub_can_not_give_back(
+    shop: PayingShop,
+) -> None:
+    payment, body = given_by_nobody(shop)
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert (view["by"], view["by_person"]) == ("hub", True)
+    problem = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "a person sees to it" in problem["detail"]
+    assert settled(shop, payment, "given-back", refund_id=problem["context"]["refund_id"])["ok"]
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert view.get("by_person", False) is False, "it went back"
+    assert "has gone back" in shop.no("till-2", "payment/report", refunded(payment, body))["detail"]
+
+
+def test_a_till_hears_that_a_person_gave_what_the_hub_could_not(shop: PayingShop) -> None:
+    payment, body = given_by_nobody(shop)
+    assert settled(shop, payment, "otherwise")["ok"]
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert view["by_person"] is True
+    problem = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "in another way" in problem["detail"]
 
 
 def test_a_refund_of_what_was_paid_otherwise_says_nothing_of_its_card(shop: PayingShop) -> None:

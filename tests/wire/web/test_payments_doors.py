@@ -251,9 +251,12 @@ def add_refused(tx: Tx, number: int) -> None:
     refundrows.change(tx, refund, state="refused", reason="no connection")
 
 
+NOTED = ("payment.two_refs", "payment.refund_refused", "payment.refund_given_twice")
+
+
 async def test_what_has_to_be_seen_to_elsewhere_is_shown_for_a_week(hub: HubParts) -> None:
     def noted(tx: Tx, ago_ms: int) -> None:
-        for number, action in enumerate(("payment.two_refs", "payment.refund_refused"), 1):
+        for number, action in enumerate(NOTED, 1):
             tx.run(
                 "INSERT INTO audit VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM audit), ?,"
                 " 'hub:hub', NULL, ?, ?, '{}', zeroblob(32))",
@@ -262,22 +265,26 @@ async def test_what_has_to_be_seen_to_elsewhere_is_shown_for_a_week(hub: HubPart
                 payment_id(number + (10 if ago_ms else 0)),
             )
 
-    for number in (1, 2, 11, 12):
+    for number in (1, 2, 3, 11, 12, 13):
         await hub.write(lambda tx, n=number: add_payment(tx, n, S.CAPTURED, in_sale=1))
         await hub.write(lambda tx, n=number: add_refused(tx, n))
     await hub.write(lambda tx: noted(tx, 8 * 24 * HOUR_MS))
     await hub.write(lambda tx: noted(tx, 0))
     await hub.write(busy_day)
     people = (await read(hub, "payments"))["people"]
-    assert [one["trouble"]["kind"] for one in people] == ["twice", "give-back"]
+    assert [one["trouble"]["kind"] for one in people] == ["twice", "give-back", "given-twice"]
     whole = await read(hub, f"payments/{payment_id(2)}")
     assert "couldn't be given back" in whole["payment"]["trouble"]["wrong"]
     assert "trouble" not in (await read(hub, f"payments/{payment_id(11)}"))["payment"]
-    assert (await hub.status.fresh()).payments.needs == {"give-back": 1, "twice": 1}
+    assert (await hub.status.fresh()).payments.needs == {
+        "give-back": 1,
+        "given-twice": 1,
+        "twice": 1,
+    }
     shown = whole["payment"]
     assert ("settle-refund" in shown["acts"], shown["refund_minor"]) == (True, 100)
     said = {"payment_id": payment_id(2), "how": "otherwise", "reason": "cash, slip 4"}
     said |= {"refund_id": shown["refund_id"]}
     assert (await post(hub, "1003", "payment/settle-refund", said))[0] == 200
     people = (await read(hub, "payments"))["people"]
-    assert [one["trouble"]["kind"] for one in people] == ["twice"], "nobody gives it once more"
+    assert [one["trouble"]["kind"] for one in people] == ["twice", "given-twice"], "not again"

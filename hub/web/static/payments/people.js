@@ -9,7 +9,7 @@ import { may, mayNot } from "../me.js";
 import { actions } from "./acting.js";
 import { amountOf, cardOf, paymentLink, tillOf } from "./words.js";
 
-const GRAVE = ["manual", "lost", "twice", "paid-twice"];
+const GRAVE = ["manual", "lost", "twice", "paid-twice", "given-twice"];
 export const levelOf = (kind) => (GRAVE.includes(kind) ? "critical" : "warning");
 
 const where = (payment) => [cardOf(payment), tillOf(payment), moment(payment.begun_at_ms),
