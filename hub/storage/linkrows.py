@@ -158,6 +158,15 @@ def want_recall(tx: Tx, payment: int, owed_minor: int = 0) -> None:
     )
 
 
+def doubt_copied(tx: Tx) -> int:
+    """This database is a copy: what is open in it may have been sent since, by another box; how
+    many.  Each is asked for under its own key, or called back."""
+    return tx.run(
+        "UPDATE payment_links SET state = 'unknown', lease_budget_ms = 0, fence = fence + 1,"
+        f" due_budget_ms = 0, sent_at_ms = coalesce(sent_at_ms, made_at_ms) WHERE {_OPEN}"
+    )
+
+
 def change(tx: Tx, row: LinkRow, **values: Any) -> LinkRow:
     """Write some columns of a link; the row as it is now."""
     assert values.keys() <= _SETTABLE, f"can't be set: {sorted(values.keys() - _SETTABLE)}"

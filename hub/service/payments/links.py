@@ -28,9 +28,16 @@ S, E = PaymentState, PaymentEvent
 
 WAIT_MS: Final = 10_000
 WAIT_MAX_MS: Final = 15 * 60_000
+GONE_TIMES: Final = 4
+"""So often an OMS has to know nothing of a link before it is taken for never sent: the request that
+sends it may yet arrive.  The pauses grow; these make minutes."""
 OTHER_OWED: Final = "another amount is owed"
 NEVER_SAID: Final = "the OMS could not say whether it was sent"
 CALLED_BACK: Final = "called back: it isn't owed any more"
+GONE: Final = "the OMS knows nothing of it"
+NO_CONTACT: Final = "the contact was forgotten"
+NO_SALE: Final = "its sale isn't here"
+"""Of a hub that was put back."""
 CANT_CALL_BACK: Final = "the OMS can't call it back"
 OTHER_PAID: Final = "another amount was paid"
 IN_THE_BOOK: Final = "what was paid by it is in the book"
@@ -121,17 +128,34 @@ def lease(unit: Unit, limit: int, lease_ms: int) -> tuple[Leased, ...]:
         row = paymentrows.numbered(unit.tx, link.payment)
         assert row is not None
         contact = secretrows.get(unit.tx, row.id, owing.CONTACT)
-        if row.state != S.RECOVERY or not row.in_sale or contact is None:
-            why = owing.NOT_OWED if row.state != S.RECOVERY else "the contact was forgotten"
-            why = why if row.in_sale else "its sale isn't here"  # of a hub that was put back
-            _change(unit, row, link, "dropped", reason=why)
-            continue
-        if link.sent_at_ms is None and link.amount_minor != owing.owed_minor(unit.tx, row):
-            _change(unit, row, link, "dropped", reason=OTHER_OWED)
-            _send_another(unit, row, link.by)
+        why = _why_not_this(unit, row, link, contact)
+        if contact is None or why:
+            _let_go(unit, row, link, why)
             continue
         taken.append(_lease_one(unit, row, link, contact, lease_ms))
     return tuple(taken)
+
+
+def _why_not_this(unit: Unit, row: PaymentRow, link: LinkRow, contact: SealedToken | None) -> str:
+    if not row.in_sale:
+        return NO_SALE
+    if row.state != S.RECOVERY:
+        return owing.NOT_OWED
+    if contact is None:
+        return NO_CONTACT
+    return "" if link.amount_minor == owing.owed_minor(unit.tx, row) else OTHER_OWED
+
+
+def _let_go(unit: Unit, row: PaymentRow, link: LinkRow, why: str) -> None:
+    """It isn't to be sent as it is; one that may have been, by a lost hub or without an answer, is
+    called back before another takes its place."""
+    if link.sent_at_ms is not None:
+        facts = {"recall": "wanted", "tries": 0, "due_budget_ms": unit.tx.budget_ms}
+        _change(unit, row, link, link.state, reason=why, **facts)
+        return
+    _change(unit, row, link, "dropped", reason=why)
+    if why == OTHER_OWED:
+        _send_another(unit, row, link.by)
 
 
 def _lease_one(
@@ -229,6 +253,7 @@ def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid)
     """Called back; paid before that, which is money as any that comes by a link; or it can't be:
     then it stands until it runs out."""
     tries = link.tries + (said.outcome != "not-sent" and said.reached)
+    unheard_of = said.outcome == "not-found" and link.state != "sent"  # else it calls none back
     match said.outcome:
         case "captured":
             link = linkrows.change(unit.tx, link, recall="refused")
@@ -238,7 +263,10 @@ def _end_recall(unit: Unit, row: PaymentRow, link: LinkRow, said: ProcessorSaid)
             about = {"amount_minor": link.amount_minor, "state": row.state}
             unit.note("payment.link_called_back", row.payment_id, about)
             _send_another(unit, row, link.by)
-        case "not-sent" | "unknown" if tries < TRIES_MAX:
+        case "not-found" if unheard_of and tries >= GONE_TIMES:
+            _change(unit, row, link, "dropped", reason=said.reason or GONE, recall="refused")
+            _send_another(unit, row, link.by)
+        case _ if tries < TRIES_MAX and (unheard_of or said.outcome in ("not-sent", "unknown")):
             due_ms = _due(unit, link, said)
             facts: dict[str, Any] = {"tries": tries, "due_budget_ms": due_ms}
             _change(unit, row, link, link.state, reason=said.reason, **facts)

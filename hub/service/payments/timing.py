@@ -9,7 +9,7 @@ from hub.domain.payments.work import UNKNOWN_MAX_MS
 from hub.service.payments import book, links, outcomes, refunds, tillrefunds
 from hub.service.payments.commands import ExpirePayments, ProcessorSaid, RecoverPayments
 from hub.service.unit import Unit
-from hub.storage import hubrow, paymentrows, paymentwork, refundrows
+from hub.storage import hubrow, linkrows, paymentrows, paymentwork, refundrows
 from hub.storage.paymentrows import PaymentRow
 
 S, E = PaymentState, PaymentEvent
@@ -163,8 +163,8 @@ def _doubt(unit: Unit, row: PaymentRow, why: str) -> PaymentRow:
 
 
 def _doubt_copied(unit: Unit) -> int:
-    """What waits in a copy may have been presented since: it is looked up first."""
-    doubts = refundrows.doubt_copied(unit.tx)
+    """What waits in a copy may have been presented or sent since: it is looked up first."""
+    doubts = refundrows.doubt_copied(unit.tx) + linkrows.doubt_copied(unit.tx)
     for state in (S.STORED, S.RETRY_WAIT):
         for row in paymentrows.in_state(unit.tx, state, _ALL_MAX):
             if row.custody == "hub":
