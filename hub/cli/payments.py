@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub.cli import settling
 from hub.cli.common import (
     config_option,
     fail,
@@ -14,6 +15,7 @@ from hub.cli.common import (
     print_json,
     print_table,
 )
+from hub.cli.paymentnames import money, named, staff_option, whole_id
 from hub.cli.reading import open_rows
 
 if TYPE_CHECKING:
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
     from hub.storage.readers import LoopReader
 
 SHOWN = 50
-NEEDLE_MIN = 6
-_STAFF = click.option(
-    "--staff", "staff_no", default="", help="Your staff number; asked for without it."
-)
 
 
 @click.group(short_help="Card payments: what is at risk, what needs a person.")
@@ -84,7 +82,7 @@ def show(payment: str, as_json: bool) -> None:
 
     with open_rows() as rows:
         unit = _unit(rows)
-        found = payments.one(unit, PaymentQuery(payment_id=_whole_id(rows, payment)))
+        found = payments.one(unit, PaymentQuery(payment_id=whole_id(rows, payment)))
     if as_json:
         print_json(found.model_dump(exclude_none=True))
     else:
@@ -116,7 +114,7 @@ def exposure(as_json: bool) -> None:
     required=True,
     help="Where you saw it: a line of the processor's portal, of the terminal's journal.",
 )
-@_STAFF
+@staff_option
 @json_option
 @config_option
 def decide(payment: str, outcome: str, evidence: str, staff_no: str, as_json: bool) -> None:
@@ -131,7 +129,7 @@ def decide(payment: str, outcome: str, evidence: str, staff_no: str, as_json: bo
     """
     from hub.cli.staffdoor import ask_as_staff
 
-    wanted = {"payment_id": _named(payment), "outcome": outcome, "evidence": evidence}
+    wanted = {"payment_id": named(payment), "outcome": outcome, "evidence": evidence}
     _told(ask_as_staff("payment", "decide", wanted, staff_no), as_json)
 
 
@@ -139,7 +137,7 @@ def decide(payment: str, outcome: str, evidence: str, staff_no: str, as_json: bo
 @click.argument("payment")
 @click.argument("how", type=click.Choice(("paid", "written-off")))
 @click.option("--reason", required=True, help="How it was paid, or why it is given up.")
-@_STAFF
+@staff_option
 @json_option
 @config_option
 def close(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> None:
@@ -149,7 +147,7 @@ def close(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> 
     """
     from hub.cli.staffdoor import ask_as_staff
 
-    wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
+    wanted = {"payment_id": named(payment), "how": how, "reason": reason}
     _told(ask_as_staff("payment", "close-receivable", wanted, staff_no), as_json)
 
 
@@ -158,7 +156,7 @@ def close(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> 
 @click.option("--email", default="", help="The customer's e-mail address.")
 @click.option("--phone", default="", help="Telephone number with + and the country code.")
 @click.option("--forget", is_flag=True, help="Destroy what is kept.")
-@_STAFF
+@staff_option
 @json_option
 @config_option
 def contact(
@@ -173,14 +171,14 @@ def contact(
     given = {name: value for name, value in (("email", email), ("phone", phone)) if value}
     if bool(given) == forget:
         fail("nothing to keep", next_step="give --email, --phone or both; or --forget")
-    wanted = {"payment_id": _named(payment)} | ({} if forget else {"contact": given})
+    wanted = {"payment_id": named(payment)} | ({} if forget else {"contact": given})
     now = ask_as_staff("payment", "contact", wanted, staff_no)
     _say(now, as_json, "The contact is forgotten." if forget else "The contact is kept.")
 
 
 @command.command("link")
 @click.argument("payment")
-@_STAFF
+@staff_option
 @json_option
 @config_option
 def link(payment: str, staff_no: str, as_json: bool) -> None:
@@ -190,49 +188,12 @@ def link(payment: str, staff_no: str, as_json: bool) -> None:
     """
     from hub.cli.staffdoor import ask_as_staff
 
-    now = ask_as_staff("payment", "send-link", {"payment_id": _named(payment)}, staff_no)
+    now = ask_as_staff("payment", "send-link", {"payment_id": named(payment)}, staff_no)
     _say(now, as_json, "The link is on its way.")
 
 
-@command.command("settle-link")
-@click.argument("payment")
-@click.argument("how", type=click.Choice(("given-back", "kept")))
-@click.option("--reason", required=True, help="Where it was given back, or for what it is kept.")
-@_STAFF
-@json_option
-@config_option
-def settle_link(payment: str, how: str, reason: str, staff_no: str, as_json: bool) -> None:
-    """Say what became of money paid by a link that wasn't owed: GIVEN-BACK in the OMS, or KEPT.
-
-    The hub has to run.
-    """
-    from hub.cli.staffdoor import ask_as_staff
-
-    wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
-    _say(ask_as_staff("payment", "settle-link", wanted, staff_no), as_json, "It is written down.")
-
-
-@command.command("settle-refund")
-@click.argument("payment")
-@click.argument("how", type=click.Choice(("given-back", "otherwise")))
-@click.option("--reason", required=True, help="Where it was given back, or how.")
-@click.option("--refund", default="", help="Its id (settlement report); else the oldest.")
-@_STAFF
-@json_option
-@config_option
-def settle_refund(
-    payment: str, how: str, reason: str, refund: str, staff_no: str, as_json: bool
-) -> None:
-    """Say what became of money of a return that a till never told of, or that was refused.
-
-    GIVEN-BACK to the card, at a terminal or in the processor's portal; or OTHERWISE, in cash. The
-    hub has to run.
-    """
-    from hub.cli.staffdoor import ask_as_staff
-
-    wanted = {"payment_id": _named(payment), "how": how, "reason": reason}
-    wanted |= {"refund_id": refund} if refund else {}
-    _say(ask_as_staff("payment", "settle-refund", wanted, staff_no), as_json, "It is written down.")
+command.add_command(settling.settle_link)
+command.add_command(settling.settle_refund)
 
 
 # Reading and printing ----------------------------------------------------------------------------
@@ -255,35 +216,11 @@ def _unit(rows: LoopReader) -> ReadUnit:
     return ReadUnit(rows, HUB, shop, Books(shop.currency), SystemClock().wall_ms(), budget_ms)
 
 
-def _named(text: str) -> str:
-    with open_rows() as rows:
-        return _whole_id(rows, text)
-
-
-def _whole_id(rows: LoopReader, text: str) -> str:
-    """The whole id of a payment that is named by the end of its id."""
-    from hub.storage import paymentrows
-
-    if paymentrows.get(rows, text) is not None:
-        return text
-    known = dict.fromkeys(
-        row.payment_id
-        for row in (*paymentrows.open_ones(rows, 1000), *paymentrows.latest(rows, limit=1000))
-    )
-    found = [one for one in known if len(text) >= NEEDLE_MIN and one.endswith(text)]
-    if len(found) != 1:
-        fail(
-            f"{len(found)} payments end in {text!r}" if found else f"there is no payment {text!r}",
-            next_step="`store-hub payments list --all` names them",
-        )
-    return found[0]
-
-
 def _row(one: PaymentOnPage, unit: ReadUnit) -> tuple[object, ...]:
     waits = f"waits for {one.waits_for}" if one.waits_for else ""
     return (
         one.payment_id[-12:],
-        _money(one.amount_minor, one.currency),
+        money(one.amount_minor, one.currency),
         _card(one),
         one.device_id,
         one.terminal_id,
@@ -295,12 +232,12 @@ def _row(one: PaymentOnPage, unit: ReadUnit) -> tuple[object, ...]:
 
 def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
     one = found.payment
-    click.echo(f"{_money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
+    click.echo(f"{money(one.amount_minor, one.currency)}, {one.state}  ({one.payment_id})")
     facts = {
-        "tip": _money(one.tip_minor, one.currency) if one.tip_minor else "",
-        "surcharge": _money(one.surcharge_minor, one.currency) if one.surcharge_minor else "",
+        "tip": money(one.tip_minor, one.currency) if one.tip_minor else "",
+        "surcharge": money(one.surcharge_minor, one.currency) if one.surcharge_minor else "",
         "card": _card(one),
-        "left on it": "" if one.balance_minor is None else _money(one.balance_minor, one.currency),
+        "left on it": "" if one.balance_minor is None else money(one.balance_minor, one.currency),
         "till": one.device_id,
         "terminal": one.terminal_id,
         "kept by": one.custody if one.approved_offline else "",
@@ -308,8 +245,8 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
         "approval code": one.approval_code,
         "processor's reference": one.psp_ref,
         "declined": one.decline_code,
-        "given back": _money(one.refunded_minor, one.currency) if one.refunded_minor else "",
-        "owed": "" if one.owed_minor is None else _money(one.owed_minor, one.currency),
+        "given back": money(one.refunded_minor, one.currency) if one.refunded_minor else "",
+        "owed": "" if one.owed_minor is None else money(one.owed_minor, one.currency),
         "waits for": one.waits_for,
         "expires in": _span(one.expires_in_ms) if one.expires_in_ms is not None else "",
     }
@@ -329,7 +266,15 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
     for link in found.links:
         until = f", until {_instant(link.expires_at_ms, unit)}" if link.expires_at_ms else ""
         why = f": {link.reason}" if link.reason else ""
-        click.echo(f"  {_instant(link.at_ms, unit)}  payment link: {link.state}{until}{why}")
+        about = f"{money(link.amount_minor, one.currency)}, {link.state}{until}{why}"
+        click.echo(f"  {_instant(link.at_ms, unit)}  payment link: {about}  ({link.link_key})")
+    for refund in found.refunds:
+        why = f": {refund.reason}" if refund.reason else ""
+        about = f"{money(refund.amount_minor, one.currency)} by the {refund.giver}"
+        click.echo(
+            f"  {_instant(refund.at_ms, unit)}  refund: {about}, {refund.state}{why}"
+            f"  ({refund.refund_id})"
+        )
     for word in found.words:
         click.echo(
             f"  {_instant(word.at_ms, unit)}  somebody says: {word.outcome} ({word.evidence})"
@@ -338,8 +283,8 @@ def _print_payment(found: PaymentWhole, unit: ReadUnit) -> None:
 
 def _print_exposure(found: ExposureOnPage) -> None:
     click.echo(
-        f"{_money(found.store_minor, found.currency)} of"
-        f" {_money(found.store_cap_minor, found.currency)} at risk, {found.store_count} payments:"
+        f"{money(found.store_minor, found.currency)} of"
+        f" {money(found.store_cap_minor, found.currency)} at risk, {found.store_count} payments:"
         f" {found.meter}"
     )
     if found.store_count:
@@ -358,8 +303,8 @@ def _print_exposure(found: ExposureOnPage) -> None:
                 one.name or one.terminal_id,
                 one.count,
                 found.terminal_cap_count,
-                _money(one.minor, found.currency),
-                _money(found.terminal_cap_minor, found.currency),
+                money(one.minor, found.currency),
+                money(found.terminal_cap_minor, found.currency),
             )
             for one in found.terminals
         ],
@@ -387,12 +332,6 @@ def _card(one: PaymentOnPage) -> str:
     """What it was paid with: the card's scheme, or the kind of a card with value."""
     name = one.scheme if one.kind == "card" else one.kind.replace("_", " ")
     return " ".join(filter(None, (name, one.last4)))
-
-
-def _money(amount_minor: int, currency: str) -> str:
-    from hub.domain.money import format_minor
-
-    return format_minor(amount_minor, currency)
 
 
 def _span(ms: int) -> str:

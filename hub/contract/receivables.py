@@ -31,6 +31,9 @@ Email = Annotated[SecretStr, Field(max_length=EMAIL_MAX), AfterValidator(_email)
 Phone = Annotated[SecretStr, Field(max_length=16), AfterValidator(_phone)]
 
 
+LinkKey = Annotated[str, Field(max_length=240, pattern=r"^[!-~]+$")]
+
+
 class Contact(Incoming):
     """How the customer can be reached, should the payment not come: personal data.
 
@@ -72,14 +75,16 @@ class SendLink(Command):
 
 class SettleLink(Command):
     """Say what became of money that a customer paid by a link for what wasn't owed (any more):
-    ``given-back`` in the OMS, or ``kept`` (for what else, the reason says).  For people with the
-    permission ``refund``."""
+    ``given-back`` in the OMS, or ``kept`` (for what else, the reason says).  ``link_key``: which
+    link, so that saying it twice says nothing of another; without it the oldest of the payment's.
+    For people with the permission ``refund``."""
 
     service: ClassVar[str] = "payment"
     operation: ClassVar[str] = "settle-link"
     payment_id: UniqueId
     how: Literal["given-back", "kept"]
     reason: Reason
+    link_key: LinkKey | None = None
     approval_id: UniqueId | None = None
 
 
@@ -100,13 +105,15 @@ class SettleRefund(Command):
 
 
 class LinkSeen(Outgoing):
-    """A payment link.  ``state``: ``wanted`` (asked for), ``sending``, ``unknown`` (no answer yet),
-    ``sent``, ``refused``, ``dropped`` (not needed any more), ``calling-back`` and ``called-back``
-    (it isn't owed any more, and nobody may pay by it), ``paid``, ``surplus`` (paid, and not owed: a
-    person has to see to it) or ``settled`` (somebody has)."""
+    """A payment link; ``link_key`` is its name.  ``state``: ``wanted`` (asked for), ``sending``,
+    ``unknown`` (no answer yet), ``sent``, ``refused``, ``dropped`` (not needed any more),
+    ``calling-back`` and ``called-back`` (it isn't owed any more, and nobody may pay by it),
+    ``paid``, ``surplus`` (paid, and not owed: a person has to see to it) or ``settled`` (somebody
+    has)."""
 
     at_ms: InstantMs
     changed_at_ms: InstantMs
+    link_key: str = ""
     amount_minor: int
     state: str
     by: str = ""

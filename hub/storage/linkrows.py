@@ -64,6 +64,11 @@ def surplus_of(rows: Rows, payment: int) -> list[LinkRow]:
     return [LinkRow(*row) for row in rows.all(sql, payment, LINKS_MAX)]
 
 
+def is_settled(link: LinkRow, how: str) -> bool:
+    """Whether somebody has said of its money that so it was seen to."""
+    return link.state == "settled" and link.reason.startswith(f"{how}: ")
+
+
 def due(rows: Rows, budget_ms: int, limit: int) -> list[LinkRow]:
     """Links to be brought to the OMS now, those due first at the front."""
     sql = (

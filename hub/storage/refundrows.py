@@ -46,6 +46,11 @@ def is_otherwise(refund: RefundRow) -> bool:
     return refund.state == "refused" and refund.reason.startswith(OTHERWISE)
 
 
+def is_settled(refund: RefundRow, how: str) -> bool:
+    """Whether it is what a person would make it by saying so: ``given-back``, or ``otherwise``."""
+    return refund.state == "done" if how == "given-back" else is_otherwise(refund)
+
+
 # Reading -----------------------------------------------------------------------------------------
 
 

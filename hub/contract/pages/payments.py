@@ -51,7 +51,8 @@ class PaymentOnPage(PaymentView):
     """A payment; names instead of ids where they are known.  ``sale_known``: the sale is written.
     ``acts``: what a person may ask for now (who may is another question).  ``link_why_not``: why
     no payment link can be sent for what is owed; empty: one can, or nothing is owed.
-    ``refund_id`` and ``refund_minor``: the refund of which somebody is to say what became of it."""
+    ``refund_id`` and ``refund_minor``: the refund of which somebody is to say what became of it;
+    ``link_key`` and ``link_minor``: the link whose money somebody is to see to."""
 
     device_name: str = ""
     terminal_name: str = ""
@@ -64,6 +65,8 @@ class PaymentOnPage(PaymentView):
     link_why_not: str = ""
     refund_id: str = ""
     refund_minor: int = 0
+    link_key: str = ""
+    link_minor: int = 0
 
 
 class TerminalExposure(Outgoing):
@@ -138,11 +141,12 @@ class PaymentWord(Outgoing):
 
 
 class RefundSeen(Outgoing):
-    """Money of it that goes back, or went; ``giver``: ``hub``, or the ``till`` at its own terminal,
-    which tells."""
+    """Money of it that goes back, or went; ``refund_id`` is its name, ``giver``: ``hub``, or the
+    ``till`` at its own terminal, which tells."""
 
     at_ms: int
     changed_at_ms: int
+    refund_id: str = ""
     amount_minor: int
     state: str
     reason: str = ""

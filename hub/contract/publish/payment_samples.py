@@ -11,6 +11,7 @@ SALE = "0199f3a2-7e90-7b1d-8a4f-5c9d2e7f1a02"
 BASKET = "0199f3a2-5b1c-7c44-9d0e-2f6a8b3c1d01"
 PAYMENT = "0199f3a2-7e91-7c2e-9b50-6dae3f802b13"
 STORED = "0199f3a2-7e92-7d3f-ac61-7ebf40913c24"
+REFUND = "0199f3a2-7e93-7d3f-ac61-7ebf40913c25"
 _PAYMENT: Example = {
     "id": 17,
     "payment_id": PAYMENT,
@@ -80,11 +81,13 @@ REQUESTS: dict[tuple[str, str], Example] = {
         "payment_id": STORED,
         "how": "given-back",
         "reason": "paid in cash before; given back in the portal",
+        "link_key": f"{STORED}-link-1-2499",
     },
     ("payment", "settle-refund"): {
         "payment_id": STORED,
         "how": "given-back",
         "reason": "the old till's journal, slip 0042",
+        "refund_id": REFUND,
     },
     ("settlement", "import"): {
         "processor": "stripe",

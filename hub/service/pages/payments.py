@@ -187,6 +187,7 @@ def one(unit: ReadUnit, query: PaymentQuery) -> PaymentWhole:
             RefundSeen(
                 at_ms=refund.made_at_ms,
                 changed_at_ms=refund.changed_at_ms,
+                refund_id=refund.refund_id,
                 amount_minor=refund.amount_minor,
                 state=refund.state,
                 reason=refund.reason,
@@ -211,6 +212,7 @@ def _link(row: LinkRow) -> LinkSeen:
     return LinkSeen(
         at_ms=row.made_at_ms,
         changed_at_ms=row.changed_at_ms,
+        link_key=row.link_key,
         amount_minor=row.paid_minor or row.amount_minor,
         state=_LINK_RECALLS.get((row.state, row.recall), row.state),
         by=row.by,
@@ -241,6 +243,8 @@ def _view(
     if steps and row.state in GIVEN_OTHERWISE and (left := refundrows.unsettled(at.rows, row.id)):
         acts += ("settle-refund",)
         known |= {"refund_id": left[0].refund_id, "refund_minor": left[0].amount_minor}
+    if "settle-link" in acts and (surplus := linkrows.surplus_of(at.rows, row.id)):
+        known |= {"link_key": surplus[0].link_key, "link_minor": surplus[0].paid_minor}
     if row.state == "recovery":
         why_not = owing.why_no_link(at.rows, row, at.shop.payments, at.now_ms)
         acts += ("contact",) if why_not else ("send-link", "contact")

@@ -90,11 +90,19 @@ def send(unit: Unit, command: SendLink) -> PaymentRow:
 
 
 def settle(unit: Unit, command: SettleLink) -> PaymentRow:
-    """See :class:`SettleLink`: the oldest that nobody has seen to.  Errors: ``conflict`` when there
-    is nothing to settle."""
+    """See :class:`SettleLink`.  Errors: ``conflict`` when there is nothing to settle."""
     row = people.payment(unit, command.payment_id)
     who = people.person(unit, row, command.approval_id)
     found = linkrows.surplus_of(unit.tx, row.id)
+    if command.link_key is not None:
+        named = linkrows.get(unit.tx, command.link_key)
+        if (
+            named is not None
+            and named.payment == row.id
+            and linkrows.is_settled(named, command.how)
+        ):
+            return row
+        found = [one for one in found if one.link_key == command.link_key]
     if not found:
         raise refuse(
             Code.CONFLICT,

@@ -146,7 +146,7 @@ def _is_said(unit: Unit, row: PaymentRow, refund_id: str, how: str) -> bool:
     refund = refundrows.get(unit.tx, refund_id)
     if refund is None or refund.payment != row.id:
         return False
-    return refund.state == "done" if how == "given-back" else refundrows.is_otherwise(refund)
+    return refundrows.is_settled(refund, how)
 
 
 def close_handless(unit: Unit) -> int:

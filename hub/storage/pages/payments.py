@@ -213,6 +213,7 @@ def newest(rows: Rows) -> int:
 class RefundRow(NamedTuple):
     """Money of a payment that goes back."""
 
+    refund_id: str
     made_at_ms: int
     changed_at_ms: int
     amount_minor: int
@@ -224,7 +225,7 @@ class RefundRow(NamedTuple):
 def refunds(rows: Rows, number: int) -> list[RefundRow]:
     """What goes back of a payment, or went, oldest first."""
     found = rows.all(
-        "SELECT made_at_ms, changed_at_ms, amount_minor, state, reason, giver"
+        "SELECT refund_id, made_at_ms, changed_at_ms, amount_minor, state, reason, giver"
         " FROM payment_refunds WHERE payment = ? ORDER BY id LIMIT 100",
         number,
     )

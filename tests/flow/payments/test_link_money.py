@@ -97,6 +97,25 @@ def test_each_money_that_was_not_owed_is_settled_by_itself(shop: WorkingShop) ->
     assert (noted["psp_ref"], noted["amount_minor"]) == ("pl-1", 100)
 
 
+def test_what_is_said_twice_of_one_links_money_says_nothing_of_another(
+    shop: WorkingShop,
+) -> None:
+    payment = owed(shop)
+    sent(shop, payment)
+    told_paid(shop, payment, psp_ref="pl-1", amount_minor=100)
+    told_paid(shop, payment, psp_ref="pl-2", amount_minor=200)
+    first, second = (one.link_key for one in links(shop, payment))
+    body = {"payment_id": payment["payment_id"], "how": "kept", "reason": "for the delivery"}
+    for _ in range(2):
+        shop.ok("till-1", "payment/settle-link", body | {"link_key": first})
+        assert states(shop, payment) == ["settled", "surplus"]
+    assert len(shop.audited("payment.link_settled")) == 1
+    other = body | {"link_key": first, "how": "given-back"}
+    assert shop.no("till-1", "payment/settle-link", other)["code"] == "conflict"
+    shop.ok("till-1", "payment/settle-link", body | {"link_key": second})
+    assert states(shop, payment) == ["settled", "settled"]
+
+
 def test_what_the_oms_called_paid_and_was_another_amount_is_a_persons_matter(
     shop: WorkingShop,
 ) -> None:

@@ -183,6 +183,7 @@ async def test_money_of_a_link_that_was_not_owed_is_shown_until_somebody_says(
     await hub.write(paid)
     (one,) = (await read(hub, "payments"))["people"]
     assert (one["trouble"]["kind"], one["acts"]) == ("paid-twice", ["settle-link"])
+    assert (one["link_key"], one["link_minor"]) == ("key-1", 499)
     assert (await hub.status.fresh()).payments.needs == {"paid-twice": 1}
     body = {"payment_id": payment_id(1), "how": "given-back", "reason": "portal, pl-1"}
     assert (await post(hub, "1003", "payment/settle-link", body))[0] == 200

@@ -92,18 +92,17 @@ async function sendLink(payment, done) {
   done();
 }
 
-// What somebody did with money that the hub can't see to: a link's, or a refund's.
-const settling = (operation, texts, hows) => (payment, done) => form({
+// What somebody did with money that the hub can't see to: a link's, or a refund's, called by its name.
+const settling = (operation, texts, [name, amount], hows) => (payment, done) => form({
   title: t(`${texts}.title`),
-  text: t(`${texts}.text`, { amount: money(payment.refund_minor || 0, payment.currency) }),
+  text: t(`${texts}.text`, { amount: money(payment[amount] || 0, payment.currency) }),
   fields: [
     { name: "how", label: t("settle.how"), options: [["", t("decide.choose")], ...hows.map((one) => [one, t(`${texts}.${one}`)])], required: true },
     { name: "reason", label: t(`${texts}.reason`), hint: t(`${texts}.hint`), required: true, maxlength: 200 },
   ],
   yes: t("settle.yes"),
   act: async ({ how, reason }, close) => {
-    const which = operation === "settle-refund" && payment.refund_id ? { refund_id: payment.refund_id } : {};
-    await api.change("payment", operation, { payment_id: payment.payment_id, how, reason, ...which });
+    await api.change("payment", operation, { payment_id: payment.payment_id, how, reason, [name]: payment[name] });
     close();
     say(t("settle.done"));
     done();
@@ -113,8 +112,8 @@ const settling = (operation, texts, hows) => (payment, done) => form({
 const ACT = {
   contact,
   "send-link": sendLink,
-  "settle-link": settling("settle-link", "settle", ["given-back", "kept"]),
-  "settle-refund": settling("settle-refund", "settle.refund", ["given-back", "otherwise"]),
+  "settle-link": settling("settle-link", "settle", ["link_key", "link_minor"], ["given-back", "kept"]),
+  "settle-refund": settling("settle-refund", "settle.refund", ["refund_id", "refund_minor"], ["given-back", "otherwise"]),
   "give-up": giveUp,
   decide,
   paid: (payment, done) => closing(payment, "paid", done),

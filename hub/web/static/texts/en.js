@@ -699,7 +699,7 @@ export const texts = {
   "link.state.surplus": "Paid, not owed",
   "link.state.settled": "Seen to",
   "settle.title": "What became of the link's money?",
-  "settle.text": "The customer paid by the link what wasn't owed so. The hub can't give it back by itself.",
+  "settle.text": "The customer paid {amount} by the link, and it wasn't owed so. The hub can't give it back by itself.",
   "settle.how": "What was done",
   "settle.given-back": "It was given back",
   "settle.kept": "The shop keeps it",
