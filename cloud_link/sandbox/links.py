@@ -113,7 +113,7 @@ def pay(db: Connection, store: str, asked: PayLink, command_id: str, now_ms: int
         "key": link.key,
         "psp_ref": psp_ref,
         "amount_minor": asked.amount_minor or link.amount_minor,
-        "at_ms": now_ms,
+        "at_ms": _paid_at_ms(db, store, psp_ref) or now_ms,
     }
     db.execute(
         "UPDATE payment_links SET status='paid', psp_ref=? WHERE store=? AND key=?",
@@ -121,6 +121,16 @@ def pay(db: Connection, store: str, asked: PayLink, command_id: str, now_ms: int
     )
     append_command(db, store, command_id, "payment.link_paid", told, now_ms)
     return told
+
+
+def _paid_at_ms(db: Connection, store: str, psp_ref: str) -> int | None:
+    """When a payment was made that was told before."""
+    (at_ms,) = db.execute(
+        "SELECT min(json_extract(data, '$.at_ms')) FROM commands"
+        " WHERE store=? AND type='payment.link_paid' AND json_extract(data, '$.psp_ref')=?",
+        (store, psp_ref),
+    ).fetchone()
+    return at_ms if isinstance(at_ms, int) else None
 
 
 def listed(db: Connection, store: str) -> list[dict[str, Any]]:

@@ -328,14 +328,16 @@ def paid(unit: Unit, told: LinkPaid) -> bool | None:
     link = linkrows.get(unit.tx, told.key)
     if link is not None and link.payment != row.id:
         raise ValueError("this link is of another payment")
+    by_instant = f"{told.key}@{told.at_ms}"  # stands in for a reference that the cloud doesn't give
     known = linkrows.paid_by(unit.tx, row.id, told.psp_ref)
+    known = known or linkrows.paid_by(unit.tx, row.id, by_instant)
+    if not told.psp_ref:
+        told = told.model_copy(update={"psp_ref": by_instant})
     if known is None and link is not None and link.state in _PAID and not link.psp_ref:
         known = link  # the OMS called it paid when it was asked, and gave no reference
     if known is not None:
         return _paid_again(unit, row, known, told)
     if link is not None and link.state in _PAID:
-        if not told.psp_ref:
-            return False
         link = None  # the customer has paid by it once more
     key = told.key if linkrows.get(unit.tx, told.key) is None else f"{told.key}:{told.psp_ref}"
     link = link or linkrows.add(unit.tx, key, row.id, told.amount_minor, "cloud")

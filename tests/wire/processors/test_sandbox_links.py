@@ -105,6 +105,8 @@ async def test_a_link_that_is_paid_stays_so(oms: Oms) -> None:
     told = await oms.admin("payments/links/pay", {"payment_id": asked.payment_id})
     said = await sender.call_back(asked)
     assert (said.outcome, said.psp_ref) == ("captured", told["psp_ref"])
+    again = await oms.admin("payments/links/pay", {"payment_id": asked.payment_id})
+    assert again == told, "of the same instant, however often it is told"
 
 
 async def test_a_link_is_paid_by_hand(
