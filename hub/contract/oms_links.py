@@ -75,8 +75,8 @@ class LinkPaid(Incoming):
     """The data of the command ``payment.link_paid``: the customer has paid by a link.
 
     Repeats change nothing.  Money for what isn't owed (any more) is shown to a person in the shop.
-    Without a ``psp_ref`` the key and ``at_ms`` name the payment: the same ones are a repeat, another
-    instant is another payment.
+    Without a ``psp_ref`` the key and ``at_ms`` name the payment: the same ones are a repeat,
+    another instant is another payment.
     """
 
     model_config = ConfigDict(json_schema_extra=_with_reference)
