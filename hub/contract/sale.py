@@ -143,8 +143,8 @@ class RefundView(Outgoing):
     ``by_person``: the hub was to and couldn't, so that a person sees to it, or has (told by repeats
     of the return).
     On top of ``amount_minor``, to the same card: ``tip_minor``, a tip that goes back when all of
-    the payment does, and ``surcharge_minor``, of what a terminal had added as much as the part is
-    of the payment."""
+    the payment does, with the last of its parts; and ``surcharge_minor``, of what a terminal had
+    added as much as the part is of the payment."""
 
     kind: str
     amount_minor: int

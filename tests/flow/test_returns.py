@@ -80,11 +80,11 @@ def test_the_card_gets_its_money_first_and_never_more(shop: Shop) -> None:
     first = shop.ok("till-1", "return/commit", give_back(shop, sale_id, back(2, 2)))
     second = shop.ok("till-1", "return/commit", give_back(shop, sale_id, back(2, 2)))
 
-    payment = {"kind": "card", "payment_id": card["payment_id"], "by": "till"}
+    payment = {"kind": "card", "payment_id": card["payment_id"], "by": "till", "by_person": False}
     assert first["refund"] == [payment | {"amount_minor": 969}]
     assert second["refund"] == [
         payment | {"amount_minor": 31},
-        {"kind": "cash", "amount_minor": 970 - 31, "by": "till"},
+        {"kind": "cash", "amount_minor": 970 - 31, "by": "till", "by_person": False},
     ]
 
 

@@ -129,14 +129,17 @@ def _refund(unit: Unit, sale: SaleRow, return_id: str, total_minor: int) -> tupl
             continue
         salerows.set_refunded(unit.tx, sale.id, tender.n, tender.refunded_minor + amount)
         name, before = tender.payment_id, tender.refunded_minor
+        tip = claims.tip_with(unit, name, amount, _to_card_minor(unit, sale, name))
         added = surcharges.going_back(unit, name, before, amount)
         refunds.append(
             RefundView(
                 kind=tender.kind,
                 amount_minor=amount,
                 payment_id=name,
-                by=claims.refund(unit, name, amount, return_id, surcharge_minor=added),
-                tip_minor=claims.tip_with(unit, name, amount),
+                by=claims.refund(
+                    unit, name, amount, return_id, tip_minor=tip or 0, surcharge_minor=added
+                ),
+                tip_minor=tip,
                 surcharge_minor=added or None,
             )
         )
@@ -144,6 +147,16 @@ def _refund(unit: Unit, sale: SaleRow, return_id: str, total_minor: int) -> tupl
     if left:
         refunds.append(_refund_cash(unit, sale, tenders, left))
     return tuple(refunds)
+
+
+def _to_card_minor(unit: Unit, sale: SaleRow, payment_id: str | None) -> int:
+    """What earlier returns gave back to this payment's card: not for store credit."""
+    views = (
+        RefundView.model_validate(one)
+        for _, told in salerows.refunds_of(unit.tx, sale.id)
+        for one in json.loads(told)
+    )
+    return sum(view.amount_minor for view in views if view.payment_id == payment_id)
 
 
 def _refund_cash(

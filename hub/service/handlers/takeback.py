@@ -308,6 +308,7 @@ def _give_back(unit: Unit, sale: SaleRow, fact: ReturnCompleted) -> None:
                         tender.payment_id,
                         back_minor,
                         fact.return_id,
+                        tip_minor=paid_back.tip_minor or 0,
                         surcharge_minor=paid_back.surcharge_minor or 0,
                         told="hub" if paid_back.by == "hub" else "till",
                     )

@@ -242,11 +242,15 @@ def who_gives_back(unit: Unit, payment_id: str | None) -> Giver:
     return gives_back(unit, paymentrows.get(unit.tx, payment_id) if payment_id else None)
 
 
-def tip_with(unit: Unit, payment_id: str | None, amount_minor: int) -> int | None:
-    """The tip that goes back with so much of a payment: with all of it, and with no part."""
+def tip_with(
+    unit: Unit, payment_id: str | None, amount_minor: int, before_minor: int = 0
+) -> int | None:
+    """The tip that goes back with so much of a payment: with all of it, or with the last of its
+    parts, when ``before_minor`` of it has gone back to the card."""
     row = paymentrows.get(unit.tx, payment_id) if payment_id else None
-    whole = row is not None and amount_minor == row.sale_minor
-    return (row.tip_minor or None) if row is not None and whole else None
+    if row is None or amount_minor <= 0 or before_minor + amount_minor != row.sale_minor:
+        return None
+    return row.tip_minor or None
 
 
 def undo(unit: Unit, payment_id: str | None, reason: str) -> None:
@@ -262,11 +266,12 @@ def refund(
     amount_minor: int,
     subject: str,
     *,
+    tip_minor: int = 0,
     surcharge_minor: int = 0,
     told: Giver | None = None,
 ) -> Giver:
     """A part of a payment goes back; who does it.  ``subject``: the return that it belongs to; a
-    repeat changes nothing.  ``surcharge_minor``: what of the surcharge goes back with it.
+    repeat changes nothing.  ``tip_minor``, ``surcharge_minor``: what of those goes back with it.
     ``told``: who was to do it when another hub wanted it, and may have done it.
 
     Errors: ``conflict`` when less than that is left.
@@ -276,7 +281,7 @@ def refund(
     if row is None or row.state == S.RECOVERED:  # out of the drawer
         return giver
     left_minor = refunds.left_minor(unit, row)
-    back_minor = amount_minor + surcharge_minor
+    back_minor = amount_minor + tip_minor + surcharge_minor
     if back_minor <= 0 or row.void_asked:
         return giver
     whole = amount_minor == row.sale_minor and left_minor == row.amount_minor
@@ -285,8 +290,10 @@ def refund(
         return giver
     back_minor = row.amount_minor if whole else back_minor  # with tip and surcharge
     refund_id = tillrefunds.id_of(unit, row, subject)
-    take_in = refunds.want if told is None else refunds.tell_again
-    take_in(unit, row, refund_id, back_minor, subject, giver)
+    if told is None:
+        refunds.want(unit, row, refund_id, back_minor, subject, giver)
+    else:
+        refunds.tell_again(unit, row, refund_id, back_minor, subject, giver, tip_minor=tip_minor)
     owing.lower(unit, row)
     book.forgive(unit, row, unit.caller.key)
     return giver
@@ -298,8 +305,9 @@ def as_it_is(unit: Unit, view: RefundView, return_id: str) -> RefundView:
     if row is None or view.by != "hub":
         return view
     refund = refundrows.get(unit.tx, tillrefunds.id_of(unit, row, return_id))
-    by_person = refund is not None and refund.state == "refused"
-    return view.model_copy(update={"by_person": by_person})
+    if refund is None or refund.state != "refused":
+        return view
+    return view.model_copy(update={"by_person": True})
 
 
 def joined(unit: Unit, sale_id: str, payment_ids: Iterable[str | None]) -> None:
@@ -337,6 +345,7 @@ def _overtaken(unit: Unit, payment_id: str) -> None:
                     payment_id,
                     view.amount_minor,
                     return_id,
+                    tip_minor=view.tip_minor or 0,
                     surcharge_minor=view.surcharge_minor or 0,
                     told=view.by,
                 )

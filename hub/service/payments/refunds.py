@@ -95,15 +95,17 @@ def tell_again(
     amount_minor: int,
     subject: str,
     giver: str = "hub",
+    *,
+    tip_minor: int = 0,
 ) -> RefundRow | None:
     """A refund that a hub which is lost had wanted.  It may be among what the cloud says was given
     back, so it is in doubt; a terminal can't be asked, so there it is taken to be; a till tells of
-    its own.  No more than the refunds known here leave; None: they leave nothing, or all has gone
-    back.
+    its own.  No more than the refunds known here leave, and of the tip no more than ``tip_minor``;
+    None: they leave nothing, or all has gone back.
     """
     known = refundrows.get(unit.tx, refund_id)
     left = row.amount_minor - refundrows.taken_minor(unit.tx, row.id)
-    amount_minor = min(amount_minor, left if giver == "till" else left - row.tip_minor)
+    amount_minor = min(amount_minor, left if giver == "till" else left - row.tip_minor + tip_minor)
     if known is not None or amount_minor <= 0 or row.refunded_minor == row.amount_minor:
         return known
     if giver == "till":

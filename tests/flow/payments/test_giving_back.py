@@ -148,6 +148,7 @@ def test_a_part_that_comes_back_is_wanted_from_the_processor_once(paying: Paying
             "amount_minor": 499,
             "payment_id": payment["payment_id"],
             "by": "hub",
+            "by_person": False,
         }
     ]
     with paying.unchanged():

@@ -69,7 +69,9 @@ def test_goods_come_back_for_store_credit(shop: ValueShop) -> None:
     sale = bought(shop)
     body = back(shop, sale)
     done = shop.ok("till-1", "return/commit", body)
-    assert done["refund"] == [{"kind": "store_credit", "amount_minor": 499, "by": "hub"}]
+    assert done["refund"] == [
+        {"kind": "store_credit", "amount_minor": 499, "by": "hub", "by_person": False}
+    ]
     assert done["receipt_printed"]
     receipt = printed(shop, body["return_id"])
     code = receipt["credit_code"]

@@ -1,4 +1,4 @@
-"""Tips: charged with the payment, no part of the sale, given back only with all of it."""
+"""Tips: charged with the payment, no part of the sale, given back with the last of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.exposure import Caps
 from hub.domain.payments.work import Hand, WorkKind
+from hub.service.payments.commands import LeaseWork
+from tests.support.copies import Copies, from_cloud
 from tests.support.paying import CARD, rules
 from tests.support.payingwork import WorkingShop
 from tests.support.shop import five_cents
@@ -103,20 +106,72 @@ def test_a_void_gives_the_tip_back(shop: WorkingShop) -> None:
     assert shop.row(payment).state == "refunded"
 
 
-def test_all_that_comes_back_brings_the_tip_along_and_a_part_does_not(shop: WorkingShop) -> None:
+def test_all_that_comes_back_brings_the_tip_along_at_once_or_in_parts(shop: WorkingShop) -> None:
     payment = with_tip(shop)
     (back,) = bring_back(shop, payment, 2)["refund"]
     assert (back["amount_minor"], back["tip_minor"]) == (998, 100)
     assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 1098
     shop.sign_in("till-1")
     other = with_tip(shop)
-    for _ in range(2):
+    for tip_minor in (0, 100):
         (back,) = bring_back(shop, other, 1)["refund"]
-        assert (back["amount_minor"], back.get("tip_minor", 0)) == (499, 0)
-        assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 499
+        assert (back["amount_minor"], back.get("tip_minor", 0)) == (499, tip_minor)
+        assert shop.do(WorkKind.REFUND, "refunded").amount_minor == 499 + tip_minor
     row = shop.row(other)
-    assert (row.state, row.refunded_minor) == ("captured", 998)
+    assert (row.state, row.refunded_minor) == ("refunded", 1098)
     assert shop.work() == ()
+
+
+def test_what_came_back_in_parts_until_nothing_is_left_is_owed_by_nobody(
+    shop: WorkingShop,
+) -> None:
+    payment = shop.stored(998, token="tok_1", tip_minor=100)
+    shop.sold(payment, qty=2)
+    for _ in range(2):
+        bring_back(shop, payment, 1)
+    shop.do(WorkKind.CHARGE, "declined", code=DeclineCode.FRAUD)
+    assert shop.row(payment).state == "voided"
+
+
+def test_a_hub_put_back_gives_each_part_back_with_the_tip_of_the_last(
+    shop: WorkingShop, tmp_path: Path
+) -> None:
+    copies = Copies(tmp_path)
+    copy = copies.take(shop)
+    payment = with_tip(shop)
+    for _ in range(2):
+        bring_back(shop, payment, 1)
+    restored = copies.put_back(copy, shop, payments=rules(processor=True))
+    restored.internal(from_cloud(shop))
+    found = restored.internal(LeaseWork(Hand.PROCESSOR))
+    assert [(one.kind, one.amount_minor) for one in found] == [
+        (WorkKind.LOOK_UP, 499),
+        (WorkKind.LOOK_UP, 599),
+    ]
+    restored.close()
+
+
+def test_what_came_back_in_parts_while_it_is_owed_leaves_no_tip_owed(shop: WorkingShop) -> None:
+    payment = shop.stored(998, token="tok_1", tip_minor=100)
+    shop.sold(payment, qty=2)
+    shop.do(WorkKind.CHARGE, "declined", code=DeclineCode.FRAUD)
+    bring_back(shop, payment, 1)
+    assert shop.payment(payment)["owed_minor"] == 599
+    bring_back(shop, payment, 1)
+    assert shop.row(payment).state == "voided"
+
+
+def test_a_tip_stays_where_a_part_came_back_for_store_credit(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(tips=True, issuer=True), print_receipts=True)
+    payment = with_tip(shop)
+    shop.sign_in("till-1", "mia")
+    line = {"line_no": 1, "qty": 1, "disposition": "quarantine", "reason": "dented"}
+    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    shop.ok("till-1", "return/commit", body | {"refund_to": "store-credit"})
+    (back,) = bring_back(shop, payment, 1)["refund"]
+    assert (back["amount_minor"], back.get("tip_minor", 0)) == (499, 0)
+    shop.check_laws()
+    shop.close()
 
 
 def test_only_the_cash_of_a_split_sale_is_rounded_and_the_tip_is_no_part_of_it(

@@ -209,6 +209,7 @@ def test_a_part_that_comes_back_goes_back_to_the_card_once(shop: ValueShop) -> N
             "amount_minor": 499,
             "payment_id": payment["payment_id"],
             "by": "hub",
+            "by_person": False,
         }
     ]
     work = shop.issuer_says(WorkKind.REFUND, "unknown")
