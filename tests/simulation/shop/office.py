@@ -43,6 +43,8 @@ BROUGHT_BACK_WITH_LINKS: Final = 0.02
 UNSENT_BACK: Final = 0.3
 UNSENT_BACK_FIRST: Final = 0.01
 """The same where those that are tried again are waited for: all of them come back then."""
+CONTENT: Final = 0.5
+"""Share of customers of later storms who keep what they bought, whatever becomes of the payment."""
 SIGNED_ALONE: Final = 0.3
 """Share of receivables that are seen to at a look."""
 SIGNED_WITH_LINKS: Final = 0.02
@@ -57,6 +59,8 @@ class Office:
         self._world = shop.world
         self._random = shop.world.random("office")
         self._links = shop.world.random("office/links")
+        self._minds = shop.world.random("office/minds")
+        self._content: dict[str, bool] = {}
 
     def learn(self, payment_id: str, told: dict[str, Any]) -> None:
         """The processor tells an outcome by itself; half of the time nobody listens."""
@@ -117,8 +121,16 @@ class Office:
             shares = BROUGHT_BACK | {S.RECOVERY: BROUGHT_BACK_WITH_LINKS}
         for state, share in shares.items():
             for row in paymentrows.in_state(running.rows, state, 5):
-                if row.in_sale and not row.void_asked and self._random.random() < share:
+                comes = row.in_sale and not row.void_asked and self._random.random() < share
+                if comes and not self._keeps_the_goods(row):
                     self.bring_back(row)
+
+    def _keeps_the_goods(self, row: PaymentRow) -> bool:
+        """Whether its customer is content: who looks every half an hour would else see all of what
+        nobody can tell of for days come back."""
+        if self._shop.plan.seed <= RARE_ABOVE:
+            return False
+        return self._content.setdefault(row.payment_id, self._minds.random() < CONTENT)
 
     async def _clear(self, running: RunningHub, row: PaymentRow) -> None:
         if row.is_value and self._shop.gifts is not None:

@@ -25,12 +25,16 @@ SALE, RETURN, VOID = "sale/commit", "return/commit", "sale/void"
 class ProcessorMachine:
     """Give :meth:`start` to :meth:`World.add` under the name ``processor``.
 
-    ``late`` is a share of payments; a late answer comes after the till's patience.  ``on_change``
-    is called with each payment that isn't as it was.
+    ``late`` is a share of payments; a late answer comes after the till's patience.  ``drops``: of
+    the charges asked for while it can't tell, what it does nothing about.  ``on_change`` is called
+    with each payment that isn't as it was.
     """
 
-    def __init__(self, world: World, *, moods: Moods = CALM, late: float = 0.04) -> None:
+    def __init__(
+        self, world: World, *, moods: Moods = CALM, late: float = 0.04, drops: float = 0.0
+    ) -> None:
         self.world = world
+        self._drops = drops
         self._moods = moods
         self.late = late
         self._random = world.random("processor")
@@ -43,6 +47,7 @@ class ProcessorMachine:
         self.on_change: Callable[[str], None] = lambda _payment_id: None
         self.dumb = False
         """It takes what it is asked to do, and can't tell what became of anything."""
+        self._forgets = world.random("processor/forgets")
         self.is_known: Callable[[str], bool] = lambda _payment_id: False
 
     def _new_bank(self) -> Bank:
@@ -147,6 +152,9 @@ class ProcessorMachine:
                 return self._reverse(request["payment_id"])
             case "charge" | "look_up" | "capture" | "let_go" | "give_back" | "look_up_give_back":
                 if request["do"] == "charge":
+                    if self.dumb and self._forgets.random() < self._drops:
+                        self.world.count("charge dropped by a processor that can't tell")
+                        return {"outcome": "unknown"}
                     if self._moods.late_deed and self._random.random() < self._moods.late_deed:
                         self.world.count("charge done late")
                         await asyncio.sleep(self._random.uniform(20, 1_500))

@@ -34,7 +34,7 @@ from tests.simulation.shop.office import Office
 from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
 from tests.simulation.shop.paper import Paper
-from tests.simulation.shop.plan import Plan
+from tests.simulation.shop.plan import RARE_ABOVE, Plan
 from tests.simulation.shop.processor import ProcessorMachine, tips_wanted
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
@@ -57,6 +57,8 @@ REST_WITH_CARDS_S = 60 * 3_600.0
 REST_LOOK_S = 30.0
 SOFT_WITH_RETRIES = 0.5
 """Share of charges that are declined for now where that is waited for."""
+DROPS = 0.5
+"""Share of charges that a processor drops which can't tell of any, in later storms."""
 HARD_WITH_LINKS = 0.5
 """Share of charges that are declined for good where customers may pay by links then."""
 CAPS: tuple[dict[str, int], ...] = (
@@ -124,7 +126,9 @@ class Scenario:
         self.disk = HubDisk(self.world, self.hub.start)
         self.oms = OmsMachine(self.world)
         self.broker = BrokerMachine(self.world, keepalive_s=KEEPALIVE_S)
-        self.processor = ProcessorMachine(self.world, moods=self._moods())
+        self.processor = ProcessorMachine(
+            self.world, moods=self._moods(), drops=DROPS if plan.seed > RARE_ABOVE else 0.0
+        )
         self.telling = Telling(self)
         self.tills = [self._till(name, ways) for name in self.till_names]
         self.gifts = GiftCards(self) if plan.gift_cards else None
