@@ -113,7 +113,7 @@ class Chronicle:
             self._votes[newest.place] += 1 + lasted_ms // 60_000
         elif newest is not None and newest.caught_up_at_ms is None:
             self._behind = newest
-        if seen_ms == 0 or hubrow.get(rows).clock_suspect:
+        if seen_ms == 0 or hubrow.clock_suspect(rows):
             return  # the first start, or nobody knows how long it was
         self._pending.append(Change(seen_ms, False, HUB_OFF))
         self._down_from_ms = seen_ms

@@ -107,7 +107,7 @@ class Mender:
 
     def clock_is_trusted(self) -> str:
         """Nothing to confirm."""
-        return "" if hubrow.get(self._hub.gate.rows).clock_suspect else "The clock is trusted."
+        return "" if hubrow.clock_suspect(self._hub.gate.rows) else "The clock is trusted."
 
     async def free_space(self, _caller: Caller) -> Done:
         """What can't be removed stays, and is said."""

@@ -349,7 +349,7 @@ class Gate:
         age_ms = self.clock.wall_ms() - made_ms
         fits = -KEY_MAX_AHEAD_MS <= age_ms <= KEY_MAX_AGE_MS
         # A hub that doesn't trust its own clock can't judge by it; the shop goes on selling.
-        if not fits and not hubrow.get(tx).clock_suspect:
+        if not fits and not hubrow.clock_suspect(tx):
             raise refuse(
                 Code.IDEMPOTENCY_EXPIRED,
                 "By its time this key was made more than 30 days ago, or tomorrow: set the "

@@ -58,6 +58,13 @@ def get(rows: Rows) -> HubRow:
     return row
 
 
+def clock_suspect(rows: Rows) -> bool:
+    """Whether the hub doesn't trust its own clock."""
+    row = rows.one("SELECT clock_suspect FROM hub")
+    assert row is not None
+    return bool(row[0])
+
+
 def source_and_fence(tx: Tx) -> tuple[int, str]:
     """The source of new outbox rows, and the fence."""
     row = tx.one("SELECT source, fence FROM hub")

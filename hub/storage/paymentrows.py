@@ -126,6 +126,11 @@ class StepRow(NamedTuple):
 
 
 PAYMENT: Final = f"SELECT {', '.join(PaymentRow._fields)} FROM payments"
+_ADD: Final = (
+    f"INSERT INTO payments ({', '.join(NewPayment._fields)}, state, due_budget_ms, begun_at_ms,"
+    f" begun_budget_ms, changed_at_ms) VALUES ({', '.join('?' * len(NewPayment._fields))},"
+    f" 'intent', ?, ?, ?, ?) RETURNING {', '.join(PaymentRow._fields)}"
+)
 _SETTABLE = frozenset(PaymentRow._fields) - {"id", "payment_id", "hash", "currency", "kind"}
 """The amount only together with a tip or a surcharge that was added at the terminal."""
 
@@ -223,24 +228,26 @@ def last_step(rows: Rows, number: int) -> int:
 
 
 class RiskRow(NamedTuple):
-    """What is at risk: sums in minor units; ``oldest_*`` of what was stored longest ago."""
+    """What is at risk: sums in minor units, in the shop and at one terminal; ``oldest_*`` of what
+    the shop stored longest ago."""
 
     payments: int
     minor: int
+    terminal_payments: int
+    terminal_minor: int
     oldest_at_ms: int | None
     oldest_budget_ms: int | None
 
 
 def at_risk(rows: Rows, terminal_id: str | None = None) -> RiskRow:
-    """The exposure of the shop, or of one terminal."""
-    sql = (
-        "SELECT count(*), coalesce(sum(amount_minor), 0), min(stored_at_ms), min(stored_budget_ms)"
-        f" FROM payments WHERE {OPEN} AND {_RISK}"
+    """The exposure of the shop, and of a terminal."""
+    row = rows.one(
+        "SELECT count(*), coalesce(sum(amount_minor), 0),"
+        " coalesce(sum(terminal_id = ?1), 0),"
+        " coalesce(sum(amount_minor) FILTER (WHERE terminal_id = ?1), 0),"
+        f" min(stored_at_ms), min(stored_budget_ms) FROM payments WHERE {OPEN} AND {_RISK}",
+        terminal_id,
     )
-    if terminal_id is None:
-        row = rows.one(sql)
-    else:
-        row = rows.one(f"{sql} AND terminal_id = ?", terminal_id)
     assert row is not None
     return RiskRow(*row)
 
@@ -285,19 +292,18 @@ def _many(found: Sequence[tuple[Any, ...]]) -> list[PaymentRow]:
 # Writing -----------------------------------------------------------------------------------------
 
 
-def add(tx: Tx, new: NewPayment) -> PaymentRow:
+def add(tx: Tx, new: NewPayment, due_budget_ms: int = 0) -> PaymentRow:
     """Begin a payment in ``intent``; the row as written."""
-    names = ", ".join(NewPayment._fields)
-    marks = ", ".join("?" * len(NewPayment._fields))
-    number = tx.insert(
-        f"INSERT INTO payments ({names}, state, begun_at_ms, begun_budget_ms, changed_at_ms)"
-        f" VALUES ({marks}, 'intent', ?, ?, ?)",
-        *(int(one) if isinstance(one, bool) else one for one in new),
-        tx.now_ms,
-        tx.budget_ms,
-        tx.now_ms,
+    row = _first(
+        tx.one(
+            _ADD,
+            *(int(one) if isinstance(one, bool) else one for one in new),
+            due_budget_ms,
+            tx.now_ms,
+            tx.budget_ms,
+            tx.now_ms,
+        )
     )
-    row = numbered(tx, number)
     assert row is not None
     return row
 

@@ -6,7 +6,7 @@ Every query begins with the words of a partial index: SQLite uses it only so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hub.domain.payments.states import STORED_AWAY
 from hub.storage.paymentrows import OPEN, PAYMENT, PaymentRow
@@ -122,19 +122,28 @@ def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
     )
 
 
-def unknown_of(rows: Rows, device_id: str | None = None, *, value: bool = False) -> tuple[int, int]:
-    """Of a till's payments (or the shop's): how many are on their way to a terminal or in doubt
-    there, and how many people have to decide.  ``value``: of those with gift cards, or by card:
-    an issuer that can't tell is in no terminal's way."""
-    where = f"{OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
-    where += f" AND kind {'<>' if value else '='} 'card'"
-    sql = (
-        "SELECT coalesce(sum(state <> 'manual'), 0), coalesce(sum(state = 'manual'), 0)"
-        f" FROM payments WHERE {where}"
+class Crowd(NamedTuple):
+    """Payments on their way to a terminal or in doubt there: a till's, and the whole shop's; and
+    how many of the till's people have to decide."""
+
+    till: int
+    shop: int
+    till_undecided: int
+
+
+def crowd_of(rows: Rows, device_id: str, *, value: bool) -> Crowd:
+    """How many are under way.  ``value``: of those with gift cards, or by card: an issuer that
+    can't tell is in no terminal's way."""
+    row = rows.one(
+        "SELECT coalesce(sum(state <> 'manual' AND device_id = ?1), 0),"
+        " coalesce(sum(state <> 'manual'), 0),"
+        " coalesce(sum(state = 'manual' AND device_id = ?1), 0)"
+        f" FROM payments WHERE {OPEN} AND state IN ('intent', 'at_terminal', 'unknown', 'manual')"
+        f" AND kind {'<>' if value else '='} 'card'",
+        device_id,
     )
-    row = rows.one(sql) if device_id is None else rows.one(f"{sql} AND device_id = ?", device_id)
     assert row is not None
-    return int(row[0]), int(row[1])
+    return Crowd(*row)
 
 
 def not_captured(rows: Rows, before_ms: int, limit: int = AT_ONCE_MAX) -> list[PaymentRow]:

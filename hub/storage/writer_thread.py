@@ -21,7 +21,8 @@ Notices = Callable[[Sequence[object]], None]
 class WriterThread:
     """Takes work from the loop, answers on the loop after COMMIT.
 
-    ``on_notices`` is called on the loop with what committed requests left to be told;
+    ``on_notices`` is called on the loop with what committed requests left to be told, after those
+    who wait for the requests themselves have gone on: an answer doesn't wait for what it starts;
     ``on_fatal`` when the disk failed in a way that only a restart can clear up.
     """
 
@@ -139,5 +140,5 @@ class WriterThread:
                 future.set_exception(outcome.error)
             else:
                 future.set_result(outcome.value)
-        if notices:
-            self._on_notices(notices)
+        if notices:  # the answers go out first
+            self._loop.call_soon(self._on_notices, notices)

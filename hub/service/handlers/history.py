@@ -111,7 +111,7 @@ def note_minute(unit: Unit, command: NoteMinute) -> None:
         historyrows.update_outage(tx, row.number, command.place or row.place, command.drill, depth)
         if command.place:
             historyrows.place_change(tx, command.place)
-    if not hubrow.get(tx).clock_suspect:
+    if not hubrow.clock_suspect(tx):
         historyrows.purge(tx, unit.now_ms)
 
 

@@ -79,7 +79,7 @@ def housekeep(unit: Unit, command: Housekeep) -> int:
         done += orders.look_again(unit)
     done += printing.expire_printing(unit, printing.ExpirePrinting())
     done += timing.expire(unit, ExpirePayments())
-    if hubrow.get(unit.tx).clock_suspect:
+    if hubrow.clock_suspect(unit.tx):
         return done  # a clock that jumped ahead would have everything forgotten
     kept_ms = unit.now_ms - requests.KEEP_DAYS * DAY_MS
     done += requests.purge(unit.tx, kept_ms)

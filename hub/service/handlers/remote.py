@@ -205,7 +205,7 @@ def _ended(outcome: str, why: str) -> tuple[str, str]:
 
 def _refuse_old(unit: Unit, one: CloudCommand, age_max_ms: int) -> None:
     """Nobody waits any more for what was asked for long ago."""
-    if hubrow.get(unit.tx).clock_suspect:
+    if hubrow.clock_suspect(unit.tx):
         return
     age_ms = unit.now_ms - one.issued_at_ms
     if age_ms > age_max_ms:
@@ -214,7 +214,7 @@ def _refuse_old(unit: Unit, one: CloudCommand, age_max_ms: int) -> None:
 
 def _refuse_unless_new(unit: Unit, one: CloudCommand) -> None:
     """What cuts a shop off has to be wanted now: in doubt it isn't done."""
-    if hubrow.get(unit.tx).clock_suspect:
+    if hubrow.clock_suspect(unit.tx):
         raise Fails("The hub doubts its clock, so nobody knows how old this is: ask on its page.")
     ahead_ms = one.issued_at_ms - unit.now_ms
     if ahead_ms > JUMP_MS:

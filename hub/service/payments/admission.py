@@ -15,7 +15,7 @@ from hub.service import permits
 from hub.service.shop import PaymentRules
 from hub.service.unit import Unit
 from hub.storage import hubrow, paymentrows, paymentwork
-from hub.storage.paymentrows import PaymentRow, RiskRow
+from hub.storage.paymentrows import PaymentRow
 from hub.storage.rows import Rows
 
 AMOUNT_MAX: Final = 10**12
@@ -41,17 +41,17 @@ def check_room(unit: Unit, command: StartPayment, others: Sequence[PaymentRow]) 
             " anew.",
         )
     value = command.value is not None
-    open_ones, undecided = paymentwork.unknown_of(unit.tx, unit.caller.id, value=value)
-    if open_ones >= TILL_MAX or paymentwork.unknown_of(unit.tx, value=value)[0] >= SHOP_MAX:
+    crowd = paymentwork.crowd_of(unit.tx, unit.caller.id, value=value)
+    if crowd.till >= TILL_MAX or crowd.shop >= SHOP_MAX:
         raise refuse(
             Code.CONFLICT,
             "Too many such payments are under way: wait until some have ended, or give them up.",
         )
-    if undecided >= TILL_UNDECIDED_MAX:
+    if crowd.till_undecided >= TILL_UNDECIDED_MAX:
         raise refuse(
             Code.CONFLICT,
-            f"{undecided} payments of this till wait for somebody to decide how they ended: a"
-            " manager has to decide some first.",
+            f"{crowd.till_undecided} payments of this till wait for somebody to decide how they"
+            " ended: a manager has to decide some first.",
         )
 
 
@@ -86,24 +86,25 @@ def check_tip(unit: Unit, command: StartPayment) -> None:
 
 def exposure_of(rows: Rows, terminal_id: str | None, now_ms: int, budget_ms: int) -> Exposure:
     """What is at risk now: in the shop, and at one terminal."""
-    store = paymentrows.at_risk(rows)
-    own = paymentrows.at_risk(rows, terminal_id) if terminal_id else RiskRow(0, 0, None, None)
+    found = paymentrows.at_risk(rows, terminal_id)
     oldest_ms = 0
-    if store.oldest_at_ms is not None and store.oldest_budget_ms is not None:
+    if found.oldest_at_ms is not None and found.oldest_budget_ms is not None:
         oldest_ms = age_ms(
-            store.oldest_at_ms,
-            store.oldest_budget_ms,
+            found.oldest_at_ms,
+            found.oldest_budget_ms,
             now_ms,
             budget_ms,
-            trusted=not hubrow.get(rows).clock_suspect,
+            trusted=not hubrow.clock_suspect(rows),
         )
-    return Exposure(own.payments, own.minor, store.payments, store.minor, oldest_ms)
+    return Exposure(
+        found.terminal_payments, found.terminal_minor, found.payments, found.minor, oldest_ms
+    )
 
 
 def standing_bars(rows: Rows, rules: PaymentRules) -> tuple[OfflineBar, ...]:
     """What stands in the way whatever the amount is."""
     found = [] if rules.offline else [OfflineBar.SWITCHED_OFF]
-    if hubrow.get(rows).clock_suspect:
+    if hubrow.clock_suspect(rows):
         found.append(OfflineBar.CLOCK_SUSPECT)
     return tuple(found)
 

@@ -92,8 +92,7 @@ def check_recovered(unit: Unit, subject: str) -> None:
 
 def begin(unit: Unit, new: NewPayment, by: str, detail: str = "") -> PaymentRow:
     """Write a payment down before anybody is asked for it."""
-    row = paymentrows.add(unit.tx, new)
-    row = paymentrows.change(unit.tx, row, due_budget_ms=unit.tx.budget_ms + REPORT_MS)
+    row = paymentrows.add(unit.tx, new, unit.tx.budget_ms + REPORT_MS)
     paymentrows.add_step(unit.tx, row._replace(state=""), "begun", S.INTENT, by, detail)
     changed(unit, row)
     return row

@@ -320,7 +320,7 @@ def stored_age_ms(unit: Unit, row: PaymentRow) -> int:
 
 def is_trusted(unit: Unit) -> bool:
     """Whether wall time counts."""
-    return not hubrow.get(unit.tx).clock_suspect
+    return not hubrow.clock_suspect(unit.tx)
 
 
 def _retry_wait(unit: Unit, row: PaymentRow, said: ProcessorSaid) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, Literal
 
 from hub.contract.payments import ExposureView, PaymentStep, PaymentView
@@ -75,7 +76,10 @@ class Teller:
         self._rules = rules
         self._now_ms = now_ms
         self._budget_ms = budget_ms
-        self._trusted = not hubrow.get(rows).clock_suspect
+
+    @cached_property
+    def _trusted(self) -> bool:
+        return not hubrow.clock_suspect(self._rows)
 
     def payment(self, row: PaymentRow, *, steps: bool = True) -> PaymentView:
         """A payment as it stands; ``steps``: with what happened to it."""
