@@ -25,7 +25,7 @@ from hub.service.handlers.mirroring import (
     to_mirror,
 )
 from hub.service.internal import InternalCommand
-from hub.service.notices import PaymentChanged
+from hub.service.notices import HubChanged, PaymentChanged
 from hub.service.shop import Vault
 from hub.storage import paymentrows
 from hub.storage.errors import StorageError
@@ -106,6 +106,9 @@ class Mirror:
                 if len(self._drops) < DROPS_MAX:
                     self._drops[notice.payment_id] = None
                 self._wake.set()
+            elif isinstance(notice, HubChanged) and self._refused:
+                self._asked_back = False  # the cloud may have told of them
+                self._wake.set()
 
     async def _run(self) -> None:
         while True:
@@ -149,7 +152,8 @@ class Mirror:
         payment_id = one.row.payment_id
         data = {"payment_id": payment_id, "copy_text": copy_of(one, self._vault)}
         await self._ask(self._keeper, keeping.KEEP, data, TIMEOUT_S)
-        mark = MarkMirrored(payment_id, one.token.key_id, one.contact)
+        key_id = one.token.key_id if one.token is not None else ""
+        mark = MarkMirrored(payment_id, key_id, one.contact)
         await self._gate.internal(MIRROR, mark)
 
     async def _drop(self) -> bool:

@@ -95,8 +95,8 @@ class Payments(Section):
         default="",
         max_length=40,
         pattern=r"^([a-z0-9][a-z0-9-]{2,39})?$",
-        description="A paired device that keeps a copy (sealed) of each stored payment; empty:"
-        " none. A payment is acknowledged only when it has it.",
+        description="A paired device that keeps a copy (sealed) of each stored payment, and the"
+        " contact of what is owed; empty: none. A payment is acknowledged only when it has it.",
         examples=["till-02"],
     )
 

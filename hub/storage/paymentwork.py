@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from hub.domain.payments.states import STORED_AWAY
+from hub.domain.payments.states import CONTACT_ALONE, STORED_AWAY
 from hub.storage.paymentrows import OPEN, PAYMENT, PaymentRow
 from hub.storage.rows import Rows
 
@@ -16,6 +16,7 @@ AT_ONCE_MAX: Final = 200
 
 _FREE = "due_budget_ms <= ? AND lease_budget_ms <= ?"
 _STORED_AWAY: Final = "({})".format(", ".join(f"'{one}'" for one in sorted(STORED_AWAY)))
+_CONTACT_ALONE: Final = "({})".format(", ".join(f"'{one}'" for one in sorted(CONTACT_ALONE)))
 _OLDEST = "ORDER BY coalesce(stored_budget_ms, begun_budget_ms), id LIMIT ?"
 
 
@@ -120,6 +121,33 @@ def not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
         " (SELECT 1 FROM payment_secrets s WHERE s.payment = payments.id) ORDER BY id LIMIT ?",
         limit,
     )
+
+
+_CONTACTS: Final = (
+    f"{OPEN} AND state IN {_CONTACT_ALONE} AND void_asked = 0"
+    " AND (stored_at_ms IS NOT NULL OR state <> 'authorised')"
+    " AND EXISTS (SELECT 1 FROM payment_contacts c WHERE c.payment = payments.id)"
+)
+"""Those whose contact is kept twice, without a token.  What was approved online and is captured at
+once needs nobody."""
+
+
+def contacts_not_mirrored(rows: Rows, limit: int) -> list[PaymentRow]:
+    """Payments of which the second keeper doesn't have the contact alone, oldest first."""
+    return _many(rows, f"{_CONTACTS} AND mirrored = 0 ORDER BY id LIMIT ?", limit)
+
+
+def contacts_mirrored(rows: Rows) -> int:
+    """Of how many payments the second keeper has the contact alone."""
+    row = rows.one(f"SELECT count(*) FROM payments WHERE {_CONTACTS} AND mirrored = 1")
+    assert row is not None
+    return int(row[0])
+
+
+def is_contact_kept(rows: Rows, number: int) -> bool:
+    """Whether this payment's contact alone is to be kept twice."""
+    sql = f"SELECT 1 FROM payments WHERE {_CONTACTS} AND id = ?"
+    return rows.one(sql, number) is not None
 
 
 class Crowd(NamedTuple):

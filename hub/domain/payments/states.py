@@ -225,6 +225,9 @@ MAY_BE_OWED: Final = frozenset(
     }
 )
 """It may still end as a receivable, unless it is to be voided: the customer's contact is kept."""
+CONTACT_ALONE: Final = MAY_BE_OWED - STORED_AWAY - {_S.INTENT, _S.AT_TERMINAL, _S.UNKNOWN}
+"""No token is needed any more, and somebody may have to be asked for the money: of what the second
+keeper had, the contact is kept."""
 FINAL: Final = frozenset(
     {
         _S.REFUSED,

@@ -1,5 +1,6 @@
 """Copies of stored payments that a second keeper has: noted when it has one, taken in when the hub
-that wrote them is lost.  The customer's contact goes along, sealed as it is kept here.
+that wrote them is lost.  The customer's contact goes along, sealed as it is kept here.  When the
+token isn't needed any more the contact alone is kept, for as long as money can be owed.
 
 A copy is text without digits, so that no chance makes it look like a card's number on its way, and
 bears the vault's stamp: the device that keeps it can't change it or make one.
@@ -23,7 +24,7 @@ from hub.service.internal import InternalCommand
 from hub.service.payments import book, owing, surcharges
 from hub.service.shop import Vault
 from hub.service.unit import Unit
-from hub.storage import paymentrows, paymentwork, salerows, secretrows
+from hub.storage import hubrow, paymentrows, paymentwork, salerows, secretrows
 from hub.storage.paymentrows import NewPayment, PaymentRow
 from hub.storage.rows import Rows
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 BY: Final = "mirror"
 AMOUNT_MAX: Final = 10**12
+CONTACTS_MAX: Final = 500
+"""So many contacts of what may be owed are kept twice at most: the keeper has room for 2000 copies,
+and without room for a stored payment nothing is accepted offline."""
 _NO_WORDS: Final = frozenset({"staff_id", "amount_minor", "offline_seq", "stored_at_ms"})
 BACK: Final = "from the second keeper's copy: it may have been forwarded by the lost hub"
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567="
@@ -67,8 +71,8 @@ _ADDED: Final = ("tip_minor", "surcharge_minor")
 
 @dataclass(frozen=True, slots=True)
 class MarkMirrored(InternalCommand):
-    """The second keeper has this payment on disk, sealed under the key ``key_id``, with this
-    contact.  The value is False when it isn't what is kept here (any more)."""
+    """The second keeper has this payment on disk, sealed under the key ``key_id`` (empty: it has
+    no token), with this contact.  The value is False when it isn't what is kept here (any more)."""
 
     payment_id: str
     key_id: str
@@ -85,22 +89,31 @@ class TakeCopies(InternalCommand):
 
 
 class ToMirror(NamedTuple):
-    """A payment that the second keeper doesn't have as it is, and what is sealed of it."""
+    """A payment that the second keeper doesn't have as it is, and what is sealed of it: a token, a
+    contact or both."""
 
     row: PaymentRow
-    token: SealedToken
+    token: SealedToken | None
     contact: SealedToken | None = None
 
 
 def copy_of(one: ToMirror, vault: Vault) -> str:
-    """What the second keeper gets.  Errors: the vault's, when no key of it opens the token."""
+    """What the second keeper gets.  Errors: the vault's, when no key of it opens what is sealed."""
     row, token, contact = one
+    if token is None:
+        assert contact is not None
+        alone = {"payment_id": row.payment_id, "contact": _packed(contact)}
+        stamp = vault.stamp(row.payment_id, contact, _stamped(alone))
+        return _as_text(alone | {"stamp": stamp})
     facts: dict[str, Any] = {name: getattr(row, name) for name in _FACTS}
     facts |= {name: getattr(row, name) for name in _ADDED if getattr(row, name)}
     if contact is not None:
         facts["contact"] = _packed(contact)
     stamp = vault.stamp(row.payment_id, token, _stamped(facts))
-    whole = facts | _packed(token) | {"stamp": stamp}
+    return _as_text(facts | _packed(token) | {"stamp": stamp})
+
+
+def _as_text(whole: dict[str, Any]) -> str:
     plain = json.dumps(whole, separators=(",", ":")).encode()
     return base64.b32encode(plain).decode().translate(_TO_LETTERS)
 
@@ -114,19 +127,29 @@ def _packed(sealed: SealedToken) -> dict[str, str]:
 
 
 def to_mirror(rows: Rows, limit: int) -> list[ToMirror]:
-    """Stored payments that the second keeper doesn't have as they are, oldest first."""
+    """Payments that the second keeper doesn't have as they are: those that are stored first, each
+    oldest first."""
     found = []
     for row in paymentwork.not_mirrored(rows, limit):
         token = secretrows.get(rows, row.id)
         if token is not None:
             found.append(ToMirror(row, token, secretrows.get(rows, row.id, owing.CONTACT)))
+    room = min(limit - len(found), CONTACTS_MAX - paymentwork.contacts_mirrored(rows))
+    found += [
+        ToMirror(row, None, secretrows.get(rows, row.id, owing.CONTACT))
+        for row in paymentwork.contacts_not_mirrored(rows, max(0, room))
+    ]
     return found
 
 
 def is_needed(rows: Rows, payment_id: str) -> bool:
     """Whether the second keeper has to keep its copy."""
     row = paymentrows.get(rows, payment_id)
-    return row is not None and row.state in STORED_AWAY
+    if row is None or row.state in STORED_AWAY:
+        return row is not None
+    if not paymentwork.is_contact_kept(rows, row.id):
+        return False
+    return bool(row.mirrored) or paymentwork.contacts_mirrored(rows) < CONTACTS_MAX
 
 
 def mark_mirrored(unit: Unit, command: MarkMirrored) -> bool:
@@ -135,7 +158,7 @@ def mark_mirrored(unit: Unit, command: MarkMirrored) -> bool:
     if row is None or row.mirrored:
         return row is not None
     token = secretrows.get(unit.tx, row.id)
-    if token is None or token.key_id != command.key_id:
+    if (token.key_id if token is not None else "") != command.key_id:
         return False
     if secretrows.get(unit.tx, row.id, owing.CONTACT) != command.contact:
         return False
@@ -151,25 +174,32 @@ def take_copies(unit: Unit, command: TakeCopies) -> tuple[str, ...]:
     over = []
     for payment_id, text in command.copies:
         known = paymentrows.get(unit.tx, payment_id)
-        if known is not None and not _lacks_token(unit, known):
-            if PaymentState(known.state) in FINAL or known.state == PaymentState.CAPTURED:
-                over.append(payment_id)
+        if known is not None and _is_over(unit, known):
+            over.append(payment_id)
+            continue
+        lacks_token = known is None or _lacks_token(unit, known)
+        if known is not None and not lacks_token and not _lacks_contact(unit, known):
             continue
         try:
-            facts, token, contact = _read(payment_id, text)
-            _check_stamp(unit.shop.payments.vault, facts, token)
+            facts, token, contact = _read(unit.shop.payments.vault, payment_id, text)
         except Exception as error:  # whatever a device sends, or its key isn't here
             log.error("the copy of payment %s can't be taken in: %s", payment_id, error)
             continue
-        if known is not None:
-            row = _put_token(unit, known, token, facts["stored_at_ms"])
-        else:
+        row = known
+        if token is not None and known is None:
             row = _take(unit, facts, token)
-        if secretrows.get(unit.tx, row.id, owing.CONTACT) is not None:  # entered here since
-            book.mirror_again(unit, row)
-        elif contact is not None and owing.may_be_owed(row):
-            secretrows.put(unit.tx, row.id, contact, owing.CONTACT)
+        elif token is not None and known is not None and lacks_token:
+            row = _put_token(unit, known, token, facts["stored_at_ms"])
+        if row is not None:  # else the cloud may tell of it yet
+            _put_contact(unit, row, contact, entered_since=row is not known)
     return tuple(over)
+
+
+def _is_over(unit: Unit, row: PaymentRow) -> bool:
+    """Whether nothing of a copy can be needed, here or in another hub's place."""
+    if row.state == PaymentState.RECOVERY and not _lacks_contact(unit, row):
+        return not is_needed(unit.tx, row.payment_id)
+    return PaymentState(row.state) in FINAL or row.state == PaymentState.CAPTURED
 
 
 def _lacks_token(unit: Unit, row: PaymentRow) -> bool:
@@ -177,6 +207,28 @@ def _lacks_token(unit: Unit, row: PaymentRow) -> bool:
     and nobody's address."""
     kept_here = row.state in STORED_AWAY and row.custody == "hub"
     return kept_here and secretrows.get(unit.tx, row.id) is None
+
+
+def _lacks_contact(unit: Unit, row: PaymentRow) -> bool:
+    """Whether the lost hub may have known of this payment whom to ask, and this one doesn't.  In a
+    hub that is in nobody's place what somebody had it forget isn't brought back."""
+    if not owing.may_be_owed(row) or secretrows.get(unit.tx, row.id, owing.CONTACT) is not None:
+        return False
+    told = any(one.event == "told" for one in paymentrows.steps(unit.tx, row.id))
+    return told or hubrow.get(unit.tx).fence == "restored"
+
+
+def _put_contact(
+    unit: Unit, row: PaymentRow, contact: SealedToken | None, *, entered_since: bool
+) -> None:
+    """Keep the contact of a copy; one that is here already stays, and goes to the keeper."""
+    if secretrows.get(unit.tx, row.id, owing.CONTACT) is not None:
+        if entered_since:
+            book.mirror_again(unit, row)
+    elif contact is not None and owing.may_be_owed(row):
+        secretrows.put(unit.tx, row.id, contact, owing.CONTACT)
+        owing.settle(unit, row)
+        book.changed(unit, row)
 
 
 def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: int) -> PaymentRow:
@@ -195,6 +247,9 @@ def _put_token(unit: Unit, row: PaymentRow, token: SealedToken, stored_at_ms: in
 
 def _stamped(facts: dict[str, Any]) -> bytes:
     """The facts as they are stamped."""
+    if "amount_minor" not in facts:
+        alone = [facts["payment_id"], owing.CONTACT, facts["contact"]]
+        return json.dumps(alone, separators=(",", ":")).encode()
     known = [facts[name] for name in _FACTS]
     added = [facts.get(name, 0) for name in _ADDED]
     while added and not added[-1]:  # as former versions stamped; what is left says which it is
@@ -205,18 +260,25 @@ def _stamped(facts: dict[str, Any]) -> bytes:
     return json.dumps(known, separators=(",", ":")).encode()
 
 
-def _check_stamp(vault: Vault | None, facts: dict[str, Any], token: SealedToken) -> None:
+def _check_stamp(vault: Vault | None, facts: dict[str, Any], sealed: SealedToken) -> None:
     if vault is None:
         raise ValueError("the vault isn't open")
-    stamp = vault.stamp(facts["payment_id"], token, _stamped(facts))
+    stamp = vault.stamp(facts["payment_id"], sealed, _stamped(facts))
     if not hmac.compare_digest(stamp.encode(), str(facts["stamp"]).encode()):
         raise ValueError("it was changed, or no hub of this shop has written it")
 
 
-def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken, SealedToken | None]:
+def _read(
+    vault: Vault | None, payment_id: str, text: str
+) -> tuple[dict[str, Any], SealedToken | None, SealedToken | None]:
+    """A copy's facts, its token and its contact: one of these at least, and stamped."""
     facts = json.loads(base64.b32decode(text.translate(_FROM_LETTERS)))
     if facts["payment_id"] != payment_id:
         raise ValueError("it is another payment's")
+    contact = _unpacked(facts["contact"]) if facts.get("contact") is not None else None
+    if "wrapped" not in facts and contact is not None:
+        _check_stamp(vault, facts, contact)
+        return facts, None, contact
     words = {name: facts[name] for name in _FACTS if name not in _NO_WORDS}
     if not all(isinstance(word, str) for word in words.values()):
         raise ValueError("it is of another shape")
@@ -231,8 +293,9 @@ def _read(payment_id: str, text: str) -> tuple[dict[str, Any], SealedToken, Seal
         raise ValueError("it is of no proper time")
     if facts["driven_by"] not in ("hub", "till") or not isinstance(facts["staff_id"], str | None):
         raise ValueError("it is of another shape")
-    contact = facts.get("contact")
-    return facts, _unpacked(facts), _unpacked(contact) if contact is not None else None
+    token = _unpacked(facts)
+    _check_stamp(vault, facts, token)
+    return facts, token, contact
 
 
 def _unpacked(told: dict[str, Any]) -> SealedToken:

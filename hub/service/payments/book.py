@@ -10,6 +10,7 @@ from typing import Any, Final
 from hub.contract.oms_payment_events import PAYMENT_FACTS, PaymentMoved
 from hub.contract.problems import Code, Refusal, problem, refuse
 from hub.domain.payments.states import (
+    CONTACT_ALONE,
     EXPOSED,
     STORED_AWAY,
     TRANSITIONS,
@@ -121,6 +122,8 @@ def move(
         facts["stored_at_ms"] = row.begun_at_ms if told_late else unit.tx.now_ms
         facts["stored_budget_ms"] = row.begun_budget_ms if told_late else unit.tx.budget_ms
         facts.setdefault("mirrored", int(token is None or not unit.shop.payments.mirror))
+    if after in CONTACT_ALONE and row.state in STORED_AWAY:
+        facts.setdefault("mirrored", 0)  # a copy that is anywhere has more than its contact
     if after is S.AT_TERMINAL:
         facts.setdefault("due_budget_ms", unit.tx.budget_ms + REPORT_MS)
     if after is S.UNKNOWN:
@@ -204,7 +207,8 @@ def given_back(
 
 def mirror_again(unit: Unit, row: PaymentRow) -> None:
     """What is sealed of it has changed: a copy that the second keeper has is made anew."""
-    if unit.shop.payments.mirror and secretrows.get(unit.tx, row.id) is not None:
+    kept = row.state in CONTACT_ALONE or secretrows.get(unit.tx, row.id) is not None
+    if unit.shop.payments.mirror and kept:
         changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
 
 
@@ -251,6 +255,8 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
         facts["void_asked"] = 1
     if state is S.STORED:  # by its terminal: there is no token that could be kept twice
         facts["mirrored"] = 1
+    elif state in CONTACT_ALONE:
+        facts["mirrored"] = 0
     if fact.account:  # the issuer may have heard of it since
         facts["forwards"] = max(1, row.forwards)
     if salerows.sale_of_payment(unit.tx, row.payment_id) == row.sale_id:

@@ -52,7 +52,7 @@ class MirroringShop(WorkingShop):
         """The second keeper gets its copy, and has it."""
         one = self.waiting()
         copy = (one.row.payment_id, copy_of(one, self.vault))
-        mark = MarkMirrored(copy[0], one.token.key_id, one.contact)
+        mark = MarkMirrored(copy[0], one.token.key_id if one.token else "", one.contact)
         assert self.internal(mark) is True
         return copy
 
@@ -173,6 +173,7 @@ def test_a_copy_is_not_taken_for_the_newest_when_the_contact_changed_meanwhile(
     payment = shop.stored_with()
     early = shop.waiting()
     shop.set_contact(payment, None)
+    assert early.token is not None
     mark = MarkMirrored(payment["payment_id"], early.token.key_id, early.contact)
     assert shop.internal(mark) is False
     assert shop.waiting().contact is None
@@ -186,6 +187,7 @@ def test_a_contact_under_a_new_key_makes_a_new_copy(shop: MirroringShop) -> None
     shop.internal(RewrapTokens())
     waiting = shop.waiting()
     assert waiting.contact is not None
+    assert waiting.token is not None
     assert (waiting.token.key_id, waiting.contact.key_id) == (new, new)
     shop.mirror()
     assert shop.contact(payment) == CONTACT
