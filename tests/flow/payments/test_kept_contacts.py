@@ -17,7 +17,7 @@ from hub.domain.payments.work import WorkKind
 from hub.service.handlers import mirroring
 from hub.service.handlers.mirroring import MarkMirrored, TakeCopies, is_needed, to_mirror
 from hub.service.handlers.recovery import FinishRecovery, Recovered
-from hub.storage import hubrow
+from hub.storage import database, hubrow
 from tests.flow.payments.test_found_by_review import changed_copy
 from tests.flow.payments.test_mirror import Keeper, poke, until
 from tests.flow.payments.test_mirrored_contacts import CONTACT, MirroringShop, other, shop
@@ -177,6 +177,16 @@ def test_a_keeper_can_t_give_a_receivable_another_contact(
     assert [other.contact(one) for one in (mine, theirs)] == [None, None]
     other.internal(TakeCopies(tuple(copies)))
     assert [other.contact(one) for one in (mine, theirs)] == [CONTACT, CONTACT]
+
+
+def test_a_contact_whose_copy_an_older_version_let_go_of_is_kept_twice_again(
+    shop: MirroringShop,
+) -> None:
+    payment = owed(shop)
+    shop.mirror()
+    (step,) = [one for one in database.migrations() if one.name == "contacts_are_kept_twice"]
+    shop.tx(lambda tx: tx.run(step.sql))
+    assert shop.mirror()[0] == payment["payment_id"]
 
 
 def test_contacts_leave_the_keeper_room_for_stored_payments(
