@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_every_patch_fits_this_tree() -> None:
         ).returncode
     ]
     assert loose == []
+
+
+def test_planting_changes_the_copy_and_not_the_tree_itself(tmp_path: Path) -> None:
+    mutant = mutants()[0]
+    (changed,) = re.findall(r"^--- a/(.+)$", mutant.patch.read_text(), re.MULTILINE)
+    before = (ROOT / changed).read_bytes()
+    plant(mutant, tmp_path / "tree")
+    assert (tmp_path / "tree" / changed).read_bytes() != before
+    assert (ROOT / changed).read_bytes() == before
+    assert not (tmp_path / "tree" / changed).samefile(ROOT / changed)
 
 
 def test_every_promise_has_two_planted_bugs_at_least() -> None:

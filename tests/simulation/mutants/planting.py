@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,10 @@ SEEDS_KEPT = 3
 """So many for each: a change of the program may shift what a seed comes through."""
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = ("hub", "cloud_link", "devices", "tests", "contract", "pyproject.toml")
-LEFT_OUT = shutil.ignore_patterns("node_modules", "*.egg-info", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns(
+    *("node_modules", "*.egg-info", ".*_cache", "test_*.*", "e2e", PATCHES.name)
+)
+"""What no hunt reads."""
 
 
 class NotPlanted(Exception):
@@ -75,7 +79,7 @@ def plant(mutant: Mutant | None, target: Path) -> None:
 
     Errors: :class:`NotPlanted` when the patch doesn't apply exactly.
     """
-    _copy(target)
+    _copy(target, mutant)
     if mutant is None:
         return
     done = _apply(mutant.patch, target)
@@ -88,7 +92,7 @@ def plant(mutant: Mutant | None, target: Path) -> None:
 def refresh(mutant: Mutant, target: Path) -> bool:
     """Write a patch anew for the tree as it is, with less context if it has to be; True if it
     differs now.  Errors: :class:`NotPlanted` when it has to be written by hand."""
-    _copy(target)
+    _copy(target, mutant)
     done = _apply(mutant.patch, target, "-C1")
     if done.returncode != 0:
         raise NotPlanted(f"{mutant.patch.name} has to be written anew: {done.stderr.strip()}")
@@ -112,15 +116,33 @@ def _difference(path: Path, target: Path) -> str:
     )
 
 
-def _copy(target: Path) -> None:
+def _copy(target: Path, mutant: Mutant | None) -> None:
     target.mkdir(parents=True)
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=LEFT_OUT)
+            shutil.copytree(source, target / name, ignore=LEFT_OUT, copy_function=_linked)
         else:
             shutil.copy2(source, target / name)
     (target / "var").symlink_to(ROOT / "var")
+    for name in _patched(mutant.patch) if mutant is not None else ():
+        if (ROOT / name).exists():
+            (target / name).unlink()
+            shutil.copy2(ROOT / name, target / name)
+
+
+def _linked(source: str, target: str) -> None:
+    """The same file under another name, which takes a third of what copying does.  The few that a
+    patch changes are copied, and compiled modules are replaced, never written into."""
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)
+
+
+def _patched(patch: Path) -> list[str]:
+    """The files that it changes."""
+    return re.findall(r"^--- a/(.+)$", patch.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def _apply(patch: Path, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
