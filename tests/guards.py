@@ -28,6 +28,8 @@ import pytest
 from blockbuster import BlockBuster, BlockBusterFunction
 from blockbuster import blockbuster as blockbuster_module
 
+from tests.support.nursery import nursery_pid
+
 STEP_LIMIT_S = 1.0
 GRACE_S = "20"
 _KEY = pytest.StashKey["Watch"]()
@@ -199,13 +201,23 @@ def _leaked_children(watch: Watch, grace_s: float) -> list[str]:
 
 
 def _children() -> set[int]:
-    """Our direct children, zombies too (Linux: proc(5), /proc/pid/task/tid/children)."""
+    """Our direct children, zombies too, and what was born in our nursery."""
+    pids = {pid for pid in _children_of(os.getpid()) if "resource_tracker" not in _command(pid)}
+    nursery = nursery_pid()
+    if nursery in pids:
+        pids = pids - {nursery} | _children_of(nursery)
+    return pids
+
+
+def _children_of(parent: int) -> set[int]:
+    """Linux: proc(5), /proc/pid/task/tid/children."""
     pids: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        # A thread may end while we look.
-        with contextlib.suppress(OSError):
-            pids |= {int(pid) for pid in (task / "children").read_text().split()}
-    return {pid for pid in pids if "resource_tracker" not in _command(pid)}
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{parent}/task").iterdir():
+            # A thread may end while we look.
+            with contextlib.suppress(OSError):
+                pids |= {int(pid) for pid in (task / "children").read_text().split()}
+    return pids
 
 
 def _command(pid: int) -> str:

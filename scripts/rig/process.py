@@ -6,11 +6,11 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Sequence
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from hub.mqtt import deathwatch
 
@@ -22,6 +22,25 @@ _NOT_INHERITED = ("STORE_HUB", "NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECT
 
 class ChildDied(RuntimeError):
     """A process ended when it should not have; the text quotes the end of its log."""
+
+
+class Spawned(Protocol):
+    """What a child needs of its process, as :class:`asyncio.subprocess.Process` has it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+
+    async def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
 
 
 class Child:
@@ -43,9 +62,9 @@ class Child:
         self.name = name
         self.log = log
         self.starts = 0
-        self._arguments = list(arguments)
-        self._on_line = on_line
-        self._process: Process | None = None
+        self.arguments = list(arguments)
+        self.on_line = on_line
+        self._process: Spawned | None = None
         self._reader: asyncio.Task[None] | None = None
         self._first: asyncio.Future[str] | None = None
 
@@ -74,20 +93,9 @@ class Child:
         assert not self.alive, f"{self.name} runs already"
         self.starts += 1
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        watch = [sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid())]
         self._first = asyncio.get_running_loop().create_future()
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *watch,
-                *self._arguments,
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=log,
-                cwd=ROOT,
-                env=_environment(),
-                start_new_session=True,
-                limit=_LINE_BYTES_MAX,
-            )
+            self._process = await self._spawn(_environment(), log)
         self._reader = asyncio.create_task(self._read(), name=f"{self.name} output")
 
     async def ready(self, timeout_s: float = 120.0) -> dict[str, Any]:
@@ -140,6 +148,20 @@ class Child:
             return "\n".join(f"  {line}" for line in lines[-_TAIL_LINES:])
         return "  (no log)"
 
+    async def _spawn(self, environment: Mapping[str, str], log: BinaryIO) -> Spawned:
+        watch = [sys.executable, "-I", "-S", deathwatch.__file__, str(os.getpid())]
+        return await asyncio.create_subprocess_exec(
+            *watch,
+            *self.arguments,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=log,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+            limit=_LINE_BYTES_MAX,
+        )
+
     async def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
@@ -148,8 +170,8 @@ class Child:
             while line := await self._line(log):
                 if not self._first.done() and line.startswith("{"):
                     self._first.set_result(line)
-                if self._on_line is not None:
-                    self._on_line(line)
+                if self.on_line is not None:
+                    self.on_line(line)
         code = await self._process.wait()
         if not self._first.done():
             died = f"{self.name} ended with status {code} before it was ready; its log ends with:"

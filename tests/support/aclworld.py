@@ -210,7 +210,7 @@ async def world(kinds: Iterable[str] = tuple(DeviceKind), hole: str = "") -> Asy
     async with open_box(cloud=False, started=False) as box:
         hashed = hash_password(PASSWORD, SystemRandomness()).fields()
         client = {"username": OBSERVER, "roles": [{"rolename": "observer"}], **hashed}
-        arguments = box.rig.hub._arguments
+        arguments = box.rig.hub.arguments
         arguments[arguments.index("-c") + 1] = WITH_OBSERVER.format(client=repr(client), hole=hole)
         await box.start()
         async with observing(box) as observer:

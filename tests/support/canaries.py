@@ -151,7 +151,7 @@ async def tapped_box() -> AsyncIterator[tuple[Box, Tap]]:
     """A shop whose way to the cloud is read along."""
     async with open_box(started=False) as box:
         rig = box.rig
-        rig.oms._arguments.append("--http")
+        rig.oms.arguments.append("--http")
         await rig.start_oms()
         async with Tap(rig.ports.oms) as tap:
             plain_cloud(rig, tap.port)

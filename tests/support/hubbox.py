@@ -13,7 +13,6 @@ import os
 import shutil
 import sqlite3
 import ssl
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from hub.contract.staff import SignedIn, SignIn
 from hub.contract.stock import ReceivedLine, ReceiveStock, StockBooked
 from scripts.rig import OmsAdmin, Ports, ShopRig
 from tests.support.loopthreads import threads_first
+from tests.support.nursery import BornChild, born
 from tests.support.rawmqtt import Login, Raw, raw_device
 
 STORE = "367"
@@ -265,14 +265,18 @@ class Box:
     async def _run(
         self, program: str, *arguments: str, code: int = 0, more: Mapping[str, str] | None = None
     ) -> str:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", program, *arguments),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **(more or {})},
-        )
-        async with asyncio.timeout(120):
-            out, err = await process.communicate()
+        with tempfile.TemporaryFile() as errors:
+            process = await born(
+                ("-c", program, *arguments),
+                stderr=errors.fileno(),
+                environment={**os.environ, **(more or {})},
+                folder=Path.cwd(),
+            )
+            async with asyncio.timeout(120):
+                out = await process.stdout.read()
+                await process.wait()
+            errors.seek(0)
+            err = errors.read()
         assert process.returncode == code, (arguments, process.returncode, out, err)
         return out.decode() + (err.decode() if code else "")
 
@@ -340,6 +344,7 @@ async def open_box(
     rig = (ShopRig if cloud else LonelyRig)(
         base, STORE, Ports.choose(SystemRandomness()), settings=more, oms_arguments=oms
     )
+    rig.hub, rig.oms = (BornChild.instead_of(one) for one in (rig.hub, rig.oms))
     try:
         async with rig:
             box = Box(rig, cloud=cloud)
