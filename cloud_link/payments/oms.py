@@ -75,7 +75,7 @@ class OmsProcessor:
         found = await self._posted("/payments", asked, PaymentReply)
         if isinstance(found, ProcessorSaid):
             return replace(found, outcome="not-sent") if found.outcome == "not-found" else found
-        return _said(found)
+        return _said(found, effect)
 
     async def look_up(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""
@@ -85,19 +85,19 @@ class OmsProcessor:
         earlier = found.status == "declined" and effect.key and found.key != effect.key
         if earlier and found.psp_ref != effect.psp_ref:
             return ProcessorSaid("not-found", "only an earlier charge is known, and was declined")
-        return _said(found)
+        return _said(found, effect)
 
     async def capture(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""
         asked = PaymentEffect(key=effect.key)
         found = await self._posted(_path(effect) + "/capture", asked, PaymentReply)
-        return found if isinstance(found, ProcessorSaid) else _capture_said(found)
+        return found if isinstance(found, ProcessorSaid) else _capture_said(found, effect)
 
     async def reverse(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""
         asked = PaymentEffect(key=effect.key)
         found = await self._posted(_path(effect) + "/reversal", asked, PaymentReply)
-        return found if isinstance(found, ProcessorSaid) else _said(found)
+        return found if isinstance(found, ProcessorSaid) else _said(found, effect)
 
     async def refund(self, effect: Effect) -> ProcessorSaid:
         """See :class:`Processor`."""
@@ -183,7 +183,7 @@ def failure(error: OmsError) -> ProcessorSaid:
             return ProcessorSaid("unknown", reason)
 
 
-def _said(reply: PaymentReply) -> ProcessorSaid:
+def _said(reply: PaymentReply, effect: Effect) -> ProcessorSaid:
     return ProcessorSaid(
         _OUTCOMES.get(reply.status, "unknown"),
         reply.reason,
@@ -191,18 +191,26 @@ def _said(reply: PaymentReply) -> ProcessorSaid:
         approval_code=reply.approval_code,
         code=code_of(reply.code),
         not_before_ms=reply.wait_ms,
+        approved_minor=_approved_minor(reply, effect),
     )
 
 
-def _capture_said(reply: PaymentReply) -> ProcessorSaid:
+def _approved_minor(reply: PaymentReply, effect: Effect) -> int | None:
+    told = reply.status in ("approved", "captured") and reply.currency == effect.currency
+    return reply.amount_minor if told and reply.amount_minor > 0 else None
+
+
+def _capture_said(reply: PaymentReply, effect: Effect) -> ProcessorSaid:
     """What was given back was captured once; what was let go can't be taken any more."""
     match reply.status:
         case "reversed":
             return ProcessorSaid("declined", "it was let go", psp_ref=reply.psp_ref)
         case "refunded" | "captured":
-            return ProcessorSaid("captured", reply.reason, psp_ref=reply.psp_ref)
+            taken_minor = _approved_minor(reply, effect)
+            ref = reply.psp_ref
+            return ProcessorSaid("captured", reply.reason, ref, approved_minor=taken_minor)
         case _:
-            return _said(reply)
+            return _said(reply, effect)
 
 
 def _refund_said(reply: PaymentRefundReply) -> ProcessorSaid:

@@ -88,12 +88,24 @@ def intent_said(intent: dict[str, Any]) -> ProcessorSaid:
     psp_ref = str(intent.get("id") or "")
     match intent.get("status"):
         case "requires_capture":
-            return ProcessorSaid("approved", psp_ref=psp_ref, approval_code=_approval(intent))
+            taken_minor = _minor(intent, "amount_capturable", "amount")
+            return ProcessorSaid(
+                "approved",
+                psp_ref=psp_ref,
+                approval_code=_approval(intent),
+                approved_minor=taken_minor,
+            )
         case "succeeded":
             charge = intent.get("latest_charge")
             whole = isinstance(charge, dict) and charge.get("refunded") is True
             outcome: Any = "refunded" if whole else "captured"
-            return ProcessorSaid(outcome, psp_ref=psp_ref, approval_code=_approval(intent))
+            taken_minor = _minor(intent, "amount_received", "amount")
+            return ProcessorSaid(
+                outcome,
+                psp_ref=psp_ref,
+                approval_code=_approval(intent),
+                approved_minor=taken_minor,
+            )
         case "processing":
             return ProcessorSaid("acked", psp_ref=psp_ref)
         case "canceled":
@@ -108,6 +120,12 @@ def intent_said(intent: dict[str, Any]) -> ProcessorSaid:
             return ProcessorSaid("declined", why, psp_ref=psp_ref, code=code)
         case other:
             return ProcessorSaid("unknown", f"a payment intent that is {str(other)[:40]}")
+
+
+def _minor(intent: dict[str, Any], *names: str) -> int | None:
+    """The first of these amounts that is told; a tip that was given at a reader is in each."""
+    found = (intent.get(name) for name in names)
+    return next((one for one in found if type(one) is int and one > 0), None)
 
 
 def _approval(intent: dict[str, Any]) -> str:

@@ -187,6 +187,7 @@ class Bank:
                 self._note(payment_id, "charge")
             found = self.look_up(payment_id)
             told = found.model_dump(include={"payment_id", "psp_ref", "approval_code", "code"})
+            told |= {} if code else {"approved_minor": found.amount_minor}
             append_command(
                 self._db,
                 self._store,

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hub.contract.base import MONEY_LIMIT_MINOR, Incoming, Outgoing, UniqueId
+from hub.contract.base import MONEY_LIMIT_MINOR, AmountMinor, Incoming, Outgoing, UniqueId
 
 TOKEN_CHARS_MAX = 12_288
 """Of a token in base64."""
@@ -91,7 +91,8 @@ class PaymentReply(Outgoing):
 
     ``pending``: taken over, and the outcome follows (``payment.outcome``, or look it up).
     ``declined`` is the outcome of the charge ``key``, and of no other one.  ``reversed``: let go
-    before it was captured.  ``refunded``: given back whole.  ``code`` of a decline; ``wait_ms``:
+    before it was captured.  ``refunded``: given back whole.  ``amount_minor``: what the card was
+    charged in all, with what its terminal had put on top.  ``code`` of a decline; ``wait_ms``:
     the processor asks not to be asked again before.
     """
 
@@ -127,10 +128,16 @@ class PaymentOutcome(Incoming):
 
     Repeats, and an outcome that says what is known already, change nothing.  An approval of what
     the shop had given up goes back to the customer by itself.
+
+    ``approved_minor`` of what was approved or captured: what the card was charged in all, with a
+    tip and a surcharge that its terminal had added; of it ``surcharge_minor``.  All of it is what
+    goes back, if it does.  Without it the hub takes the amount to be what it knows.
     """
 
     payment_id: UniqueId
     status: Literal["approved", "captured", "declined", "reversed", "refunded"]
+    approved_minor: Charged | None = None
+    surcharge_minor: AmountMinor = 0
     psp_ref: PspRef = ""
     approval_code: Annotated[str, Field(max_length=32)] = ""
     code: DeclineWord = ""

@@ -10,6 +10,8 @@ REFUNDS_MAX: Final = 200
 OTHERWISE: Final = "given otherwise:"
 """How the reason of a refused refund begins whose money a person gave in another way."""
 
+IS_SHORT: Final = "p.state = 'refunded' AND p.refunded_minor < p.amount_minor"
+"""Of a payment that was given back whole, and turned out to be more since."""
 _OPEN = "state NOT IN ('done', 'refused')"
 """As in the index: SQLite uses it only for the very same words."""
 
@@ -152,7 +154,7 @@ def due(
         f" WHERE r.state IN ('wanted', 'unknown') AND r.{_OPEN} AND r.giver = 'hub'"
         " AND r.due_budget_ms <= ?"
         f" AND r.lease_budget_ms <= ? AND (p.state IN ({marks})"
-        " OR p.state = 'refunded' AND r.state = 'unknown')"
+        f" OR p.state = 'refunded' AND r.state = 'unknown' OR {IS_SHORT})"
         f" AND NOT (p.state = 'authorised' AND p.void_asked = 1){where} ORDER BY r.id LIMIT ?"
     )
     found = rows.all(sql, budget_ms, budget_ms, *payment_states, *(terminals or ()), REFUNDS_MAX)
@@ -176,7 +178,7 @@ def pointless(rows: Rows, *, copied: bool) -> list[RefundRow]:
         " AND p.state <> 'refunded' OR r.state = 'unknown' AND r.giver = 'hub' AND ?"
         " AND p.state IN ('voided', 'recovered', 'written_off'))"
         " AND p.state IN ('refused', 'abandoned', 'voided', 'reversed', 'refunded', 'recovered',"
-        " 'written_off') LIMIT ?"
+        f" 'written_off') AND NOT ({IS_SHORT}) LIMIT ?"
     )
     return [RefundRow(*row) for row in rows.all(sql, int(copied), REFUNDS_MAX)]
 
@@ -188,8 +190,8 @@ def handless(rows: Rows) -> list[RefundRow]:
     sql = (
         f"SELECT {names} FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         f" WHERE r.{_OPEN} AND r.state IN ('wanted', 'unknown') AND r.giver = 'hub'"
-        " AND p.kind = 'card' AND p.driven_by = 'till' AND p.void_asked = 0"
-        " AND p.state IN ('authorised', 'captured', 'settled') LIMIT ?"
+        " AND p.kind = 'card' AND p.driven_by = 'till' AND (p.void_asked = 0"
+        f" AND p.state IN ('authorised', 'captured', 'settled') OR {IS_SHORT}) LIMIT ?"
     )
     return [RefundRow(*row) for row in rows.all(sql, REFUNDS_MAX)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from hub.storage.refundrows import OTHERWISE
+from hub.storage.refundrows import IS_SHORT, OTHERWISE
 from hub.storage.rows import Rows, Tx
 
 DIFFERENCES_MAX: Final = 500
@@ -191,7 +191,8 @@ def refused_refunds(rows: Rows, since_ms: int) -> list[RefusedRefundRow]:
         " FROM payment_refunds r JOIN payments p ON p.id = r.payment"
         " WHERE r.state = 'refused' AND r.changed_at_ms >= ?"
         f" AND r.reason NOT LIKE '{OTHERWISE}%'"
-        " AND p.state IN ('authorised', 'captured', 'settled', 'recovered') ORDER BY r.id LIMIT ?",
+        " AND (p.state IN ('authorised', 'captured', 'settled', 'recovered')"
+        f" OR {IS_SHORT}) ORDER BY r.id LIMIT ?",
         since_ms,
         DIFFERENCES_MAX,
     )

@@ -74,11 +74,16 @@ def test_a_tip_that_is_lost_or_charged_twice_is_noticed(history: History, kept: 
     assert found == f"payment p: {kept} is kept, the sales say 570"
 
 
-def test_a_tip_that_nobody_told_the_hub_of_stays_and_is_counted_apart(history: History) -> None:
-    charge = Charge("p", 570, "captured", charged=1)
-    assert money_faults(history, [charge], tips={"p": 20}, hidden={"p": 20}) == []
-    (found,) = money_faults(history, [charge], hidden={})
-    assert found == "payment p: 570 is kept, the sales say 550"
+def test_a_tip_that_nobody_told_when_all_came_back_goes_back_all_the_same(
+    history: History,
+) -> None:
+    refund = [{"kind": "card", "payment_id": "p", "amount_minor": 500, "tip_minor": 50}]
+    history.ask("till-1", "k3", RETURN, {"return_id": "r"})
+    history.answer("till-1", "k3", json.dumps({"ok": True, "result": {"refund": refund}}))
+    back = Charge("p", 570, "captured", charged=1, refunded_minor=570)
+    assert money_faults(history, [back], tips={"p": 20}) == []
+    (found,) = money_faults(history, [replace(back, refunded_minor=550)], tips={"p": 20})
+    assert found == "payment p: 20 is kept, the sales say 0"
 
 
 def test_a_tip_that_stays_when_all_goes_back_is_noticed(history: History) -> None:
@@ -91,15 +96,15 @@ def test_a_tip_that_stays_when_all_goes_back_is_noticed(history: History) -> Non
     assert found == "payment p: 50 is kept, the sales say 0"
 
 
-@pytest.mark.parametrize("given", [507, 508, 500])
+@pytest.mark.parametrize("given", [257, 258, 250])
 def test_a_share_of_a_surcharge_that_stays_is_noticed(history: History, given: int) -> None:
-    refund = [{"kind": "card", "payment_id": "p", "amount_minor": 500, "surcharge_minor": 8}]
+    refund = [{"kind": "card", "payment_id": "p", "amount_minor": 250, "surcharge_minor": 8}]
     history.ask("till-1", "k3", RETURN, {"return_id": "r"})
     history.answer("till-1", "k3", json.dumps({"ok": True, "result": {"refund": refund}}))
     charge = Charge("p", 565, "captured", charged=1, refunded_minor=given)
     faults = money_faults(history, [charge], tips={"p": 15})
     assert faults == (
-        [] if given == 508 else [f"payment p: {565 - given} is kept, the sales say 57"]
+        [] if given == 258 else [f"payment p: {565 - given} is kept, the sales say 307"]
     )
 
 

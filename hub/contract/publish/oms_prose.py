@@ -111,7 +111,10 @@ Optional: of a shop that keeps payments itself while the processor is out of rea
 - A refusal (a problem below 500 other than 408, 409 and 425) MUST mean that nothing was done. After
   anything else, and after no answer, the hub looks up before it repeats.
 - `GET /payments/{payment_id}` MUST be 404 `not-found` only when no charge of it was taken over.
-- An outcome that comes later than the answer is told by the command `payment.outcome`.
+- An outcome that comes later than the answer is told by the command `payment.outcome`. Its
+  `approved_minor`, like the `amount_minor` of a look-up, SHOULD be what the card was charged in
+  all: the hub books what is more than it knows as a tip (`surcharge_minor`: as a surcharge), and
+  gives it back where everything goes back.
 
 A payment link asks a customer for what the shop is owed: a card that was declined after the goods
 went out. Optional, too: an OMS that sends none answers `POST /payments/{payment_id}/link` with 404.

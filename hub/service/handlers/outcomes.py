@@ -27,6 +27,8 @@ def told(unit: Unit, one: CloudCommand) -> tuple[str, str]:
         psp_ref=said.psp_ref,
         approval_code=said.approval_code,
         code=code_of(said.code),
+        approved_minor=said.approved_minor,
+        surcharge_minor=said.surcharge_minor,
     )
     changed = work.learn(unit, LearnOutcome(said.payment_id, outcome, BY))
     return "done", "" if changed else "nothing new"

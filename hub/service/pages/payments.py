@@ -26,7 +26,7 @@ from hub.contract.receivables import LinkSeen
 from hub.service.gate import ReadUnit
 from hub.service.pages import dotted, numbers, paymentmeter, paymentwords
 from hub.service.pages.paymentmeter import Moment
-from hub.service.payments import owing
+from hub.service.payments import owing, refunds
 from hub.service.payments.tillrefunds import GIVEN_OTHERWISE
 from hub.service.shop import Shop
 from hub.storage import linkrows, refundrows, secretrows, wordrows
@@ -240,7 +240,8 @@ def _view(
         known["waits_for"] = "person"
     row, why_not = head.row, ""
     acts = paymentwords.acts(row, why)
-    if steps and row.state in GIVEN_OTHERWISE and (left := refundrows.unsettled(at.rows, row.id)):
+    there = row.state in GIVEN_OTHERWISE or refunds.is_short(row)
+    if steps and there and (left := refundrows.unsettled(at.rows, row.id)):
         acts += ("settle-refund",)
         known |= {"refund_id": left[0].refund_id, "refund_minor": left[0].amount_minor}
     if "settle-link" in acts and (surplus := linkrows.surplus_of(at.rows, row.id)):

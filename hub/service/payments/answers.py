@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hub.domain.payments.exposure import DAY_MS
 from hub.domain.payments.states import PaymentEvent, PaymentState, can
-from hub.service.payments import book, surcharges
+from hub.service.payments import added, book
 from hub.service.payments.commands import TerminalSaid
 from hub.service.unit import Unit
 from hub.storage import paymentrows, refundrows, salerows
@@ -123,27 +123,16 @@ def _in_doubt(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Payme
 
 
 def _added(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> dict[str, Any]:
-    """A tip that the customer added at the terminal, and a surcharge of its own: the card is
-    charged them, so they are in the book, whether the shop takes such or not.  Neither is sent back
-    by itself: the customer agreed at the terminal, and the sale is good."""
     if row.stored_at_ms is not None or not (said.tip_minor or said.surcharge_minor):
         return {}
-    if said.tip_minor:
-        about = {"tip_minor": said.tip_minor, "by": by}
-        asked = unit.shop.payments.tips
-        unit.note("payment.tip" if asked else "payment.tip_unasked", row.payment_id, about)
-    unasked = surcharges.note(unit, row, said, by) if said.surcharge_minor else False
-    return {
-        "amount_minor": row.amount_minor + said.tip_minor + said.surcharge_minor,
-        "tip_minor": row.tip_minor + said.tip_minor,
-        "surcharge_minor": row.surcharge_minor + said.surcharge_minor,
-        "surcharge_unasked": int(unasked or row.surcharge_unasked),
-    }
+    return added.facts_of(unit, row, said.tip_minor, said.surcharge_minor, by, said.scheme)
 
 
 def _told_late(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> PaymentRow:
     """Somebody else has said before the terminal that it is approved: the processor, or people, who
     tell of nothing that was added there."""
+    if added.is_told(unit, row):
+        return added.split(unit, row, said.surcharge_minor, by, said.scheme)
     steps = paymentrows.steps(unit.tx, row.id)
     said_before = any(
         one.event in _TELLING and _is_same_teller(one.by, by, row.driven_by) for one in steps
@@ -158,7 +147,7 @@ def _told_late(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> Paym
         unit.note("payment.added_too_late", row.payment_id, about)
         return row  # what goes back is decided without it
     news = replace(said, tip_minor=tip_minor, surcharge_minor=surcharge_minor)
-    return book.raised(unit, row, by, **_added(unit, row, news, by))
+    return book.raised(unit, row, by, "", **_added(unit, row, news, by))
 
 
 def _is_same_teller(one: str, other: str, driven_by: str) -> bool:

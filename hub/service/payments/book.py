@@ -212,11 +212,11 @@ def mirror_again(unit: Unit, row: PaymentRow) -> None:
         changed(unit, paymentrows.change(unit.tx, row, mirrored=0))
 
 
-def raised(unit: Unit, row: PaymentRow, by: str, **facts: Any) -> PaymentRow:
+def raised(unit: Unit, row: PaymentRow, by: str, detail: str, **facts: Any) -> PaymentRow:
     """More was taken than was known when it was told: ``facts`` as they are."""
-    step = paymentrows.add_step(unit.tx, row, E.APPROVED, row.state, by, "")
+    step = paymentrows.add_step(unit.tx, row, E.APPROVED, row.state, by, detail)
     row = paymentrows.change(unit.tx, row, **facts)
-    _tell_cloud(unit, row, _TOLD[PaymentState(row.state)], step, "")
+    _tell_cloud(unit, row, _TOLD[PaymentState(row.state)], step, detail)
     changed(unit, row)
     return row
 

@@ -19,7 +19,7 @@ from hub.domain.payments.states import FENCING, TENDERABLE, PaymentState
 from hub.domain.payments.value import ValueKind
 from hub.domain.staff import Permission
 from hub.service import permits
-from hub.service.payments import book, owing, refunds, tillrefunds
+from hub.service.payments import added, book, owing, refunds, tillrefunds
 from hub.service.unit import Unit
 from hub.storage import paymentrows, refundrows, salerows
 from hub.storage.paymentrows import PaymentRow
@@ -326,6 +326,10 @@ def retake(unit: Unit, fact: PaymentMoved) -> None:
     book.retake(unit, fact)
     if is_new:
         _overtaken(unit, fact.payment_id)
+    row = paymentrows.get(unit.tx, fact.payment_id)
+    if row is not None and refunds.is_short(row):
+        short_minor = row.amount_minor - row.refunded_minor
+        added.want_more(unit, row, short_minor, told_again=True)
 
 
 def _overtaken(unit: Unit, payment_id: str) -> None:

@@ -50,7 +50,9 @@ class TerminalSaid:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorSaid:
-    """What a processor answered.  ``not_before_ms``: it asks for so much patience.  ``reached``:
+    """What a processor answered.  ``approved_minor``: what the card was charged in all, with what
+    its terminal had put on top, where that is told; of it ``surcharge_minor``, as far as the
+    processor knows.  ``not_before_ms``: it asks for so much patience.  ``reached``:
     whether it said anything at all; a line that is away says nothing of a payment.  ``url`` and
     ``expires_at_ms``: of a payment link."""
 
@@ -67,6 +69,8 @@ class ProcessorSaid:
     """An issuer's own code of a refusal."""
     balance_minor: int | None = None
     """What is left on a gift card, where the issuer tells it."""
+    approved_minor: int | None = None
+    surcharge_minor: int = 0
 
 
 # At the terminal ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from hub.domain.payments.work import (
     WorkKind,
     may_repeat,
 )
-from hub.service.payments import book, owing, refunds
+from hub.service.payments import added, book, owing, refunds
 from hub.service.payments.answers import LATE, note_other_ref
 from hub.service.payments.commands import ProcessorSaid
 from hub.service.unit import Unit
@@ -170,6 +170,7 @@ def approved(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
     state = PaymentState(row.state)
     captured = said.outcome == "captured"
     if state in _TAKEN:
+        row = added.in_all(unit, row, said, by, is_news=False)
         if captured and can(state, E.CAPTURED):
             row = book.move(unit, row, E.CAPTURED, by, said.reason, **done(unit, row), **_ref(said))
         return _voided_money(unit, row)
@@ -178,8 +179,10 @@ def approved(unit: Unit, row: PaymentRow, said: ProcessorSaid, by: str) -> Payme
         facts["approval_code"] = said.approval_code
     if can(state, E.APPROVED):
         row = book.move(unit, row, E.APPROVED, by, said.reason, **facts)
+        row = added.in_all(unit, row, said, by, is_news=True)
     else:
         row = book.move(unit, row, E.LATE_APPROVAL, by, LATE, **facts)
+        row = added.in_all(unit, row, said, by, is_news=True)
         unit.note("payment.late_approval", row.payment_id, {"was": str(state), "by": by})
         row = book.withdraw(unit, row, by, LATE)
     if captured:

@@ -125,6 +125,11 @@ def want_rest(unit: Unit, row: PaymentRow) -> None:
         want(unit, row, refund_id, left, row.sale_id)
 
 
+def is_short(row: PaymentRow) -> bool:
+    """Whether it was given back whole, and turned out to be more since."""
+    return row.state == S.REFUNDED and row.refunded_minor < row.amount_minor
+
+
 # Leases -------------------------------------------------------------------------------------------
 
 
@@ -159,7 +164,7 @@ def lease(
 def _is_given(unit: Unit, row: PaymentRow, refund: RefundRow) -> bool:
     """Whether a refund at a terminal is among what is known to have gone back: all has, or it is
     told again, and so much has that no refund of this hub's accounts for."""
-    if row.state == S.REFUNDED:
+    if row.state == S.REFUNDED and not is_short(row):
         return True
     told_again = refund.state == "unknown" and refund.sent_at_ms is None
     given_minor = row.refunded_minor - refundrows.done_minor(unit.tx, row.id)
@@ -263,6 +268,8 @@ def given(
     money was; else what stays of it is still to be captured."""
     # A hub that was put back may have been told before what this one came to.
     given_minor = max(row.refunded_minor, refundrows.done_minor(unit.tx, row.id))
+    if is_short(row) and (refund := refundrows.get(unit.tx, refund_id)) is not None:
+        given_minor = row.refunded_minor + refund.amount_minor
     given_minor = min(given_minor, row.amount_minor)
     if row.state == S.AUTHORISED and (there or given_minor == row.amount_minor):
         row = book.move(unit, row, E.CAPTURED, by)

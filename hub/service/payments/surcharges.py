@@ -8,17 +8,19 @@ and the UK for consumers' cards, PSD2 article 62(4); for debit cards in the US).
 from __future__ import annotations
 
 from hub.domain.payments import surcharges as rules
-from hub.service.payments.commands import TerminalSaid
 from hub.service.unit import Unit
 from hub.storage import paymentrows
 from hub.storage.paymentrows import PaymentRow
 
 
-def note(unit: Unit, row: PaymentRow, said: TerminalSaid, by: str) -> bool:
-    """Whether what a terminal has added is more than the shop allows; that is noted then."""
-    unasked = is_unasked(unit, said.surcharge_minor, row.amount_minor + said.tip_minor)
+def note(
+    unit: Unit, row: PaymentRow, surcharge_minor: int, asked_minor: int, by: str, scheme: str
+) -> bool:
+    """Whether what a terminal has added to ``asked_minor`` is more than the shop allows; that is
+    noted then."""
+    unasked = is_unasked(unit, surcharge_minor, asked_minor)
     if unasked:
-        about = {"surcharge_minor": said.surcharge_minor, "scheme": said.scheme, "by": by}
+        about = {"surcharge_minor": surcharge_minor, "scheme": scheme, "by": by}
         unit.note("payment.surcharge_unasked", row.payment_id, about)
     return unasked
 

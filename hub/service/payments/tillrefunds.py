@@ -113,7 +113,8 @@ def settle(unit: Unit, command: SettleRefund) -> PaymentRow:
     row = people.payment(unit, command.payment_id)
     who = people.person(unit, row, command.approval_id)
     states = _WITH_MONEY if command.how == "given-back" else GIVEN_OTHERWISE
-    found = refundrows.unsettled(unit.tx, row.id) if row.state in states else []
+    there = row.state in states or refunds.is_short(row)
+    found = refundrows.unsettled(unit.tx, row.id) if there else []
     if command.refund_id is not None:
         if _is_said(unit, row, command.refund_id, command.how):
             return row

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from hub.storage import paymentrows
 from hub.storage.paymentrows import AT_RISK, OPEN, SURCHARGE_GONE, PaymentRow
-from hub.storage.refundrows import OTHERWISE
+from hub.storage.refundrows import IS_SHORT, OTHERWISE
 from hub.storage.rows import Rows
 from hub.storage.settlementrows import NOTED
 
@@ -106,7 +106,8 @@ def noted(rows: Rows, since_ms: int, limit: int) -> list[tuple[str, PaymentHead]
         " (SELECT 1 FROM payments p JOIN payment_refunds r ON r.payment = p.id"
         " WHERE p.payment_id = audit.subject AND r.state = 'refused'"
         f" AND r.reason NOT LIKE '{OTHERWISE}%'"
-        " AND p.state IN ('authorised', 'captured', 'settled', 'recovered'))) LIMIT ?",
+        " AND (p.state IN ('authorised', 'captured', 'settled', 'recovered')"
+        f" OR {IS_SHORT}))) LIMIT ?",
         since_ms,
         limit,
     )

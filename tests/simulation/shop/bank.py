@@ -197,6 +197,7 @@ class Bank:
             "outcome": words.get(one.state, one.state),
             "code": one.code,
             "psp_ref": f"bank-{one.payment_id[-12:]}",
+            "approved_minor": one.amount_minor,
         }
 
     def _capture(self, name: str) -> Row:
@@ -212,14 +213,14 @@ class Bank:
             self._count("charge captured")
         elif one.state != "captured":
             return {"outcome": "declined", "code": "other"}
-        return {"outcome": "captured"}
+        return {"outcome": "captured", "approved_minor": one.amount_minor}
 
     def _let_go(self, name: str) -> Row:
         one = self._charges.get(name)
         if one is None:
             return {"outcome": "not-found"}
         if one.state == "captured":
-            return {"outcome": "captured"}
+            return {"outcome": "captured", "approved_minor": one.amount_minor}
         if one.state == "authorised":
             self._put("settle", name, state="reversed", code="")
             self._count("charge let go")

@@ -72,7 +72,7 @@ class CardLoss:
                 f"the cloud was told of payment {payment_id}, and the restored hub doesn't know it"
                 for payment_id in sorted(unknown & self._told_to_the_cloud())
             ]
-        due = expected_minor(self._shop.history, self._shop.terminal_tips())
+        due = expected_minor(self._shop.history, self._shop.terminal_tips(), as_told=True)
         for payment_id in sorted(unknown):
             charge = self._shop.processor.charge_of(payment_id)
             kept_minor = charge.kept_minor if charge is not None else 0

@@ -11,7 +11,6 @@ from hub.contract.base import Command
 from hub.contract.payments import CloseReceivable, DecidePayment
 from hub.contract.problems import Refusal
 from hub.contract.receivables import SendLink, SetContact, SettleLink
-from hub.domain.payments.declines import code_of
 from hub.domain.payments.states import PaymentState
 from hub.service.caller import HUB, Caller, CallerKind
 from hub.service.payments.commands import LearnOutcome, ProcessorSaid
@@ -19,6 +18,7 @@ from hub.storage import paymentrows
 from hub.storage.paymentrows import PaymentRow
 from tests.simulation.shop.debtors import contact_of
 from tests.simulation.shop.plan import RARE_ABOVE
+from tests.simulation.shop.simcards import said_of
 
 if TYPE_CHECKING:
     from tests.simulation.shop.hubwiring import RunningHub
@@ -67,10 +67,7 @@ class Office:
         running = self._shop.hub.running
         if running is None or not running.process.ready or self._random.random() < 0.5:
             return
-        said = ProcessorSaid(
-            told["outcome"], psp_ref=told["psp_ref"], code=code_of(told.get("code", ""))
-        )
-        running.process.spawn(self._learned(running, payment_id, said), "outcome")
+        running.process.spawn(self._learned(running, payment_id, said_of(told)), "outcome")
 
     async def watch(self) -> None:
         """Look now and then."""
@@ -144,7 +141,9 @@ class Office:
         if charge is not None and charge.state in ("authorised", "captured"):
             captured = charge.state == "captured"
             if captured or self._random.random() < 0.5:
-                said = ProcessorSaid("captured" if captured else "approved")
+                said = ProcessorSaid(
+                    "captured" if captured else "approved", approved_minor=charge.amount_minor
+                )
                 await self._learned(running, row.payment_id, said)
             else:
                 await self._decide(running, row, "approved")

@@ -81,12 +81,10 @@ class ProcessorMachine:
         seen: Collection[str] = (),
         owed: Collection[str] = (),
         tips: Mapping[str, int] | None = None,
-        hidden: Mapping[str, int] | None = None,
     ) -> list[str]:
         """Broken promises about money, at rest; ``seen``: payments that a person looks at;
-        ``owed``: those that the hub calls receivables; ``tips``: what terminals put on top, and
-        ``hidden``: those of which the hub can't know."""
-        return money_faults(history, self.charges(), seen, owed, tips, hidden)
+        ``owed``: those that the hub calls receivables; ``tips``: what terminals put on top."""
+        return money_faults(history, self.charges(), seen, owed, tips)
 
     def told(self, payment_id: str) -> Row | None:
         """What it says of a payment by itself."""
@@ -222,22 +220,16 @@ def money_faults(
     seen: Collection[str] = (),
     owed: Collection[str] = (),
     tips: Mapping[str, int] | None = None,
-    hidden: Mapping[str, int] | None = None,
 ) -> list[str]:
     """What the processor kept of each payment against what the tills were told by the hub; nothing
-    of what the hub says is ``owed``.  ``tips``: what terminals put on top; ``hidden``: those of
-    which the hub can't know, and which stay."""
-    unheard = hidden or {}
-    heard = {name: tip for name, tip in (tips or {}).items() if name not in unheard}
-    expected = expected_minor(history, heard) | dict.fromkeys(owed, 0)
+    of what the hub says is ``owed``.  ``tips``: what terminals put on top."""
+    expected = expected_minor(history, tips) | dict.fromkeys(owed, 0)
     faults = [
         f"payment {one.payment_id} was charged {one.charged} times"
         for one in charges
         if one.charged > 1
     ]
-    kept = {
-        one.payment_id: max(0, one.kept_minor - unheard.get(one.payment_id, 0)) for one in charges
-    }
+    kept = {one.payment_id: one.kept_minor for one in charges}
     for payment_id in sorted((expected.keys() | kept.keys()) - set(seen)):
         due, have = expected.get(payment_id, 0), kept.get(payment_id, 0)
         if due != have:
@@ -256,11 +248,15 @@ def tips_wanted(history: History) -> Counter[str]:
     )
 
 
-def expected_minor(history: History, tips: Mapping[str, int] | None = None) -> dict[str, int]:
+def expected_minor(
+    history: History, tips: Mapping[str, int] | None = None, *, as_told: bool = False
+) -> dict[str, int]:
     """Payment id → what answered sales took by card, with tips, less what voids and returns gave
-    back."""
+    back: all of it where all that the sale took has come back, for what was put on top goes back,
+    too, whoever tells of it and when.  ``as_told``: less what the tills were told, and no more."""
     on_top = tips_wanted(history) + Counter(tips or {})
     due: dict[str, int] = {}
+    stands: Counter[str] = Counter()
     given: dict[str, list[dict[str, Any]]] = {}
     for asked in history.asked.values():
         result = asked.result
@@ -271,6 +267,7 @@ def expected_minor(history: History, tips: Mapping[str, int] | None = None) -> d
                 if tender["kind"] == "card":
                     name = tender["payment_id"]
                     due[name] = tender["amount_minor"] + on_top[name]
+                    stands[name] = tender["amount_minor"]
         elif asked.operation == RETURN:
             given[asked.body["return_id"]] = result["refund"]
         elif asked.operation == VOID:
@@ -279,5 +276,7 @@ def expected_minor(history: History, tips: Mapping[str, int] | None = None) -> d
         for refund in refunds:
             if refund["kind"] == "card":
                 back = ("amount_minor", "tip_minor", "surcharge_minor")
-                due[refund["payment_id"]] -= sum(refund.get(name) or 0 for name in back)
-    return due
+                name = refund["payment_id"]
+                due[name] -= sum(refund.get(one) or 0 for one in back)
+                stands[name] -= refund["amount_minor"]
+    return {name: minor if stands[name] or as_told else 0 for name, minor in due.items()}

@@ -35,7 +35,7 @@ from tests.simulation.shop.oms import OmsMachine
 from tests.simulation.shop.page import Page
 from tests.simulation.shop.paper import Paper
 from tests.simulation.shop.plan import RARE_ABOVE, Plan
-from tests.simulation.shop.processor import ProcessorMachine, tips_wanted
+from tests.simulation.shop.processor import ProcessorMachine
 from tests.simulation.shop.shelf import Shelf
 from tests.simulation.shop.simwriter import Pace
 from tests.simulation.shop.telling import Telling
@@ -285,20 +285,6 @@ class Scenario:
             found |= terminal.on_top()
         return found
 
-    def hidden_tips(self) -> dict[str, int]:
-        """Those of which the hub can't have heard: its terminal's word never came, and who told of
-        the payment tells no amounts."""
-        tips = self.terminal_tips()
-        if not tips:
-            return {}
-        wanted = tips_wanted(self.history)
-        booked = self.hub.read(_tips_unheard)
-        return {
-            name: tip
-            for name, tip in tips.items()
-            if name in booked and booked[name] < tip + wanted[name]
-        }
-
     def _needs_disk(self) -> bool:
         return not NEEDS_DISK.isdisjoint(self.plan.faults)
 
@@ -405,7 +391,7 @@ class Scenario:
         voided = self.hub.read(_voided) if self.history.restored else ()
         faults = [text for till in self.tills for text in till.faults(seen, voided)]
         return faults + self.processor.faults(
-            self.history, seen, self.cards.owed(), self.terminal_tips(), self.hidden_tips()
+            self.history, seen, self.cards.owed(), self.terminal_tips()
         )
 
     # What the nemesis needs ----------------------------------------------------------------------
@@ -478,19 +464,6 @@ def _given_back_twice(rows: Rows) -> set[str]:
         row[0]
         for row in rows.all("SELECT subject FROM audit WHERE action = 'sale.given_back_twice'")
     }
-
-
-def _tips_unheard(rows: Rows) -> dict[str, int]:
-    """Payments of which no terminal, nor its till, said that they are approved: the tip and the
-    surcharge in the book."""
-    return dict(
-        rows.all(
-            "SELECT payment_id, tip_minor + surcharge_minor FROM payments p"
-            " WHERE NOT EXISTS (SELECT 1 FROM payment_steps s WHERE s.payment = p.id"
-            " AND s.event IN ('approved', 'approved_offline', 'late_approval')"
-            " AND (s.by = p.device_id OR s.by LIKE 'terminal%'))"
-        )
-    )
 
 
 def _voided(rows: Rows) -> set[str]:

@@ -104,6 +104,17 @@ def answer_of(told: dict[str, Any]) -> CardAnswer:
     )
 
 
+def said_of(told: dict[str, Any]) -> ProcessorSaid:
+    """What the processor tells of a payment, asked or by itself."""
+    taken = told["outcome"] in ("approved", "captured")
+    return ProcessorSaid(
+        told["outcome"],
+        psp_ref=told.get("psp_ref", ""),
+        code=code_of(told.get("code", "")),
+        approved_minor=told.get("approved_minor") if taken else None,
+    )
+
+
 class SimProcessor:
     """The adapter: see :class:`cloud_link.payments.processor.Processor`.  ``unsent`` is told of
     each payment of which nothing leaves the box; without it, nobody can tell that."""
@@ -161,6 +172,4 @@ class SimProcessor:
             await asyncio.sleep(0)
             return ProcessorSaid("unknown", str(error), reached=False)
         assert told["outcome"] in OUTCOMES
-        return ProcessorSaid(
-            told["outcome"], psp_ref=told.get("psp_ref", ""), code=code_of(told.get("code", ""))
-        )
+        return said_of(told)

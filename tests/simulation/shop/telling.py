@@ -7,10 +7,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.contract.settlement import ImportSettlement
-from hub.domain.payments.declines import code_of
 from hub.service.caller import HUB, Caller, CallerKind
-from hub.service.payments.commands import LearnOutcome, ProcessorSaid
+from hub.service.payments.commands import LearnOutcome
 from hub.storage import paymentrows
+from tests.simulation.shop.simcards import said_of
 
 if TYPE_CHECKING:
     from tests.simulation.shop.hubwiring import RunningHub
@@ -85,12 +85,8 @@ class Telling:
         if told is None:  # its machine is off
             return
         outcome = told["outcome"]
-        said = ProcessorSaid(
-            outcome, psp_ref=told.get("psp_ref", ""), code=code_of(told.get("code", ""))
-        )
-        task = running.process.spawn(
-            running.gate.internal(HUB, LearnOutcome(payment_id, said, "cloud:oms")), "outcome"
-        )
+        learnt = LearnOutcome(payment_id, said_of(told), "cloud:oms")
+        task = running.process.spawn(running.gate.internal(HUB, learnt), "outcome")
         await asyncio.wait({task, running.process.ended}, return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not task.cancelled() and task.exception() is None:
             self._world.count(f"outcome told by itself: {outcome}")

@@ -101,6 +101,22 @@ def intent(number: int, status: str, key: str = "k1") -> dict[str, Any]:
     return {"id": f"pi_{number}", "status": status, "metadata": {"payment_id": "p", "key": key}}
 
 
+@pytest.mark.parametrize(
+    ("told", "taken_minor"),
+    [
+        ({"status": "requires_capture", "amount": 998, "amount_capturable": 1058}, 1058),
+        ({"status": "succeeded", "amount": 998, "amount_received": 1058}, 1058),
+        ({"status": "succeeded", "amount": 998}, 998),
+        ({"status": "succeeded", "amount": 0, "amount_received": "1058"}, None),
+        ({"status": "processing", "amount": 998}, None),
+    ],
+)
+def test_an_intent_says_how_much_was_taken_in_all(
+    told: dict[str, Any], taken_minor: int | None
+) -> None:
+    assert intent_said({"id": "pi_1"} | told).approved_minor == taken_minor
+
+
 def test_of_several_intents_the_one_with_the_money_counts() -> None:
     bad, good = intent(1, "requires_payment_method"), intent(2, "requires_capture", "k2")
     said = best_of([bad, good], "k1")

@@ -69,6 +69,9 @@ async def test_a_late_outcome_is_told_by_a_command(oms: Oms, until: Wait) -> Non
         late.payment_id: ("approved", ""),
         declined.payment_id: ("declined", "fraud"),
     }
+    taken = {one.payment_id: one.approved_minor for one in data}
+    assert taken == {late.payment_id: late.amount_minor, declined.payment_id: None}
+    assert (await adapter.look_up(late)).approved_minor == late.amount_minor
     assert await oms.moved(late.payment_id) == ["charge"]
     assert (await adapter.look_up(declined)).outcome == "declined"
 
