@@ -15,7 +15,11 @@ import pytest
 from hub.clock import SystemIds
 from tests.besides import pytest_configure, pytest_terminal_summary
 from tests.fakes import FakeClock, SeededRandomness, seeded_ids_of
-from tests.grouping import pytest_collection_modifyitems, pytest_xdist_make_scheduler
+from tests.grouping import (
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_xdist_make_scheduler,
+)
 from tests.guards import _watched, pytest_addoption, pytest_runtest_teardown
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "_watched",
     "pytest_addoption",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_teardown",

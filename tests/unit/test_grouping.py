@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -80,3 +81,7 @@ def test_folders_are_run_side_by_side_and_the_long_ones_are_done_with_before_the
     assert order == ["e2e", "unit", "e2e", "unit", "e2e", "e2e", "unit", "unit"]
     assert sorted(mixed(names)) == list(range(8))
     assert mixed(["test_b.py::test_1", "test_a.py::test_1"]) == [0, 1]
+
+
+def test_what_was_loaded_for_the_tests_is_not_looked_through_again_and_again() -> None:
+    assert gc.get_freeze_count() > 0
