@@ -297,7 +297,7 @@ def _check_schema(conn: Connection, path: Path) -> None:
 def _schema_of(conn: Connection) -> dict[str, str]:
     query = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
     return {
-        name: re.sub(r"\s+", " ", sql).strip()
+        name: " ".join(sql.split())
         for name, sql in conn.execute(query)
         if not name.startswith(NOT_OURS)
     }
