@@ -15,6 +15,7 @@ from hub.clock import Randomness
 from hub.contract import keeping
 from hub.contract.keeping import Copies
 from hub.domain.schedule import restart_s
+from hub.security.errors import SealBroken
 from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.mirroring import (
     MarkMirrored,
@@ -41,6 +42,8 @@ PAUSE_FIRST_S: Final = 1.0
 PAUSE_MOST_S: Final = 30.0
 DROPS_MAX: Final = 5000
 """So many copies that may go are remembered; beyond, the keeper keeps some until the next start."""
+SHUT_MAX: Final = 200
+"""So many of which no key opens what is sealed are passed over."""
 PAGES_MAX: Final = keeping.COPIES_MAX // keeping.COPIES_PER_ANSWER + 1
 
 Ask = Callable[[str, str, dict[str, Any], float], Awaitable[dict[str, Any]]]
@@ -77,7 +80,9 @@ class Mirror:
         self._randomness = randomness
         self._wake = asyncio.Event()
         self._drops: dict[str, None] = {}
-        self._asked_back = False
+        self._shut: dict[str, None] = {}
+        self._ask_again = True
+        self._asking = False
         self._refused = 0
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
@@ -105,9 +110,10 @@ class Mirror:
             if isinstance(notice, PaymentChanged):
                 if len(self._drops) < DROPS_MAX:
                     self._drops[notice.payment_id] = None
+                self._shut.pop(notice.payment_id, None)
                 self._wake.set()
-            elif isinstance(notice, HubChanged) and self._refused:
-                self._asked_back = False  # the cloud may have told of them
+            elif isinstance(notice, HubChanged) and (self._refused or self._asking):
+                self._ask_again = True  # the cloud may have told of them
                 self._wake.set()
 
     async def _run(self) -> None:
@@ -138,23 +144,38 @@ class Mirror:
         return restart_s(self._failures, PAUSE_FIRST_S, PAUSE_MOST_S, self._randomness.uniform)
 
     async def _turn(self) -> bool:
-        """Whether more waits."""
-        if not self._asked_back:
+        """Whether more waits.  What can't be kept now doesn't hold what is over at the keeper: it
+        takes room."""
+        if self._ask_again:
             await self._ask_back()
-            self._asked_back = True
-        found = to_mirror(self._gate.rows, AT_ONCE)
-        await asyncio.gather(*map(self._keep, found))
+        found = to_mirror(self._gate.rows, AT_ONCE + len(self._shut))
+        some = [one for one in found if one.row.payment_id not in self._shut][:AT_ONCE]
+        kept = await asyncio.gather(*map(self._keep, some), return_exceptions=True)
         dropped = await self._drop()
-        return bool(found) or dropped
+        for one in kept:
+            if isinstance(one, BaseException):
+                raise one
+        return any(kept) or dropped
 
-    async def _keep(self, one: ToMirror) -> None:
+    async def _keep(self, one: ToMirror) -> bool:
+        """Whether that is done with for now: what no key opens waits until it has changed."""
         assert self._vault is not None  # it wouldn't run
         payment_id = one.row.payment_id
-        data = {"payment_id": payment_id, "copy_text": copy_of(one, self._vault)}
-        await self._ask(self._keeper, keeping.KEEP, data, TIMEOUT_S)
+        try:
+            text = copy_of(one, self._vault)
+        except SealBroken as error:
+            log.error("no copy of payment %s can be made: %s", payment_id, error)
+            if len(self._shut) >= SHUT_MAX:
+                return False
+            self._shut[payment_id] = None
+            return True
+        await self._ask(
+            self._keeper, keeping.KEEP, {"payment_id": payment_id, "copy_text": text}, TIMEOUT_S
+        )
         key_id = one.token.key_id if one.token is not None else ""
         mark = MarkMirrored(payment_id, key_id, one.contact)
         await self._gate.internal(MIRROR, mark)
+        return True
 
     async def _drop(self) -> bool:
         over = [one for one in self._drops if not is_needed(self._gate.rows, one)]
@@ -169,6 +190,16 @@ class Mirror:
         return len(over) > len(some)
 
     async def _ask_back(self) -> None:
+        self._ask_again, self._asking = False, True
+        try:
+            await self._take_back()
+        except BaseException:
+            self._ask_again = True
+            raise
+        finally:
+            self._asking = False
+
+    async def _take_back(self) -> None:
         after, refused = "", 0
         for _ in range(PAGES_MAX):
             answer = await self._ask(self._keeper, keeping.RETURN, {"after": after}, TIMEOUT_S)
