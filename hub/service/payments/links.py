@@ -190,7 +190,9 @@ def _lease_recalls(unit: Unit, limit: int, lease_ms: int) -> list[Leased]:
         row = paymentrows.numbered(unit.tx, link.payment)
         assert row is not None
         if link.sent_at_ms is None:  # it turned out that it had never left
-            _change(unit, row, link, "dropped", reason=owing.NOT_OWED, recall="")
+            why = OTHER_OWED if row.state == S.RECOVERY else owing.NOT_OWED
+            _change(unit, row, link, "dropped", reason=why, recall="")
+            _send_another(unit, row, link.by)
             continue
         until_ms = unit.tx.budget_ms + lease_ms
         held = linkrows.change(unit.tx, link, fence=link.fence + 1, lease_budget_ms=until_ms)

@@ -103,6 +103,20 @@ def test_another_is_sent_for_one_that_the_oms_never_heard_of(shop: WorkingShop) 
     assert (another.kind, another.amount_minor) == (LINK, 998)
 
 
+def test_another_asks_for_what_is_left_when_the_one_under_way_has_not_left(
+    shop: WorkingShop,
+) -> None:
+    payment = owed(shop, amount_minor=1497)
+    ask(shop, payment)
+    under_way = shop.next(Hand.LINKS)
+    part_back(shop, payment)
+    assert shop.say(under_way, "not-sent")
+    shop.wait(HOUR_MS)
+    another = shop.next(Hand.LINKS)
+    assert (another.kind, another.amount_minor) == (LINK, 998)
+    assert [one.state for one in links(shop, payment)] == ["dropped", "sending"]
+
+
 def test_one_that_was_sent_and_whose_contact_is_forgotten_meanwhile_is_called_back(
     shop: WorkingShop,
 ) -> None:
