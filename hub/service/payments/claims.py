@@ -21,7 +21,7 @@ from hub.domain.staff import Permission
 from hub.service import permits
 from hub.service.payments import added, book, owing, refunds, tillrefunds
 from hub.service.unit import Unit
-from hub.storage import paymentrows, refundrows, salerows
+from hub.storage import paymentrows, salerows
 from hub.storage.paymentrows import PaymentRow
 
 S = PaymentState
@@ -304,8 +304,7 @@ def as_it_is(unit: Unit, view: RefundView, return_id: str) -> RefundView:
     row = paymentrows.get(unit.tx, view.payment_id) if view.payment_id else None
     if row is None or view.by != "hub":
         return view
-    refund = refundrows.get(unit.tx, tillrefunds.id_of(unit, row, return_id))
-    if refund is None or refund.state != "refused":
+    if not tillrefunds.is_persons(unit, row, tillrefunds.by_hub(unit, row, view, return_id)):
         return view
     return view.model_copy(update={"by_person": True})
 

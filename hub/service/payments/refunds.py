@@ -53,6 +53,11 @@ def hand_of(unit: Unit, row: PaymentRow) -> Hand | None:
     return Hand.TERMINAL if row.driven_by == "hub" else None
 
 
+def rest_id(row: PaymentRow) -> str:
+    """The name of what is given back when all of a payment goes back at once."""
+    return derived_id("payment-void", row.payment_id)
+
+
 def left_minor(unit: Unit, row: PaymentRow) -> int:
     """What of a payment isn't given back, nor going to be."""
     return row.amount_minor - max(row.refunded_minor, refundrows.taken_minor(unit.tx, row.id))
@@ -119,7 +124,7 @@ def tell_again(
 
 def want_rest(unit: Unit, row: PaymentRow) -> None:
     """Have all that is left given back.  Once: what was refused stays a person's matter."""
-    refund_id = derived_id("payment-void", row.payment_id)
+    refund_id = rest_id(row)
     left = left_minor(unit, row)
     if left > 0 and refundrows.get(unit.tx, refund_id) is None:
         want(unit, row, refund_id, left, row.sale_id)
@@ -284,7 +289,7 @@ def given_whole(unit: Unit, row: PaymentRow, said: ReportPayment) -> PaymentRow:
     """All of a payment whose money was there went back at the till's terminal; the payment then.
     The refund stands under the name that the hub's own would have, with the processor's for it."""
     by, reason = unit.caller.key, said.reason
-    refund_id = derived_id("payment-void", row.payment_id)
+    refund_id = rest_id(row)
     left = left_minor(unit, row)
     if left > 0 and refundrows.get(unit.tx, refund_id) is None:
         refund = refundrows.add(unit.tx, refund_id, row.id, row.sale_id, left, "till")

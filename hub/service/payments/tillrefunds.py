@@ -37,6 +37,24 @@ def id_of(unit: Unit, row: PaymentRow, return_id: str) -> str:
     return derived_id(unit.shop.store, "refund", return_id, row.payment_id)
 
 
+def by_hub(unit: Unit, row: PaymentRow, view: RefundView, return_id: str) -> RefundRow | None:
+    """What the hub gives back for a return, as far as it has begun to: of all at once it is what a
+    void gives back."""
+    refund = refundrows.get(unit.tx, id_of(unit, row, return_id))
+    if refund is None and view.amount_minor == row.sale_minor:
+        refund = refundrows.get(unit.tx, refunds.rest_id(row))
+    return refund
+
+
+def is_persons(unit: Unit, row: PaymentRow, refund: RefundRow | None) -> bool:
+    """Whether the hub was to give this back and can't, so that a person sees to it, or has.  What
+    goes back whole has no refund where nobody but its terminal could do one."""
+    if refund is not None:
+        return refund.state == "refused"
+    money = bool(row.void_asked) and row.state in _WITH_MONEY
+    return money and refunds.hand_of(unit, row) is None
+
+
 def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> PaymentRow:
     """The till says what came of a refund; the payment then.  A repeat changes nothing, and what
     was given is never denied.  That a terminal refuses to give back what it was never paid means
@@ -55,7 +73,7 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     if refund is None:
         refund = _of_return(unit, row, return_id, known)
     if refund.giver != "till":
-        raise _not_the_tills(row, refund)
+        raise _not_the_tills(unit, row, refund)
     by = unit.caller.key
     if refund.state == "done" or (row.state == S.VOIDED and said.outcome != "refunded"):
         return row
@@ -82,21 +100,22 @@ def told(unit: Unit, row: PaymentRow, return_id: str, said: ReportPayment) -> Pa
     return book.withdraw(unit, row, by, LATE) if was_ended else row
 
 
-def _not_the_tills(row: PaymentRow, refund: RefundRow) -> Refusal:
-    """The till wasn't to give this back: who does, or did."""
+def _not_the_tills(unit: Unit, row: PaymentRow, refund: RefundRow | None) -> Refusal:
+    """The till wasn't to give this back: who does, or did.  None: the hub hasn't begun to."""
     who, then = "The hub gives this money back itself", "tell a manager."
-    if refundrows.is_otherwise(refund):
+    about = {} if refund is None else {"refund_id": refund.refund_id}
+    if refund is not None and refundrows.is_otherwise(refund):
         who = "Somebody has given this money back in another way"
-    elif refund.state == "refused":
+    elif is_persons(unit, row, refund):
         who = "The hub can't give this money back: a person sees to it"
-        then = "have a manager say so (payment/settle-refund)."
-    elif refund.state == "done":
+        then = then if refund is None else "have a manager say so (payment/settle-refund)."
+    elif refund is not None and refund.state == "done":
         who = "This money has gone back already"
     return refuse(
         Code.CONFLICT,
         f"{who}. If the till's terminal has done so, too, {then}",
         payment_id=row.payment_id,
-        refund_id=refund.refund_id,
+        **about,
     )
 
 
@@ -193,7 +212,11 @@ def _of_return(unit: Unit, row: PaymentRow, return_id: str, known: ReturnRow | N
     """What a return gave back of a payment that was in no book then."""
     for one in json.loads(known.refund) if known is not None else ():
         view = RefundView.model_validate(one)
-        if view.payment_id != row.payment_id or view.by != "till":
+        if view.payment_id != row.payment_id:
+            continue
+        if view.by == "hub" and view.amount_minor == row.sale_minor:
+            raise _not_the_tills(unit, row, by_hub(unit, row, view, return_id))
+        if view.by == "hub":
             continue
         refund_id = id_of(unit, row, return_id)
         on_top_minor = (view.tip_minor or 0) + (view.surcharge_minor or 0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hub.contract.settlement import ImportSettlement
+from hub.domain.payments.declines import DeclineCode
 from hub.domain.payments.work import Hand, WorkKind
 from hub.service.caller import Caller, CallerKind
 from hub.service.handlers.recovery import RecoverEvents
@@ -200,18 +201,20 @@ def test_what_nobody_could_give_back_when_the_goods_came_is_a_persons(shop: Payi
     assert settled(shop, payment, "given-back")["result"]["refunded_minor"] == 499
 
 
-def given_by_nobody(shop: PayingShop) -> tuple[Any, dict[str, Any]]:
-    """A payment that the hub was to give a part back of, and can't; the return."""
+def given_by_nobody(shop: PayingShop, qty: int = 1) -> tuple[Any, dict[str, Any]]:
+    """A payment that the hub was to give a part back of, or all, and can't; the return."""
     payment = kept(shop, 2)
     lost(shop)
     shop.sign_in("till-2", "mia")
-    line = {"line_no": 1, "qty": 1, "disposition": "resellable", "reason": "unopened"}
+    line = {"line_no": 1, "qty": qty, "disposition": "resellable", "reason": "unopened"}
     body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
     (view,) = shop.ok("till-2", "return/commit", body)["refund"]
     assert (view["by"], view["by_person"]) == ("hub", False)
     shop.report(payment, "approved", card=CARD, captured=True)
     refusal = shop.no("till-2", "payment/report", refunded(payment, body))
-    assert "The hub gives this money back itself" in refusal["detail"]
+    whole = qty == 2  # else it is tried until its time comes
+    who = "a person sees to it" if whole else "The hub gives this money back itself"
+    assert who in refusal["detail"]
     shop.internal(ExpirePayments())
     shop.sign_in("till-2", "mia")
     return payment, body
@@ -242,6 +245,38 @@ def test_a_till_hears_that_a_person_gave_what_the_hub_could_not(shop: PayingShop
     assert view["by_person"] is True
     problem = shop.no("till-2", "payment/report", refunded(payment, body))
     assert "in another way" in problem["detail"]
+
+
+def test_a_till_hears_the_same_of_what_comes_back_at_once(shop: PayingShop) -> None:
+    payment, body = given_by_nobody(shop, 2)
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert (view["by"], view["by_person"]) == ("hub", True)
+    problem = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "a person sees to it" in problem["detail"]
+    assert shop.report(payment, "refunded")["state"] == "refunded"
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert view["by_person"] is False, "it went back"
+
+
+def test_a_till_hears_that_a_person_sees_to_what_the_processor_refused(tmp_path: Path) -> None:
+    shop = WorkingShop(tmp_path, payments=rules(processor=True))
+    payment = captured(shop)
+    shop.sign_in("till-2", "mia")
+    line = {"line_no": 1, "qty": 2, "disposition": "resellable", "reason": "unopened"}
+    body = {"return_id": shop.id(), "sale_id": payment["sale_id"], "lines": [line]}
+    shop.ok("till-2", "return/commit", body)
+    problem = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "The hub gives this money back itself" in problem["detail"]
+    shop.do(WorkKind.REFUND, "declined", code=DeclineCode.FRAUD)
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert (view["by"], view["by_person"]) == ("hub", True)
+    problem = shop.no("till-2", "payment/report", refunded(payment, body))
+    assert "a person sees to it" in problem["detail"]
+    assert settled(shop, payment, "given-back", refund_id=problem["context"]["refund_id"])["ok"]
+    (view,) = shop.ok("till-2", "return/commit", body)["refund"]
+    assert view["by_person"] is False
+    shop.check_laws()
+    shop.close()
 
 
 def test_a_refund_of_what_was_paid_otherwise_says_nothing_of_its_card(shop: PayingShop) -> None:
