@@ -210,11 +210,12 @@ def _lacks_token(unit: Unit, row: PaymentRow) -> bool:
 
 
 def _lacks_contact(unit: Unit, row: PaymentRow) -> bool:
-    """Whether the lost hub may have known of this payment whom to ask, and this one doesn't.  In a
-    hub that is in nobody's place what somebody had it forget isn't brought back."""
+    """Whether the lost hub may have known of this payment whom to ask, and this one doesn't.  What
+    somebody had this one forget isn't brought back, but to books that are older than the copy."""
     if not owing.may_be_owed(row) or secretrows.get(unit.tx, row.id, owing.CONTACT) is not None:
         return False
-    told = any(one.event == "told" for one in paymentrows.steps(unit.tx, row.id))
+    events = {one.event for one in paymentrows.steps(unit.tx, row.id)}
+    told = "told" in events and owing.FORGOTTEN not in events
     return told or hubrow.get(unit.tx).fence == "restored"
 
 

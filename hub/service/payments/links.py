@@ -55,6 +55,7 @@ def set_contact(unit: Unit, command: SetContact) -> PaymentRow:
     if command.contact is None:
         if secretrows.shred(unit.tx, row.id, owing.CONTACT):
             unit.note("payment.contact_forgotten", row.payment_id, {"by": who})
+            paymentrows.add_step(unit.tx, row, owing.FORGOTTEN, row.state, who, "")
             book.changed(unit, row)
             book.mirror_again(unit, row)
         return row

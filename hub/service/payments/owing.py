@@ -24,6 +24,8 @@ LINK_STANDS_MS: Final = 7 * 86_400_000
 """So long a link is taken to be good of which the OMS told no end."""
 LINKS_MAX: Final = 5
 """So many links are sent for one payment at most."""
+FORGOTTEN: Final = "contact_forgotten"
+"""The step of a payment whose contact somebody had the hub forget."""
 HIDDEN: Final = "***"
 BY_LINK: Final = "payment link"
 """Who paid what is recovered by one; in its reason followed by the reference of the money."""

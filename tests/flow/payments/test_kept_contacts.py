@@ -138,6 +138,22 @@ def test_a_contact_that_somebody_had_the_hub_forget_goes_at_the_keeper_too(
     assert shop.contact(payment) is None
 
 
+def test_a_contact_that_was_forgotten_after_the_cloud_told_of_it_stays_forgotten(
+    shop: MirroringShop, other: MirroringShop
+) -> None:
+    payment = owed(shop)
+    copy = shop.mirror()
+    other.internal(from_cloud(shop))
+    other.internal(TakeCopies((copy,)))
+    looked_up(other, payment)
+    other.sign_in("till-1", "anna")
+    other.set_contact(payment, None)
+    other.restart()  # and the keeper was away
+    other.internal(TakeCopies((copy,)))
+    assert other.contact(payment) is None
+    assert not is_needed(other.rows, payment["payment_id"])
+
+
 def test_a_contact_that_is_entered_for_a_receivable_is_kept_twice(shop: MirroringShop) -> None:
     payment = owed(shop)
     shop.mirror()

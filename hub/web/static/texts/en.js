@@ -637,6 +637,7 @@ export const texts = {
   "payment.event.value.captured": "Taken off the card",
   "payment.event.value.reversed": "Let go: nothing is taken",
   "payment.event.value.refunded": "Given back to the card",
+  "payment.event.contact_forgotten": "The customer's contact was forgotten",
   "payment.event.late_approval": "Approved after it was given up: it goes back",
   "decline.insufficient-funds": "Not enough money on the account",
   "decline.issuer-unavailable": "The card's bank didn't answer",
