@@ -40,10 +40,14 @@ class CardPosts:
             return CardAnswer(CardOutcome.NOT_DONE, f"{terminal_id} isn't there")
         return await terminal.sale(charge)
 
-    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
+    async def card_status(
+        self, terminal_id: str, payment_id: str, asked_minor: int = 0
+    ) -> CardAnswer:
         """See :class:`devices.peripherals.cards.Terminals`."""
         terminal = self._terminal(terminal_id)
-        return _away(terminal_id) if terminal is None else await terminal.status(payment_id)
+        if terminal is None:
+            return _away(terminal_id)
+        return await terminal.status(payment_id, asked_minor)
 
     async def reverse_card(
         self, terminal_id: str, charge: Charge, terminal_ref: str, key: str

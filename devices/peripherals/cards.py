@@ -75,8 +75,10 @@ class Terminals(Protocol):
     async def take_card(self, terminal_id: str, charge: Charge) -> CardAnswer:
         """A sale; ``not_done`` when it isn't ready any more."""
 
-    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
-        """What became of one."""
+    async def card_status(
+        self, terminal_id: str, payment_id: str, asked_minor: int = 0
+    ) -> CardAnswer:
+        """What became of one that was asked for ``asked_minor``."""
 
     async def reverse_card(
         self, terminal_id: str, charge: Charge, terminal_ref: str, key: str
@@ -170,7 +172,7 @@ async def done(terminals: Terminals, work: Leased) -> CardAnswer:
     at, ref, key = work.terminal_id, work.terminal_ref, work.key
     match work.kind:
         case WorkKind.ASK | WorkKind.LOOK_UP:
-            return await terminals.card_status(at, work.payment_id)
+            return await terminals.card_status(at, work.payment_id, work.amount_minor)
         case WorkKind.REVERSE:
             return await terminals.reverse_card(at, charge, ref, key)
         case WorkKind.REFUND:

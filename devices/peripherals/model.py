@@ -373,9 +373,10 @@ class PaymentTerminal(Peripheral):
         """Take a payment; waits for the customer.  Cancelling it leaves the outcome unknown."""
 
     @abstractmethod
-    async def status(self, payment_id: str) -> CardAnswer:
+    async def status(self, payment_id: str, asked_minor: int = 0) -> CardAnswer:
         """What became of a transaction (nexo: TransactionStatus); ``unknown`` when the terminal
-        can't be asked, or is still busy with it."""
+        can't be asked, is still busy with it, or approved another amount than ``asked_minor`` (0:
+        whatever it was), with or without what it had added."""
 
     @abstractmethod
     async def reverse(self, charge: Charge, terminal_ref: str, key: str) -> CardAnswer:

@@ -109,7 +109,9 @@ class FakeTerminals:
             token=act.token,
         )
 
-    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
+    async def card_status(
+        self, terminal_id: str, payment_id: str, asked_minor: int = 0
+    ) -> CardAnswer:
         self.asked[payment_id] += 1
         await asyncio.sleep(0.05)
         if terminal_id in self.down or payment_id in self.paying:

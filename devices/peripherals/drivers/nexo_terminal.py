@@ -178,8 +178,8 @@ class NexoTerminal(PaymentTerminal):
             self._selling = False
         return answers.of_payment(body, charge, keep_token=self._keep_token)
 
-    async def status(self, payment_id: str) -> CardAnswer:
-        return await self._became("Payment", service_id(payment_id), None)
+    async def status(self, payment_id: str, asked_minor: int = 0) -> CardAnswer:
+        return await self._became("Payment", service_id(payment_id), None, asked_minor)
 
     async def reverse(self, charge: Charge, terminal_ref: str, key: str) -> CardAnswer:
         return await self._back(charge, terminal_ref, key, part=False)
@@ -231,13 +231,17 @@ class NexoTerminal(PaymentTerminal):
             return False
         return True
 
-    async def _became(self, category: str, service: str, charge: Charge | None) -> CardAnswer:
+    async def _became(
+        self, category: str, service: str, charge: Charge | None, asked_minor: int = 0
+    ) -> CardAnswer:
         asked = requests.status(self._line.party, category, service)
         try:
             body = await self._line.ask("TransactionStatus", self._fresh(), asked, ANSWER_S)
         except (NotSent, NoAnswer) as error:
             return CardAnswer(CardOutcome.UNKNOWN, f"the terminal can't be asked: {error}")
-        return answers.of_status(body, service, keep_token=self._keep_token, charge=charge)
+        return answers.of_status(
+            body, service, keep_token=self._keep_token, charge=charge, asked_minor=asked_minor
+        )
 
     def _fresh(self) -> str:
         """A message id that was never used: for questions."""

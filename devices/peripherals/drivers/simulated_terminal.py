@@ -171,7 +171,7 @@ class SimulatedTerminal(PaymentTerminal):
                 approval_code="A1B2C3",
             )
 
-    async def status(self, payment_id: str) -> CardAnswer:
+    async def status(self, payment_id: str, asked_minor: int = 0) -> CardAnswer:
         if self._pulled is None or payment_id in self._paying:
             return CardAnswer(CardOutcome.UNKNOWN, "the simulated terminal can't say")
         await self._look()

@@ -85,9 +85,12 @@ def extra_of(said: Mapping[str, Any]) -> dict[str, str]:
         return {}
 
 
-def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bool) -> CardAnswer:
+def of_payment(
+    body: Mapping[str, Any], charge: Charge | None, *, keep_token: bool, asked_minor: int = 0
+) -> CardAnswer:
     """A PaymentResponse.  ``charge``: what was asked for, where that is known: an answer about
-    another amount is ``unknown``, for people to look at."""
+    another amount is ``unknown``, for people to look at.  ``asked_minor``: the same of one that is
+    looked up, which may hold what was added there already."""
     condition = condition_of(body)
     facts = _facts(body, condition)
     if condition.result == "Failure":
@@ -101,12 +104,14 @@ def of_payment(body: Mapping[str, Any], charge: Charge | None, *, keep_token: bo
     tip_minor = _extra_minor(told, "TipAmount", currency)
     surcharge_minor = _surcharge_minor(told, condition, currency)
     reason = ""
-    if charge is not None:
-        given = minor(told.get("AuthorizedAmount"), charge.currency)
-        asked_minor = charge.amount_minor + tip_minor
-        if given == asked_minor and surcharge_minor and not _is_named(told, condition):
+    if charge is not None or asked_minor:
+        given = minor(told.get("AuthorizedAmount"), currency)
+        base_minor = charge.amount_minor if charge is not None else asked_minor
+        if charge is None and given == base_minor:
+            tip_minor = surcharge_minor = 0  # it holds them, or the card wasn't charged them
+        if given == base_minor + tip_minor and surcharge_minor and not _is_named(told, condition):
             surcharge_minor, reason = 0, FEES_BESIDE
-        whole_minor = asked_minor + surcharge_minor
+        whole_minor = base_minor + tip_minor + surcharge_minor
         same = (given, _text(told.get("Currency")) or currency) == (whole_minor, currency)
         if condition.result == "Partial" or not same:
             why = "the terminal approved another amount than the one asked for"
@@ -165,9 +170,14 @@ def of_reversal(body: Mapping[str, Any]) -> CardAnswer:
 
 
 def of_status(
-    body: Mapping[str, Any], service: str, *, keep_token: bool, charge: Charge | None = None
+    body: Mapping[str, Any],
+    service: str,
+    *,
+    keep_token: bool,
+    charge: Charge | None = None,
+    asked_minor: int = 0,
 ) -> CardAnswer:
-    """A TransactionStatusResponse about the message ``service``."""
+    """A TransactionStatusResponse about the message ``service``; see :func:`of_payment`."""
     condition = condition_of(body)
     if condition.result != "Success":
         if condition.error == "NotFound":
@@ -178,7 +188,7 @@ def of_status(
         return CardAnswer(CardOutcome.UNKNOWN, "the terminal told of another transaction")
     match _part(repeated, "RepeatedResponseMessageBody"):
         case {"PaymentResponse": dict(found)}:
-            return of_payment(found, charge, keep_token=keep_token)
+            return of_payment(found, charge, keep_token=keep_token, asked_minor=asked_minor)
         case {"ReversalResponse": dict(found)}:
             return of_reversal(found)
         case _:

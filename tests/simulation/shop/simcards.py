@@ -53,7 +53,9 @@ class SimTerminals:
         }
         return await self._asked(terminal_id, request, SALE_S)
 
-    async def card_status(self, terminal_id: str, payment_id: str) -> CardAnswer:
+    async def card_status(
+        self, terminal_id: str, payment_id: str, asked_minor: int = 0
+    ) -> CardAnswer:
         """What became of it."""
         return await self._asked(terminal_id, {"do": "status", "payment_id": payment_id}, WORK_S)
 

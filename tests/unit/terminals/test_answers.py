@@ -122,6 +122,24 @@ def test_fees_beside_the_authorised_amount_were_not_charged_to_the_card() -> Non
         assert told.outcome is CardOutcome.UNKNOWN, (total, tip)
 
 
+def test_one_that_is_looked_up_was_charged_what_was_authorised() -> None:
+    def looked_up(total: str, extra: str = "", asked_minor: int = 1099, **more: str) -> Any:
+        told = surcharged(total, extra, **more)
+        found = of_payment(told, None, keep_token=False, asked_minor=asked_minor)
+        return found.outcome, found.tip_minor, found.surcharge_minor
+
+    approved = CardOutcome.APPROVED
+    assert looked_up("10.99") == (approved, 0, 0)
+    assert looked_up("11.14", TotalFeesAmount="0.15") == (approved, 0, 15)
+    assert looked_up("10.99", TotalFeesAmount="0.15") == (approved, 0, 0)
+    assert looked_up("11.99", TipAmount="1.00", TotalFeesAmount="0.15") == (approved, 100, 0)
+    assert looked_up("12.14", "surchargeAmount=15", TipAmount="1.00") == (approved, 100, 15)
+    known = looked_up("12.14", "surchargeAmount=15", 1214, TipAmount="1.00")
+    assert known == (approved, 0, 0), "the book has them"
+    for total, extra in (("5.49", ""), ("11.14", ""), ("11.15", "surchargeAmount=15")):
+        assert looked_up(total, extra)[0] is CardOutcome.UNKNOWN, (total, extra)
+
+
 def test_an_approval_online_and_one_offline() -> None:
     online = read(success())
     assert (online.outcome, online.psp_ref) == (CardOutcome.APPROVED, "PSP1")

@@ -113,6 +113,8 @@ async def test_what_the_card_was_charged_is_what_was_authorised(
     answer = await bench.driver.sale(asked)
     assert (answer.outcome, answer.surcharge_minor) == (APPROVED, surcharge_minor)
     assert (await bench.rig.taken())[asked.payment_id] == 1099 + surcharge_minor
+    again = await bench.driver.status(asked.payment_id, asked.amount_minor)
+    assert (again.outcome, again.surcharge_minor) == (APPROVED, surcharge_minor)
 
 
 async def test_what_the_terminal_declines_or_is_too_busy_for_takes_no_money(bench: Bench) -> None:
