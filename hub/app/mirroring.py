@@ -28,7 +28,7 @@ from hub.service.handlers.mirroring import (
 from hub.service.internal import InternalCommand
 from hub.service.notices import HubChanged, PaymentChanged
 from hub.service.shop import Vault
-from hub.storage import paymentrows
+from hub.storage import hubrow, paymentrows
 from hub.storage.errors import StorageError
 from hub.storage.rows import Rows
 
@@ -82,7 +82,7 @@ class Mirror:
         self._drops: dict[str, None] = {}
         self._shut: dict[str, None] = {}
         self._ask_again = True
-        self._asking = False
+        self._early = False
         self._refused = 0
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
@@ -112,7 +112,7 @@ class Mirror:
                     self._drops[notice.payment_id] = None
                 self._shut.pop(notice.payment_id, None)
                 self._wake.set()
-            elif isinstance(notice, HubChanged) and (self._refused or self._asking):
+            elif isinstance(notice, HubChanged) and (self._refused or self._early):
                 self._ask_again = True  # the cloud may have told of them
                 self._wake.set()
 
@@ -190,14 +190,14 @@ class Mirror:
         return len(over) > len(some)
 
     async def _ask_back(self) -> None:
-        self._ask_again, self._asking = False, True
+        # While the cloud has yet to tell, what is known here may lack what its copy has.
+        self._early = hubrow.get(self._gate.rows).fence == "restored"
+        self._ask_again = False
         try:
             await self._take_back()
         except BaseException:
             self._ask_again = True
             raise
-        finally:
-            self._asking = False
 
     async def _take_back(self) -> None:
         after, refused = "", 0

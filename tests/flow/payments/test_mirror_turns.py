@@ -17,7 +17,7 @@ from hub.storage import secretrows
 from tests.flow.payments.test_kept_contacts import close, owed
 from tests.flow.payments.test_mirror import Keeper, poke, until
 from tests.flow.payments.test_mirrored_contacts import CONTACT, MirroringShop, other, shop
-from tests.support.copies import from_cloud
+from tests.support.copies import Copies, from_cloud
 from tests.support.payingwork import HOUR_MS
 
 __all__ = ["other", "shop"]  # fixtures
@@ -114,3 +114,25 @@ async def test_the_keeper_is_asked_again_when_the_cloud_tells_more_while_it_is_a
     await until(lambda: other.value("SELECT count(*) FROM payment_contacts") == 2)
     await mirror.stop()
     assert [other.contact(one) for one in payments] == [CONTACT, CONTACT]
+
+
+async def test_a_hub_put_back_gets_the_token_of_what_its_copy_has_as_begun(
+    shop: MirroringShop, keeper: Keeper, tmp_path: Path
+) -> None:
+    copies = Copies(tmp_path)
+    payment = shop.own(499, device="till-2")
+    copy = copies.take(shop)
+    shop.report(payment, "approved-offline", device="till-2", card={}, token="tok_1")
+    name, text = shop.mirror()
+    await keeper.keeping.on_keep({"payment_id": name, "copy_text": text})
+    terms = shop.gate.shop.payments
+    restored = copies.put_back(copy, shop, payments=terms)
+    mirror = Mirror("till-2", restored.gate, keeper.ask, SystemRandomness(), shop.vault)
+    mirror.start()
+    await until(lambda: keeper.asked == [keeping.RETURN])
+    restored.internal(from_cloud(shop))
+    restored.internal(FinishRecovery({}, Recovered()))
+    mirror.notify(restored.writer.notices)
+    await until(lambda: restored.value("SELECT count(*) FROM payment_secrets") == 1)
+    await mirror.stop()
+    restored.close()
