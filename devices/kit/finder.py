@@ -13,7 +13,7 @@ from functools import partial
 
 from zeroconf.asyncio import AsyncServiceInfo
 
-from devices.kit.announced import Announced, NoMdns, addresses_of, asking
+from devices.announced import Announced, NoMdns, addresses_of, asking
 from hub.contract.discovery import HUB_SERVICE, HubTxt
 
 _log = logging.getLogger(__name__)

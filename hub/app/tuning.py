@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
+from contextlib import suppress
 
 from hub.contract.oms_facts import Fact
 from hub.contract.registry import OPERATIONS, Door
@@ -17,6 +19,8 @@ def settle_memory() -> None:
     """Leave what the start has made out of every later garbage collection, and collect less often:
     collections in the middle of a request were a tenth of the hub's processor time."""
     gc.collect()
+    with suppress(AttributeError, OSError):  # glibc alone keeps what was freed, and gives it back
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 

@@ -13,7 +13,7 @@ from zeroconf import InterfaceChoice
 from zeroconf._services.info import AddressResolver
 from zeroconf.asyncio import AsyncServiceInfo
 
-from devices.kit.announced import Announced, Interfaces, NoMdns, addresses_of, asking
+from devices.announced import Announced, Interfaces, NoMdns, addresses_of, asking
 from devices.peripherals.finding.found import Found, How, Unavailable, tidy
 from devices.peripherals.model import Category
 from devices.peripherals.transports.tcp import DEFAULT_PORT

@@ -11,7 +11,7 @@ from typing import Final
 
 from zeroconf import InterfaceChoice
 
-from devices.kit.announced import Interfaces
+from devices.announced import Interfaces
 from devices.peripherals.finding.found import Found, Unavailable
 from devices.peripherals.finding.local import local
 from devices.peripherals.finding.mdns import mdns_printers

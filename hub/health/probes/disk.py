@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from pathlib import Path
-from statistics import median_low
 from typing import Final
 
 from hub.clock import Clock
@@ -36,11 +35,16 @@ class DiskProbe:
         return Disk(
             total_bytes=total,
             free_bytes=free,
-            sync_ms=median_low(self._took_ms) if self._took_ms else None,
+            sync_ms=self._usual_ms(),
             sync_error=error,
             life_used_percent=used,
             device=device,
         )
+
+    def _usual_ms(self) -> int | None:
+        """The lower median."""
+        took_ms = sorted(self._took_ms)
+        return took_ms[(len(took_ms) - 1) // 2] if took_ms else None
 
     def _keep(self) -> str:
         """Write a block and have it kept; why it isn't, or nothing."""

@@ -12,7 +12,7 @@ import pytest
 from zeroconf import IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
-from devices.kit import announced
+from devices import announced
 from devices.peripherals.finding import Found, How, find
 from devices.peripherals.finding.found import Unavailable
 from devices.peripherals.finding.mdns import LPD, RAW, mdns_printers, resolve_local
